@@ -1,0 +1,31 @@
+"""Solvers of the kernel ridge system.
+
+With a Gram matrix :math:`K`, weights :math:`W = \\mathrm{diag}(w)` and a penalty :math:`\\lambda` the system
+is
+
+.. math:: (K + \\lambda W^{-1})\\, a = b .
+
+A :class:`Factorization` takes the Gram once and then solves for any number of right-hand sides and penalties:
+:class:`Cholesky` in the Gram's own memory, for one penalty or a few; :class:`Eigendecomposition`
+for whole paths of penalties. Every answer is a frozen :class:`Solution` that tells what was done:
+jitter added, residual, effective condition number. :func:`ridge` and :func:`ridge_path` add the unpenalised
+intercept and exact leave-one-out predictions.
+"""
+
+from ntklib.solvers._base import Factorization
+from ntklib.solvers._cholesky import Cholesky
+from ntklib.solvers._eigen import Eigendecomposition
+from ntklib.solvers._records import IllConditionedWarning, RidgeFit, Solution
+from ntklib.solvers._ridge import leave_one_out, ridge, ridge_path
+
+__all__ = [
+    "Cholesky",
+    "Eigendecomposition",
+    "Factorization",
+    "IllConditionedWarning",
+    "RidgeFit",
+    "Solution",
+    "leave_one_out",
+    "ridge",
+    "ridge_path",
+]

@@ -1,0 +1,224 @@
+r"""Cholesky in place.
+
+LAPACK's potrf reads and writes one triangle. The other still holds S when it is done, so a residual, another
+penalty or another precision needs no second n x n array: only the diagonal is saved apart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import LinAlgError
+from scipy.linalg.blas import get_blas_funcs
+from scipy.linalg.lapack import get_lapack_funcs
+
+from ntklib._blocks import row_blocks
+from ntklib.solvers._base import (
+    BLOCK,
+    Factorization,
+    check_penalty,
+    mirror_upper,
+    relative_residual,
+    upper_product,
+)
+from ntklib.solvers._records import Solution, warn_poor
+
+_SINGLE_EPS = float(np.finfo(np.float32).eps)
+_DOUBLE_EPS = float(np.finfo(np.float64).eps)
+_MAX_REFINEMENTS = 8
+_REFINED, _ACCEPTED = 1e-13, 1e-10  # relative residuals to aim at, and to put up with
+
+
+class Cholesky(Factorization):
+    r"""Cholesky factorisation of the weighted Gram matrix, in its own memory.
+
+    Factored on the first :meth:`solve` at a penalty and kept until another penalty is asked for. A float32
+    Gram is factored in float32 only where
+
+    .. math:: \epsilon_{32}\, (\|S\|_1 + \lambda)/\lambda \le 10^{-2},
+
+    which bounds the condition number so that iterative refinement with float64 residuals converges to the
+    accuracy of a float64 factorisation; otherwise the matrix is converted to float64 first.
+
+    If S + lambda I is not positive definite to working precision, jitter (from eps times the 1-norm of S, ten
+    times more at each failure) is added with an :class:`IllConditionedWarning` and recorded.
+
+    Parameters
+    ----------
+    gram : array of shape (n, n)
+        Symmetric positive semidefinite.
+    weights : array of shape (n,), default=None
+        Positive weights.
+    overwrite_gram : bool, default=False
+        Factor in the memory of `gram`.
+
+    References
+    ----------
+    N. J. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., SIAM 2002, chapters 10 and 12.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib.solvers import Cholesky
+    >>> factor = Cholesky(np.array([[2.0, 1.0], [1.0, 2.0]]))
+    >>> solution = factor.solve([6.0, 0.0], penalty=1.0)
+    >>> solution.value.ravel().round(12).tolist(), solution.outcome
+    ([2.25, -0.75], 'ok')
+    """
+
+    def __init__(self, gram, *, weights=None, overwrite_gram=False):
+        super().__init__(gram, weights=weights, overwrite_gram=overwrite_gram)
+        self._diagonal = self._matrix.diagonal().astype(np.float64)
+        (asum,) = get_blas_funcs(("asum",), (self._matrix,))
+        self._norm = max(float(asum(self._matrix[:, j])) for j in range(self.n))
+        if not np.isfinite(self._norm):
+            raise ValueError("the Gram matrix contains NaN or infinity: check the inputs and the kernel.")
+        self._penalty: float | None = None  # the penalty now factored
+        self._whole = True  # both triangles hold S, so nothing has to be mirrored back
+        self._jitter = 0.0
+        self._condition = 1.0
+
+    def single_precision_is_safe(self, penalty: float) -> bool:
+        """Whether a float32 factorisation at this penalty can be refined to full accuracy."""
+        return _SINGLE_EPS * (self._norm + penalty) <= 1e-2 * penalty
+
+    def solve(self, rhs, penalty: float) -> Solution:
+        """Solve (K + penalty W^{-1}) a = rhs.
+
+        Parameters
+        ----------
+        rhs : array of shape (n,) or (n, k)
+        penalty : float
+            Nonnegative.
+
+        Returns
+        -------
+        Solution
+            Its `value` has shape (n, k), with k = 1 for a vector.
+
+        Raises
+        ------
+        ValueError
+            If shapes disagree, or the matrix is far from positive semidefinite (LinAlgError, a ValueError).
+        """
+        penalty = check_penalty(penalty)
+        b = self._weigh(rhs)
+        self._factor(penalty)
+        if self._matrix.dtype == np.float32:
+            z, residual, steps = self._refine(b, penalty)
+            if residual > _ACCEPTED:  # refinement stalled: the rule was too bold here
+                self._to_double()
+                self._factor(penalty)
+        if self._matrix.dtype == np.float64:
+            z, steps = self._potrs(b), 0
+            residual = relative_residual(b - upper_product(self._matrix, self._diagonal + penalty, z), b)
+        eps = np.finfo(self._matrix.dtype).eps
+        outcome = "jittered" if self._jitter else "ill-conditioned" if self._condition > 1 / eps else "ok"
+        warn_poor(outcome, self._jitter, self._condition, self._norm)
+        return Solution(
+            value=self._weigh(z),
+            outcome=outcome,
+            method="cholesky",
+            penalty=penalty,
+            jitter=self._jitter,
+            residual=residual,
+            condition=self._condition,
+            dtype=self._matrix.dtype,
+            refinements=steps,
+        )
+
+    def half_solve(self, rhs, penalty: float) -> np.ndarray:
+        """L^{-1} W^{1/2} rhs with L L^T = S + penalty I.
+
+        The squares of a column sum to b^T (K + penalty W^{-1})^{-1} b, b the column of `rhs`.
+
+        Parameters
+        ----------
+        rhs : array of shape (n, k)
+        penalty : float
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+        """
+        penalty = check_penalty(penalty)
+        if self._matrix.dtype == np.float32:
+            self._to_double()  # variances subtract nearly equal numbers
+        self._factor(penalty)
+        b = np.asfortranarray(self._weigh(rhs))
+        (trsm,) = get_blas_funcs(("trsm",), (self._matrix,))
+        return trsm(1.0, self._matrix, b, lower=1, overwrite_b=b is not rhs)
+
+    def inverse_diagonal(self, penalty: float) -> np.ndarray:
+        """Diagonal of (K + penalty W^{-1})^{-1}, from the inverse of the triangular factor, in its place.
+
+        Costs as much again as the factorisation; the next solve at this penalty has to factor anew.
+        """
+        penalty = check_penalty(penalty)
+        if self._matrix.dtype == np.float32:
+            self._to_double()
+        self._factor(penalty)
+        (trtri,) = get_lapack_funcs(("trtri",), (self._matrix,))
+        self._penalty = None
+        inverse, _ = trtri(self._matrix, lower=1, overwrite_c=1)
+        out = np.empty(self.n)
+        for columns in row_blocks(self.n, BLOCK):
+            below, square = inverse[columns.stop :, columns], np.tril(inverse[columns, columns])
+            out[columns] = np.einsum("ij,ij->j", below, below) + np.einsum("ij,ij->j", square, square)
+        return out if self._root is None else self._root**2 * out
+
+    def _to_double(self) -> None:
+        """Take S back from the upper triangle, in float64."""
+        self._restore(0.0)
+        self._matrix = self._matrix.astype(np.float64, order="F")
+        self._penalty = None
+
+    def _restore(self, shift: float) -> None:
+        """Make the matrix S + shift I again, whatever a factorisation left in it."""
+        if self._whole:
+            np.fill_diagonal(self._matrix, self._diagonal + shift)
+        else:
+            mirror_upper(self._matrix, self._diagonal + shift)
+        self._whole = True
+
+    def _factor(self, penalty: float) -> None:
+        if penalty == self._penalty:
+            return
+        if self._matrix.dtype == np.float32 and not self.single_precision_is_safe(penalty):
+            self._to_double()
+        potrf, pocon = get_lapack_funcs(("potrf", "pocon"), (self._matrix,))
+        jitter = 0.0
+        while True:
+            self._restore(penalty + jitter)
+            self._whole = False
+            _, info = potrf(self._matrix, lower=1, overwrite_a=1, clean=0)
+            if info == 0:
+                break
+            jitter = 10 * jitter if jitter else _DOUBLE_EPS * self._norm
+            if jitter > 1e-6 * self._norm:
+                raise LinAlgError(
+                    "the Gram matrix is not positive semidefinite (1e-6 of its norm added to the diagonal did "
+                    "not help): the kernel is not a positive definite function, or the matrix not symmetric."
+                )
+        rcond, _ = pocon(self._matrix, self._norm + penalty + jitter, uplo="L")
+        self._penalty, self._jitter = penalty, jitter
+        self._condition = 1 / max(float(rcond), 1e-300)
+
+    def _potrs(self, b: np.ndarray) -> np.ndarray:
+        (potrs,) = get_lapack_funcs(("potrs",), (self._matrix,))
+        z, _ = potrs(self._matrix, b.astype(self._matrix.dtype), lower=1)
+        return z.astype(np.float64, copy=False)
+
+    def _refine(self, b: np.ndarray, penalty: float) -> tuple[np.ndarray, float, int]:
+        """Float32 solves corrected by float64 residuals, until they are small or stop falling."""
+        z, last = np.zeros_like(b), np.inf
+        scale = np.linalg.norm(b, axis=0)
+        scale[scale == 0] = 1.0
+        r = b
+        for step in range(_MAX_REFINEMENTS + 1):
+            z = z + self._potrs(r / scale) * scale
+            r = b - upper_product(self._matrix, self._diagonal + penalty, z)
+            size = relative_residual(r, b)
+            if size <= _REFINED or size > 0.5 * last:
+                break
+            last = size
+        return z, size, step

@@ -1,0 +1,163 @@
+r"""Kernel ridge regression with weights, an unpenalised intercept and exact leave-one-out.
+
+The fit minimises, over functions f of the kernel's space and constants b,
+
+.. math:: \sum_i w_i (y_i - f(x_i) - b)^2 + \lambda \|f\|^2 .
+
+With :math:`M = (K + \lambda W^{-1})^{-1}` and :math:`C = M - M 1 1^T M / (1^T M 1)` (without an intercept C
+= M) the dual coefficients are C y, and the error in predicting unit i from all the others is
+:math:`(C y)_i / C_{ii}`. Since C 1 = 0, any constant may be taken off y first; the weighted mean is, so that
+a large offset costs no digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ntklib.solvers._base import Factorization
+from ntklib.solvers._eigen import Eigendecomposition
+from ntklib.solvers._records import RidgeFit, warn_poor
+
+
+def ridge(factorization: Factorization, y, penalty: float, *, fit_intercept: bool = True) -> RidgeFit:
+    """Fit at one penalty.
+
+    Parameters
+    ----------
+    factorization : Factorization
+        Of the Gram matrix with its weights.
+    y : array of shape (n, k)
+    penalty : float
+        Nonnegative.
+    fit_intercept : bool, default=True
+        Fit an unpenalised constant.
+
+    Returns
+    -------
+    RidgeFit
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree or the penalty is negative.
+
+    References
+    ----------
+    C. Saunders, A. Gammerman and V. Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib.solvers import Cholesky, ridge
+    >>> fit = ridge(Cholesky(np.eye(3)), np.array([[1.0], [2.0], [6.0]]), 1.0)
+    >>> fit.dual_coef.ravel().round(12).tolist(), fit.intercept.round(12).tolist()
+    ([-1.0, -0.5, 1.5], [3.0])
+    """
+    centre, rhs = _right_hand_sides(factorization, y, fit_intercept)
+    solution = factorization.solve(rhs, penalty)
+    return _fit(solution.value, centre, penalty, fit_intercept, solution=solution)
+
+
+def leave_one_out(factorization: Factorization, y, fit: RidgeFit) -> np.ndarray:
+    r"""Predictions of each unit by the fit on all the others, shape (n, k): y_i - (C y)_i / C_ii.
+
+    Parameters
+    ----------
+    factorization : Factorization
+        The one `fit` was made with.
+    y : array of shape (n, k)
+    fit : RidgeFit
+
+    Returns
+    -------
+    ndarray of shape (n, k)
+        With an intercept and a single unit nothing is left to fit: NaN.
+
+    References
+    ----------
+    G. H. Golub, M. Heath and G. Wahba, "Generalized cross-validation as a method for choosing a good ridge
+    parameter", Technometrics 21, 1979.
+    """
+    return _left_out(y, fit, factorization.inverse_diagonal(fit.penalty))
+
+
+def ridge_path(
+    factorization: Eigendecomposition, y, penalties, *, fit_intercept: bool = True
+) -> Iterator[RidgeFit]:
+    """Fits with leave-one-out predictions and degrees of freedom along a path of penalties, one at a time.
+
+    Parameters
+    ----------
+    factorization : Eigendecomposition
+        Of the Gram matrix with its weights.
+    y : array of shape (n, k)
+    penalties : array of shape (p,)
+    fit_intercept : bool, default=True
+
+    Yields
+    ------
+    RidgeFit
+        In the order of `penalties`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib.solvers import Eigendecomposition, ridge_path
+    >>> path = ridge_path(Eigendecomposition(np.eye(3)), np.array([[1.0], [2.0], [6.0]]), [1.0])
+    >>> [fit.loo_prediction.ravel().round(12).tolist() for fit in path]
+    [[4.0, 3.5, 1.5]]
+    """
+    penalties = np.atleast_1d(np.asarray(penalties, dtype=np.float64))
+    centre, rhs = _right_hand_sides(factorization, y, fit_intercept)
+    projected = factorization.vectors.T @ factorization._weigh(rhs)
+    diagonals = factorization.inverse_diagonals(penalties)
+    worst = 0.0
+    for penalty, diagonal in zip(penalties, diagonals, strict=True):
+        denominators, jitter = factorization.denominators(penalty)
+        worst = max(worst, jitter)
+        values = factorization._weigh(factorization.vectors @ (projected / denominators[:, None]))
+        fit = _fit(values, centre, penalty, fit_intercept)
+        freedom = float((factorization.eigenvalues / denominators).sum())
+        if fit.ones is not None:
+            weights = 1.0 if factorization._root is None else factorization._root**2
+            freedom += penalty * float((fit.ones**2 / weights).sum() / fit.ones.sum())
+        yield RidgeFit(
+            penalty=float(penalty),
+            dual_coef=fit.dual_coef,
+            intercept=fit.intercept,
+            ones=fit.ones,
+            loo_prediction=_left_out(y, fit, diagonal),
+            degrees_of_freedom=freedom,
+        )
+    warn_poor("jittered" if worst else "ok", worst, np.inf, float(factorization.eigenvalues[-1]))
+
+
+def _right_hand_sides(factorization, y, fit_intercept) -> tuple[np.ndarray, np.ndarray]:
+    """The constants taken off the columns of y, and [y - centre, 1] (y alone without intercept)."""
+    y = np.asarray(y, dtype=np.float64)
+    if y.ndim != 2 or len(y) != factorization.n:
+        raise ValueError(f"y must have shape ({factorization.n}, k), got {y.shape}.")
+    if not fit_intercept:
+        return np.zeros(y.shape[1]), y
+    centre = np.average(y, axis=0, weights=None if factorization._root is None else factorization._root**2)
+    return centre, np.column_stack([y - centre, np.ones(len(y))])
+
+
+def _fit(values, centre, penalty, fit_intercept, solution=None) -> RidgeFit:
+    """Coefficients and intercept from M [y - centre, 1]."""
+    if not fit_intercept:
+        return RidgeFit(float(penalty), values, centre, None, solution)
+    ones = values[:, -1]
+    shift = values[:, :-1].sum(axis=0) / ones.sum()
+    dual = values[:, :-1] - np.outer(ones, shift)
+    return RidgeFit(float(penalty), dual, centre + shift, ones, solution)
+
+
+def _left_out(y, fit: RidgeFit, diagonal: np.ndarray) -> np.ndarray:
+    if fit.ones is not None:
+        if len(diagonal) == 1:
+            return np.full_like(fit.dual_coef, np.nan)
+        diagonal = diagonal - fit.ones**2 / fit.ones.sum()
+    return np.asarray(y, dtype=np.float64) - fit.dual_coef / diagonal[:, None]
