@@ -1,0 +1,61 @@
+"""Memory-bounded tiling: how large a block may be, and what is refused before it is allocated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn import get_config
+
+__all__ = ["available_memory", "require_memory", "row_blocks", "tiles", "working_memory"]
+
+
+def working_memory() -> int:
+    """Bytes that temporary arrays may take (``sklearn.get_config()["working_memory"]``, in MiB there)."""
+    return int(get_config()["working_memory"] * 2**20)
+
+
+def available_memory() -> int | None:
+    """Bytes of main memory that can be allocated without swapping, or None where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def require_memory(shape: tuple[int, ...], dtype: np.typing.DTypeLike, what: str = "Gram matrix") -> None:
+    """Raise MemoryError, with the figure and the way out, if an array of this shape cannot fit."""
+    dtype = np.dtype(dtype)
+    needed = dtype.itemsize
+    for length in shape:
+        needed *= int(length)
+    free = available_memory()
+    if free is not None and needed > free:
+        size = " x ".join(f"{length:,}" for length in shape)
+        smaller = "" if dtype.itemsize <= 4 else "use float32, "
+        raise MemoryError(
+            f"a {size} {dtype.name} {what} needs {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are "
+            f"available; subsample the rows, {smaller}or approximate it with "
+            "sklearn.kernel_approximation.Nystroem(kernel=NTK())."
+        )
+
+
+def row_blocks(n: int, size: int) -> Iterator[slice]:
+    """Cut ``range(n)`` into slices of at most ``size``."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def tiles(n: int, m: int, size: int, *, symmetric: bool) -> Iterator[tuple[slice, slice]]:
+    """Cut an n x m matrix into tiles; of a symmetric one only those on and below the diagonal."""
+    for rows in row_blocks(n, size):
+        for columns in row_blocks(rows.stop if symmetric else m, size):
+            yield rows, columns

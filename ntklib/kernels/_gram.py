@@ -1,0 +1,187 @@
+"""The Gram driver: rows, tiles, layers, and one write of the output.
+
+Each tile is a small BLAS product that stays in cache while gaps and layers are computed from it; only the
+finished values go to memory, to both triangles of a symmetric Gram.  Tiles do not depend on the number of
+threads, so neither do the results.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from .._blocks import require_memory, tiles
+from .._jit import compiled
+from .._threads import parallel_for
+from .._validation import check_rows, check_same_features, same_memory
+from ._architecture import Architecture
+from ._gaps import signed_gaps
+from ._rows import prepare, prepare_pair
+
+__all__ = ["diagonal", "gram", "gram_gradient"]
+
+_TILE = 256
+_SERIAL_BELOW = 4 * _TILE  # rows under which starting threads costs more than it brings
+
+
+class _Scales:
+    """Factors of rows, kept as mantissas and exponents where float64 could not hold them."""
+
+    def __init__(self, scale: np.ndarray, dtype: np.dtype) -> None:
+        limit = 250 if dtype == np.float64 else 30  # a tile times one factor stays in range
+        mantissa, exponent = np.frexp(scale)
+        self.wide = bool(np.any(np.abs(exponent) > 2 * limit))
+        self.mantissa = mantissa.astype(np.float64)
+        self.exponent = exponent.astype(np.int64)
+        self.plain = None if self.wide else scale.astype(np.float64).astype(dtype)
+
+
+def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
+    """Return K(X, Y), or the symmetric K(X) if Y is None or the same memory as X."""
+    X = check_rows(X)
+    symmetric = Y is None or same_memory(X, Y)
+    if not symmetric:
+        Y = check_rows(Y, "Y")
+        check_same_features(X, Y)
+        symmetric = same_memory(X, Y)
+    dtype = X.dtype if symmetric else np.result_type(X.dtype, Y.dtype)
+    require_memory((X.shape[0], X.shape[0] if symmetric else Y.shape[0]), dtype)
+    d = X.shape[1]
+    if symmetric:
+        x = z = prepare(X)
+    else:
+        x, z = prepare_pair(X, Y)
+    plan_x = net.activation.dual.plan(net, x.lengths, d, dtype)
+    plan_z = plan_x if symmetric else net.activation.dual.plan(net, z.lengths, d, dtype)
+    out = np.empty((x.n, z.n), dtype)
+    scales_x = _Scales(_scale(net, plan_x), dtype)
+    scales_z = scales_x if symmetric else _Scales(_scale(net, plan_z), dtype)
+    buffers = threading.local()
+
+    def fill(tile: tuple[slice, slice]) -> None:
+        rows, columns = tile
+        tau, rho = _buffers(buffers, dtype, rows, columns)
+        signed_gaps(x, z, rows, columns, tau, rho)
+        values = net.activation.dual.tile(net, plan_x.take(rows), plan_z.take(columns), tau, rho)
+        values = _scaled(values, scales_x, scales_z, rows, columns)
+        out[rows, columns] = values
+        if symmetric and rows == columns:
+            _mirror_within(out[rows, columns])
+        elif symmetric:
+            _write_transposed(values, out[columns, rows])
+
+    work = list(tiles(x.n, z.n, _TILE, symmetric=symmetric))
+    parallel_for(fill, work, threads=1 if max(x.n, z.n) < _SERIAL_BELOW else None)
+    if symmetric:
+        np.fill_diagonal(out, _diagonal(net, plan_x, dtype))
+    return out
+
+
+def diagonal(net: Architecture, X: Any) -> np.ndarray:
+    """Return the diagonal of K(X), the same bytes as in `gram`."""
+    X = check_rows(X)
+    x = prepare(X)
+    return _diagonal(net, net.activation.dual.plan(net, x.lengths, X.shape[1], X.dtype), X.dtype)
+
+
+def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
+    """Return d K(X) / d log (weight_std, bias_std), shape (n, n, 2), float64."""
+    X = check_rows(X)
+    require_memory((X.shape[0], X.shape[0], 2), np.float64, "Gram gradient")
+    x = prepare(X.astype(np.float64))
+    dual = net.activation.dual
+    plan = dual.plan(net, x.lengths, X.shape[1], np.dtype(np.float64))
+    scales = _Scales(_scale(net, plan), np.dtype(np.float64))
+    out = np.empty((x.n, x.n, 2))
+    log_diagonal = None
+    if net.normalized:
+        slope = dual.diagonal_gradient(net, plan)
+        log_diagonal = np.divide(
+            slope, 2 * plan.relative_diagonal, out=np.zeros_like(slope), where=plan.relative_diagonal > 0
+        )
+
+    def fill(tile: tuple[slice, slice]) -> None:
+        rows, columns = tile
+        tau, rho = np.empty((2, rows.stop - rows.start, columns.stop - columns.start))
+        signed_gaps(x, x, rows, columns, tau, rho)
+        if rows == columns:
+            np.fill_diagonal(tau, 0.0)
+            np.fill_diagonal(rho, 1.0)
+        px, pz = plan.take(rows), plan.take(columns)
+        slopes = dual.gradient(net, px, pz, tau.copy(), rho.copy())
+        if log_diagonal is not None:
+            values = dual.tile(net, px, pz, tau, rho)
+            slopes = slopes - values * (log_diagonal[:, rows, None] + log_diagonal[:, None, columns])
+        for p in range(2):
+            block = _scaled(np.ascontiguousarray(slopes[p]), scales, scales, rows, columns)
+            if rows == columns:
+                block = np.tril(block) + np.tril(block, -1).T
+            out[rows, columns, p] = block
+            out[columns, rows, p] = block.T
+
+    parallel_for(fill, tiles(x.n, x.n, _TILE, symmetric=True), threads=1 if x.n < _TILE else None)
+    return out
+
+
+def _scale(net: Architecture, plan: Any) -> np.ndarray:
+    """What a tile's rows are multiplied by: the NNGP's standard deviation, or what makes K_xx one."""
+    if not net.normalized:
+        return plan.scale
+    positive = plan.relative_diagonal * (plan.scale > 0) > 0
+    return np.where(positive, 1 / np.sqrt(np.where(positive, plan.relative_diagonal, 1)), 0).astype(
+        np.longdouble
+    )
+
+
+def _diagonal(net: Architecture, plan: Any, dtype: np.dtype) -> np.ndarray:
+    if net.normalized:
+        return (plan.relative_diagonal * (plan.scale > 0) > 0).astype(dtype)
+    return (plan.relative_diagonal * plan.scale**2).astype(np.float64).astype(dtype)
+
+
+def _buffers(
+    local: threading.local, dtype: np.dtype, rows: slice, columns: slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two contiguous tiles from memory that the thread keeps."""
+    if not hasattr(local, "memory"):
+        local.memory = np.empty((2, _TILE * _TILE), dtype)
+    n, m = rows.stop - rows.start, columns.stop - columns.start
+    return tuple(part[: n * m].reshape(n, m) for part in local.memory)  # type: ignore[return-value]
+
+
+def _scaled(values: np.ndarray, x: _Scales, z: _Scales, rows: slice, columns: slice) -> np.ndarray:
+    if x.wide or z.wide:
+        values = values * np.outer(x.mantissa[rows], z.mantissa[columns])
+        return np.ldexp(values, x.exponent[rows, None] + z.exponent[None, columns])
+    assert x.plain is not None and z.plain is not None
+    _multiply_rows_and_columns(values, x.plain[rows], z.plain[columns])
+    return values
+
+
+@compiled
+def _multiply_rows_and_columns(values, x, z):
+    n, m = values.shape
+    for i in range(n):
+        for j in range(m):
+            values[i, j] = values[i, j] * x[i] * z[j]
+
+
+@compiled
+def _write_transposed(values, out):
+    """out = values.T, a small square at a time, so that both sides use whole cache lines."""
+    n, m = values.shape
+    for i0 in range(0, n, 16):
+        i1 = min(i0 + 16, n)
+        for j0 in range(0, m, 16):
+            for j in range(j0, min(j0 + 16, m)):
+                for i in range(i0, i1):
+                    out[j, i] = values[i, j]
+
+
+@compiled
+def _mirror_within(out):
+    for i in range(out.shape[0]):
+        for j in range(i):
+            out[j, i] = out[i, j]

@@ -1,0 +1,192 @@
+"""Deep kernels of any activation whose Gaussian dual is known, layer by layer at the rows' variances.
+
+A subclass gives the dual A = E[sigma(u) sigma(v)], its derivative D = E[sigma'(u) sigma'(v)] = dA/dS
+(Price's theorem) and their derivatives in the variances and the covariance S; the recursion, the NTK and
+the hyperparameter gradient follow here once for all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._architecture import Architecture
+
+__all__ = ["Pairs", "Partials", "SmoothDual"]
+
+
+class Pairs(NamedTuple):
+    """Two blocks of jointly Gaussian rows: standard deviations, signed gaps and covariances."""
+
+    rx: np.ndarray  # (n, 1)
+    rz: np.ndarray  # (1, m)
+    tau: np.ndarray  # (n, m)
+    covariance: np.ndarray  # (n, m)
+    state_x: Any  # what the dual computed once for each row
+    state_z: Any
+
+    @property
+    def half_square_difference(self) -> np.ndarray:
+        """E[(u - v)^2] / 2, accurate where u and v nearly coincide."""
+        t = np.abs(self.tau)
+        gap = np.where(np.copysign(1.0, self.tau) > 0, t, 2 - t)
+        return (self.rx - self.rz) ** 2 / 2 + self.rx * self.rz * gap
+
+    @property
+    def half_square_sum(self) -> np.ndarray:
+        """E[(u + v)^2] / 2, accurate where u and -v nearly coincide."""
+        t = np.abs(self.tau)
+        gap = np.where(np.copysign(1.0, self.tau) < 0, t, 2 - t)
+        return (self.rx - self.rz) ** 2 / 2 + self.rx * self.rz * gap
+
+
+class Partials(NamedTuple):
+    """Derivatives of A and D in the variance of u, in that of v, and of D in the covariance."""
+
+    A_qx: np.ndarray
+    A_qz: np.ndarray
+    D_s: np.ndarray
+    D_qx: np.ndarray
+    D_qz: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Plan:
+    radius: np.ndarray  # (depth + 1, n): standard deviations of the pre-activations
+    states: list[Any]  # for each hidden layer, what the dual computed once for each row
+    scale: np.ndarray  # (n,) ones: tiles of this family are absolute
+    relative_diagonal: np.ndarray
+
+    def take(self, rows: slice) -> _Plan:
+        states = [None if s is None else s[rows] for s in self.states]
+        return _Plan(self.radius[:, rows], states, self.scale[rows], self.relative_diagonal[rows])
+
+
+class SmoothDual:
+    """Base of the duals below; ``r`` is a standard deviation, q = r^2 the variance."""
+
+    def moments(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """E[sigma(u)^2] and E[sigma'(u)^2] for u ~ N(0, r^2)."""
+        raise NotImplementedError  # pragma: no cover
+
+    def pair(self, p: Pairs) -> tuple[np.ndarray, np.ndarray]:
+        """A and D."""
+        raise NotImplementedError  # pragma: no cover
+
+    def partials(self, p: Pairs, A: np.ndarray, D: np.ndarray) -> Partials:
+        """Derivatives of A and D."""
+        raise NotImplementedError  # pragma: no cover
+
+    def state(self, r: np.ndarray) -> Any:
+        """What pairs need of each row besides its standard deviation, as an array of rows, or None."""
+        return None
+
+    def plan(self, net: Architecture, lengths: np.ndarray, n_features: int, dtype: np.dtype) -> _Plan:
+        """Carry the rows' variances through the layers."""
+        w, b = net.weight_std, net.bias_std
+        s = np.sqrt(n_features) if net.fan_in else 1.0
+        r = np.hypot(w * (lengths / s), b).astype(np.float64)
+        radii, states = [r], []
+        ntk = net.include[0] * r**2
+        for layer in range(net.depth):
+            A, D = self.moments(r)
+            states.append(self.state(r))
+            q = w**2 * A + b**2
+            r = np.sqrt(q)
+            ntk = net.include[layer + 1] * q + w**2 * ntk * D
+            radii.append(r)
+        return _Plan(np.stack(radii), states, np.ones(len(r), np.longdouble), ntk)
+
+    def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, rho: np.ndarray) -> np.ndarray:
+        """Return K of a tile."""
+        w2, b2 = net.weight_std**2, net.bias_std**2
+        pairs = self._first(net, x, z, tau)
+        ntk = net.include[0] * pairs.covariance
+        for layer in range(net.depth):
+            A, D = self.pair(pairs)
+            covariance = w2 * A + b2
+            ntk = w2 * ntk * D if any(net.include[: layer + 1]) else 0.0
+            if net.include[layer + 1]:
+                ntk = ntk + covariance
+            if layer + 1 < net.depth:
+                pairs = self._following(x, z, layer + 1, covariance)
+        return np.asarray(ntk)
+
+    def gradient(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, rho: np.ndarray) -> np.ndarray:
+        """Return d K / d log (weight_std, bias_std), shape (2, n, m)."""
+        w2, b2 = net.weight_std**2, net.bias_std**2
+        in_w, in_b = np.array([2.0, 0.0])[:, None, None], np.array([0.0, 2.0 * b2])[:, None, None]
+        pairs = self._first(net, x, z, tau)
+        dS = in_w * (pairs.covariance - b2) + in_b
+        dqx, dqz = in_w * (pairs.rx**2 - b2) + in_b, in_w * (pairs.rz**2 - b2) + in_b
+        ntk, d_ntk = net.include[0] * pairs.covariance, net.include[0] * dS
+        for layer in range(net.depth):
+            A, D = self.pair(pairs)
+            p = self.partials(pairs, A, D)
+            d_ntk = w2 * (in_w * ntk * D + d_ntk * D + ntk * (p.D_s * dS + p.D_qx * dqx + p.D_qz * dqz))
+            dS = w2 * (in_w * A + D * dS + p.A_qx * dqx + p.A_qz * dqz) + in_b
+            dqx = self._next_variance_gradient(w2, in_w, in_b, pairs.rx, dqx, pairs.state_x)
+            dqz = self._next_variance_gradient(w2, in_w, in_b, pairs.rz, dqz, pairs.state_z)
+            covariance = w2 * A + b2
+            ntk = w2 * ntk * D + net.include[layer + 1] * covariance
+            d_ntk = d_ntk + net.include[layer + 1] * dS
+            if layer + 1 < net.depth:
+                pairs = self._following(x, z, layer + 1, covariance)
+        return d_ntk
+
+    def _next_variance_gradient(
+        self, w2: float, in_w: np.ndarray, in_b: np.ndarray, r: np.ndarray, dq: np.ndarray, state: Any
+    ) -> np.ndarray:
+        """Derivative of w^2 E[sigma(u)^2] + b^2: the dual at u = v, whose three arguments are one variance."""
+        pairs = Pairs(r, r, np.zeros_like(r), r**2, state, state)
+        A, D = self.pair_of_rows(pairs)
+        p = self.partials_of_rows(pairs, A, D)
+        return w2 * (in_w * A + (D + p.A_qx + p.A_qz) * dq) + in_b
+
+    def pair_of_rows(self, p: Pairs) -> tuple[np.ndarray, np.ndarray]:
+        """`pair` of each row with itself."""
+        return self.moments(p.rx)
+
+    def partials_of_rows(self, p: Pairs, A: np.ndarray, D: np.ndarray) -> Partials:
+        """`partials` of each row with itself."""
+        return self.partials(p, A, D)
+
+    def diagonal_gradient(self, net: Architecture, x: _Plan) -> np.ndarray:
+        """Return d K_xx / d log (weight_std, bias_std), shape (2, n)."""
+        n = x.radius.shape[1]
+        rows = [self.gradient(net, x.take(slice(i, i + 1)), x.take(slice(i, i + 1)), np.zeros((1, 1)), np.ones((1, 1)))
+                for i in range(n)]  # fmt: skip
+        return np.concatenate(rows, axis=2)[:, 0]
+
+    @staticmethod
+    def _pairs(x: _Plan, z: _Plan, layer: int, tau: np.ndarray, covariance: np.ndarray) -> Pairs:
+        return Pairs(
+            x.radius[layer][:, None],
+            z.radius[layer][None, :],
+            tau,
+            covariance,
+            x.states[layer],
+            z.states[layer],
+        )
+
+    def _first(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> Pairs:
+        """Pre-activations of the first layer: the inputs' gaps, turned by the bias."""
+        rx, rz, b = x.radius[0][:, None], z.radius[0][None, :], net.bias_std
+        tau = tau.astype(np.float64)
+        if b:
+            ax, az = np.arcsin(np.minimum(b / rx, 1.0)), np.arcsin(np.minimum(b / rz, 1.0))
+            positive = np.copysign(1.0, tau) > 0
+            sine = np.sin(np.where(positive, ax - az, ax + az) / 2)
+            gap = 2 * sine**2 + np.cos(ax) * np.cos(az) * np.abs(tau)
+            tau = np.where(positive, gap, np.where(gap <= 1, -gap, 2 - gap))
+        rho = np.copysign(1 - np.abs(tau), tau)
+        return self._pairs(x, z, 0, tau, rho * rx * rz)
+
+    def _following(self, x: _Plan, z: _Plan, layer: int, covariance: np.ndarray) -> Pairs:
+        """Pre-activations of a later layer, whose duals are smooth in the cosine: a subtraction will do."""
+        product = x.radius[layer][:, None] * z.radius[layer][None, :]
+        rho = np.divide(covariance, product, out=np.zeros_like(covariance), where=product > 0)
+        tau = np.copysign(np.maximum(1 - np.abs(rho), 0.0), rho)
+        return self._pairs(x, z, layer, tau, covariance)

@@ -1,0 +1,262 @@
+"""Activation functions: small frozen objects that know their values, derivatives and Gaussian dual.
+
+Those here are homogeneous, the others are in ``smooth_activations.py``.  An activation is callable on
+arrays; ``derivative`` and ``second_derivative`` are the almost-everywhere ones (a step contributes 0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._validation import check_integer, check_real
+
+if TYPE_CHECKING:
+    from ._homogeneous import HomogeneousDual
+    from ._smooth import SmoothDual
+
+__all__ = [
+    "ABReLU",
+    "Abs",
+    "Activation",
+    "Identity",
+    "LeakyReLU",
+    "Monomial",
+    "ReLU",
+    "RectifiedPower",
+    "Sign",
+    "Step",
+    "as_activation",
+]
+
+
+class Activation:
+    """Base of all activations: sigma(z), elementwise, and the Gaussian dual that kernels need.
+
+    Two activations are equal if they are the same function by construction; they hash, pickle and print
+    as the expression that makes them.
+    """
+
+    def __call__(self, z: Any) -> np.ndarray:
+        """Return sigma(z)."""
+        raise NotImplementedError  # pragma: no cover
+
+    def derivative(self, z: Any) -> np.ndarray:
+        """Return sigma'(z), almost everywhere."""
+        raise NotImplementedError  # pragma: no cover
+
+    def second_derivative(self, z: Any) -> np.ndarray:
+        """Return sigma''(z), almost everywhere."""
+        raise NotImplementedError  # pragma: no cover
+
+    @property
+    def dual(self) -> HomogeneousDual | SmoothDual:
+        """The Gaussian dual that the infinite-width kernels use."""
+        raise NotImplementedError  # pragma: no cover
+
+    def __sklearn_clone__(self) -> Activation:
+        return self
+
+
+class _Homogeneous(Activation):
+    """sigma(z) = b sigma_n(z) + a sigma_n(-z)."""
+
+    def _parts(self) -> tuple[int, float, float, float]:
+        """n, a, b and sigma(0)."""
+        raise NotImplementedError  # pragma: no cover
+
+    @property
+    def dual(self) -> HomogeneousDual:
+        from ._homogeneous import HomogeneousDual
+
+        return HomogeneousDual(*self._parts())
+
+    def _powers(self, z: Any, order: int) -> np.ndarray:
+        """The derivative of the given order."""
+        z = np.asarray(z)
+        z = z if z.dtype == np.float32 else z.astype(np.float64)
+        degree, a, b, _ = self._parts()
+        factor = 1.0
+        for _ in range(order):
+            factor, degree, a = factor * degree, degree - 1, -a
+        if factor == 0:
+            return np.zeros_like(z)
+        power = np.abs(z) ** degree
+        zero = z.dtype.type(0)
+        return factor * (np.where(z >= 0, b * power, zero) + np.where(z < 0, a * power, zero)).astype(z.dtype)
+
+    def __call__(self, z: Any) -> np.ndarray:
+        return self._powers(z, 0)
+
+    def derivative(self, z: Any) -> np.ndarray:
+        return self._powers(z, 1)
+
+    def second_derivative(self, z: Any) -> np.ndarray:
+        return self._powers(z, 2)
+
+
+@dataclass(frozen=True)
+class RectifiedPower(_Homogeneous):
+    """sigma(z) = z^degree 1{z >= 0}: degree 0 is the step, 1 the ReLU.
+
+    Its dual is the arc-cosine kernel of that degree (Cho & Saul 2009, eq. 1, over two).
+
+    Parameters
+    ----------
+    degree : int
+        Power, at least 0.
+
+    Examples
+    --------
+    >>> from ntklib.kernels import RectifiedPower
+    >>> RectifiedPower(2)([-1.0, 3.0])
+    array([0., 9.])
+    """
+
+    degree: int
+
+    def __post_init__(self) -> None:
+        check_integer(self.degree, "degree", minimum=0)
+
+    def _parts(self):
+        return int(self.degree), 0.0, 1.0, 0.0 if self.degree else 1.0
+
+
+@dataclass(frozen=True)
+class ReLU(_Homogeneous):
+    """sigma(z) = max(z, 0)."""
+
+    def _parts(self):
+        return 1, 0.0, 1.0, 0.0
+
+
+@dataclass(frozen=True)
+class Step(_Homogeneous):
+    """sigma(z) = 1{z >= 0}, with derivative 0 almost everywhere."""
+
+    def _parts(self):
+        return 0, 0.0, 1.0, 1.0
+
+
+@dataclass(frozen=True)
+class Sign(_Homogeneous):
+    """sigma(z) = sign(z), 0 at 0, with derivative 0 almost everywhere."""
+
+    def _parts(self):
+        return 0, -1.0, 1.0, 0.0
+
+    def __call__(self, z: Any) -> np.ndarray:
+        return np.sign(self._powers(z, 0) * (np.asarray(z) != 0))
+
+
+@dataclass(frozen=True)
+class Abs(_Homogeneous):
+    """sigma(z) = abs(z)."""
+
+    def _parts(self):
+        return 1, 1.0, 1.0, 0.0
+
+
+@dataclass(frozen=True)
+class Identity(_Homogeneous):
+    """sigma(z) = z: a linear network."""
+
+    def _parts(self):
+        return 1, -1.0, 1.0, 0.0
+
+
+@dataclass(frozen=True)
+class LeakyReLU(_Homogeneous):
+    """sigma(z) = max(z, 0) + negative_slope min(z, 0).
+
+    Parameters
+    ----------
+    negative_slope : float, default=0.01
+    """
+
+    negative_slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        check_real(self.negative_slope, "negative_slope", minimum=-np.inf)
+
+    def _parts(self):
+        return 1, -float(self.negative_slope), 1.0, 0.0
+
+
+@dataclass(frozen=True)
+class ABReLU(_Homogeneous):
+    """sigma(z) = a min(z, 0) + b max(z, 0).
+
+    Parameters
+    ----------
+    a, b : float
+        Slopes on the negative and on the positive side, not both 0.
+    """
+
+    a: float
+    b: float
+
+    def __post_init__(self) -> None:
+        for name in ("a", "b"):
+            check_real(getattr(self, name), name, minimum=-np.inf)
+        if self.a == 0 and self.b == 0:
+            raise ValueError("a and b are both 0: the activation would be zero everywhere.")
+
+    def _parts(self):
+        return 1, -float(self.a), float(self.b), 0.0
+
+
+@dataclass(frozen=True)
+class Monomial(_Homogeneous):
+    """sigma(z) = z^degree.
+
+    Parameters
+    ----------
+    degree : int
+        Power, at least 1.
+    """
+
+    degree: int
+
+    def __post_init__(self) -> None:
+        check_integer(self.degree, "degree", minimum=1)
+
+    def _parts(self):
+        return int(self.degree), -1.0 if self.degree % 2 else 1.0, 1.0, 0.0
+
+
+def as_activation(activation: Any) -> Activation:
+    """Return an activation object from one, or from its name."""
+    from . import smooth_activations as smooth
+
+    named: dict[str, type[Activation]] = {
+        "relu": ReLU,
+        "step": Step,
+        "sign": Sign,
+        "abs": Abs,
+        "identity": Identity,
+        "leaky_relu": LeakyReLU,
+        "erf": smooth.Erf,
+        "gelu": smooth.GELU,
+        "sin": smooth.Sin,
+        "cos": smooth.Cos,
+        "exp": smooth.Exp,
+        "gaussian": smooth.Gaussian,
+        "rbf": smooth.RBF,
+        "tanh": smooth.Tanh,
+        "logistic": smooth.Logistic,
+        "softplus": smooth.Softplus,
+        "silu": smooth.SiLU,
+    }
+    if isinstance(activation, Activation):
+        return activation
+    if isinstance(activation, str):
+        if activation in named:
+            return named[activation]()
+        raise ValueError(f"unknown activation {activation!r}; the names are {', '.join(named)}.")
+    raise TypeError(
+        f"activation must be a name or an ntklib activation such as RectifiedPower(2), got {activation!r}; "
+        "wrap a function as NumericalActivation(function, derivative)."
+    )

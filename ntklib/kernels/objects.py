@@ -1,0 +1,264 @@
+"""The kernels as scikit-learn ``gaussian_process.kernels.Kernel`` objects.
+
+That one interface is what every estimator takes, ours and scikit-learn's.  Some hosts validate nothing
+and some pass X twice; both are taken care of behind ``__call__``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
+
+from ._architecture import Architecture
+from ._gram import diagonal, gram, gram_gradient
+from .activations import Activation, RectifiedPower
+
+__all__ = ["NNGP", "NTK", "ArcCosine"]
+
+
+class _NetworkKernel(Kernel):
+    """What the kernels share: evaluation by the Gram driver and derivatives in log theta."""
+
+    def _architecture(self) -> Architecture:
+        raise NotImplementedError  # pragma: no cover
+
+    def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
+        """Return the kernel k(X, Y) and optionally its gradient.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples_X, n_features)
+        Y : array-like or CSR matrix of shape (n_samples_Y, n_features), default=None
+            X if None.
+        eval_gradient : bool, default=False
+            Also return the gradient in the logarithm of the hyperparameters; only if Y is None.
+
+        Returns
+        -------
+        K : ndarray of shape (n_samples_X, n_samples_Y)
+        K_gradient : ndarray of shape (n_samples_X, n_samples_X, n_dims)
+            Only if ``eval_gradient``.
+        """
+        net = self._architecture()
+        K = gram(net, X, Y)
+        if not eval_gradient:
+            return K
+        if Y is not None:
+            raise ValueError("the gradient is only available for Y=None.")
+        free = [not h.fixed for h in self.hyperparameters]
+        if not any(free):
+            return K, np.empty((*K.shape, 0))
+        order = [{"weight_std": 0, "bias_std": 1}[h.name] for h in self.hyperparameters if not h.fixed]
+        return K, gram_gradient(net, X)[:, :, order]
+
+    def diag(self, X: Any) -> np.ndarray:
+        """Return the diagonal of k(X), the same bytes as in the matrix.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return diagonal(self._architecture(), X)
+
+    def is_stationary(self) -> bool:
+        """Return False: these kernels depend on where the rows lie, not only on their difference."""
+        return False
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"{type(self).__name__}({shown})"
+
+
+def _hyperparameter(name: str, value: float, bounds: Any) -> Hyperparameter:
+    """A structural zero is no hyperparameter: its logarithm does not exist, and a fit must not change it."""
+    return Hyperparameter(name, "numeric", "fixed" if value == 0 else bounds)
+
+
+class ArcCosine(_NetworkKernel):
+    r"""Arc-cosine kernel of any degree, :math:`|x|^n |z|^n J_n(\theta) / (2\pi)`; it has no hyperparameter to fit.
+
+    Parameters
+    ----------
+    degree : int, default=1
+        n, at least 0.
+    normalized : bool, default=False
+        K / sqrt(K_xx K_zz) instead.
+
+    References
+    ----------
+    Cho & Saul (2009), "Kernel methods for deep learning", eq. 1-6, halved.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib import ArcCosine
+    >>> ArcCosine(degree=0)(np.eye(2))
+    array([[0.5 , 0.25],
+           [0.25, 0.5 ]])
+    """
+
+    def __init__(self, degree: int = 1, *, normalized: bool = False) -> None:
+        self.degree = degree
+        self.normalized = normalized
+
+    def _architecture(self) -> Architecture:
+        return Architecture.checked(
+            activation=RectifiedPower(self.degree),
+            depth=1,
+            weight_std=1.0,
+            bias_std=0.0,
+            input_scaling="none",
+            trainable="output",
+            normalized=self.normalized,
+        )
+
+
+class NNGP(_NetworkKernel):
+    """Covariance of the outputs of an infinitely wide network: the kernel of `nngp_kernel`.
+
+    Parameters
+    ----------
+    depth : int, default=1
+        Number of hidden layers.
+    activation : str or Activation, default="relu"
+    weight_std : float, default=1.0
+        Greater than 0.
+    bias_std : float, default=0.0
+        Exactly 0 is structural: no bias, absent from ``theta``, and no fit changes it.
+    input_scaling : {"none", "fan_in"}, default="none"
+    normalized : bool, default=False
+    weight_std_bounds, bias_std_bounds : pair of floats or "fixed"
+        Where a fit may move them.
+
+    References
+    ----------
+    Lee et al. (2018), "Deep neural networks as Gaussian processes", eq. 3-5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib import NNGP
+    >>> NNGP(depth=2, weight_std=np.sqrt(2))(np.eye(2)).round(4)
+    array([[2.    , 0.9882],
+           [0.9882, 2.    ]])
+    """
+
+    def __init__(
+        self,
+        depth: int = 1,
+        activation: str | Activation = "relu",
+        *,
+        weight_std: float = 1.0,
+        bias_std: float = 0.0,
+        input_scaling: str = "none",
+        normalized: bool = False,
+        weight_std_bounds: Any = (1e-2, 1e2),
+        bias_std_bounds: Any = (1e-3, 1e2),
+    ) -> None:
+        self.depth = depth
+        self.activation = activation
+        self.weight_std = weight_std
+        self.bias_std = bias_std
+        self.input_scaling = input_scaling
+        self.normalized = normalized
+        self.weight_std_bounds = weight_std_bounds
+        self.bias_std_bounds = bias_std_bounds
+
+    @property
+    def hyperparameter_weight_std(self) -> Hyperparameter:
+        """Standard deviation of the weights."""
+        return _hyperparameter("weight_std", self.weight_std, self.weight_std_bounds)
+
+    @property
+    def hyperparameter_bias_std(self) -> Hyperparameter:
+        """Standard deviation of the biases; fixed at 0."""
+        return _hyperparameter("bias_std", self.bias_std, self.bias_std_bounds)
+
+    def _architecture(self) -> Architecture:
+        return Architecture.checked(
+            activation=self.activation,
+            depth=self.depth,
+            weight_std=self.weight_std,
+            bias_std=self.bias_std,
+            input_scaling=self.input_scaling,
+            trainable=getattr(self, "trainable", "output"),
+            normalized=self.normalized,
+        )
+
+
+class NTK(NNGP):
+    """Neural tangent kernel of an infinitely wide network: the kernel of `ntk_kernel`.
+
+    Parameters
+    ----------
+    depth : int, default=1
+        Number of hidden layers.
+    activation : str or Activation, default="relu"
+    weight_std : float, default=1.0
+        Greater than 0.
+    bias_std : float, default=0.0
+        Exactly 0 is structural: no bias, absent from ``theta``, and no fit changes it.
+    input_scaling : {"none", "fan_in"}, default="none"
+    trainable : {"all", "hidden", "output"} or tuple of int, default="all"
+        The layers that are trained, by index from 0.
+    normalized : bool, default=False
+    weight_std_bounds, bias_std_bounds : pair of floats or "fixed"
+        Where a fit may move them.
+
+    References
+    ----------
+    Jacot et al. (2018), "Neural tangent kernel", theorem 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.kernel_ridge import KernelRidge
+    >>> from ntklib import NTK
+    >>> X = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+    >>> KernelRidge(kernel=NTK(bias_std=0.1)).fit(X, [0, 1, 2]).predict(X).round(2)
+    array([0.21, 0.94, 1.85])
+    """
+
+    def __init__(
+        self,
+        depth: int = 1,
+        activation: str | Activation = "relu",
+        *,
+        weight_std: float = 1.0,
+        bias_std: float = 0.0,
+        input_scaling: str = "none",
+        trainable: str | tuple[int, ...] = "all",
+        normalized: bool = False,
+        weight_std_bounds: Any = (1e-2, 1e2),
+        bias_std_bounds: Any = (1e-3, 1e2),
+    ) -> None:
+        super().__init__(
+            depth,
+            activation,
+            weight_std=weight_std,
+            bias_std=bias_std,
+            input_scaling=input_scaling,
+            normalized=normalized,
+            weight_std_bounds=weight_std_bounds,
+            bias_std_bounds=bias_std_bounds,
+        )
+        self.trainable = trainable
+
+    def nngp(self) -> NNGP:
+        """Return the matching NNGP kernel: the same network, only its output layer trained.
+
+        Examples
+        --------
+        >>> from ntklib import NTK
+        >>> NTK(depth=2).nngp().depth
+        2
+        """
+        parameters = self.get_params()
+        del parameters["trainable"]
+        return NNGP(**parameters)
