@@ -196,7 +196,7 @@ class Cholesky(Factorization):
             jitter = 10 * jitter if jitter else _DOUBLE_EPS * self._norm
             if jitter > 1e-6 * self._norm:
                 raise LinAlgError(
-                    "the Gram matrix is not positive semidefinite (1e-6 of its norm added to the diagonal did "
+                    "the Gram matrix is not positive semidefinite (1e-6 of its norm on the diagonal did "
                     "not help): the kernel is not a positive definite function, or the matrix not symmetric."
                 )
         rcond, _ = pocon(self._matrix, self._norm + penalty + jitter, uplo="L")
@@ -219,6 +219,6 @@ class Cholesky(Factorization):
             r = b - upper_product(self._matrix, self._diagonal + penalty, z)
             size = relative_residual(r, b)
             if size <= _REFINED or size > 0.5 * last:
-                break
+                return z, size, step
             last = size
-        return z, size, step
+        return z, last, _MAX_REFINEMENTS

@@ -10,6 +10,7 @@ from ntklib.solvers._base import BLOCK, Factorization, check_penalty, relative_r
 from ntklib.solvers._records import Solution, warn_poor
 
 _EPS = float(np.finfo(np.float64).eps)
+_LARGE = 3000  # rows above which the Gram's memory is worth reusing
 
 
 class Eigendecomposition(Factorization):
@@ -58,7 +59,10 @@ class Eigendecomposition(Factorization):
         del self._matrix
         if not np.isfinite(matrix.sum()):
             raise ValueError("the Gram matrix contains NaN or infinity: check the inputs and the kernel.")
-        values, self.vectors = eigh(matrix, overwrite_a=True, check_finite=False, driver="evd")
+        if self.n <= _LARGE:
+            values, self.vectors = np.linalg.eigh(matrix)  # copies, but lets other threads run meanwhile
+        else:
+            values, self.vectors = eigh(matrix, overwrite_a=True, check_finite=False, driver="evd")
         self.eigenvalues = np.maximum(values, 0.0)
 
     @property

@@ -1,0 +1,65 @@
+r"""Probabilities from scores by one temperature.
+
+.. math:: p(c \mid x) = \frac{\exp(f_c(x)/T)}{\sum_{c'} \exp(f_{c'}(x)/T)},
+
+with T the minimiser of the log-loss on scores of samples that were left out of the fit. Convex in 1/T.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import softmax
+
+_SHARPEST, _FLATTEST = 1e4, 1e-4  # bounds of the inverse temperature
+
+
+def logits(scores: np.ndarray) -> np.ndarray:
+    """One column a class: the scores themselves, or -f and f for the one column of two classes."""
+    return np.column_stack([-scores[:, 0], scores[:, 0]]) if scores.shape[1] == 1 else scores
+
+
+def probabilities(scores: np.ndarray, temperature: float) -> np.ndarray:
+    """Softmax of scores / temperature, shape (m, n_classes)."""
+    return softmax(logits(scores) / temperature, axis=1)
+
+
+def fit_temperature(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None) -> float:
+    """Temperature of least log-loss.
+
+    The targets are smoothed as Platt's are: each label is believed to 1 - 1/(n + 2), so that scores that
+    separate the classes get a finite temperature.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, 1) or (n, n_classes)
+        Left-out scores; a single column for two classes.
+    labels : ndarray of int of shape (n,)
+    weights : ndarray of shape (n,) or None
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    J. Platt, "Probabilistic outputs for support vector machines", 1999.
+    C. Guo et al., "On calibration of modern neural networks", ICML 2017.
+    """
+    z = logits(scores)
+    n, k = z.shape
+    doubt = 1 / (n + 2)
+    smoothed = (1 - doubt) * z[np.arange(n), labels] + doubt * (z.sum(axis=1) - z[np.arange(n), labels]) / (
+        k - 1
+    )
+
+    def slope(log_inverse: float) -> float:
+        expected = (softmax(np.exp(log_inverse) * z, axis=1) * z).sum(axis=1)
+        return float(np.average(expected - smoothed, weights=weights))
+
+    low, high = np.log(_FLATTEST), np.log(_SHARPEST)
+    if slope(low) >= 0:
+        return 1 / _FLATTEST
+    if slope(high) <= 0:
+        return 1 / _SHARPEST
+    return float(np.exp(-brentq(slope, low, high, xtol=1e-14, rtol=1e-14)))

@@ -1,0 +1,114 @@
+"""What the four estimators share: kernel expansions, their fit at given penalties, prediction in batches."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ntklib._blocks import row_blocks, working_memory
+from ntklib.estimators._kernel import accepts_sparse, cross_gram, gram, gram_diagonal, is_precomputed
+from ntklib.estimators._units import Units
+from ntklib.solvers import Cholesky, IllConditionedWarning, RidgeFit, ridge
+
+_DTYPES = (np.float64, np.float32)
+
+
+class KernelModel(BaseEstimator):
+    """f(x) = sum_i dual_coef_i K(x, x_i) + intercept, one column an output."""
+
+    def _kernel_parameters(self) -> list:
+        """The kernels that may be used, for the tags."""
+        return [self.kernel]  # type: ignore[attr-defined]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        kernels = self._kernel_parameters()
+        tags.input_tags.pairwise = any(map(is_precomputed, kernels))
+        tags.input_tags.sparse = all(map(accepts_sparse, kernels))
+        return tags
+
+    def _validate(self, *data: Any, **options: Any) -> Any:
+        """Checked X and y in fit, X alone (with reset=False) later."""
+        sparse = "csr" if all(map(accepts_sparse, self._kernel_parameters())) else False
+        return validate_data(self, *data, accept_sparse=sparse, dtype=_DTYPES, **options)
+
+    def _factor(self, units: Units) -> Cholesky:
+        matrix, ours = gram(self.kernel_, units.X)
+        return Cholesky(matrix, weights=units.weights, overwrite_gram=ours)
+
+    def _fit_units(self, units: Units, penalties: np.ndarray, factor: Cholesky) -> list[RidgeFit]:
+        """Fit every column of the targets at its penalty; columns that share one are solved together."""
+        fits = []
+        dual, intercept = np.empty(units.targets.shape), np.empty(units.targets.shape[1])
+        for penalty in np.unique(penalties):
+            columns = np.flatnonzero(penalties == penalty)
+            fit = ridge(factor, units.targets[:, columns], penalty, fit_intercept=self.fit_intercept)
+            dual[:, columns], intercept[columns] = fit.dual_coef, fit.intercept
+            fits.append(fit)
+        self._store(units, dual, intercept)
+        solutions = tuple(fit.solution for fit in fits)
+        self.solve_ = solutions[0] if len(solutions) == 1 else solutions
+        return fits
+
+    def _store(self, units: Units, dual: np.ndarray, intercept: np.ndarray) -> None:
+        self.X_fit_, self.support_ = units.X, units.support
+        self._weights = units.weights
+        self._n_samples = units.X.shape[0]
+        self.dual_coef_, self.intercept_ = dual, intercept
+        self._variance_factor: Cholesky | None = None
+
+    def _expand(self, X: Any) -> np.ndarray:
+        """Values of all outputs at the rows of X, shape (m, k), one batch of the cross-Gram at a time."""
+        dual = self.dual_coef_.reshape(len(self.support_), -1)
+        out = np.empty((X.shape[0], dual.shape[1]))
+        for rows in self._batches(X.shape[0]):
+            out[rows] = self._cross(X[rows]) @ dual
+        return out + self.intercept_
+
+    def _cross(self, X: Any) -> np.ndarray:
+        if is_precomputed(self.kernel_):
+            return X if X.shape[1] == len(self.support_) else X[:, self.support_]
+        return cross_gram(self.kernel_, X, self.X_fit_)
+
+    def _batches(self, m: int):
+        return row_blocks(m, max(1, working_memory() // (8 * len(self.support_))))
+
+    def _standard_deviation(self, X: Any, penalties: np.ndarray) -> np.ndarray:
+        """Posterior standard deviation at the rows of X for every penalty, shape (m, len(penalties)).
+
+        The Gram is factored again on the first call and the factor kept (but not pickled): a fitted model
+        that only predicts should not hold an n x n matrix.
+        """
+        check_is_fitted(self)
+        if is_precomputed(self.kernel_):
+            raise ValueError(
+                "return_std needs K(x, x) at the new points, which kernel='precomputed' does not give."
+            )
+        prior = gram_diagonal(self.kernel_, X)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", IllConditionedWarning)  # said once, by fit
+            if self._variance_factor is None:
+                units = Units(self.X_fit_, np.zeros((len(self.support_), 1)), self._weights, self.support_)
+                self._variance_factor = self._factor(units)
+            factor = self._variance_factor
+            out = np.empty((X.shape[0], len(penalties)))
+            for penalty in np.unique(penalties):
+                ones = factor.solve(np.ones(factor.n), penalty).value[:, 0] if self.fit_intercept else None
+                for rows in self._batches(X.shape[0]):
+                    cross = self._cross(X[rows])
+                    half = factor.half_solve(cross.T, penalty)
+                    variance = prior[rows] - np.einsum("ij,ij->j", half, half)
+                    if ones is not None:
+                        variance += (1 - cross @ ones) ** 2 / ones.sum()
+                    out[rows, penalties == penalty] = np.sqrt(np.maximum(variance, 0.0))[:, None]
+        return out
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "_variance_factor" in state:
+            state["_variance_factor"] = None
+        return state

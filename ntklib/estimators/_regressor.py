@@ -1,0 +1,182 @@
+"""Kernel ridge regression at a given kernel and penalty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ntklib.estimators._kernel import is_precomputed, resolve_kernel
+from ntklib.estimators._model import KernelModel
+from ntklib.estimators._units import make_units
+
+
+class PredictingRegressor(RegressorMixin, KernelModel):
+    """Prediction, with standard deviations, for regressors whose penalty or penalties `_penalties` gives."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _penalties(self) -> np.ndarray:
+        raise NotImplementedError
+
+    def _shape(self, y: np.ndarray) -> None:
+        """Give the fitted coefficients the dimension of y."""
+        if y.ndim == 1:
+            self.dual_coef_, self.intercept_ = self.dual_coef_[:, 0], float(self.intercept_[0])
+
+    def predict(self, X: Any, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Predict at the rows of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (m, d)
+            With ``kernel="precomputed"``, the kernel between the rows and the training samples, (m, n).
+        return_std : bool, default=False
+            Also return the posterior standard deviation of f(x), as
+            :class:`~sklearn.gaussian_process.GaussianProcessRegressor` with the same kernel and ``alpha``
+            does: the noise (of variance ``alpha`` divided by the sample's weight) is not part of it. An
+            intercept counts as an unknown constant with a flat prior. The first call factors the Gram again.
+
+        Returns
+        -------
+        y : ndarray of shape (m,) or (m, n_targets)
+        std : ndarray of the same shape
+            Only with `return_std`.
+
+        Raises
+        ------
+        ValueError
+            If X does not match the fitted data, or `return_std` is asked for with ``kernel="precomputed"``.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        single = self.dual_coef_.ndim == 1
+        values = self._expand(X)
+        values = values[:, 0] if single else values
+        if not return_std:
+            return values
+        std = self._standard_deviation(X, self._penalties())
+        return values, std[:, 0] if single else np.broadcast_to(std, values.shape).copy()
+
+
+class NTKRegressor(PredictingRegressor):
+    r"""Kernel ridge regression with an unpenalised intercept.
+
+    Minimises over functions f of the kernel's space and constants b
+
+    .. math:: \sum_i w_i (y_i - f(x_i) - b)^2 + \alpha \|f\|^2 .
+
+    With :math:`M = (K + \alpha W^{-1})^{-1}` the solution is :math:`f(x) = \sum_i a_i K(x, x_i)`,
+    :math:`a = C y`, :math:`C = M - M 1 1^T M / (1^T M 1)`, :math:`b = 1^T M y / (1^T M 1)` (a = M y without
+    intercept). It is the posterior mean of a Gaussian process with noise variance :math:`\alpha / w_i`.
+
+    Parameters
+    ----------
+    kernel : Kernel, callable, "precomputed" or None, default=None
+        A :class:`~sklearn.gaussian_process.kernels.Kernel` such as :class:`ntklib.NTK`, whose hyperparameters
+        are used as they are; a function of two arrays that returns their Gram matrix; or "precomputed": X is
+        the Gram matrix. None is a ReLU NTK of depth 3 with He weights, fan-in scaling and a small bias.
+    alpha : float or array of shape (n_targets,), default=0.1
+        Penalty, one for all targets or one each; nonnegative. It is measured against the kernel's values.
+    fit_intercept : bool, default=True
+        Fit the constant b.
+
+    Attributes
+    ----------
+    dual_coef_ : ndarray of shape (n_fit,) or (n_fit, n_targets)
+        Coefficients a.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Constant b; 0 without intercept.
+    X_fit_ : {ndarray, sparse matrix} of shape (n_fit, d)
+        The samples of positive weight (with "precomputed", their Gram matrix).
+    support_ : ndarray of shape (n_fit,)
+        Their indices among the training samples.
+    kernel_ : Kernel, callable or str
+        The kernel used.
+    solve_ : Solution or tuple of Solution
+        Record of the solve: outcome, jitter, residual, condition number; one per distinct penalty.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (d,)
+        Only when X has string column names.
+
+    See Also
+    --------
+    NTKRegressorCV : Chooses kernel and penalty by exact leave-one-out.
+    sklearn.kernel_ridge.KernelRidge : Without intercept, standard deviations or leave-one-out.
+
+    Notes
+    -----
+    Features are used as they come; a :class:`ScaleWarning` says when they are far from unit scale.
+    A fit costs one Gram matrix and its Cholesky factorisation, done in the Gram's own memory.
+
+    References
+    ----------
+    C. Saunders, A. Gammerman and V. Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998.
+    C. E. Rasmussen and C. K. I. Williams, *Gaussian Processes for Machine Learning*, MIT Press 2006,
+    sections 2.2 and 2.7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib import NTKRegressor
+    >>> X = np.linspace(-2, 2, 40)[:, None]
+    >>> model = NTKRegressor().fit(X, np.sin(2 * X[:, 0]))
+    >>> bool(model.score(X, np.sin(2 * X[:, 0])) > 0.95)
+    True
+    """
+
+    def __init__(self, kernel=None, *, alpha=0.1, fit_intercept=True):
+        self.kernel = kernel
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NTKRegressor:
+        """Fit the regression.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, d)
+            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``. Sparse where the
+            kernel takes it.
+        y : array-like of shape (n,) or (n, n_targets)
+        sample_weight : array-like of shape (n,) or float, default=None
+            Nonnegative; a sample of weight 0 is as if absent.
+
+        Returns
+        -------
+        self : NTKRegressor
+
+        Raises
+        ------
+        ValueError
+            If the data are not finite numbers of matching shapes, a penalty or weight is negative, or the
+            kernel is not positive semidefinite.
+        """
+        self.kernel_ = resolve_kernel(self.kernel)
+        X, y = self._validate(X, y, multi_output=True, y_numeric=True)
+        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        penalties = check_penalties(self.alpha, targets.shape[1])
+        units = make_units(X, targets, sample_weight, precomputed=is_precomputed(self.kernel_))
+        self._fit_units(units, penalties, self._factor(units))
+        self._shape(y)
+        return self
+
+    def _penalties(self) -> np.ndarray:
+        return np.atleast_1d(np.asarray(self.alpha, dtype=np.float64))
+
+
+def check_penalties(alpha: Any, n_targets: int) -> np.ndarray:
+    """One finite, nonnegative penalty per target."""
+    penalties = np.asarray(alpha, dtype=np.float64)
+    if penalties.ndim > 1 or penalties.size not in (1, n_targets):
+        raise ValueError(
+            f"alpha must be one number or one per target ({n_targets}), got shape {penalties.shape}."
+        )
+    if not np.isfinite(penalties).all() or penalties.min() < 0:
+        raise ValueError(f"alpha must be finite and nonnegative, got {alpha}.")
+    return np.broadcast_to(penalties.ravel(), (n_targets,))

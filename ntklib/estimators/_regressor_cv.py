@@ -1,0 +1,141 @@
+"""Kernel ridge regression that chooses its kernel and penalty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ntklib.estimators._regressor import PredictingRegressor
+from ntklib.estimators._scoring import regression_criterion
+from ntklib.estimators._searching import SearchingModel
+from ntklib.estimators._units import make_units, merge_copies
+
+
+class NTKRegressorCV(PredictingRegressor, SearchingModel):
+    r"""Kernel ridge regression with kernel and penalty chosen by exact leave-one-out.
+
+    For every kernel one eigendecomposition gives, at each penalty, the error in predicting each unit from
+    all the others, without refitting: with :math:`M = (K + \alpha W^{-1})^{-1}` and
+    :math:`C = M - M 1 1^T M / (1^T M 1)`,
+
+    .. math:: y_i - f_{-i}(x_i) = (C y)_i / C_{ii},
+
+    weights and intercept included. A sample of weight w is one unit; samples that agree in features and
+    targets are one unit, too.
+
+    Parameters
+    ----------
+    kernels : list of kernels, kernel or None, default=None
+        What to choose from, each as in :class:`NTKRegressor`; None is a grid of ReLU NTKs of different depths
+        and biases.
+    alphas : array of shape (n_alphas,) or None, default=None
+        Penalties to choose from; None is a grid relative to trace(K)/n for each kernel.
+    fit_intercept : bool, default=True
+        Fit an unpenalised constant.
+    scoring : str, callable or None, default=None
+        Any scikit-learn scorer of predictions, applied to all held-out predictions at once (per fold with a
+        splitter); None is the negative mean squared error.
+    cv : None, "gcv", int, splitter or iterable of splits, default=None
+        None is exact leave-one-out. "gcv" is generalised cross-validation,
+        :math:`\frac1N \sum_i w_i r_i^2 / (1 - \mathrm{df}/N)^2` with N the sum of the weights. Else folds.
+    max_search_samples : int or None, default=3000
+        Kernels are compared on at most this many units, at random; the winner's penalty is then searched
+        again on all.
+    random_state : int, RandomState or None, default=0
+        Seed of that choice.
+
+    Attributes
+    ----------
+    alpha_ : float
+        Chosen penalty.
+    kernel_ : Kernel, callable or str
+        Chosen kernel.
+    best_score_ : float
+        Held-out score of the choice, on all units.
+    cv_results_ : dict of arrays
+        The comparison of the kernels: "param_kernel", "param_alpha", "mean_test_score", "rank_test_score";
+        makes a pandas.DataFrame.
+    loo_path_ : PenaltyPath
+        Scores of the chosen kernel at every penalty, on all units.
+    dual_coef_, intercept_, X_fit_, support_, solve_, n_features_in_, feature_names_in_
+        As in :class:`NTKRegressor`.
+
+    See Also
+    --------
+    NTKRegressor : At a given kernel and penalty.
+
+    References
+    ----------
+    G. H. Golub, M. Heath and G. Wahba, "Generalized cross-validation as a method for choosing a good ridge
+    parameter", Technometrics 21, 1979.
+    S. An, W. Liu and S. Venkatesh, "Fast cross-validation algorithms for least squares support vector
+    machine and kernel ridge regression", Pattern Recognition 40, 2007.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib import NTKRegressorCV
+    >>> X = np.linspace(-2, 2, 30)[:, None]
+    >>> model = NTKRegressorCV().fit(X, np.sin(2 * X[:, 0]))
+    >>> bool(model.score(X, np.sin(2 * X[:, 0])) > 0.99)
+    True
+    """
+
+    def __init__(
+        self,
+        kernels=None,
+        alphas=None,
+        *,
+        fit_intercept=True,
+        scoring=None,
+        cv=None,
+        max_search_samples=3000,
+        random_state=0,
+    ):
+        self.kernels = kernels
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.scoring = scoring
+        self.cv = cv
+        self.max_search_samples = max_search_samples
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NTKRegressorCV:
+        """Choose kernel and penalty, and fit.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, d)
+            Training samples, or their (n, n) Gram matrix with ``kernels="precomputed"``.
+        y : array-like of shape (n,) or (n, n_targets)
+            All targets share the penalty.
+        sample_weight : array-like of shape (n,) or float, default=None
+            Nonnegative; a sample of weight 0 is as if absent.
+
+        Returns
+        -------
+        self : NTKRegressorCV
+
+        Raises
+        ------
+        ValueError
+            If the data are not finite numbers of matching shapes, a parameter or weight is out of its range,
+            or fewer than two different samples are left.
+        """
+        kernels = self._start()
+        X, y = self._validate(X, y, multi_output=True, y_numeric=True)
+        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        units = make_units(X, targets, sample_weight, precomputed=self._precomputed)
+        splits = self._splits(X, y, units, classifier=False)
+        units = units if splits is not None else merge_copies(units)
+        criterion = regression_criterion(self.scoring, units.targets)
+        name = "neg_mean_squared_error" if self.scoring is None else self.scoring
+        left_out = self._choose(kernels, units, criterion, name, splits, None)
+        if left_out is None:
+            self._fit_units(units, np.full(targets.shape[1], self.alpha_), self._factor(units))
+        self._shape(y)
+        return self
+
+    def _penalties(self) -> np.ndarray:
+        return np.array([self.alpha_])

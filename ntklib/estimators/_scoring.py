@@ -1,0 +1,96 @@
+"""Criteria of the search: what a set of held-out predictions is worth.
+
+A criterion takes held-out values of shape (m, k), the rows of the units they belong to and their weights,
+and returns a pair: the score, larger is better, and a second number that decides between equal scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import get_scorer
+
+from ntklib.estimators._calibration import fit_temperature, probabilities
+
+Criterion = Callable[[np.ndarray, np.ndarray, np.ndarray | None], tuple[float, float]]
+
+
+class _StandInRegressor(RegressorMixin, BaseEstimator):
+    """Predicts what it is given, so that any scorer can judge stored predictions."""
+
+    def predict(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+
+class _StandInClassifier(ClassifierMixin, BaseEstimator):
+    """The same for stored decision values; the temperature is fitted to them only if a scorer asks."""
+
+    def __init__(self, classes=None, labels=None, weights=None):
+        self.classes_ = classes
+        self.labels = labels
+        self.weights = weights
+
+    def decision_function(self, scores: np.ndarray) -> np.ndarray:
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def predict(self, scores: np.ndarray) -> np.ndarray:
+        return self.classes_[predicted_labels(scores)]
+
+    def predict_proba(self, scores: np.ndarray) -> np.ndarray:
+        return probabilities(scores, fit_temperature(scores, self.labels, self.weights))
+
+
+def predicted_labels(scores: np.ndarray) -> np.ndarray:
+    """Index of the class each row of decision values speaks for."""
+    return (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
+
+
+def squared_loss(values: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> float:
+    """Weighted mean over units, and mean over outputs, of the squared error."""
+    return float(np.average(np.square(values - targets).mean(axis=1), weights=weights))
+
+
+def regression_criterion(scoring: Any, targets: np.ndarray) -> Criterion:
+    """Negative mean squared error for None, else any scorer of predictions."""
+    if scoring is None:
+
+        def negative_squared_loss(values, rows, weights):
+            return -squared_loss(values, targets[rows], weights), 0.0
+
+        return negative_squared_loss
+
+    scorer = get_scorer(scoring)
+
+    def scored(values, rows, weights):
+        truth, values = targets[rows], np.asarray(values)
+        if targets.shape[1] == 1:
+            truth, values = truth[:, 0], values[:, 0]
+        return _call(scorer, _StandInRegressor(), values, truth, weights), 0.0
+
+    return scored
+
+
+def classification_criterion(
+    scoring: Any, targets: np.ndarray, labels: np.ndarray, classes: np.ndarray
+) -> Criterion:
+    """A scorer of decision values; equal scores, common with accuracy, are decided by the squared loss."""
+    scorer = None if scoring == "accuracy" else get_scorer(scoring)
+
+    def scored(values, rows, weights):
+        tie = -squared_loss(values, targets[rows], weights)
+        if scorer is None:
+            return float(np.average(predicted_labels(values) == labels[rows], weights=weights)), tie
+        stand_in = _StandInClassifier(classes, labels[rows], weights)
+        return _call(scorer, stand_in, values, classes[labels[rows]], weights), tie
+
+    return scored
+
+
+def _call(scorer: Any, stand_in: Any, values: np.ndarray, truth: np.ndarray, weights: Any) -> float:
+    accepts = getattr(scorer, "_accept_sample_weight", None)
+    if weights is not None and accepts is not None and accepts():
+        return float(scorer(stand_in, values, truth, sample_weight=weights))
+    return float(scorer(stand_in, values, truth))

@@ -1,0 +1,256 @@
+r"""The search for a kernel and a penalty.
+
+For each kernel one eigendecomposition of the weighted Gram gives every penalty's leave-one-out predictions.
+Kernels are compared on at most `max_search_samples` units; then the winner's penalty is searched again on
+all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from sklearn.gaussian_process.kernels import Kernel
+from sklearn.utils import check_random_state
+
+from ntklib._blocks import working_memory
+from ntklib._threads import get_threads, parallel_for
+from ntklib.estimators._defaults import default_kernels, default_penalties
+from ntklib.estimators._kernel import gram, resolve_kernel
+from ntklib.estimators._scoring import Criterion
+from ntklib.estimators._units import Units
+from ntklib.solvers import Eigendecomposition, RidgeFit, ridge_path
+
+Splits = list[tuple[np.ndarray, np.ndarray]]
+
+_COPIES = 5  # n x n arrays alive at once in the search of one kernel
+_SMALL = 500
+
+
+@dataclass(frozen=True)
+class PenaltyPath:
+    """Scores of one kernel along a grid of penalties.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (p,)
+        Penalties, largest first.
+    scores : ndarray of shape (p,)
+        Held-out score at each; larger is better.
+    alpha : float
+        The best penalty; of equal ones (after the tie-break) the largest.
+    best_score : float
+        Its score.
+    method : {"leave-one-out", "gcv", "cross-validation"}
+    scoring : str
+        Name of the score.
+    kernel : Kernel, callable or str
+    n_samples : int
+        Units the scores were computed on.
+    """
+
+    alphas: np.ndarray
+    scores: np.ndarray
+    alpha: float
+    best_score: float
+    method: str
+    scoring: str
+    kernel: Any
+    n_samples: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """A path, the pair its winner is ranked by and, unless folds were used, the winning fit itself."""
+
+    path: PenaltyPath
+    rank: tuple[float, float]
+    fit: RidgeFit | None
+
+
+@dataclass(frozen=True)
+class Search:
+    """How held-out predictions are made and judged."""
+
+    criterion: Criterion
+    scoring: str
+    fit_intercept: bool
+    alphas: np.ndarray | None = None
+    splits: Splits | None = None
+    gcv: bool = False
+
+    @property
+    def method(self) -> str:
+        """Name of the way predictions are held out."""
+        return "cross-validation" if self.splits is not None else "gcv" if self.gcv else "leave-one-out"
+
+    def run(self, kernel: Any, units: Units, rows: np.ndarray) -> Found:
+        """Search the penalties for one kernel on the units at `rows`."""
+        part = units if len(rows) == len(units) else units.take(rows)
+        if len(part) < 2:
+            raise ValueError("choosing a penalty needs at least 2 different samples, got n_samples = 1.")
+        matrix, ours = gram(kernel, part.X)
+        alphas = self.alphas
+        if alphas is None:
+            alphas = default_penalties(float(np.average(matrix.diagonal(), weights=part.weights)))
+        alphas = np.sort(alphas)[::-1]
+        fits: Iterable[RidgeFit | None]
+        if self.splits is None:
+            factor = Eigendecomposition(matrix, weights=part.weights, overwrite_gram=ours)
+            fits = ridge_path(factor, part.targets, alphas, fit_intercept=self.fit_intercept)
+            ranks, best = self._from_path(fits, part, rows)
+        else:
+            ranks, best = self._from_splits(matrix, part, rows, alphas), None
+        winner = max(range(len(ranks)), key=lambda i: (ranks[i], -i))
+        path = PenaltyPath(
+            alphas=alphas,
+            scores=np.array([score for score, _ in ranks]),
+            alpha=float(alphas[winner]),
+            best_score=ranks[winner][0],
+            method=self.method,
+            scoring=self.scoring,
+            kernel=kernel,
+            n_samples=len(part),
+        )
+        return Found(path, ranks[winner], best)
+
+    def _from_path(self, fits: Iterable[RidgeFit], part: Units, rows: np.ndarray):
+        ranks: list[tuple[float, float]] = []
+        best = None
+        for fit in fits:
+            held_out = fit.loo_prediction
+            rank = self._gcv(fit, part) if self.gcv else self.criterion(held_out, rows, part.weights)
+            rank = _comparable(rank)
+            if best is None or rank > max(ranks):
+                best = fit
+            ranks.append(rank)
+        return ranks, best
+
+    def _gcv(self, fit: RidgeFit, part: Units) -> tuple[float, float]:
+        """-(1/N) sum_i w_i r_i^2 / (1 - df/N)^2 with N the sum of the weights, averaged over the outputs."""
+        weights = np.ones(len(part)) if part.weights is None else part.weights
+        total = weights.sum()
+        assert fit.degrees_of_freedom is not None
+        share = 1 - fit.degrees_of_freedom / total
+        residual = fit.penalty * fit.dual_coef / weights[:, None]
+        loss = float((weights @ np.square(residual)).mean() / total)
+        return (-loss / share**2 if share > 0 else -np.inf), 0.0
+
+    def _from_splits(self, matrix: np.ndarray, part: Units, rows: np.ndarray, alphas: np.ndarray):
+        """Mean of the criterion over the folds, weighted as the folds are: equally."""
+        assert self.splits is not None
+        place = np.full(int(rows.max()) + 1, -1)
+        place[rows] = np.arange(len(rows))
+        totals = np.zeros((len(alphas), 2))
+        for fold in self.splits:
+            train, test = (place[side[side < len(place)]] for side in fold)
+            train, test = train[train >= 0], test[test >= 0]
+            if len(train) == 0 or len(test) == 0:
+                raise ValueError("a fold of cv has no training or no test samples left among those searched.")
+            weights = None if part.weights is None else part.weights[train]
+            factor = Eigendecomposition(matrix[np.ix_(train, train)], weights=weights, overwrite_gram=True)
+            cross = matrix[np.ix_(test, train)]
+            held = None if part.weights is None else part.weights[test]
+            path = ridge_path(factor, part.targets[train], alphas, fit_intercept=self.fit_intercept)
+            for i, fit in enumerate(path):
+                totals[i] += self.criterion(cross @ fit.dual_coef + fit.intercept, rows[test], held)
+        return [_comparable((float(score), float(tie))) for score, tie in totals / len(self.splits)]
+
+
+def search_kernels(search: Search, kernels: list, units: Units, rows: np.ndarray) -> tuple[Found, dict]:
+    """Compare the kernels on the units at `rows`, then search the winner's penalty on all units.
+
+    Kernels are shared out to threads, each with a single-threaded BLAS, as far as `working_memory` allows: an
+    eigendecomposition gains little from threads of its own, and one below a few hundred rows loses by them.
+
+    Returns the winner on all units, and the comparison as a dictionary of columns (`cv_results_`).
+    """
+    found: list[PenaltyPath | None] = [None] * len(kernels)
+    best: list[tuple[tuple[float, float], int, Found]] = []
+    lock = Lock()
+
+    def run(i: int) -> None:
+        one = search.run(kernels[i], units, rows)
+        with lock:  # keep one fit only: each holds the left-out values of all units
+            found[i] = one.path
+            best[:] = [max([*best, (one.rank, -i, one)], key=lambda entry: entry[:2])]
+
+    threads = min(get_threads(), len(kernels), working_memory() // (_COPIES * 8 * len(rows) ** 2))
+    if threads > 1 or len(rows) <= _SMALL:
+        parallel_for(run, range(len(kernels)), threads=max(threads, 1))
+    else:
+        for i in range(len(kernels)):
+            run(i)
+    return _outcome(search, units, rows, best[0][2], [path for path in found if path is not None])
+
+
+def _outcome(search: Search, units: Units, rows: np.ndarray, winner: Found, found: list[PenaltyPath]):
+    """The winner, searched again on all units where the comparison was on some, and the table of results."""
+    scores = np.concatenate([path.scores for path in found])
+    order = np.empty(len(scores), dtype=int)
+    order[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
+    results = {
+        "param_kernel": np.repeat(_objects([path.kernel for path in found]), [len(p.alphas) for p in found]),
+        "param_alpha": np.concatenate([path.alphas for path in found]),
+        "mean_test_score": scores,
+        "rank_test_score": np.array([order[scores == score].min() for score in scores]),
+    }
+    if len(rows) < len(units):
+        winner = search.run(winner.path.kernel, units, np.arange(len(units)))
+    return winner, results
+
+
+def resolve_kernels(kernels: Any) -> list:
+    """The kernels to compare: the default grid for None, a list of one for a single kernel."""
+    if kernels is None:
+        return default_kernels()
+    if isinstance(kernels, (str, Kernel)) or callable(kernels):
+        kernels = [kernels]
+    kernels = [resolve_kernel(kernel) for kernel in kernels]
+    if not kernels:
+        raise ValueError("kernels is empty: give at least one kernel, or None for the default grid.")
+    if len(kernels) > 1 and any(isinstance(kernel, str) for kernel in kernels):
+        raise ValueError("'precomputed' cannot be compared with other kernels: X is one Gram matrix.")
+    return kernels
+
+
+def resolve_alphas(alphas: Any) -> np.ndarray | None:
+    """The penalties to compare, or None for a grid relative to each kernel."""
+    if alphas is None:
+        return None
+    alphas = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
+    if alphas.ndim != 1 or alphas.size == 0 or not np.isfinite(alphas).all() or alphas.min() < 0:
+        raise ValueError(f"alphas must be finite, nonnegative numbers, at least one; got {alphas}.")
+    return alphas
+
+
+def search_rows(n: int, limit: int | None, random_state: Any, strata: np.ndarray | None = None) -> np.ndarray:
+    """Sorted indices of at most `limit` units at random; each stratum keeps its share, and one at least."""
+    if limit is None or n <= limit:
+        return np.arange(n)
+    if limit < 2:
+        raise ValueError(f"max_search_samples must be at least 2 or None, got {limit}.")
+    rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+    shuffled = rng.permutation(n)
+    if strata is None:
+        return np.sort(shuffled[:limit])
+    place = np.empty(n)
+    for label in np.unique(strata):
+        members = shuffled[strata[shuffled] == label]
+        place[members] = np.arange(len(members)) / len(members)
+    return np.sort(shuffled[np.argsort(place[shuffled], kind="stable")[:limit]])
+
+
+def _comparable(rank: tuple[float, float]) -> tuple[float, float]:
+    """NaN counts as the worst."""
+    score, tie = (value if np.isfinite(value) else -np.inf for value in rank)
+    return float(score), float(tie)
+
+
+def _objects(values: list) -> np.ndarray:
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out

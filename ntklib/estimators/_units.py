@@ -1,0 +1,107 @@
+"""From the samples handed to `fit` to the units the regression is made of.
+
+A sample of weight 0 is as if absent. A sample of weight w is one unit that counts w times; where units are
+left out one at a time, samples that agree in features and target are one unit too, of their summed weight,
+so that a repeated sample is never predicted from its own copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.extmath import row_norms
+from sklearn.utils.validation import _check_sample_weight
+
+
+class ScaleWarning(UserWarning):
+    """The features are so large or small that the kernel's bias, or its inputs, hardly count."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """Rows to fit, with float64 targets of shape (n, k); `weights` None means all ones.
+
+    `support` holds the index of each unit's row among the samples; `precomputed` says that `X` is a Gram
+    matrix.
+    """
+
+    X: Any
+    targets: np.ndarray
+    weights: np.ndarray | None
+    support: np.ndarray
+    precomputed: bool = False
+
+    def __len__(self) -> int:
+        return len(self.support)
+
+    def take(self, rows: np.ndarray, weights: np.ndarray | None = None) -> Units:
+        """The units at `rows`, with their own weights or other ones."""
+        if weights is None and self.weights is not None:
+            weights = self.weights[rows]
+        X = self.X[np.ix_(rows, rows)] if self.precomputed else self.X[rows]
+        return Units(X, self.targets[rows], weights, self.support[rows], self.precomputed)
+
+
+def make_units(X: Any, targets: np.ndarray, sample_weight: Any, *, precomputed: bool) -> Units:
+    """Check the weights, drop samples of weight 0, and warn about features far from unit scale."""
+    weights = None
+    if sample_weight is not None:
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if precomputed and X.shape[0] != X.shape[1]:
+        raise ValueError(f"with kernel='precomputed' X must be a square Gram matrix, got shape {X.shape}.")
+    units = Units(X, targets, weights, np.arange(X.shape[0]), precomputed)
+    if weights is not None and not weights.all():
+        kept = np.flatnonzero(weights)
+        if len(kept) == 0:
+            raise ValueError("all sample weights are 0: nothing is left to fit.")
+        units = units.take(kept)
+    if not precomputed:
+        warn_scale(units.X)
+    return units
+
+
+def merge_copies(units: Units) -> Units:
+    """One unit for all samples with the same features and targets."""
+    if units.precomputed:
+        return units
+    seen: dict[bytes, int] = {}
+    member = np.array([seen.setdefault(key, len(seen)) for key in _keys(units)])
+    if len(seen) == len(units):
+        return units
+    first = np.unique(member, return_index=True)[1]
+    return units.take(first, np.bincount(member, weights=units.weights).astype(np.float64))
+
+
+def warn_scale(X: Any) -> None:
+    """Warn when the mean of |x|^2/d is outside [1e-3, 1e3]."""
+    scale = float(np.mean(row_norms(X, squared=True))) / X.shape[1]
+    if not 1e-3 <= scale <= 1e3:
+        warnings.warn(
+            f"the mean of |x|^2/n_features is {scale:.2g}, far from 1, where the default kernels "
+            "and penalties work: put sklearn.preprocessing.StandardScaler() before this estimator.",
+            ScaleWarning,
+            stacklevel=4,
+        )
+
+
+def _keys(units: Units):
+    """A digest of each unit's features and targets; -0.0 and 0.0 are the same number."""
+    X, targets = units.X, units.targets + 0.0
+    if sparse.issparse(X):
+        X = X.copy()
+        X.sum_duplicates()
+        X.eliminate_zeros()
+    for i in range(X.shape[0]):
+        digest = hashlib.blake2b(targets[i].tobytes(), digest_size=16)
+        if sparse.issparse(X):
+            row = slice(X.indptr[i], X.indptr[i + 1])
+            digest.update(X.indices[row].tobytes())
+            digest.update(X.data[row].tobytes())
+        else:
+            digest.update((X[i] + 0.0).tobytes())
+        yield digest.digest()
