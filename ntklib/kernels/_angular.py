@@ -27,43 +27,57 @@ __all__ = ["angular_layer", "angular_values", "bias_layer"]
 
 
 @inlined
-def _fill_polynomial(c, t, shift, out):
-    """out = sum_k c[k] (t - shift)^k by Horner's rule, four coefficients a pass; len(c) % 4 == 0."""
+def _fill_far(c, t, out):
+    """out = sum_k c[k] (t - 1/2)^k by Horner's rule, eight coefficients a pass; len(c) % 4 == 0."""
     kind = t.dtype.type
-    shift = kind(shift)
-    top = len(c)
-    c3, c2, c1, c0 = kind(c[top - 1]), kind(c[top - 2]), kind(c[top - 3]), kind(c[top - 4])
+    half = kind(0.5)
+    k = len(c) - 4
+    c3, c2, c1, c0 = kind(c[k + 3]), kind(c[k + 2]), kind(c[k + 1]), kind(c[k])
     for j in range(t.shape[0]):
-        x = t[j] - shift
+        x = t[j] - half
         out[j] = ((c3 * x + c2) * x + c1) * x + c0
-    for k in range(top - 8, -1, -4):
+    if k % 8:
+        k -= 4
         c3, c2, c1, c0 = kind(c[k + 3]), kind(c[k + 2]), kind(c[k + 1]), kind(c[k])
         for j in range(t.shape[0]):
-            x = t[j] - shift
+            x = t[j] - half
             out[j] = (((out[j] * x + c3) * x + c2) * x + c1) * x + c0
+    for k in range(k - 8, -1, -8):  # noqa: B020
+        c7, c6, c5, c4 = kind(c[k + 7]), kind(c[k + 6]), kind(c[k + 5]), kind(c[k + 4])
+        c3, c2, c1, c0 = kind(c[k + 3]), kind(c[k + 2]), kind(c[k + 1]), kind(c[k])
+        for j in range(t.shape[0]):
+            x = t[j] - half
+            top = (((out[j] * x + c7) * x + c6) * x + c5) * x + c4
+            out[j] = (((top * x + c3) * x + c2) * x + c1) * x + c0
 
 
 @inlined
 def _fill_short(c, t, out):
     """out = sum_k c[k] (1 - t)^k for the near polynomials, whose degree is n."""
     kind = t.dtype.type
+    one = kind(1)
     top = len(c) - 1
+    if top == 0:
+        out[:] = kind(c[0])
+        return
+    high, low = kind(c[top]), kind(c[top - 1])
     for j in range(t.shape[0]):
-        out[j] = kind(c[top])
-    for k in range(top - 1, -1, -1):
+        out[j] = high * (one - t[j]) + low
+    for k in range(top - 2, -1, -1):
         coefficient = kind(c[k])
         for j in range(t.shape[0]):
-            out[j] = out[j] * (kind(1) - t[j]) + coefficient
+            out[j] = out[j] * (one - t[j]) + coefficient
 
 
 @inlined
-def _times_root_power(root, t, n, out):
-    """out *= t^(n + 1/2)."""
-    for j in range(t.shape[0]):
-        out[j] *= root[j]
-    for _ in range(n):
-        for j in range(t.shape[0]):
-            out[j] *= t[j]
+def _fill_powers(row, degree, t, power):
+    """t = abs(row) and power = t^(degree - 1/2), or t^(1/2) if the degree is 0."""
+    for j in range(row.shape[0]):
+        t[j] = abs(row[j])
+        power[j] = math.sqrt(t[j])
+    for _ in range(degree - 1):
+        for j in range(row.shape[0]):
+            power[j] *= t[j]
 
 
 @inlined
@@ -107,57 +121,56 @@ def angular_layer(
     one, two, zero = kind(1), kind(2), kind(0)
     k, ratio, include = kind(k), kind(ratio), kind(include)
     sign = one if degree % 2 else -one
-    t, root = np.empty(m, tau.dtype), np.empty(m, tau.dtype)
-    G, B, E = np.empty(m, tau.dtype), np.empty(m, tau.dtype), np.empty(m, tau.dtype)
-    H, D = np.empty(m, tau.dtype), np.empty(m, tau.dtype)
+    same_k, other_k = sign + k, one + sign * k
+    t, power, value = np.empty(m, tau.dtype), np.empty(m, tau.dtype), np.empty(m, tau.dtype)
+    G, H = np.empty(m, tau.dtype), np.empty(m, tau.dtype)
+    B, E, D = np.empty(m, tau.dtype), np.empty(m, tau.dtype), np.empty(m, tau.dtype)
     for i in range(n):
         row, out = tau[i], ntk[i]
-        for j in range(m):
-            t[j] = abs(row[j])
-            root[j] = math.sqrt(t[j])
-        _fill_polynomial(far, t, 0.5, G)
-        _times_root_power(root, t, degree, G)
+        _fill_powers(row, degree, t, power)
+        _fill_far(far, t, G)
         _fill_short(near, t, B)
-        if chain:
-            _fill_polynomial(far_below, t, 0.5, H)
-            _times_root_power(root, t, degree - 1, H)
-            _fill_short(near_below, t, D)
-            for j in range(m):  # sign and k of the derivative are the opposite ones
-                same = D[j] + (-sign - k) * H[j]
-                other = -k * D[j] + (one + sign * k) * H[j]
-                D[j] = same if math.copysign(one, row[j]) > zero else other
-        if not last:
-            _fill_short(gap, t, E)
-        for j in range(m):
-            same = B[j] + (sign + k) * G[j]
-            other = k * B[j] + (one + sign * k) * G[j]
-            positive = math.copysign(one, row[j]) > zero
-            value = same if positive else other
-            if not last:
+        if chain:  # the derivative, of degree - 1, whose sign and k are the opposite ones
+            _fill_far(far_below, t, H)
+            if degree > 1 or i == 0:
+                _fill_short(near_below, t, D)
+            for j in range(m):
+                positive = math.copysign(one, row[j]) > zero
+                far_part = H[j] * power[j]
+                slope = D[j] - same_k * far_part if positive else other_k * far_part - k * D[j]
+                out[j] *= ratio * (cos_x[i] * cos_z[j]) * slope
+        else:
+            out[:] = zero
+        if last:
+            for j in range(m):
+                far_part = G[j] * power[j] * (t[j] if degree else one)
+                positive = math.copysign(one, row[j]) > zero
+                value[j] = B[j] + same_k * far_part if positive else k * B[j] + other_k * far_part
+        else:
+            if degree > 1 or i == 0:
+                _fill_short(gap, t, E)
+            for j in range(m):
+                far_part = G[j] * power[j] * (t[j] if degree else one)
+                positive = math.copysign(one, row[j]) > zero
+                cosine = B[j] + same_k * far_part if positive else k * B[j] + other_k * far_part
                 lack = t[j] * E[j]
-                lost = (one + sign * k) * G[j]
-                to_one = lack - (sign + k) * G[j] if positive else (one - k) + k * lack - lost
+                lost = other_k * far_part
+                to_one = lack - same_k * far_part if positive else (one - k) + k * lack - lost
                 to_minus_one = (one + k) - k * lack + lost
-                row[j] = -max(to_minus_one, zero) if value < zero else max(to_one, zero)
-            B[j] = value
+                row[j] = -max(to_minus_one, zero) if cosine < zero else max(to_one, zero)
+                value[j] = cosine
         if biased:
             for j in range(m):
                 cos_product = cos_x[i] * cos_z[j]
                 half = cos_half_x[i] * cos_half_z[j]
-                near_half = half * (tan_half_x[i] - tan_half_z[j])
-                far_half = half * (tan_half_x[i] + tan_half_z[j])
-                sines = (two * half * tan_half_x[i]) * (two * half * tan_half_z[j])
                 if not last:
+                    near_half = half * (tan_half_x[i] - tan_half_z[j])
+                    far_half = half * (tan_half_x[i] + tan_half_z[j])
                     row[j] = _mix_gap(row[j], cos_product, near_half, far_half, one)
-                B[j] = cos_product * B[j] + sines
-                if chain:
-                    D[j] *= cos_product
-        if chain:
-            for j in range(m):
-                out[j] = include * B[j] + ratio * D[j] * out[j]
-        else:
-            for j in range(m):
-                out[j] = include * B[j]
+                sines = (two * half * tan_half_x[i]) * (two * half * tan_half_z[j])
+                value[j] = cos_product * value[j] + sines
+        for j in range(m):
+            out[j] += include * value[j]
 
 
 @compiled
@@ -168,17 +181,15 @@ def angular_values(tau, degree, k, near, far, out):
     one, zero = kind(1), kind(0)
     k = kind(k)
     sign = one if degree % 2 else -one
-    t, root = np.empty(m, tau.dtype), np.empty(m, tau.dtype)
+    t, power = np.empty(m, tau.dtype), np.empty(m, tau.dtype)
     G, B = np.empty(m, tau.dtype), np.empty(m, tau.dtype)
     for i in range(n):
         row = tau[i]
-        for j in range(m):
-            t[j] = abs(row[j])
-            root[j] = math.sqrt(t[j])
-        _fill_polynomial(far, t, 0.5, G)
-        _times_root_power(root, t, degree, G)
+        _fill_powers(row, degree, t, power)
+        _fill_far(far, t, G)
         _fill_short(near, t, B)
         for j in range(m):
-            same = B[j] + (sign + k) * G[j]
-            other = k * B[j] + (one + sign * k) * G[j]
+            far_part = G[j] * power[j] * (t[j] if degree else one)
+            same = B[j] + (sign + k) * far_part
+            other = k * B[j] + (one + sign * k) * far_part
             out[i, j] = same if math.copysign(one, row[j]) > zero else other

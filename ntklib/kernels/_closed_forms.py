@@ -26,8 +26,8 @@ def _lengthened(p: Pairs, factor: float) -> tuple[np.ndarray, np.ndarray, np.nda
     """Lengths of (factor u, 1) and (factor v, 1) with independent ones, and sqrt of their Gram determinant."""
     hx, hz = np.hypot(1.0, factor * p.rx), np.hypot(1.0, factor * p.rz)
     ax, az = np.arctan2(1.0, factor * p.rx), np.arctan2(1.0, factor * p.rz)
-    lack = 2 * np.sin((ax - az) / 2) ** 2 + np.sin(ax) * np.sin(az)  # 1 - cos cos
-    t = lack + np.cos(ax) * np.cos(az) * np.abs(p.tau)
+    lack = 2 * np.sin((ax - az) / 2) ** 2 + 1 / hx / hz  # 1 - cos cos
+    t = lack + (factor * p.rx / hx) * (factor * p.rz / hz) * np.abs(p.tau)
     return hx, hz, hx * hz * np.sqrt(t * (2 - t))
 
 

@@ -22,8 +22,10 @@ from ._rows import prepare, prepare_pair
 
 __all__ = ["diagonal", "gram", "gram_gradient"]
 
-_TILE = 256
-_SERIAL_BELOW = 4 * _TILE  # rows under which starting threads costs more than it brings
+_TILE = 256  # two tiles of float64 stay in a core's second-level cache
+_LARGE_TILE = 512  # many features make the product dominate, which wants larger blocks
+_MANY_FEATURES = 256
+_SERIAL_BELOW = 1024  # rows under which starting threads costs more than it brings
 
 
 class _Scales:
@@ -32,10 +34,10 @@ class _Scales:
     def __init__(self, scale: np.ndarray, dtype: np.dtype) -> None:
         limit = 250 if dtype == np.float64 else 30  # a tile times one factor stays in range
         mantissa, exponent = np.frexp(scale)
-        self.wide = bool(np.any(np.abs(exponent) > 2 * limit))
         self.mantissa = mantissa.astype(np.float64)
         self.exponent = exponent.astype(np.int64)
-        self.plain = None if self.wide else scale.astype(np.float64).astype(dtype)
+        wide = np.any(np.abs(exponent) > 2 * limit)
+        self.plain = None if wide else scale.astype(np.float64).astype(dtype)
 
 
 def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
@@ -65,14 +67,21 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
         tau, rho = _buffers(buffers, dtype, rows, columns)
         signed_gaps(x, z, rows, columns, tau, rho)
         values = net.activation.dual.tile(net, plan_x.take(rows), plan_z.take(columns), tau, rho)
-        values = _scaled(values, scales_x, scales_z, rows, columns)
-        out[rows, columns] = values
+        if scales_x.plain is None or scales_z.plain is None:
+            values = _scaled(values, scales_x, scales_z, rows, columns)
+            out[rows, columns] = values
+            if symmetric:
+                out[columns, rows] = values.T
+        else:
+            x_factors, z_factors = scales_x.plain[rows], scales_z.plain[columns]
+            _store(values, x_factors, z_factors, out, rows.start, columns.start)
+            if symmetric and rows != columns:
+                _store_transposed(values, x_factors, z_factors, out, columns.start, rows.start)
         if symmetric and rows == columns:
             _mirror_within(out[rows, columns])
-        elif symmetric:
-            _write_transposed(values, out[columns, rows])
 
-    work = list(tiles(x.n, z.n, _TILE, symmetric=symmetric))
+    size = _TILE if d < _MANY_FEATURES else _LARGE_TILE
+    work = list(tiles(x.n, z.n, size, symmetric=symmetric))
     parallel_for(fill, work, threads=1 if max(x.n, z.n) < _SERIAL_BELOW else None)
     if symmetric:
         np.fill_diagonal(out, _diagonal(net, plan_x, dtype))
@@ -145,39 +154,45 @@ def _buffers(
     local: threading.local, dtype: np.dtype, rows: slice, columns: slice
 ) -> tuple[np.ndarray, np.ndarray]:
     """Two contiguous tiles from memory that the thread keeps."""
-    if not hasattr(local, "memory"):
-        local.memory = np.empty((2, _TILE * _TILE), dtype)
     n, m = rows.stop - rows.start, columns.stop - columns.start
+    if not hasattr(local, "memory") or local.memory.shape[1] < n * m:
+        local.memory = np.empty((2, n * m), dtype)
     return tuple(part[: n * m].reshape(n, m) for part in local.memory)  # type: ignore[return-value]
 
 
 def _scaled(values: np.ndarray, x: _Scales, z: _Scales, rows: slice, columns: slice) -> np.ndarray:
-    if x.wide or z.wide:
-        values = values * np.outer(x.mantissa[rows], z.mantissa[columns])
-        return np.ldexp(values, x.exponent[rows, None] + z.exponent[None, columns])
-    assert x.plain is not None and z.plain is not None
-    _multiply_rows_and_columns(values, x.plain[rows], z.plain[columns])
-    return values
+    """Multiply by the factors of rows and columns, the mantissas first: no factor need be representable."""
+    product = values * np.outer(x.mantissa[rows], z.mantissa[columns])
+    return np.ldexp(product, x.exponent[rows, None] + z.exponent[None, columns])
 
 
 @compiled
-def _multiply_rows_and_columns(values, x, z):
+def _store(values, x, z, out, i0, j0):
     n, m = values.shape
     for i in range(n):
+        target = out[i0 + i, j0 : j0 + m]
         for j in range(m):
-            values[i, j] = values[i, j] * x[i] * z[j]
+            target[j] = values[i, j] * x[i] * z[j]
 
 
 @compiled
-def _write_transposed(values, out):
-    """out = values.T, a small square at a time, so that both sides use whole cache lines."""
+def _store_transposed(values, x, z, out, j0, i0):
+    """The same products, transposed; eight rows of the output at a time share the lines they are read from."""
     n, m = values.shape
-    for i0 in range(0, n, 16):
-        i1 = min(i0 + 16, n)
-        for j0 in range(0, m, 16):
-            for j in range(j0, min(j0 + 16, m)):
-                for i in range(i0, i1):
-                    out[j, i] = values[i, j]
+    whole = m - m % 8
+    for j in range(0, whole, 8):
+        for i in range(n):
+            out[j0 + j, i0 + i] = values[i, j] * x[i] * z[j]
+            out[j0 + j + 1, i0 + i] = values[i, j + 1] * x[i] * z[j + 1]
+            out[j0 + j + 2, i0 + i] = values[i, j + 2] * x[i] * z[j + 2]
+            out[j0 + j + 3, i0 + i] = values[i, j + 3] * x[i] * z[j + 3]
+            out[j0 + j + 4, i0 + i] = values[i, j + 4] * x[i] * z[j + 4]
+            out[j0 + j + 5, i0 + i] = values[i, j + 5] * x[i] * z[j + 5]
+            out[j0 + j + 6, i0 + i] = values[i, j + 6] * x[i] * z[j + 6]
+            out[j0 + j + 7, i0 + i] = values[i, j + 7] * x[i] * z[j + 7]
+    for j in range(whole, m):
+        for i in range(n):
+            out[j0 + j, i0 + i] = values[i, j] * x[i] * z[j]
 
 
 @compiled

@@ -87,7 +87,7 @@ class HomogeneousDual:
             )
             turns.append(turn)
             gradients.append(gradient)
-            length = w * sqrt(self.second_moment) * radius**self.degree
+            length = w * np.sqrt(np.longdouble(self.second_moment)) * radius**self.degree
             if self.degree == 0:
                 length = np.where(radius == 0, w * abs(self.at_zero), length)
             gradient = self.degree * gradient + np.array([[1.0], [0.0]])

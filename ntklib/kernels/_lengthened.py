@@ -41,8 +41,8 @@ _FAR = far_polynomial(0, "float64")
 
 def _turns(r: np.ndarray) -> tuple[np.ndarray, ...]:
     """h, cos a, sin a, sin(a/2) and cos(a/2) of each row."""
-    a = np.arctan2(1.0, r)
-    return np.hypot(1.0, r), np.cos(a), np.sin(a), np.sin(a / 2), np.cos(a / 2)
+    h, a = np.hypot(1.0, r), np.arctan2(1.0, r)
+    return h, r / h, 1 / h, np.sin(a / 2), np.cos(a / 2)
 
 
 @inlined

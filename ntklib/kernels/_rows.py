@@ -9,6 +9,7 @@ rows has a small rounding error.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,13 @@ import numpy as np
 from scipy import sparse
 
 from .._blocks import row_blocks
+from .._jit import compiled, inlined
+from .._threads import parallel_for
 
 __all__ = ["Rows", "prepare", "prepare_pair"]
 
 _OFFSET_BELOW = 1e-2  # mean squared distance from the mean direction under which the offset pays
-_BLOCK_BYTES = 2**23
+_BLOCK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -57,53 +60,109 @@ def _offset_rows(matrices: list[Any]) -> list[Rows]:
     if any(sparse.issparse(matrix) for matrix in matrices):
         return [_sparse_rows(sparse.csr_array(matrix), dtype) for matrix in matrices]
     d = matrices[0].shape[1]
-    lengths = [_lengths(matrix) for matrix in matrices]
-    mean = np.zeros(d)
-    for matrix, length in zip(matrices, lengths, strict=True):
-        for block, unit in _unit_blocks(matrix, length):
-            mean += unit.sum(axis=0)
-    mean /= sum(max(np.count_nonzero(length), 1) for length in lengths)
+    measured = [_measured(np.ascontiguousarray(matrix)) for matrix in matrices]
+    total = sum(m.unit_sum for m in measured)
+    mean = total / max(sum(np.count_nonzero(m.root) for m in measured), 1)
     offset = mean if 1.0 - mean @ mean < _OFFSET_BELOW else np.zeros(d)
-    rows = []
-    for matrix, length in zip(matrices, lengths, strict=True):
-        directions = np.empty(matrix.shape, dtype)
-        half_squares = np.full(matrix.shape[0], 0.5)
-        for block, unit in _unit_blocks(matrix, length):
-            if offset.any():
-                unit -= offset
-                half_squares[block] = np.sum(unit * unit, axis=1) / 2
-            directions[block] = unit
-        rows.append(Rows(directions, half_squares.astype(dtype), length, offset.astype(dtype)))
-    return rows
+    return [m.rows(dtype, offset) for m in measured]
 
 
-def _power_of_two(largest: np.ndarray) -> np.ndarray:
-    """Exponents e with largest / 2^e in [1/2, 1), 0 for a zero."""
-    return np.frexp(largest)[1]
+@dataclass(frozen=True)
+class _Measured:
+    """Rows with their lengths root * 2^exponent, and the sum of their unit vectors."""
+
+    X: np.ndarray
+    root: np.ndarray
+    exponent: np.ndarray
+    unit_sum: np.ndarray
+
+    def rows(self, dtype: np.dtype, offset: np.ndarray) -> Rows:
+        n = self.X.shape[0]
+        directions, half_squares = np.empty(self.X.shape, dtype), np.empty(n)
+
+        def write(rows: slice) -> None:
+            _write_directions(
+                self.X[rows],
+                self.root[rows],
+                self.exponent[rows],
+                offset,
+                directions[rows],
+                half_squares[rows],
+            )
+
+        parallel_for(write, _blocks(self.X))
+        if not offset.any():
+            half_squares[:] = 0.5
+        lengths = np.ldexp(self.root.astype(np.longdouble), self.exponent)
+        return Rows(directions, half_squares.astype(dtype), lengths, offset.astype(dtype))
 
 
-def _lengths(X: np.ndarray) -> np.ndarray:
-    lengths = np.empty(X.shape[0], np.longdouble)
-    for block in _blocks(X):
-        rows = np.asarray(X[block], np.float64)
-        exponent = _power_of_two(np.max(np.abs(rows), axis=1))
-        scaled = np.ldexp(rows, -exponent[:, None])
-        # pairwise summation: the error grows with log d
-        root = np.sqrt(np.sum(scaled * scaled, axis=1), dtype=np.longdouble)
-        lengths[block] = np.ldexp(root, exponent)
-    return lengths
+def _measured(X: np.ndarray) -> _Measured:
+    n, d = X.shape
+    root, exponent = np.empty(n), np.empty(n, np.int64)
+    blocks = _blocks(X)
+    sums = np.zeros((len(blocks), d))
+
+    def measure(index: int) -> None:
+        rows = blocks[index]
+        _measure(X[rows], root[rows], exponent[rows], sums[index])
+
+    parallel_for(measure, range(len(blocks)))
+    return _Measured(X, root, exponent, sums.sum(axis=0))
 
 
-def _unit_blocks(X: np.ndarray, lengths: np.ndarray) -> Any:
-    for block in _blocks(X):
-        mantissa, exponent = np.frexp(lengths[block])
-        rows = np.ldexp(np.asarray(X[block], np.float64), -exponent[:, None])
-        safe = np.where(mantissa > 0, mantissa, 1).astype(np.float64)
-        yield block, rows / safe[:, None]
+def _blocks(X: np.ndarray) -> list[slice]:
+    """Blocks of rows that do not depend on the number of threads, so that neither does their sum."""
+    return list(row_blocks(X.shape[0], max(1, _BLOCK_BYTES // (8 * X.shape[1]))))
 
 
-def _blocks(X: np.ndarray) -> Any:
-    return row_blocks(X.shape[0], max(1, _BLOCK_BYTES // (8 * X.shape[1])))
+@inlined
+def _halves(exponent):
+    """Two powers of two whose product is 2^-exponent; one alone may be out of range."""
+    first = -exponent // 2
+    return math.ldexp(1.0, first), math.ldexp(1.0, -exponent - first)
+
+
+@compiled
+def _measure(X, root, exponent, unit_sum):
+    n, d = X.shape
+    for i in range(n):
+        largest = 0.0
+        for k in range(d):
+            largest = max(largest, abs(np.float64(X[i, k])))
+        e = math.frexp(largest)[1]
+        first, second = _halves(e)
+        s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+        whole = d - d % 4
+        for k in range(0, whole, 4):
+            a, b = np.float64(X[i, k]) * first * second, np.float64(X[i, k + 1]) * first * second
+            c, f = np.float64(X[i, k + 2]) * first * second, np.float64(X[i, k + 3]) * first * second
+            s0 += a * a
+            s1 += b * b
+            s2 += c * c
+            s3 += f * f
+        for k in range(whole, d):
+            a = np.float64(X[i, k]) * first * second
+            s0 += a * a
+        length = math.sqrt((s0 + s1) + (s2 + s3))
+        root[i], exponent[i] = length, e
+        if length > 0.0:
+            for k in range(d):
+                unit_sum[k] += np.float64(X[i, k]) * first * second / length
+
+
+@compiled
+def _write_directions(X, root, exponent, offset, out, half_squares):
+    n, d = X.shape
+    for i in range(n):
+        first, second = _halves(exponent[i])
+        length = root[i] if root[i] > 0.0 else 1.0
+        for k in range(d):
+            out[i, k] = np.float64(X[i, k]) * first * second / length - offset[k]
+        total = 0.0
+        for k in range(d):
+            total += np.float64(out[i, k]) * np.float64(out[i, k])
+        half_squares[i] = total / 2.0
 
 
 def _sparse_rows(X: sparse.csr_array, dtype: np.dtype) -> Rows:
@@ -114,7 +173,7 @@ def _sparse_rows(X: sparse.csr_array, dtype: np.dtype) -> Rows:
     filled = np.flatnonzero(counts)
     if filled.size:
         exponent = np.zeros(X.shape[0], np.int64)
-        exponent[filled] = _power_of_two(np.maximum.reduceat(np.abs(values), X.indptr[filled]))
+        exponent[filled] = np.frexp(np.maximum.reduceat(np.abs(values), X.indptr[filled]))[1]
         scaled = np.ldexp(values, -np.repeat(exponent, counts))
         squares = np.add.reduceat(scaled * scaled, X.indptr[filled])
         roots = np.sqrt(squares)

@@ -239,6 +239,8 @@ def arc_cosine_of_angle(theta: Any, *, degree: int = 1) -> np.ndarray:
     # pi as two doubles: the angle's distance from pi has to be relatively accurate
     rest = (np.pi - theta) + 1.2246467991473532e-16 * (theta < np.pi)
     t = 2 * np.sin(np.minimum(theta, rest) / 2) ** 2
-    far = t ** (n + 0.5) * np.polynomial.polynomial.polyval(t - 0.5, far_polynomial(n, "float64"))
-    near = np.polynomial.polynomial.polyval(1 - t, near_polynomial(n)) - (-1) ** n * far
-    return np.where(theta <= rest, near, far) * (double_factorial(2 * n - 1) / 2)
+    scale = double_factorial(2 * n - 1) / 2  # first, since t^n may be below the range of floats
+    far = scale * np.polynomial.polynomial.polyval(t - 0.5, far_polynomial(n, "float64"))
+    far = far * np.sqrt(t) * t ** (n // 2) * t ** (n - n // 2)
+    near = scale * np.polynomial.polynomial.polyval(1 - t, near_polynomial(n)) - (-1) ** n * far
+    return np.where(theta <= rest, near, far)
