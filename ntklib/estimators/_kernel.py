@@ -45,7 +45,7 @@ def accepts_sparse(kernel: Any) -> bool:
 
 def gram(kernel: Kernel | Callable | str, X: Any) -> tuple[np.ndarray, bool]:
     """Gram matrix of X with itself, and whether its memory is ours to overwrite."""
-    if is_precomputed(kernel):
+    if isinstance(kernel, str):
         return X, False
     require_memory((X.shape[0], X.shape[0]), X.dtype)
     if isinstance(kernel, Kernel):

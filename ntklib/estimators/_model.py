@@ -58,7 +58,8 @@ class KernelModel(BaseEstimator):
         self.X_fit_, self.support_ = units.X, units.support
         self._weights = units.weights
         self._n_samples = units.X.shape[0]
-        self.dual_coef_, self.intercept_ = dual, intercept
+        self.dual_coef_: np.ndarray = dual
+        self.intercept_: Any = intercept
         self._variance_factor: Cholesky | None = None
 
     def _expand(self, X: Any) -> np.ndarray:

@@ -27,7 +27,7 @@ class PredictingRegressor(RegressorMixin, KernelModel):
     def _shape(self, y: np.ndarray) -> None:
         """Give the fitted coefficients the dimension of y."""
         if y.ndim == 1:
-            self.dual_coef_, self.intercept_ = self.dual_coef_[:, 0], float(self.intercept_[0])
+            self.dual_coef_, self.intercept_ = self.dual_coef_[:, 0], self.intercept_.item()
 
     def predict(self, X: Any, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict at the rows of X.

@@ -8,7 +8,7 @@ all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -22,7 +22,7 @@ from ntklib.estimators._defaults import default_kernels, default_penalties
 from ntklib.estimators._kernel import gram, resolve_kernel
 from ntklib.estimators._scoring import Criterion
 from ntklib.estimators._units import Units
-from ntklib.solvers import Eigendecomposition, RidgeFit, ridge_path
+from ntklib.solvers import Eigendecomposition, RidgeFit, ridge, ridge_path
 
 Splits = list[tuple[np.ndarray, np.ndarray]]
 
@@ -97,11 +97,12 @@ class Search:
         if alphas is None:
             alphas = default_penalties(float(np.average(matrix.diagonal(), weights=part.weights)))
         alphas = np.sort(alphas)[::-1]
-        fits: Iterable[RidgeFit | None]
         if self.splits is None:
             factor = Eigendecomposition(matrix, weights=part.weights, overwrite_gram=ours)
             fits = ridge_path(factor, part.targets, alphas, fit_intercept=self.fit_intercept)
             ranks, best = self._from_path(fits, part, rows)
+            again = ridge(factor, part.targets, best.penalty, fit_intercept=self.fit_intercept)
+            best = replace(best, solution=again.solution)  # the path keeps no record of its solves
         else:
             ranks, best = self._from_splits(matrix, part, rows, alphas), None
         winner = max(range(len(ranks)), key=lambda i: (ranks[i], -i))
@@ -121,9 +122,10 @@ class Search:
         ranks: list[tuple[float, float]] = []
         best = None
         for fit in fits:
-            held_out = fit.loo_prediction
-            rank = self._gcv(fit, part) if self.gcv else self.criterion(held_out, rows, part.weights)
-            rank = _comparable(rank)
+            if self.gcv or fit.loo_prediction is None:
+                rank = _comparable(self._gcv(fit, part))
+            else:
+                rank = _comparable(self.criterion(fit.loo_prediction, rows, part.weights))
             if best is None or rank > max(ranks):
                 best = fit
             ranks.append(rank)

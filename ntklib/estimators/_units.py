@@ -17,6 +17,8 @@ from scipy import sparse
 from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import _check_sample_weight
 
+from ntklib._blocks import row_blocks
+
 
 class ScaleWarning(UserWarning):
     """The features are so large or small that the kernel's bias, or its inputs, hardly count."""
@@ -54,11 +56,11 @@ def make_units(X: Any, targets: np.ndarray, sample_weight: Any, *, precomputed: 
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if precomputed and X.shape[0] != X.shape[1]:
         raise ValueError(f"with kernel='precomputed' X must be a square Gram matrix, got shape {X.shape}.")
+    if precomputed and not is_symmetric(X):
+        raise ValueError("with kernel='precomputed' X must be symmetric, K(x_i, x_j) = K(x_j, x_i).")
     units = Units(X, targets, weights, np.arange(X.shape[0]), precomputed)
     if weights is not None and not weights.all():
         kept = np.flatnonzero(weights)
-        if len(kept) == 0:
-            raise ValueError("all sample weights are 0: nothing is left to fit.")
         units = units.take(kept)
     if not precomputed:
         warn_scale(units.X)
@@ -75,6 +77,12 @@ def merge_copies(units: Units) -> Units:
         return units
     first = np.unique(member, return_index=True)[1]
     return units.take(first, np.bincount(member, weights=units.weights).astype(np.float64))
+
+
+def is_symmetric(K: np.ndarray) -> bool:
+    """Whether K equals its transpose to a few digits less than its precision."""
+    tolerance = 1e3 * np.finfo(K.dtype).eps * float(np.abs(K.diagonal()).max())
+    return all(np.abs(K[rows] - K[:, rows].T).max() <= tolerance for rows in row_blocks(len(K), 256))
 
 
 def warn_scale(X: Any) -> None:

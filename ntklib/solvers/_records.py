@@ -72,6 +72,8 @@ class RidgeFit:
         Prediction of each unit by the fit on all the others, when asked for.
     degrees_of_freedom : float or None
         Trace of the matrix that maps targets to fitted values, intercept included; for the points of a path.
+    jitter : float
+        What was added to the penalty.
     """
 
     penalty: float
@@ -81,6 +83,7 @@ class RidgeFit:
     solution: Solution | None = None
     loo_prediction: np.ndarray | None = None
     degrees_of_freedom: float | None = None
+    jitter: float = 0.0
 
 
 def warn_poor(outcome: str, jitter: float, condition: float, scale: float, stacklevel: int = 4) -> None:

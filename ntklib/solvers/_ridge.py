@@ -13,6 +13,7 @@ a large offset costs no digits.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -123,14 +124,8 @@ def ridge_path(
         if fit.ones is not None:
             weights = 1.0 if factorization._root is None else factorization._root**2
             freedom += penalty * float((fit.ones**2 / weights).sum() / fit.ones.sum())
-        yield RidgeFit(
-            penalty=float(penalty),
-            dual_coef=fit.dual_coef,
-            intercept=fit.intercept,
-            ones=fit.ones,
-            loo_prediction=_left_out(y, fit, diagonal),
-            degrees_of_freedom=freedom,
-        )
+        left_out = _left_out(y, fit, diagonal)
+        yield replace(fit, loo_prediction=left_out, degrees_of_freedom=freedom, jitter=jitter)
     warn_poor("jittered" if worst else "ok", worst, np.inf, float(factorization.eigenvalues[-1]))
 
 
@@ -147,12 +142,14 @@ def _right_hand_sides(factorization, y, fit_intercept) -> tuple[np.ndarray, np.n
 
 def _fit(values, centre, penalty, fit_intercept, solution=None) -> RidgeFit:
     """Coefficients and intercept from M [y - centre, 1]."""
-    if not fit_intercept:
-        return RidgeFit(float(penalty), values, centre, None, solution)
-    ones = values[:, -1]
-    shift = values[:, :-1].sum(axis=0) / ones.sum()
-    dual = values[:, :-1] - np.outer(ones, shift)
-    return RidgeFit(float(penalty), dual, centre + shift, ones, solution)
+    ones = None
+    dual, intercept = values, centre
+    if fit_intercept:
+        ones = values[:, -1]
+        shift = values[:, :-1].sum(axis=0) / ones.sum()
+        dual, intercept = values[:, :-1] - np.outer(ones, shift), centre + shift
+    jitter = 0.0 if solution is None else solution.jitter
+    return RidgeFit(float(penalty), dual, intercept, ones, solution, jitter=jitter)
 
 
 def _left_out(y, fit: RidgeFit, diagonal: np.ndarray) -> np.ndarray:

@@ -1,0 +1,179 @@
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+from scipy.linalg import LinAlgError
+
+from ntklib.solvers import Cholesky, IllConditionedWarning
+from tests.solvers.brute_ridge import rbf
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3))
+    return X, rng.standard_normal((300, 2)), rng.uniform(0.1, 3, 300)
+
+
+@pytest.mark.parametrize("penalty", [1e-2, 1.0, 1e3])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_solves_the_weighted_system(data, penalty, weighted):
+    X, b, w = data
+    K = rbf(X)
+    w = w if weighted else np.ones(len(X))
+    solution = Cholesky(K, weights=w).solve(b, penalty)
+    expected = np.linalg.solve(K + penalty * np.diag(1 / w), b)
+    np.testing.assert_allclose(solution.value, expected, atol=1e-9 * abs(expected).max())
+    assert solution.outcome == "ok"
+    assert solution.jitter == 0
+    assert solution.residual < 1e-11
+    assert solution.penalty == penalty
+    S = np.sqrt(w)[:, None] * K * np.sqrt(w) + penalty * np.eye(len(K))
+    assert 0.1 < solution.condition / np.linalg.cond(S, 1) < 1.01
+
+
+def test_one_factor_many_penalties_and_right_hand_sides(data):
+    X, b, w = data
+    factor = Cholesky(rbf(X), weights=w)
+    first = factor.solve(b, 1.0).value
+    factor.solve(b[:, 0], 0.1)
+    factor.inverse_diagonal(0.01)
+    np.testing.assert_allclose(factor.solve(b, 1.0).value, first, rtol=1e-10, atol=1e-12)
+    assert factor.solve(b[:, 0], 1.0).value.shape == (300, 1)
+
+
+def test_inverse_diagonal_and_half_solve(data):
+    X, b, w = data
+    K = rbf(X)
+    inverse = np.linalg.inv(K + 0.3 * np.diag(1 / w))
+    factor = Cholesky(K, weights=w)
+    np.testing.assert_allclose(factor.inverse_diagonal(0.3), np.diagonal(inverse), rtol=1e-10)
+    half = factor.half_solve(b, 0.3)
+    np.testing.assert_allclose(half.T @ half, b.T @ inverse @ b, rtol=1e-10)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_works_in_the_memory_of_the_gram(data, order):
+    X, b, _ = data
+    K = np.array(rbf(X), order=order)
+    kept = K.copy()
+    assert np.shares_memory(Cholesky(K, overwrite_gram=True)._matrix, K)
+    K = kept.copy(order=order)
+    Cholesky(K).solve(b, 1.0)
+    np.testing.assert_array_equal(K, kept)
+
+
+def test_no_second_matrix_in_memory():
+    n = 2000
+    rng = np.random.default_rng(1)
+    K = np.eye(n)
+    b = rng.standard_normal((n, 1))
+    tracemalloc.start()
+    try:
+        factor = Cholesky(K, overwrite_gram=True)
+        factor.solve(b, 1.0)
+        factor.solve(b, 0.5)
+        factor.inverse_diagonal(0.5)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.3 * K.nbytes  # strips of 256 rows
+
+
+class TestSinglePrecision:
+    """A float32 Gram is factored in float32 where refinement recovers what a float64 factor gives."""
+
+    def test_large_penalty_stays_in_float32_and_loses_nothing(self, data):
+        X, b, _ = data
+        K = rbf(X).astype(np.float32)
+        factor = Cholesky(K)
+        assert factor.single_precision_is_safe(1.0)
+        solution = factor.solve(b, 1.0)
+        assert solution.dtype == np.float32
+        assert solution.refinements >= 1
+        reference = Cholesky(K.astype(np.float64)).solve(b, 1.0)
+        np.testing.assert_allclose(solution.value, reference.value, rtol=1e-9, atol=1e-11)
+
+    def test_small_penalty_goes_to_float64(self, data):
+        X, b, _ = data
+        K = rbf(X).astype(np.float32)
+        factor = Cholesky(K)
+        factor.solve(b, 1.0)
+        assert not factor.single_precision_is_safe(1e-5)
+        solution = factor.solve(b, 1e-5)
+        assert solution.dtype == np.float64
+        expected = Cholesky(K.astype(np.float64)).solve(b, 1e-5)
+        np.testing.assert_array_equal(solution.value, expected.value)
+
+    def test_the_rule_holds_at_its_edge(self):
+        """Spectra as hard as the rule lets through."""
+        rng = np.random.default_rng(3)
+        n = 400
+        Q = np.linalg.qr(rng.standard_normal((n, n)))[0]
+        b = rng.standard_normal((n, 1))
+        for decay in (0.5, 2.0, 20.0):
+            K = ((Q * np.geomspace(1, 10**-decay, n)) @ Q.T).astype(np.float32)
+            K = (K + K.T) / 2
+            factor = Cholesky(K)
+            penalty = 1.01 * factor._norm * 1.1920929e-07 / 1e-2
+            assert factor.single_precision_is_safe(penalty)
+            assert not factor.single_precision_is_safe(penalty / 2)
+            solution = factor.solve(b, penalty)
+            reference = np.linalg.solve(K.astype(np.float64) + penalty * np.eye(n), b)
+            assert np.linalg.norm(solution.value - reference) < 1e-8 * np.linalg.norm(reference)
+
+
+class TestIllConditioned:
+    def test_duplicates_without_penalty_warn_and_are_recorded(self, data):
+        X, b, _ = data
+        K = rbf(np.vstack([X, X]))
+        with pytest.warns(IllConditionedWarning, match="Raise the penalty"):
+            solution = Cholesky(K).solve(np.vstack([b, b + 1]), 0.0)
+        assert solution.outcome in ("jittered", "ill-conditioned")
+        assert solution.condition > 1e13
+        assert solution.residual > 1e-3  # an inconsistent system: no solution exists
+        assert np.isfinite(solution.value).all()
+
+    def test_jitter_is_the_least_that_works(self):
+        factor = Cholesky(np.ones((5, 5)) - 1e-12 * np.eye(5))
+        with pytest.warns(IllConditionedWarning, match="was added"):
+            solution = factor.solve(np.ones(5), 0.0)
+        assert solution.outcome == "jittered"
+        assert 1e-12 <= solution.jitter <= 1.2e-11
+        np.testing.assert_allclose(solution.value.sum(), 1.0, rtol=1e-10)
+
+    def test_enough_penalty_is_silent(self, data):
+        X, b, _ = data
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            solution = Cholesky(rbf(np.vstack([X, X]))).solve(np.vstack([b, b]), 1e-6)
+        assert solution.outcome == "ok"
+
+    def test_indefinite_matrix_is_refused(self):
+        with pytest.raises(LinAlgError, match="not positive semidefinite"):
+            Cholesky(np.array([[1.0, 2.0], [2.0, 1.0]])).solve(np.ones(2), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("gram", "options", "rhs", "penalty", "message"),
+    [
+        (np.ones((2, 3)), {}, np.ones(2), 1.0, "square"),
+        (np.zeros((0, 0)), {}, np.ones(0), 1.0, "square"),
+        (np.full((2, 2), np.nan), {}, np.ones(2), 1.0, "NaN or infinity"),
+        (np.eye(2), {"weights": [1.0, 0.0]}, np.ones(2), 1.0, "weight 0"),
+        (np.eye(2), {"weights": [1.0]}, np.ones(2), 1.0, "weights must be 2"),
+        (np.eye(2), {}, np.ones(3), 1.0, "3 rows"),
+        (np.eye(2), {}, np.ones(2), -1.0, "nonnegative"),
+        (np.eye(2), {}, np.ones(2), np.nan, "finite"),
+    ],
+)
+def test_bad_input(gram, options, rhs, penalty, message):
+    with pytest.raises(ValueError, match=message):
+        Cholesky(gram, **options).solve(rhs, penalty)
+
+
+def test_integer_gram_and_zero_right_hand_side():
+    solution = Cholesky(np.array([[2, 1], [1, 2]])).solve([0, 0], 1)
+    assert solution.value.tolist() == [[0.0], [0.0]]
+    assert solution.residual == 0
