@@ -1,0 +1,76 @@
+"""From cells of text to numbers and back, without guessing."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
+"""Spellings of a missing number, compared in lower case and without surrounding blanks."""
+
+
+def is_missing(cell: str) -> bool:
+    """Say whether a cell spells a missing value."""
+    return cell.strip().lower() in MISSING
+
+
+def parse_numbers(cells: NDArray) -> NDArray:
+    """Return the cells as float64, NaN wherever a cell is not a finite number.
+
+    Surrounding blanks are allowed, underscores (``1_000`` is a number to Python) are not, and a number too
+    large for float64 is refused rather than turned into infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> parse_numbers(np.array([" 1.5", "1_000", "1e999", "2"], dtype=object))
+    array([1.5, nan, nan, 2. ])
+    """
+    if cells.dtype != object:
+        values = cells.astype(np.float64)
+    else:
+        try:  # the whole column at once: ten times faster than asking cell by cell
+            values = np.array([float(cell) for cell in cells])
+        except ValueError:
+            values = np.array([_number_or_nan(cell) for cell in cells])
+        values[np.array(["_" in cell for cell in cells], dtype=bool)] = np.nan
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def _number_or_nan(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return np.nan
+
+
+def as_text(values: NDArray) -> NDArray:
+    """Return a column as an object array of ``str``; whole numbers are written without a fraction.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> as_text(np.array([3.0, 0.5])).tolist()
+    ['3', '0.5']
+    """
+    if values.dtype == object:
+        return values
+    text = [
+        "" if np.isnan(v) else str(int(v)) if v == np.floor(v) and abs(v) < 2**53 else repr(v)
+        for v in values.tolist()
+    ]
+    return np.array(text, dtype=object)
+
+
+def looks_numeric(cells: NDArray) -> bool | None:
+    """Decide whether a column of text holds numbers: more than half of the cells that are not missing.
+
+    Returns None where every cell is missing. A column with a few stray strings therefore still counts as
+    numeric, and the strays can be reported instead of turning the column into categories.
+    """
+    present = np.array([not is_missing(cell) for cell in cells], dtype=bool)
+    if not present.any():
+        return None
+    finite = np.isfinite(parse_numbers(cells))
+    return bool(2 * np.count_nonzero(finite & present) > np.count_nonzero(present))

@@ -1,0 +1,134 @@
+"""The column to predict, and whether predicting it is regression or classification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntklib.datasets._numbers import as_text, looks_numeric, parse_numbers
+from ntklib.datasets._schema import describe_cell
+from ntklib.datasets._table import DataError, Table
+
+MAX_NUMERIC_CLASSES = 20
+MIN_ROWS_PER_CLASS = 5
+
+
+@dataclass(frozen=True)
+class Target:
+    """The target of a table, ready for an estimator.
+
+    Parameters
+    ----------
+    name : str
+        The column's name.
+    task : {"regression", "classification"}
+        What predicting it is.
+    reason : str
+        Why, for people.
+    values : ndarray of shape (n_rows,)
+        float64 for regression; int64 or ``str`` class labels for classification.
+    """
+
+    name: str
+    task: str
+    reason: str
+    values: NDArray
+
+
+def read_target(
+    table: Table, name: str | None = None, *, task: str = "auto", categorical: bool = False
+) -> Target:
+    """Read the target column and choose the task.
+
+    Under ``task="auto"`` text is classification, and so are numbers that are all whole, take at most 20
+    distinct values, and repeat each at least 5 times on average; everything else is regression.
+
+    Parameters
+    ----------
+    table : Table
+        The data.
+    name : str or None, default=None
+        The target column; None is the one the table itself names.
+    task : {"auto", "regression", "classification"}, default="auto"
+        What predicting it is.
+    categorical : bool, default=False
+        Read the labels as text even where they look like numbers ("01" stays "01").
+
+    Returns
+    -------
+    Target
+
+    Raises
+    ------
+    DataError
+        If there is no such column, a value is missing or infinite, all values are equal, or the values do
+        not suit the task.
+
+    Examples
+    --------
+    >>> from ntklib.datasets import load_table, read_target
+    >>> target = read_target(load_table("digits"))
+    >>> target.task, target.reason
+    ('classification', "'digit' takes 10 distinct whole values")
+    """
+    if name is None:
+        if table.target is None:
+            raise DataError(f"{table.name}: which column is to be predicted? name it with --target")
+        name = table.target
+    raw = table.column(name, " to predict")
+    if table.n_rows < 5:
+        raise DataError(f"{table.name}: {table.n_rows} rows are too few to learn from (5 at least)")
+    text = categorical or (raw.dtype == object and (table.typed or not looks_numeric(raw)))
+    values = _labels(table, name, raw) if text else _numbers(table, name, raw)
+    distinct = np.unique(values)
+    if len(distinct) == 1:
+        raise DataError(f"{table.name}: the target {name!r} has the same value in every row")
+    chosen, reason = _choose(name, values, distinct)
+    if task != "auto":
+        chosen, reason = task, f"asked for by --task {task}"
+    if chosen == "regression" and text:
+        raise DataError(f"{table.name}: the target {name!r} is text, which regression cannot predict")
+    if chosen == "classification" and not text:
+        if not _whole(values):
+            raise DataError(f"{table.name}: the target {name!r} has fractional values, which are no classes")
+        values = values.astype(np.int64)
+    if chosen == "classification" and len(distinct) > table.n_rows / 2:
+        raise DataError(
+            f"{table.name}: the target {name!r} has {len(distinct)} classes in {table.n_rows} rows: "
+            "an identifier, or a number for --task regression?"
+        )
+    return Target(name, chosen, reason, values)
+
+
+def _whole(values: NDArray) -> bool:
+    return bool(np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**53))
+
+
+def _choose(name: str, values: NDArray, distinct: NDArray) -> tuple[str, str]:
+    k = len(distinct)
+    if values.dtype != np.float64:
+        return "classification", f"{name!r} is text with {k} distinct values"
+    if not _whole(values):
+        return "regression", f"{name!r} has fractional values"
+    if k <= MAX_NUMERIC_CLASSES and k * MIN_ROWS_PER_CLASS <= len(values):
+        return "classification", f"{name!r} takes {k} distinct whole values"
+    return "regression", f"{name!r} takes {k} distinct values in {len(values)} rows"
+
+
+def _labels(table: Table, name: str, raw: NDArray) -> NDArray:
+    labels = as_text(raw)
+    for i, cell in enumerate(labels):
+        if not cell.strip():
+            raise DataError(f"{table.place(i, name)}: missing value in the target")
+    return labels.astype(str)
+
+
+def _numbers(table: Table, name: str, raw: NDArray) -> NDArray:
+    values = parse_numbers(raw)
+    bad = np.flatnonzero(np.isnan(values))
+    if len(bad):
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        raise DataError(f"{table.place(bad[0], name)}: {describe_cell(raw[bad[0]])} in the target{more}")
+    return values

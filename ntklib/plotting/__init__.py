@@ -1,0 +1,19 @@
+"""Displays: each stores arrays that were computed before, and draws them.
+
+They follow scikit-learn's convention: a classmethod (``from_estimator``, ``from_kernel``) computes and draws
+in one go, the constructor takes stored arrays, and ``plot(ax=None)`` draws them on given or new axes, kept
+as ``ax_`` and ``figure_``. Nothing is computed in ``plot``, and matplotlib is imported there and nowhere
+else.
+"""
+
+from ntklib.plotting._angle import KernelAngleDisplay
+from ntklib.plotting._heatmap import KernelHeatmapDisplay
+from ntklib.plotting._path import LeaveOneOutPathDisplay
+from ntklib.plotting._spectrum import KernelSpectrumDisplay
+
+__all__ = [
+    "KernelAngleDisplay",
+    "KernelHeatmapDisplay",
+    "KernelSpectrumDisplay",
+    "LeaveOneOutPathDisplay",
+]

@@ -1,0 +1,67 @@
+"""Kernels in a few words."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.gaussian_process.kernels import Kernel
+
+
+def describe_kernel(kernel: Any) -> str:
+    """Write a kernel with the parameters that are not at their defaults, floats to four digits.
+
+    Examples
+    --------
+    >>> from ntklib.kernels import NTK
+    >>> describe_kernel(NTK(depth=2, weight_std=2**0.5))
+    'NTK(depth=2, weight_std=1.414)'
+    """
+    if not isinstance(kernel, Kernel):
+        return getattr(kernel, "__name__", str(kernel))
+    defaults = inspect.signature(type(kernel)).parameters
+    words = [
+        f"{name}={_value(value)}"
+        for name, value in _parameters(kernel).items()
+        if not _same(value, defaults[name].default)
+    ]
+    return f"{type(kernel).__name__}({', '.join(words)})"
+
+
+def short_names(kernels: Sequence[Any]) -> list[str]:
+    """Name kernels by what tells them apart: their type and common parameters are left out where equal.
+
+    Examples
+    --------
+    >>> from ntklib.kernels import NTK
+    >>> short_names([NTK(depth=1), NTK(depth=2)])
+    ['depth 1', 'depth 2']
+    """
+    alike = len({type(kernel) for kernel in kernels}) == 1 and isinstance(kernels[0], Kernel)
+    if not alike or len(kernels) == 1:
+        names = [describe_kernel(kernel) for kernel in kernels]
+    else:
+        rows = [_parameters(kernel) for kernel in kernels]
+        varying = [name for name in rows[0] if any(not _same(row[name], rows[0][name]) for row in rows)]
+        names = [", ".join(f"{name} {_value(row[name])}" for name in varying) for row in rows]
+    seen: dict[str, int] = {}
+    for i, name in enumerate(names):  # equal kernels may be listed twice
+        seen[name] = seen.get(name, 0) + 1
+        names[i] = name if seen[name] == 1 else f"{name} ({seen[name]})"
+    return names
+
+
+def _parameters(kernel: Kernel) -> dict[str, Any]:
+    """Return the parameters of a kernel but for the bounds of their search."""
+    return {name: v for name, v in kernel.get_params(deep=False).items() if not name.endswith("_bounds")}
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Kernel):
+        return describe_kernel(value)
+    return f"{value:.4g}" if isinstance(value, float) else repr(value)
+
+
+def _same(first: Any, second: Any) -> bool:
+    return type(first) is type(second) and bool(first == second)

@@ -1,0 +1,103 @@
+"""Files that appear whole or not at all, and folders that are never overwritten unasked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ntklib.datasets import DataError
+
+
+def check_writable(path: Path, *, force: bool) -> None:
+    """Refuse a file that exists (unless ``force``) or whose folder cannot be written in.
+
+    Meant to be called before any work is done, so that an hour's fit is not lost to a typing error.
+
+    Raises
+    ------
+    DataError
+        With one line that says what and where.
+    """
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, the name of a file is needed")
+    if path.exists() and not force:
+        raise DataError(f"{path}: exists already; --force overwrites it")
+    check_folder(path.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that does not exist or cannot be written in."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DataError(f"{folder}: no permission to write in this folder")
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write a file beside its place and move it there in one step.
+
+    Whoever looks sees the old file or the whole new one, never a part; a failure leaves nothing behind.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def claim_folder(out: str | Path | None, files: tuple[str, ...], *, default: str, force: bool) -> Path:
+    """Find and make the folder for some files without touching earlier ones.
+
+    Parameters
+    ----------
+    out : str, Path or None
+        The folder asked for; None is ``default``, or ``default-2``, ``default-3``, ... where that already
+        holds results.
+    files : tuple of str
+        Names of the files to be written.
+    default : str
+        See above.
+    force : bool
+        Take the folder even if it holds such files.
+
+    Returns
+    -------
+    Path
+        An existing folder.
+
+    Raises
+    ------
+    DataError
+        If a folder asked for holds such files and ``force`` is False, or it cannot be made or written in.
+    """
+
+    def taken(folder: Path) -> bool:
+        return any((folder / name).exists() for name in files)
+
+    folder = Path(default if out is None else out)
+    if out is None and not force:
+        number = 2
+        while taken(folder) or (folder.exists() and not folder.is_dir()):
+            folder, number = Path(f"{default}-{number}"), number + 1
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder}: is a file, a folder is needed")
+    if taken(folder) and not force:
+        raise DataError(f"{folder}: holds results already; --force overwrites them")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be made ({error.strerror or error})") from None
+    check_folder(folder)
+    return folder

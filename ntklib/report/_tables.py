@@ -1,0 +1,85 @@
+"""Numbers in words, tables and tiles."""
+
+from __future__ import annotations
+
+from html import escape
+
+from ntklib.report._records import Analysis
+from ntklib.report._scores import METRICS, Metric, Score
+
+
+def cell(content: str) -> str:
+    """Return a right-aligned table cell."""
+    return f'<td class="number">{content}</td>'
+
+
+def table(head: list[str] | None, rows: list[list[str]]) -> str:
+    """Return an HTML table; the first row is ours where there is a head."""
+    top = ""
+    if head is not None:
+        names = [
+            f'<th scope="col"{" class=number" if i else ""}>{escape(name)}</th>'
+            for i, name in enumerate(head)
+        ]
+        top = f"<thead><tr>{''.join(names)}</tr></thead>"
+    body = "".join(
+        f"<tr{' class=ours' if head is not None and i == 0 else ''}>{''.join(row)}</tr>"
+        for i, row in enumerate(rows)
+    )
+    return f'<div class="scroll"><table>{top}<tbody>{body}</tbody></table></div>'
+
+
+def tiles(items: list[tuple[str, str]]) -> str:
+    """Return large numbers with a word below each."""
+    inner = "".join(
+        f'<div class="tile"><b>{escape(big)}</b><span>{escape(small)}</span></div>' for big, small in items
+    )
+    return f'<div class="tiles">{inner}</div>'
+
+
+def score_cell(score: Score | None, metric: Metric, *, signed: bool = False) -> str:
+    """Return a score with its interval, a dash where there is none."""
+    if score is None:
+        return "&ndash;"
+    scale, unit, digits = (100.0, " %", ".1f") if metric.percent else (1.0, "", ".3f" if signed else ".4g")
+    if signed and metric.percent:
+        unit = " points"
+    plus = "+" if signed else ""
+    value, low, high = (f"{scale * v:{plus}{digits}}" for v in (score.value, score.low, score.high))
+    return f'{value}{unit}<br><span class="interval">{low} to {high}</span>'
+
+
+def seconds_text(seconds: float) -> str:
+    """Write a time for people.
+
+    Examples
+    --------
+    >>> seconds_text(0.0123), seconds_text(3.21), seconds_text(75.0)
+    ('12 ms', '3.2 s', '1 min 15 s')
+    """
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def verdict(analysis: Analysis) -> list[str]:
+    """Compare the NTK with each rival in a sentence that claims no more than the interval allows."""
+    metric = METRICS[analysis.data.task][0]
+    lines = []
+    for model in analysis.models[1:]:
+        difference = model.difference
+        if difference is None:
+            continue
+        gap = (
+            f"{100 * abs(difference.value):.1f} points" if metric.percent else f"{abs(difference.value):.3f}"
+        )
+        theirs = f"{escape(model.title)}: {metric.text(model.scores[metric.name].value)}"
+        if difference.low > 0:
+            lines.append(f"<b>Better</b> than the {theirs}, {gap} less.")
+        elif difference.high < 0:
+            lines.append(f"<b>Worse</b> than the {theirs}, {gap} more.")
+        else:
+            lines.append(f"<b>On a par</b> with the {theirs}; the difference is within what chance gives.")
+    return lines

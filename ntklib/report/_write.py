@@ -1,0 +1,54 @@
+"""Put the page and its numbers in a folder."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from ntklib.report._output import write_atomically
+from ntklib.report._page import render_page
+from ntklib.report._records import Analysis
+
+PAGE = "report.html"
+RESULTS = "results.json"
+
+
+def write_report(analysis: Analysis, folder: str | Path) -> tuple[Path, Path]:
+    """Write ``report.html`` and ``results.json``, each whole or not at all.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        From :func:`ntklib.report.analyse`.
+    folder : str or Path
+        An existing folder; files of these names in it are replaced.
+
+    Returns
+    -------
+    tuple of two Path
+        The page and the results.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be written.
+    """
+    page, results = Path(folder) / PAGE, Path(folder) / RESULTS
+    html = render_page(analysis)
+    text = json.dumps(_plain(analysis.to_dict()), indent=1, allow_nan=False)
+    write_atomically(results, text + "\n")
+    write_atomically(page, html)
+    return page, results
+
+
+def _plain(value: Any) -> Any:
+    """Replace what JSON has no word for (NaN, infinity) by null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
