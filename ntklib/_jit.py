@@ -11,19 +11,16 @@ the sign of zero tells opposite rows from equal ones, see ``kernels/_gaps.py``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
-
-def compiled(function: _Function) -> _Function:
+def compiled(function: Callable[..., Any]) -> Any:
     """Compile ``function`` with the library's policy."""
-    options = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-    return numba.njit(**options)(function)
+    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function)
 
 
-def inlined(function: _Function) -> _Function:
+def inlined(function: Callable[..., Any]) -> Any:
     """Compile a scalar or row formula for use inside `compiled` loops of the same file."""
     return numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, inline="never")(function)

@@ -60,7 +60,7 @@ def check_real(value: Any, name: str, *, minimum: float, strict: bool = False) -
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a real number, got {value!r}.")
     relation = "greater than" if strict else "at least"
-    if not np.isfinite(value) or value < minimum or (strict and value == minimum):
+    if not np.isfinite(float(value)) or value < minimum or (strict and value == minimum):
         raise ValueError(f"{name} must be finite and {relation} {minimum}, got {value}.")
     return float(value)
 

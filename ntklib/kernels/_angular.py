@@ -2,7 +2,7 @@
 
 With u, v jointly Gaussian of correlation rho, E[sigma(u) sigma(v)] over its value at rho = 1 is
 
-    (khat_n(rho) + k khat_n(-rho)),    k = 2 a b / (a^2 + b^2)         (k = 0: z^n 1{z>=0};  k = +-1: abs, z^n)
+    khat_n(rho) + k khat_n(-rho),    k = 2 a b / (a^2 + b^2)      (k = 0: z^n 1{z>=0};  k = +-1: abs, z^n)
 
 see ``_series.py`` for khat.  The derivative has degree n - 1 and -k.  A bias b adds to each feature vector
 w phi a constant coordinate: it turns a row by alpha = atan2(b, w |phi|) towards a common axis, and
@@ -10,7 +10,8 @@ w phi a constant coordinate: it turns a row by alpha = atan2(b, w |phi|) towards
     1 - rho' = 2 sin((alpha_x - alpha_z)/2)^2 + cos(alpha_x) cos(alpha_z) (1 - rho)
 
 (with alpha_x + alpha_z and 1 + rho on the other side): sums of positive terms, so gaps stay accurate
-through any number of layers.  The sine is cos cos (tan alpha_x/2 - tan alpha_z/2), exactly 0 for equal rows.  Everything is relative to the rows' lengths, so nothing overflows.
+through any number of layers.  The sine is computed as cos cos (tan alpha_x/2 - tan alpha_z/2), exactly 0
+for equal rows.  Everything is relative to the rows' lengths, so nothing overflows.
 
 A row of pairs at a time goes through short passes over buffers that stay in the first-level cache.
 """
@@ -82,7 +83,7 @@ def _fill_powers(row, degree, t, power):
 
 @inlined
 def _mix_gap(tau, cos_product, sine_near, sine_far, one):
-    """The signed gap after a bias; the sines are those of half the difference and half the sum of the turns."""
+    """The signed gap after a bias; the sines are of half the difference and half the sum of the turns."""
     two = one + one
     positive = math.copysign(one, tau) > one - one
     sine = sine_near if positive else sine_far

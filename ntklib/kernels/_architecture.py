@@ -68,7 +68,7 @@ def check_trainable(trainable: Any, depth: int) -> tuple[bool, ...]:
             raise ValueError("trainable is empty: the kernel would be zero; name at least one layer.")
         if max(chosen) >= layers:
             raise ValueError(
-                f"trainable names layer {max(chosen)}, but a network of depth {depth} has layers 0 to {depth}."
+                f"trainable names layer {max(chosen)}, but at depth {depth} the layers are 0 to {depth}."
             )
     else:
         raise TypeError(

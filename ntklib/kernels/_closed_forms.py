@@ -23,7 +23,7 @@ __all__ = ["CosDual", "ErfDual", "ExpDual", "GELUDual", "GaussianDual", "RBFDual
 
 
 def _lengthened(p: Pairs, factor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lengths of (factor u, 1) and (factor v, 1) with independent ones, and sqrt of their Gram determinant."""
+    """Lengths of (factor u, 1) and (factor v, 1), the ones independent, and their Gram determinant's root."""
     hx, hz = np.hypot(1.0, factor * p.rx), np.hypot(1.0, factor * p.rz)
     ax, az = np.arctan2(1.0, factor * p.rx), np.arctan2(1.0, factor * p.rz)
     lack = 2 * np.sin((ax - az) / 2) ** 2 + 1 / hx / hz  # 1 - cos cos

@@ -177,7 +177,7 @@ def _store(values, x, z, out, i0, j0):
 
 @compiled
 def _store_transposed(values, x, z, out, j0, i0):
-    """The same products, transposed; eight rows of the output at a time share the lines they are read from."""
+    """The same products, transposed; eight rows of output at a time share the lines they are read from."""
     n, m = values.shape
     whole = m - m % 8
     for j in range(0, whole, 8):

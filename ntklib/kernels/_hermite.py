@@ -116,7 +116,10 @@ def _mehler_tile(x, z, tau, out):
 
 @dataclass(frozen=True)
 class PolynomialDual(HermiteDual):
-    """Dual of He_n / sqrt(n!) at any variance q: He_n(r x) = sum_j n!/(j! (n-2j)! 2^j) (q-1)^j r^(n-2j) He_(n-2j)(x)."""
+    """Dual of He_n / sqrt(n!) at any variance q = r^2.
+
+    He_n(r x) = sum_j n! / (j! (n - 2j)! 2^j) (q - 1)^j r^(n - 2j) He_(n - 2j)(x).
+    """
 
     degree: int
 

@@ -126,11 +126,12 @@ class HomogeneousDual:
         biased: bool,
     ) -> None:
         n, below = self.degree, max(self.degree - 1, 0)
-        kind = tau.dtype.name
+        kind, last = tau.dtype.name, layer + 1 == net.depth
+        chain = n > 0 and any(net.include[: layer + 1])
         angular_layer(
             tau, ntk, n, self.k, self.ratio, near_polynomial(n), gap_polynomial(n), far_polynomial(n, kind),
             near_polynomial(below), far_polynomial(below, kind),
-            float(net.include[layer + 1]), n > 0 and any(net.include[: layer + 1]), layer + 1 == net.depth, biased,
+            float(net.include[layer + 1]), chain, last, biased,
             *_turns(x, layer + 1), *_turns(z, layer + 1),
         )  # fmt: skip
 

@@ -61,8 +61,9 @@ def _offset_rows(matrices: list[Any]) -> list[Rows]:
         return [_sparse_rows(sparse.csr_array(matrix), dtype) for matrix in matrices]
     d = matrices[0].shape[1]
     measured = [_measured(np.ascontiguousarray(matrix)) for matrix in matrices]
-    total = sum(m.unit_sum for m in measured)
-    mean = total / max(sum(np.count_nonzero(m.root) for m in measured), 1)
+    mean = np.sum([m.unit_sum for m in measured], axis=0) / max(
+        sum(np.count_nonzero(m.root) for m in measured), 1
+    )
     offset = mean if 1.0 - mean @ mean < _OFFSET_BELOW else np.zeros(d)
     return [m.rows(dtype, offset) for m in measured]
 

@@ -107,12 +107,10 @@ class SmoothDual:
         for layer in range(net.depth):
             A, D = self.pair(pairs)
             covariance = w2 * A + b2
-            ntk = w2 * ntk * D if any(net.include[: layer + 1]) else 0.0
-            if net.include[layer + 1]:
-                ntk = ntk + covariance
+            ntk = w2 * ntk * D + net.include[layer + 1] * covariance
             if layer + 1 < net.depth:
                 pairs = self._following(x, z, layer + 1, covariance)
-        return np.asarray(ntk)
+        return ntk
 
     def gradient(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, rho: np.ndarray) -> np.ndarray:
         """Return d K / d log (weight_std, bias_std), shape (2, n, m)."""
@@ -139,7 +137,7 @@ class SmoothDual:
     def _next_variance_gradient(
         self, w2: float, in_w: np.ndarray, in_b: np.ndarray, r: np.ndarray, dq: np.ndarray, state: Any
     ) -> np.ndarray:
-        """Derivative of w^2 E[sigma(u)^2] + b^2: the dual at u = v, whose three arguments are one variance."""
+        """Derivative of w^2 E[sigma(u)^2] + b^2: the dual at u = v, its three arguments one variance."""
         pairs = Pairs(r, r, np.zeros_like(r), r**2, state, state)
         A, D = self.pair_of_rows(pairs)
         p = self.partials_of_rows(pairs, A, D)
@@ -156,8 +154,9 @@ class SmoothDual:
     def diagonal_gradient(self, net: Architecture, x: _Plan) -> np.ndarray:
         """Return d K_xx / d log (weight_std, bias_std), shape (2, n)."""
         n = x.radius.shape[1]
-        rows = [self.gradient(net, x.take(slice(i, i + 1)), x.take(slice(i, i + 1)), np.zeros((1, 1)), np.ones((1, 1)))
-                for i in range(n)]  # fmt: skip
+        zero, one = np.zeros((1, 1)), np.ones((1, 1))
+        single = [x.take(slice(i, i + 1)) for i in range(n)]
+        rows = [self.gradient(net, row, row, zero, one) for row in single]
         return np.concatenate(rows, axis=2)[:, 0]
 
     @staticmethod

@@ -14,8 +14,7 @@ import numpy as np
 from .._validation import check_integer, check_real
 
 if TYPE_CHECKING:
-    from ._homogeneous import HomogeneousDual
-    from ._smooth import SmoothDual
+    from ._dual import Dual
 
 __all__ = [
     "ABReLU",
@@ -52,7 +51,7 @@ class Activation:
         raise NotImplementedError  # pragma: no cover
 
     @property
-    def dual(self) -> HomogeneousDual | SmoothDual:
+    def dual(self) -> Dual:
         """The Gaussian dual that the infinite-width kernels use."""
         raise NotImplementedError  # pragma: no cover
 
@@ -68,7 +67,7 @@ class _Homogeneous(Activation):
         raise NotImplementedError  # pragma: no cover
 
     @property
-    def dual(self) -> HomogeneousDual:
+    def dual(self) -> Dual:
         from ._homogeneous import HomogeneousDual
 
         return HomogeneousDual(*self._parts())

@@ -16,12 +16,12 @@ __all__ = ["arc_cosine_kernel", "arc_cosine_of_angle", "nngp_kernel", "ntk_kerne
 
 
 def arc_cosine_kernel(X: Any, Y: Any = None, *, degree: int = 1, normalized: bool = False) -> np.ndarray:
-    r"""Return the arc-cosine kernel, E[sigma_n(w.x) sigma_n(w.z)] over w ~ N(0, I), sigma_n(t) = t^n 1{t >= 0}.
+    r"""Return the arc-cosine kernel, E[sigma_n(w.x) sigma_n(w.z)] with w ~ N(0, I), sigma_n(t) = t^n 1{t>=0}.
 
     .. math:: \kappa_n(x, z) = |x|^n |z|^n J_n(\theta) / (2 \pi)
 
-    with J_0 = pi - theta, J_1 = sin(theta) + (pi - theta) cos(theta), and so on.  It is the kernel of Cho & Saul
-    halved: theirs is 2 kappa_n.
+    with J_0 = pi - theta, J_1 = sin(theta) + (pi - theta) cos(theta), and so on.  It is the kernel of
+    Cho & Saul halved: theirs is 2 kappa_n.
 
     Parameters
     ----------
@@ -114,8 +114,8 @@ def nngp_kernel(
     >>> import numpy as np
     >>> from ntklib.kernels import nngp_kernel
     >>> nngp_kernel(np.eye(2), depth=2, weight_std=np.sqrt(2)).round(4)
-    array([[2.    , 0.9882],
-           [0.9882, 2.    ]])
+    array([[2.    , 0.9875],
+           [0.9875, 2.    ]])
     """
     net = Architecture.checked(
         activation=activation,
@@ -145,8 +145,8 @@ def ntk_kernel(
 
     .. math:: T^1 = S^1, \qquad T^{l+1} = S^{l+1} + \sigma_w^2 T^l E[\sigma'(u) \sigma'(v)]
 
-    with S^l the NNGP of `nngp_kernel`; the kernel is T^(depth + 1).  With the defaults it is that of the two-layer
-    network m^(-1/2) sum_r v_r max(w_r.x, 0).
+    with S^l the NNGP of `nngp_kernel`; the kernel is T^(depth + 1).  With the defaults it is that of the
+    two-layer network m^(-1/2) sum_r v_r max(w_r.x, 0).
 
     Parameters
     ----------
@@ -178,8 +178,8 @@ def ntk_kernel(
 
     References
     ----------
-    Jacot et al. (2018), "Neural tangent kernel", theorem 1; Arora et al. (2019), "On exact computation with an
-    infinitely wide neural net", for ``trainable``.
+    Jacot et al. (2018), "Neural tangent kernel", theorem 1; Arora et al. (2019), "On exact computation with
+    an infinitely wide neural net", for ``trainable``.
 
     Examples
     --------

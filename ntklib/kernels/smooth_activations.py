@@ -12,8 +12,8 @@ from scipy import special
 
 from .._validation import check_integer, check_real
 from . import _closed_forms as closed
+from ._dual import Dual
 from ._hermite import PolynomialDual, QuadratureDual
-from ._smooth import SmoothDual
 from .activations import Activation
 
 __all__ = [
@@ -57,7 +57,7 @@ class Erf(Activation):
         return -2 * _floats(z) * self.derivative(z)
 
     @property
-    def dual(self) -> SmoothDual:
+    def dual(self) -> Dual:
         return closed.ErfDual()
 
 
@@ -78,7 +78,7 @@ class GELU(Activation):
         return (2 - z * z) * _density(z)
 
     @property
-    def dual(self) -> SmoothDual:
+    def dual(self) -> Dual:
         return closed.GELUDual()
 
 
@@ -96,7 +96,7 @@ class Sin(Activation):
         return -np.sin(_floats(z))
 
     @property
-    def dual(self) -> SmoothDual:
+    def dual(self) -> Dual:
         return closed.SinDual()
 
 
@@ -114,7 +114,7 @@ class Cos(Activation):
         return -np.cos(_floats(z))
 
     @property
-    def dual(self) -> SmoothDual:
+    def dual(self) -> Dual:
         return closed.CosDual()
 
 
@@ -128,7 +128,7 @@ class Exp(Activation):
     derivative = second_derivative = __call__
 
     @property
-    def dual(self) -> SmoothDual:
+    def dual(self) -> Dual:
         return closed.ExpDual()
 
 
@@ -148,7 +148,7 @@ class Gaussian(Activation):
         return (z * z - 1) * self(z)
 
     @property
-    def dual(self) -> SmoothDual:
+    def dual(self) -> Dual:
         return closed.GaussianDual()
 
 
@@ -177,7 +177,7 @@ class RBF(Activation):
         return -2 * self.gamma * self(z)
 
     @property
-    def dual(self) -> SmoothDual:
+    def dual(self) -> Dual:
         return closed.RBFDual(float(self.gamma))
 
 
@@ -212,7 +212,7 @@ class Hermite(Activation):
         return self._value(z, 2)
 
     @property
-    def dual(self) -> SmoothDual:
+    def dual(self) -> Dual:
         return PolynomialDual(int(self.degree))
 
 
@@ -220,7 +220,7 @@ class _ByQuadrature(Activation):
     """An activation whose dual is the sum over its Hermite coefficients."""
 
     @property
-    def dual(self) -> SmoothDual:
+    def dual(self) -> Dual:
         return QuadratureDual(self, self.derivative)
 
     def dual_error(self, variances: Any) -> float:

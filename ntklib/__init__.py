@@ -1,0 +1,33 @@
+"""Kernel methods centred on the neural tangent kernel (NTK): accurate, fast, scikit-learn-native.
+
+Start with :class:`NTKRegressorCV` or :class:`NTKClassifierCV` on a table of data, with :class:`NTK` as the
+kernel of any scikit-learn estimator, or with the functions of :mod:`ntklib.kernels`.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from . import kernels
+from ._info import show_versions
+from ._threads import get_threads, set_threads
+from .estimators import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
+from .kernels import NNGP, NTK, ArcCosine
+
+try:
+    __version__ = version("ntklib")
+except PackageNotFoundError:  # a source tree that is not installed
+    __version__ = "0+unknown"
+
+__all__ = [
+    "NNGP",
+    "NTK",
+    "ArcCosine",
+    "NTKClassifier",
+    "NTKClassifierCV",
+    "NTKRegressor",
+    "NTKRegressorCV",
+    "__version__",
+    "get_threads",
+    "kernels",
+    "set_threads",
+    "show_versions",
+]

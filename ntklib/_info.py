@@ -1,0 +1,98 @@
+"""What is installed and how it runs: versions, threads, BLAS, and the cache of compiled code."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from typing import TextIO
+
+from ._threads import get_threads
+
+__all__ = ["show_versions", "versions", "warmup"]
+
+_PACKAGES = ("ntklib", "numpy", "scipy", "scikit-learn", "numba", "threadpoolctl", "matplotlib", "skops")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions, thread settings, BLAS libraries and cache folder, in printing order."""
+    import threadpoolctl
+
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for package in (*_PACKAGES, "pandas", "pyarrow"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    found["threads"] = f"{get_threads()} of {os.cpu_count()} processors"
+    found["threading layer"] = "ntklib's own threads; compiled loops run without the GIL in them"
+    for library in threadpoolctl.threadpool_info():
+        if library["user_api"] == "blas":
+            kernel = library.get("architecture", "unknown architecture")
+            owner = os.path.basename(os.path.dirname(library["filepath"]))
+            found[f"BLAS in {owner}"] = (
+                f"{library['internal_api']} {library['version']}, {kernel}, {library['num_threads']} threads"
+            )
+    found["compiled code"] = _cache_folder()
+    return found
+
+
+def show_versions(file: TextIO | None = None) -> None:
+    """Print versions, threads, threading layer, BLAS and the place of the compiled code.
+
+    Parameters
+    ----------
+    file : text file, default=None
+        Standard output if None.
+
+    Examples
+    --------
+    >>> import ntklib
+    >>> ntklib.show_versions()  # doctest: +ELLIPSIS
+    python           ...
+    """
+    found = versions()
+    width = max(len(name) for name in found) + 2
+    for name, value in found.items():
+        print(f"{name:<{width}}{value}", file=file or sys.stdout)
+
+
+def _cache_folder() -> str:
+    import numba
+
+    from .kernels import _angular
+
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return "compilation is switched off (NUMBA_DISABLE_JIT)"
+    return str(_angular.angular_layer.stats.cache_path)
+
+
+def warmup() -> float:
+    """Compile, or load from the cache, every loop of the library; return the seconds it took.
+
+    Examples
+    --------
+    >>> from ntklib._info import warmup
+    >>> warmup() >= 0
+    True
+    """
+    import numpy as np
+
+    from .kernels import NNGP, NTK
+
+    start = time.perf_counter()
+    for dtype in (np.float64, np.float32):
+        rows = np.linspace(-1, 1, 24).reshape(8, 3).astype(dtype)
+        rows[1] = rows[0]
+        rows[2] = -rows[0]
+        for writable in (True, False):
+            rows.flags.writeable = writable
+            for activation in ("relu", "erf", "gelu", "tanh"):
+                kernel = NTK(depth=2, activation=activation, bias_std=0.1)
+                kernel(rows)
+                kernel(rows, rows[:4])
+                kernel(rows, eval_gradient=True)
+            NNGP()(rows)
+    return time.perf_counter() - start

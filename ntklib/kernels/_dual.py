@@ -1,0 +1,32 @@
+"""The contract of a dual family: what the Gram driver asks of an activation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ._architecture import Architecture
+
+__all__ = ["Dual"]
+
+
+class Dual(Protocol):
+    """Expectations of an activation under a bivariate normal law, carried through the layers.
+
+    A plan holds what belongs to single rows; it has ``scale`` and ``relative_diagonal``, with
+    K_xx = relative_diagonal scale^2, and ``take(slice)``.  Tiles hold what belongs to pairs.
+    """
+
+    def plan(self, net: Architecture, lengths: np.ndarray, n_features: int, dtype: np.dtype) -> Any:
+        """Carry the rows through the layers."""
+
+    def tile(self, net: Architecture, x: Any, z: Any, tau: np.ndarray, rho: np.ndarray) -> np.ndarray:
+        """Return K / (scale_x scale_z) from signed gaps and cosines; both may be overwritten."""
+
+    def gradient(self, net: Architecture, x: Any, z: Any, tau: np.ndarray, rho: np.ndarray) -> np.ndarray:
+        """Return d K / d log (weight_std, bias_std) over scale_x scale_z, shape (2, n, m)."""
+
+    def diagonal_gradient(self, net: Architecture, x: Any) -> np.ndarray:
+        """Return d K_xx / d log (weight_std, bias_std) over scale_x^2, shape (2, n)."""

@@ -1,0 +1,61 @@
+"""Versions, warm-up and the cost of the import."""
+
+import io
+import subprocess
+import sys
+
+import numba
+import numpy as np
+import pytest
+
+import ntklib
+from ntklib import _blocks
+from ntklib._info import versions, warmup
+from ntklib.kernels import ntk_kernel
+
+
+def test_versions_name_what_matters():
+    found = versions()
+    assert {"python", "numpy", "scipy", "scikit-learn", "numba", "threads", "threading layer"} <= found.keys()
+    assert found["numpy"] == np.__version__
+    assert found["numba"] == numba.__version__
+    assert any(name.startswith("BLAS in") for name in found)
+    file = io.StringIO()
+    ntklib.show_versions(file)
+    assert len(file.getvalue().splitlines()) == len(found)
+
+
+def test_warmup_leaves_nothing_to_compile_for_the_kernels():
+    warmup()
+    code = """
+import numpy as np, ntklib
+from ntklib.kernels import _angular, _gaps, _gram, _rows
+X = np.random.default_rng(0).standard_normal((50, 3))
+for dtype in (np.float64, np.float32):
+    ntklib.NTK(depth=2, bias_std=0.1)(X.astype(dtype), X[:5].astype(dtype))
+    ntklib.NTK(bias_std=0.1)(X.astype(dtype), eval_gradient=True)
+loops = [_angular.angular_layer, _gaps._gaps_from_product, _gram._store, _rows._measure]
+print(sum(sum(loop.stats.cache_misses.values()) for loop in loops))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "0"
+
+
+def test_import_brings_no_optional_package():
+    optional = ("matplotlib", "skops", "pandas", "pyarrow")
+    code = f"import sys, ntklib; print([m for m in {optional} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_too_large_a_gram_is_refused_before_it_is_allocated(monkeypatch):
+    monkeypatch.setattr(_blocks, "available_memory", lambda: 10**6)
+    with pytest.raises(MemoryError, match=r"1,000 x 1,000 float64 Gram matrix needs 0\.0 GiB.*Nystroem"):
+        ntk_kernel(np.ones((1000, 2)))
+    assert ntk_kernel(np.ones((300, 2))).shape == (300, 300)
+
+
+def test_available_memory_is_known_here():
+    free = _blocks.available_memory()
+    assert free is not None
+    assert 10**6 < free < 10**15
