@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import numpy as np
+from scipy.linalg.blas import dsymv
 
 from ntklib._blocks import row_blocks
 from ntklib.solvers._records import Solution
 
+_FEW = 8  # columns up to which one matrix-vector product each is faster
 BLOCK = 256  # rows of the strips in which triangles are walked: small beside n, large enough for BLAS
 
 
@@ -92,6 +94,9 @@ def relative_residual(residual: np.ndarray, rhs: np.ndarray) -> float:
 
 def upper_product(a: np.ndarray, diagonal: np.ndarray, x: np.ndarray) -> np.ndarray:
     """S @ x in float64, S given by the strict upper triangle of `a` and its diagonal."""
+    if a.dtype == np.float64 and x.shape[1] <= _FEW:
+        spare = (diagonal - a.diagonal())[:, None] * x  # what BLAS reads on the diagonal is not S's
+        return spare + np.column_stack([dsymv(1.0, a, column, lower=0) for column in x.T])
     out = diagonal[:, None] * x
     for rows in row_blocks(len(a), BLOCK):
         square = np.triu(a[rows, rows], 1).astype(np.float64, copy=False)
