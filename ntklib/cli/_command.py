@@ -49,8 +49,8 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         "--task",
         choices=("auto", "regression", "classification"),
         default="auto",
-        help="what predicting the target is (default: auto: classification if it is text, or whole numbers of at "
-        "most 20 distinct values, each at least 5 times on average; else regression)",
+        help="what predicting the target is (default: auto: classification if it is text, or whole numbers "
+        "of at most 20 distinct values, each at least 5 times on average; else regression)",
     )
     group.add_argument(
         "--categorical",
@@ -62,7 +62,8 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--impute",
         choices=("median",),
-        help="fill cells of numeric columns that hold no number by the column's median (default: refuse them)",
+        help="fill cells of numeric columns that hold no number by the column's median (default: refuse "
+        "them)",
     )
     add_delimiter(group)
 

@@ -17,9 +17,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from ntklib.cli._model_file import Model, save_model
+    from ntklib.cli._model import Model
+    from ntklib.cli._model_file import save_model
     from ntklib.datasets import load_table
     from ntklib.plotting._names import describe_kernel
+    from ntklib.plotting._path import score_title
     from ntklib.report._output import check_writable
     from ntklib.report._progress import Progress
 
@@ -39,9 +41,9 @@ def _run(arguments: argparse.Namespace) -> None:
     save_model(model, out)
     fitted = model.pipeline[-1]
     print(f"data:    {table.name}, {table.n_rows} rows, {len(model.schema.columns)} columns")
-    print(f"task:    {model.task}, {'' if '--task' in model.reason else 'since '}{model.reason}")
+    print(f"task:    {model.task} ({model.reason})")
     print(f"kernel:  {describe_kernel(fitted.kernel_)}, penalty {float(fitted.alpha_):.3g}")
-    print(f"score:   {float(fitted.best_score_):.4g} (leave-one-out, on the rows of this table)")
+    print(f"score:   {float(fitted.best_score_):.4g} ({score_title(fitted)}, on the rows of this table)")
     print(f"model:   {out}")
 
 

@@ -9,114 +9,20 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 
+from ntklib.cli._model import Model
 from ntklib.cli._trusted import TRUSTED_TYPES
-from ntklib.datasets import DataError, Schema, Table, make_preprocessor, read_target
+from ntklib.datasets import DataError, Schema
 from ntklib.report._output import write_atomically
 from ntklib.report._versions import library_version
 
 FORMAT = "ntklib-model"
 FORMAT_VERSION = 1
 HEADER = "ntklib.json"
-
-
-def _silent(message: str) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class Model:
-    """A fitted pipeline with the schema of the tables it reads.
-
-    Parameters
-    ----------
-    pipeline : sklearn.pipeline.Pipeline
-        Preprocessing and estimator, fitted.
-    schema : Schema
-        The columns.
-    target : str
-        What is predicted.
-    task : {"regression", "classification"}
-        What predicting it is.
-    reason : str
-        Why that task.
-    """
-
-    pipeline: Pipeline
-    schema: Schema
-    target: str
-    task: str
-    reason: str
-
-    @classmethod
-    def fit(
-        cls,
-        table: Table,
-        *,
-        target: str | None = None,
-        task: str = "auto",
-        categorical: tuple[str, ...] = (),
-        impute: str | None = None,
-        note: Callable[[str], None] = _silent,
-    ) -> Model:
-        """Fit the default CV estimator on all rows of a table.
-
-        Raises
-        ------
-        DataError
-            If the table does not suit.
-        """
-        from ntklib.estimators import NTKClassifierCV, NTKRegressorCV
-
-        chosen = read_target(table, target, task=task, categorical=(target or table.target) in categorical)
-        schema = Schema.infer(table, target=chosen.name, categorical=categorical, impute=impute)
-        X = schema.encode(table, note)
-        estimator = NTKClassifierCV() if chosen.task == "classification" else NTKRegressorCV()
-        pipeline = make_pipeline(make_preprocessor(schema), estimator).fit(X, chosen.values)
-        return cls(pipeline, schema, chosen.name, chosen.task, chosen.reason)
-
-    def predict(
-        self, table: Table, *, proba: bool = False, note: Callable[[str], None] = _silent
-    ) -> dict[str, NDArray]:
-        """Return the columns of the answer: ``prediction``, and ``probability_<class>`` if asked for.
-
-        Raises
-        ------
-        DataError
-            If the table lacks a column or has a cell that cannot be used.
-        """
-        X = self.schema.encode(table, note)
-        unused = [name for name in table.columns if name not in {*self.schema.columns, self.target}]
-        if unused:
-            note(f"{table.name}: columns the model does not use: {', '.join(unused)}")
-        self._note_new_categories(table, X, note)
-        columns = {"prediction": self.pipeline.predict(X)}
-        if proba:
-            shares = self.pipeline.predict_proba(X)
-            columns |= {f"probability_{c}": shares[:, j] for j, c in enumerate(self.pipeline.classes_)}
-        return columns
-
-    def _note_new_categories(self, table: Table, X: NDArray, note: Callable[[str], None]) -> None:
-        text = [j for j, kind in enumerate(self.schema.kinds) if kind == "text"]
-        if not text:
-            return
-        encoder = self.pipeline[0].named_transformers_["text"]
-        for j, known in zip(text, encoder.categories_, strict=True):
-            new = np.flatnonzero(~np.isin(X[:, j].astype(str), known.astype(str)))
-            if len(new):
-                place = table.place(new[0], self.schema.columns[j])
-                more = f" (and {len(new) - 1} more in this column)" if len(new) > 1 else ""
-                note(
-                    f"{place}: {X[new[0], j]!r} was not met in training{more}; treated as none of its categories"
-                )
 
 
 def save_model(model: Model, path: Path) -> None:
@@ -141,6 +47,8 @@ def save_model(model: Model, path: Path) -> None:
         "impute": model.schema.impute,
     }
     buffer = io.BytesIO(skops.io.dumps(model.pipeline, compression=zipfile.ZIP_DEFLATED))
+    if strangers := _strangers(buffer.getvalue()):  # better now than when it is to be read
+        raise TypeError(f"the model holds types that could not be read back: {', '.join(strangers)}")
     with zipfile.ZipFile(buffer, "a", compression=zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(HEADER, json.dumps(header, indent=1))
     write_atomically(path, buffer.getvalue())
@@ -203,7 +111,8 @@ def _read_header(path: Path, data: bytes) -> dict[str, Any]:
         raise DataError(f"{path}: damaged ({HEADER} in it makes no sense)") from None
     if newer:
         raise DataError(
-            f"{path}: written by a newer ntklib ({writer}, this is {library_version()}); upgrade ntklib to read it"
+            f"{path}: written by a newer ntklib ({writer}, this is {library_version()}); upgrade ntklib to "
+            "read it"
         )
     _check_header(path, header)
     return header
@@ -226,12 +135,18 @@ def _check_header(path: Path, header: dict[str, Any]) -> None:
         raise DataError(f"{path}: damaged ({HEADER} in it makes no sense)")
 
 
+def _strangers(data: bytes) -> list[str]:
+    """Return the types in a dump that are not trusted."""
+    import skops.io
+
+    return sorted(set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED_TYPES))
+
+
 def _read_pipeline(path: Path, data: bytes, writer: str) -> Pipeline:
     import skops.io
 
     try:
-        strangers = sorted(set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED_TYPES))
-        if strangers:
+        if strangers := _strangers(data):
             raise DataError(
                 f"{path}: refused, it holds types that ntklib does not write: {', '.join(strangers)}"
             )

@@ -19,13 +19,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--data",
         default="digits",
         metavar="NAME|FILE",
-        help="digits (default), diabetes, breast_cancer or wine, which come along; or a .csv, .npz or .parquet file",
+        help="digits (default), diabetes, breast_cancer or wine, which come along; or a .csv, .npz or "
+        ".parquet file",
     )
     parser.add_argument("--target", metavar="COLUMN", help="the column to predict (.npz files: y)")
     parser.add_argument(
         "--out",
         metavar="DIR",
-        help=f"folder for the page (default: {DEFAULT_FOLDER}, or {DEFAULT_FOLDER}-2, -3, ... if there is one)",
+        help=f"folder for the page (default: {DEFAULT_FOLDER}, or {DEFAULT_FOLDER}-2, -3, ... if there is "
+        "one)",
     )
     parser.add_argument(
         "--seed", type=_seed, default=0, metavar="S", help="for the split and all else (default: 0)"
@@ -102,10 +104,9 @@ def _summary(analysis: Analysis) -> str:
 
     data, metrics = analysis.data, METRICS[analysis.data.task]
     lines = [
-        f"{data.name}: {data.n_used} rows ({data.n_train} to train, {data.n_test} to test), {data.n_inputs} inputs",
-        f"task:   {data.task}, since {data.reason}"
-        if "--task" not in data.reason
-        else f"task:   {data.task}, {data.reason}",
+        f"{data.name}: {data.n_used} rows ({data.n_train} to train, {data.n_test} to test), "
+        f"{data.n_inputs} inputs",
+        f"task:   {data.task} ({data.reason})",
         f"kernel: {analysis.kernel.text}, penalty {analysis.kernel.penalty:.3g}",
         "",
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from ntklib.plotting._base import (
     sample_rows,
     take_rows,
 )
+
+LINESTYLES = ("-", "--", "-.", ":")
 
 
 class KernelAngleDisplay:
@@ -187,9 +189,8 @@ class KernelAngleDisplay:
                 alpha=0.3,
                 label="angles between rows of the data (frequency, own scale)",
             )
-        for color, linestyle, (name, curve) in zip(
-            _cycle(COLORS), _cycle("- -- -. :".split()), self.curves.items()
-        ):
+        for i, (name, curve) in enumerate(self.curves.items()):
+            color, linestyle = COLORS[i % len(COLORS)], LINESTYLES[i % len(LINESTYLES)]
             style = {"color": color, "linestyle": linestyle, "linewidth": 2.0, "label": name} | kwargs
             ax.plot(np.degrees(self.angles), curve, **style)
         ax.set(xlim=(0, 180), xlabel="angle between two rows (degrees)", ylabel="kernel, relative to angle 0")
@@ -197,10 +198,6 @@ class KernelAngleDisplay:
         light_axes(ax)
         ax.legend(frameon=False, loc="best")
         return self
-
-
-def _cycle(items: Sequence[str]) -> list[str]:
-    return list(items) * 8
 
 
 def angle_curve(kernel: Any, angles: NDArray, norm: float, n_features: int) -> NDArray:

@@ -167,9 +167,8 @@ class KernelSpectrumDisplay:
         index = np.arange(1, len(self.eigenvalues) + 1)
         ax.plot(index[shown], self.eigenvalues[shown], **style)
         if self.penalty is not None and self.penalty > 0:
-            label = (
-                rf"penalty $\alpha$ = {self.penalty:.3g}: {self.effective_dimension:.3g} effective parameters"
-            )
+            count = f"{self.effective_dimension:.{0 if self.effective_dimension >= 100 else 1}f}"
+            label = rf"penalty $\alpha$ = {self.penalty:.3g}: {count} effective parameters"
             ax.axhline(self.penalty, color=COLORS[1], linestyle="--", linewidth=1.4, label=label)
         ax.set(
             xscale="log", yscale="log", xlabel="index, largest first", ylabel="eigenvalue of the Gram matrix"

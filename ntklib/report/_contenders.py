@@ -135,7 +135,7 @@ CONTENDERS: tuple[Contender, ...] = (
         lambda task: "random forest",
         lambda task: f"{N_TREES} trees, defaults of scikit-learn",
         _fit_forest,
-        lambda model: f"{len(model.estimators_)} trees",
+        lambda model: "",
     ),
     Contender(
         "constant",

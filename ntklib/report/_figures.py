@@ -13,6 +13,8 @@ from ntklib.plotting._base import COLORS
 # stands for the page's text colour while matplotlib draws; no palette holds it
 _INK = "#0a0b0c"
 
+PAGE_INCHES = 7.6  # what fills the page's width
+
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "ntklib",
@@ -69,7 +71,8 @@ def figure(
         buffer = io.StringIO()
         canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg = _inline(buffer.getvalue(), name, alt)
-    return f"<figure>{svg}<figcaption>{caption}</figcaption></figure>"
+    width = round(size[0] / PAGE_INCHES * 100)  # so that letters are equally large in all pictures
+    return f"<figure style='--width:{width}%'>{svg}<figcaption>{caption}</figcaption></figure>"
 
 
 def _inline(svg: str, name: str, alt: str) -> str:
@@ -121,16 +124,19 @@ def draw_histogram(ax: Any, values: Any, target: str) -> None:
 
 def draw_confusion(ax: Any, labels: list[str], counts: Any) -> None:
     """Draw how often each true class (row) was predicted as each class (column)."""
+    from matplotlib.colors import to_rgb
+
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
+    # opacity instead of a colour map: an empty cell is the page's own ground, light or dark
+    ax.imshow([[(*to_rgb(COLORS[0]), share**0.7) for share in row] for row in shares], aspect="auto")
     ax.set_xticks(range(len(labels)), labels, rotation=60 if max(map(len, labels)) > 4 else 0)
     ax.set_yticks(range(len(labels)), labels)
     ax.set(xlabel="predicted", ylabel="true")
     for i, row in enumerate(counts):
         for j, count in enumerate(row):
             if count:
-                color = "white" if shares[i, j] > 0.6 else "#16324f"
-                ax.text(j, i, str(int(count)), ha="center", va="center", fontsize=10, color=color)
+                ink = "white" if shares[i, j] > 0.5 else _INK
+                ax.text(j, i, str(int(count)), ha="center", va="center", fontsize=10, color=ink)
 
 
 def draw_scatter(ax: Any, true: Any, predicted: Any, target: str) -> None:

@@ -27,8 +27,8 @@ def render_page(analysis: Analysis) -> str:
         for section, body in shown
     )
     lead = (
-        f"How well the neural tangent kernel predicts <b>{escape(data.target)}</b>, measured on rows it never "
-        "saw and set beside two strong standard methods."
+        f"How well the neural tangent kernel predicts <b>{escape(data.target)}</b>, measured on rows it "
+        "never saw and set beside two strong standard methods."
     )
     return f"""<!DOCTYPE html>
 <html lang="en">

@@ -13,6 +13,11 @@ def cell(content: str) -> str:
     return f'<td class="number">{content}</td>'
 
 
+def heading(title: str) -> str:
+    """Return the first cell of a row."""
+    return f'<th scope="row">{escape(title)}</th>'
+
+
 def table(head: list[str] | None, rows: list[list[str]]) -> str:
     """Return an HTML table; the first row is ours where there is a head."""
     top = ""
@@ -41,11 +46,8 @@ def score_cell(score: Score | None, metric: Metric, *, signed: bool = False) -> 
     """Return a score with its interval, a dash where there is none."""
     if score is None:
         return "&ndash;"
-    scale, unit, digits = (100.0, " %", ".1f") if metric.percent else (1.0, "", ".3f" if signed else ".4g")
-    if signed and metric.percent:
-        unit = " points"
-    plus = "+" if signed else ""
-    value, low, high = (f"{scale * v:{plus}{digits}}" for v in (score.value, score.low, score.high))
+    unit = "" if not metric.percent else " points" if signed else " %"
+    value, low, high = (metric.number(v, signed=signed) for v in (score.value, score.low, score.high))
     return f'{value}{unit}<br><span class="interval">{low} to {high}</span>'
 
 
@@ -72,14 +74,13 @@ def verdict(analysis: Analysis) -> list[str]:
         difference = model.difference
         if difference is None:
             continue
-        gap = (
-            f"{100 * abs(difference.value):.1f} points" if metric.percent else f"{abs(difference.value):.3f}"
-        )
-        theirs = f"{escape(model.title)}: {metric.text(model.scores[metric.name].value)}"
+        gap = f"{metric.number(abs(difference.value))}{' points' if metric.percent else ''}"
+        reached = metric.text(model.scores[metric.name].value)
+        theirs = f"the {escape(model.title)}, which reaches {reached}"
         if difference.low > 0:
-            lines.append(f"<b>Better</b> than the {theirs}, {gap} less.")
+            lines.append(f"<b>Better</b> than {theirs}, {gap} less.")
         elif difference.high < 0:
-            lines.append(f"<b>Worse</b> than the {theirs}, {gap} more.")
+            lines.append(f"<b>Worse</b> than {theirs}, {gap} more.")
         else:
-            lines.append(f"<b>On a par</b> with the {theirs}; the difference is within what chance gives.")
+            lines.append(f"<b>On a par</b> with {theirs}: the difference may be chance.")
     return lines
