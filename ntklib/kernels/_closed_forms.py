@@ -160,7 +160,7 @@ class ExpDual(SmoothDual):
 
     def pair(self, p):
         A = np.exp(p.half_square_sum)
-        return A, A
+        return A, A.copy()  # the recursion writes to A
 
     def partials(self, p, A, D):
         return Partials(A / 2, A / 2, A, A / 2, A / 2)

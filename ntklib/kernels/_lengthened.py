@@ -59,12 +59,13 @@ def _fill_arcsine(cx, sx, half_sx, half_cx, cz, sz, half_sz, half_cz, tau, far, 
         small = c < 0.5
         argument[j] = (2.0 * c * c if small else t) - 0.5
         factor[j] = c if small else math.sqrt(t)
-    top = len(far) - 1
     for j in range(m):
-        arcsine[j] = far[top]
-    for k in range(top - 1, -1, -1):
+        arcsine[j] = 0.0
+    for k in range(len(far) - 4, -1, -4):
+        c3, c2, c1, c0 = far[k + 3], far[k + 2], far[k + 1], far[k]
         for j in range(m):
-            arcsine[j] = arcsine[j] * argument[j] + far[k]
+            x = argument[j]
+            arcsine[j] = (((arcsine[j] * x + c3) * x + c2) * x + c1) * x + c0
     for j in range(m):
         value = factor[j] * arcsine[j]
         small = cx * cz[j] * (1.0 - abs(tau[j])) < 0.5

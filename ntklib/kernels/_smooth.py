@@ -7,11 +7,14 @@ the hyperparameter gradient follow here once for all.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._jit import compiled
+from ._angular import bias_layer
 from ._architecture import Architecture
 
 __all__ = ["Pairs", "Partials", "SmoothDual"]
@@ -55,13 +58,16 @@ class Partials(NamedTuple):
 @dataclass(frozen=True)
 class _Plan:
     radius: np.ndarray  # (depth + 1, n): standard deviations of the pre-activations
+    turn: np.ndarray  # (n,) the angle that the first layer's bias turns a row by
     states: list[Any]  # for each hidden layer, what the dual computed once for each row
     scale: np.ndarray  # (n,) ones: tiles of this family are absolute
     relative_diagonal: np.ndarray
 
     def take(self, rows: slice) -> _Plan:
         states = [None if s is None else s[rows] for s in self.states]
-        return _Plan(self.radius[:, rows], states, self.scale[rows], self.relative_diagonal[rows])
+        return _Plan(
+            self.radius[:, rows], self.turn[rows], states, self.scale[rows], self.relative_diagonal[rows]
+        )
 
 
 class SmoothDual:
@@ -87,7 +93,8 @@ class SmoothDual:
         """Carry the rows' variances through the layers."""
         w, b = net.weight_std, net.bias_std
         s = np.sqrt(n_features) if net.fan_in else 1.0
-        r = np.hypot(w * (lengths / s), b).astype(np.float64)
+        length = (w * (lengths / s)).astype(np.float64)
+        r, turn = np.hypot(length, b), np.arctan2(b, length)
         radii, states = [r], []
         ntk = net.include[0] * r**2
         for layer in range(net.depth):
@@ -95,21 +102,20 @@ class SmoothDual:
             states.append(self.state(r))
             q = w**2 * A + b**2
             r = np.sqrt(q)
-            ntk = net.include[layer + 1] * q + w**2 * ntk * D
+            ntk = net.include[layer + 1] * q + _passed(net, layer, w**2 * ntk, D)
             radii.append(r)
-        return _Plan(np.stack(radii), states, np.ones(len(r), np.longdouble), ntk)
+        return _Plan(np.stack(radii), turn, states, np.ones(len(r), np.longdouble), ntk)
 
     def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, rho: np.ndarray) -> np.ndarray:
         """Return K of a tile."""
         w2, b2 = net.weight_std**2, net.bias_std**2
         pairs = self._first(net, x, z, tau)
-        ntk = net.include[0] * pairs.covariance
+        ntk = pairs.covariance.copy() if net.include[0] else np.zeros_like(pairs.covariance)
         for layer in range(net.depth):
             A, D = self.pair(pairs)
-            covariance = w2 * A + b2
-            ntk = w2 * ntk * D + net.include[layer + 1] * covariance
+            _advance(ntk, A, D, w2, b2, net.include[layer + 1], any(net.include[: layer + 1]))
             if layer + 1 < net.depth:
-                pairs = self._following(x, z, layer + 1, covariance)
+                pairs = self._following(x, z, layer + 1, A)
         return ntk
 
     def gradient(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, rho: np.ndarray) -> np.ndarray:
@@ -128,7 +134,7 @@ class SmoothDual:
             dqx = self._next_variance_gradient(w2, in_w, in_b, pairs.rx, dqx, pairs.state_x)
             dqz = self._next_variance_gradient(w2, in_w, in_b, pairs.rz, dqz, pairs.state_z)
             covariance = w2 * A + b2
-            ntk = w2 * ntk * D + net.include[layer + 1] * covariance
+            ntk = _passed(net, layer, w2 * ntk, D) + net.include[layer + 1] * covariance
             d_ntk = d_ntk + net.include[layer + 1] * dS
             if layer + 1 < net.depth:
                 pairs = self._following(x, z, layer + 1, covariance)
@@ -172,20 +178,61 @@ class SmoothDual:
 
     def _first(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> Pairs:
         """Pre-activations of the first layer: the inputs' gaps, turned by the bias."""
-        rx, rz, b = x.radius[0][:, None], z.radius[0][None, :], net.bias_std
         tau = tau.astype(np.float64)
-        if b:
-            ax, az = np.arcsin(np.minimum(b / rx, 1.0)), np.arcsin(np.minimum(b / rz, 1.0))
-            positive = np.copysign(1.0, tau) > 0
-            sine = np.sin(np.where(positive, ax - az, ax + az) / 2)
-            gap = 2 * sine**2 + np.cos(ax) * np.cos(az) * np.abs(tau)
-            tau = np.where(positive, gap, np.where(gap <= 1, -gap, 2 - gap))
-        rho = np.copysign(1 - np.abs(tau), tau)
-        return self._pairs(x, z, 0, tau, rho * rx * rz)
+        covariance = np.empty_like(tau)
+        if net.bias_std:
+            bias_layer(tau, covariance, 1.0, *_cosines(x.turn), *_cosines(z.turn))
+        _covariances(tau, x.radius[0], z.radius[0], covariance)
+        return self._pairs(x, z, 0, tau, covariance)
 
     def _following(self, x: _Plan, z: _Plan, layer: int, covariance: np.ndarray) -> Pairs:
         """Pre-activations of a later layer, whose duals are smooth in the cosine: a subtraction will do."""
-        product = x.radius[layer][:, None] * z.radius[layer][None, :]
-        rho = np.divide(covariance, product, out=np.zeros_like(covariance), where=product > 0)
-        tau = np.copysign(np.maximum(1 - np.abs(rho), 0.0), rho)
+        tau = np.empty_like(covariance)
+        _gaps(covariance, x.radius[layer], z.radius[layer], tau)
         return self._pairs(x, z, layer, tau, covariance)
+
+
+def _cosines(turn: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.cos(turn), np.cos(turn / 2), np.tan(turn / 2)
+
+
+@compiled
+def _covariances(tau, rx, rz, out):
+    n, m = tau.shape
+    for i in range(n):
+        for j in range(m):
+            out[i, j] = math.copysign(1.0 - abs(tau[i, j]), tau[i, j]) * rx[i] * rz[j]
+
+
+@compiled
+def _gaps(covariance, rx, rz, tau):
+    n, m = tau.shape
+    for i in range(n):
+        for j in range(m):
+            product = rx[i] * rz[j]
+            rho = covariance[i, j] / product if product > 0.0 else 0.0
+            tau[i, j] = math.copysign(max(1.0 - abs(rho), 0.0), rho)
+
+
+@compiled
+def _advance(ntk, A, D, w2, b2, include, chain):
+    """Take the NTK to the next layer, and turn A into that layer's covariance, in place.
+
+    Without a trained layer below, nothing is passed on, even if D overflows.
+    """
+    n, m = A.shape
+    share = 1.0 if include else 0.0
+    for i in range(n):
+        for j in range(m):
+            A[i, j] = w2 * A[i, j] + b2
+        if chain:
+            for j in range(m):
+                ntk[i, j] = w2 * ntk[i, j] * D[i, j] + share * A[i, j]
+        else:
+            for j in range(m):
+                ntk[i, j] = share * A[i, j]
+
+
+def _passed(net: Architecture, layer: int, ntk: np.ndarray, D: np.ndarray) -> np.ndarray:
+    """What a layer passes on of the NTK below: nothing if nothing below is trained, even if D overflows."""
+    return ntk * D if any(net.include[: layer + 1]) else np.zeros_like(D)
