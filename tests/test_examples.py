@@ -1,0 +1,47 @@
+"""Every script in examples/ runs, says something, and writes figures only when asked to."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+SAYS = {
+    "regression": "R^2 on the test patients",
+    "gaussian_process": "log evidence",
+    "kernel_choice": "best here",
+}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run a script in an empty folder and return what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_script(script: Path, *arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", [str(script), *arguments])
+        runpy.run_path(str(script), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run_script
+
+
+def test_every_script_is_known():
+    assert {script.stem for script in SCRIPTS} == set(SAYS)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_it_prints_and_writes_nothing(script, run, tmp_path):
+    assert SAYS[script.stem] in run(script)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_it_saves_a_figure_when_asked(script, run, tmp_path):
+    printed = run(script, "--out", "figures")
+    (figure,) = (tmp_path / "figures").iterdir()
+    assert f"figure: {Path('figures', figure.name)}" in printed
+    assert figure.read_bytes().startswith(b"\x89PNG")
