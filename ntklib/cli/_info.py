@@ -20,7 +20,8 @@ def _run_info(arguments: argparse.Namespace) -> None:
 def _run_warmup(arguments: argparse.Namespace) -> None:
     from ntklib._info import warmup
 
-    warmup()
+    seconds = warmup()
+    print(f"all kernels are compiled and kept for later processes ({seconds:.1f} s)")
 
 
 INFO = Command(

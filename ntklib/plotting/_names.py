@@ -38,13 +38,24 @@ def short_names(kernels: Sequence[Any]) -> list[str]:
     >>> short_names([NTK(depth=1), NTK(depth=2)])
     ['depth 1', 'depth 2']
     """
-    alike = len({type(kernel) for kernel in kernels}) == 1 and isinstance(kernels[0], Kernel)
-    if not alike or len(kernels) == 1:
+    if len(kernels) == 1 or not all(isinstance(kernel, Kernel) for kernel in kernels):
         names = [describe_kernel(kernel) for kernel in kernels]
     else:
         rows = [_parameters(kernel) for kernel in kernels]
-        varying = [name for name in rows[0] if any(not _same(row[name], rows[0][name]) for row in rows)]
-        names = [", ".join(f"{name} {_value(row[name])}" for name in varying) for row in rows]
+        mixed = len({type(kernel) for kernel in kernels}) > 1
+        names = []
+        for kernel, row in zip(kernels, rows, strict=True):
+            # what only some kernels have, or all have alike, tells nothing apart
+            words = [
+                f"{name} {_value(value)}"
+                for name, value in row.items()
+                if all(name in other for other in rows)
+                and not all(_same(other[name], value) for other in rows)
+            ]
+            names.append(
+                " ".join([type(kernel).__name__] * mixed + [", ".join(words)]).strip()
+                or describe_kernel(kernel)
+            )
     seen: dict[str, int] = {}
     for i, name in enumerate(names):  # equal kernels may be listed twice
         seen[name] = seen.get(name, 0) + 1

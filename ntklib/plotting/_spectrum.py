@@ -73,7 +73,7 @@ class KernelSpectrumDisplay:
         self.eigenvalues = np.sort(values)[::-1]
         self.penalty = penalty
         self.label = label
-        self.effective_dimension = None
+        self.effective_dimension: float | None = None
         if penalty is not None:
             kept = np.clip(self.eigenvalues, 0.0, None)
             shares = np.divide(kept, kept + penalty, out=np.zeros_like(kept), where=kept + penalty > 0)
@@ -166,7 +166,7 @@ class KernelSpectrumDisplay:
         style = {"color": COLORS[0], "linewidth": 1.8, "label": self.label or "eigenvalues"} | kwargs
         index = np.arange(1, len(self.eigenvalues) + 1)
         ax.plot(index[shown], self.eigenvalues[shown], **style)
-        if self.penalty is not None and self.penalty > 0:
+        if self.effective_dimension is not None and self.penalty:
             count = f"{self.effective_dimension:.{0 if self.effective_dimension >= 100 else 1}f}"
             label = rf"penalty $\alpha$ = {self.penalty:.3g}: {count} effective parameters"
             ax.axhline(self.penalty, color=COLORS[1], linestyle="--", linewidth=1.4, label=label)

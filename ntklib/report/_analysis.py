@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
-from sklearn.gaussian_process.kernels import RBF
+from sklearn.gaussian_process.kernels import RBF, Kernel
 from sklearn.model_selection import train_test_split
 
 from ntklib.datasets import DataError, Schema, Table, make_preprocessor, read_target
+from ntklib.kernels import NNGP, NTK
 from ntklib.plotting._angle import angle_curve, data_angles
 from ntklib.plotting._base import sample_rows
 from ntklib.plotting._heatmap import cosines
@@ -226,11 +227,7 @@ def _look(ntk: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResult
     norm, shares = data_angles(X[sample_rows(len(X), ANGLE_ROWS, seed)])
     angles = np.linspace(0.0, np.pi, 181)
     gamma = getattr(rbf, "gamma", None) or rbf.regressor_.gamma
-    candidates = {
-        "the chosen NTK": kernel,
-        "NNGP of the same network": kernel.nngp(),
-        "the RBF kernel chosen above": RBF(length_scale=1 / np.sqrt(2 * gamma)),
-    }
+    candidates = _siblings(kernel) | {"RBF kernel chosen above": RBF(length_scale=1 / np.sqrt(2 * gamma))}
     return KernelResult(
         text=describe_kernel(kernel),
         paths=paths,
@@ -247,3 +244,12 @@ def _look(ntk: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResult
         data_angles=shares,
         norm=norm,
     )
+
+
+def _siblings(kernel: Kernel) -> dict[str, Kernel]:
+    """Return the chosen kernel with its sibling: all layers of the network trained, or the last one only."""
+    if isinstance(kernel, NTK):
+        return {"chosen kernel, an NTK": kernel, "NNGP of the same network": kernel.nngp()}
+    if isinstance(kernel, NNGP):
+        return {"chosen kernel, an NNGP": kernel, "NTK of the same network": NTK(**kernel.get_params())}
+    return {"chosen kernel": kernel}

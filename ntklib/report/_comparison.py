@@ -175,7 +175,7 @@ def timing(analysis: Analysis) -> str:
     ]
     total = seconds_text(sum(analysis.seconds.values()))
     return (
-        f"<p>The whole comparison took {total} on this machine ({escape(analysis.versions['machine'])}); "
+        f"<p>The whole comparison took {total} on this machine ({escape(analysis.versions['threads'])}); "
         "compiling the kernels is not counted in the rows below.</p>"
         + table(["model", "choose and fit", f"predict {analysis.data.n_test} rows"], rows)
     )

@@ -15,7 +15,7 @@ _INK = "#0a0b0c"
 
 PAGE_INCHES = 7.6  # what fills the page's width
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "ntklib",
     "font.family": "DejaVu Sans",

@@ -79,7 +79,10 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     middle = p + z2 / (2 * n)
     half = Z * np.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
     scale = 1 + z2 / n
-    return max(0.0, float((middle - half) / scale)), min(1.0, float((middle + half) / scale))
+    # at the ends the formula gives 0 and 1 but for rounding
+    low = float((middle - half) / scale) if successes else 0.0
+    high = float((middle + half) / scale) if successes < n else 1.0
+    return low, high
 
 
 def resamples(n: int, seed: int) -> NDArray:

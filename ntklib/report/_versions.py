@@ -1,29 +1,18 @@
-"""Versions and machine, for the foot of a report."""
+"""Versions and machine, for the foot of a report and the head of a model file."""
 
 from __future__ import annotations
 
-import os
-import platform
-from importlib.metadata import PackageNotFoundError, version
-
-PACKAGES = ("ntklib", "numpy", "scipy", "scikit-learn", "numba", "matplotlib")
-
 
 def library_version() -> str:
-    """Return the version of ntklib, "unknown" where it runs from a folder that was not installed."""
-    try:
-        return version("ntklib")
-    except PackageNotFoundError:
-        return "unknown"
+    """Return the version of ntklib."""
+    from ntklib import __version__
+
+    return __version__
 
 
 def collect_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that matter, and the machine in words."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    found["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
-    return found
+    """Return versions, threads and BLAS as ``ntklib info`` prints them, but for folders of this machine."""
+    from ntklib._info import versions
+
+    found = {name: text for name, text in versions().items() if name != "compiled code"}
+    return found | {"ntklib": library_version()}
