@@ -1,7 +1,7 @@
 """The documentation cannot rot: its code runs, its command lines parse, its links lead somewhere.
 
-The ``python`` blocks of a page run one after the other in one namespace.  Blocks with ``>>>`` are compared with
-what they print; the others only have to run.
+The ``python`` blocks of a page run one after the other in one namespace.  Blocks with ``>>>`` are compared
+with what they print; the others only have to run.
 """
 
 from __future__ import annotations
