@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import softmax
+from scipy.special import logsumexp, softmax
 
 _SHARPEST, _FLATTEST = 1e4, 1e-4  # bounds of the inverse temperature
 
@@ -24,7 +24,17 @@ def probabilities(scores: np.ndarray, temperature: float) -> np.ndarray:
     return softmax(logits(scores) / temperature, axis=1)
 
 
-def fit_temperature(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None) -> float:
+def _smoothed_scores(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Mean score of each sample under its smoothed target."""
+    n, k = z.shape
+    doubt = 1 / (n + 2)
+    own = z[np.arange(n), labels]
+    return (1 - doubt) * own + doubt * (z.sum(axis=1) - own) / (k - 1)
+
+
+def fit_temperature(
+    scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, *, tolerance: float = 1e-14
+) -> float:
     """Temperature of least log-loss.
 
     The targets are smoothed as Platt's are: each label is believed to 1 - 1/(n + 2), so that scores that
@@ -36,6 +46,8 @@ def fit_temperature(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray 
         Left-out scores; a single column for two classes.
     labels : ndarray of int of shape (n,)
     weights : ndarray of shape (n,) or None
+    tolerance : float, default=1e-14
+        Of the logarithm of the temperature.
 
     Returns
     -------
@@ -47,11 +59,7 @@ def fit_temperature(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray 
     C. Guo et al., "On calibration of modern neural networks", ICML 2017.
     """
     z = logits(scores)
-    n, k = z.shape
-    doubt = 1 / (n + 2)
-    smoothed = (1 - doubt) * z[np.arange(n), labels] + doubt * (z.sum(axis=1) - z[np.arange(n), labels]) / (
-        k - 1
-    )
+    smoothed = _smoothed_scores(z, labels)
 
     def slope(log_inverse: float) -> float:
         expected = (softmax(np.exp(log_inverse) * z, axis=1) * z).sum(axis=1)
@@ -62,4 +70,14 @@ def fit_temperature(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray 
         return 1 / _FLATTEST
     if slope(high) <= 0:
         return 1 / _SHARPEST
-    return float(np.exp(-brentq(slope, low, high, xtol=1e-14, rtol=1e-14)))
+    return float(np.exp(-brentq(slope, low, high, xtol=tolerance, rtol=1e-14)))
+
+
+def calibrated_log_loss(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None) -> float:
+    """Log-loss against the smoothed targets at its best temperature: what the temperature is fitted by.
+
+    An error of 1e-4 in the logarithm of the temperature changes it by the order of 1e-8, so the search may
+    be coarse.
+    """
+    z = logits(scores) / fit_temperature(scores, labels, weights, tolerance=1e-4)
+    return float(np.average(logsumexp(z, axis=1) - _smoothed_scores(z, labels), weights=weights))

@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
 
 from ntklib.estimators._calibration import fit_temperature, probabilities
+from ntklib.estimators._defaults import DEFAULT_ALPHA
 from ntklib.estimators._kernel import is_precomputed, resolve_kernel
 from ntklib.estimators._model import KernelModel
 from ntklib.estimators._regressor import check_penalties
@@ -118,7 +119,7 @@ class NTKClassifier(PredictingClassifier):
     ----------
     kernel : Kernel, callable, "precomputed" or None, default=None
         As in :class:`NTKRegressor`.
-    alpha : float, default=0.1
+    alpha : float, default=1.0
         Penalty; nonnegative.
     fit_intercept : bool, default=True
         Fit an unpenalised constant in each regression.
@@ -157,7 +158,9 @@ class NTKClassifier(PredictingClassifier):
     ['low', 'high']
     """
 
-    def __init__(self, kernel=None, *, alpha=0.1, fit_intercept=True, class_weight=None, calibrate=True):
+    def __init__(
+        self, kernel=None, *, alpha=DEFAULT_ALPHA, fit_intercept=True, class_weight=None, calibrate=True
+    ):
         self.kernel = kernel
         self.alpha = alpha
         self.fit_intercept = fit_intercept

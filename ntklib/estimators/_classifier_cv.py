@@ -24,7 +24,9 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
         As in :class:`NTKRegressorCV`.
     scoring : str, callable or None, default=None
         Any scikit-learn scorer, applied to the classes, decision values or calibrated probabilities of
-        held-out samples; equal scores are decided by the squared loss. None is the accuracy.
+        held-out samples; equal scores are decided by the squared loss. None is the negative log-loss of
+        the probabilities that the best temperature makes of the held-out decision values: it tells apart
+        what the accuracy, a count of samples, does not.
     cv : None, "gcv", int, splitter or iterable of splits, default=None
         As in :class:`NTKRegressorCV`; the folds of an int are stratified.
     max_search_samples : int or None, default=3000
@@ -60,7 +62,7 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
     >>> from ntklib import NTKClassifierCV
     >>> X, y = load_iris(return_X_y=True)
     >>> model = NTKClassifierCV().fit(X, y)
-    >>> model.best_score_ > 0.95, model.predict_proba(X[:2]).shape
+    >>> model.score(X, y) > 0.95, model.predict_proba(X[:2]).shape
     (True, (2, 3))
     """
 

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ntklib.estimators._defaults import DEFAULT_ALPHA
 from ntklib.estimators._kernel import is_precomputed, resolve_kernel
 from ntklib.estimators._model import KernelModel
 from ntklib.estimators._units import make_units
@@ -80,8 +81,8 @@ class NTKRegressor(PredictingRegressor):
     kernel : Kernel, callable, "precomputed" or None, default=None
         A :class:`~sklearn.gaussian_process.kernels.Kernel` such as :class:`ntklib.NTK`, whose hyperparameters
         are used as they are; a function of two arrays that returns their Gram matrix; or "precomputed": X is
-        the Gram matrix. None is a ReLU NTK of depth 3 with He weights, fan-in scaling and a small bias.
-    alpha : float or array of shape (n_targets,), default=0.1
+        the Gram matrix. None is a ReLU NTK of depth 3 with He weights, fan-in scaling and a bias.
+    alpha : float or array of shape (n_targets,), default=1.0
         Penalty, one for all targets or one each; nonnegative. It is measured against the kernel's values.
     fit_intercept : bool, default=True
         Fit the constant b.
@@ -130,7 +131,7 @@ class NTKRegressor(PredictingRegressor):
     True
     """
 
-    def __init__(self, kernel=None, *, alpha=0.1, fit_intercept=True):
+    def __init__(self, kernel=None, *, alpha=DEFAULT_ALPHA, fit_intercept=True):
         self.kernel = kernel
         self.alpha = alpha
         self.fit_intercept = fit_intercept

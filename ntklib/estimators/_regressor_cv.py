@@ -27,8 +27,8 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
     Parameters
     ----------
     kernels : list of kernels, kernel or None, default=None
-        What to choose from, each as in :class:`NTKRegressor`; None is a grid of ReLU NTKs of different depths
-        and biases.
+        What to choose from, each as in :class:`NTKRegressor`; None is a grid of ReLU kernels, NTKs
+        and NNGPs, of different depths and biases.
     alphas : array of shape (n_alphas,) or None, default=None
         Penalties to choose from; None is a grid relative to trace(K)/n for each kernel.
     fit_intercept : bool, default=True

@@ -13,7 +13,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 
-from ntklib.estimators._calibration import fit_temperature, probabilities
+from ntklib.estimators._calibration import calibrated_log_loss, fit_temperature, probabilities
+from ntklib.estimators._defaults import CLASSIFIER_SCORING
 
 Criterion = Callable[[np.ndarray, np.ndarray, np.ndarray | None], tuple[float, float]]
 
@@ -77,10 +78,13 @@ def classification_criterion(
     scoring: Any, targets: np.ndarray, labels: np.ndarray, classes: np.ndarray
 ) -> Criterion:
     """A scorer of decision values; equal scores, common with accuracy, are decided by the squared loss."""
-    scorer = None if scoring == "accuracy" else get_scorer(scoring)
+    own = scoring in ("accuracy", CLASSIFIER_SCORING)
+    scorer = None if own else get_scorer(scoring)
 
     def scored(values, rows, weights):
         tie = -squared_loss(values, targets[rows], weights)
+        if scoring == CLASSIFIER_SCORING:
+            return -calibrated_log_loss(values, labels[rows], weights), tie
         if scorer is None:
             return float(np.average(predicted_labels(values) == labels[rows], weights=weights)), tie
         stand_in = _StandInClassifier(classes, labels[rows], weights)

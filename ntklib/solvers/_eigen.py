@@ -57,7 +57,7 @@ class Eigendecomposition(Factorization):
         super().__init__(gram, weights=weights, overwrite_gram=overwrite_gram)
         matrix = self._matrix.astype(np.float64, copy=False)
         del self._matrix
-        if not np.isfinite(matrix.sum()):
+        if not (np.isfinite(matrix.min()) and np.isfinite(matrix.max())):
             raise ValueError("the Gram matrix contains NaN or infinity: check the inputs and the kernel.")
         if self.n <= _LARGE:
             values, self.vectors = np.linalg.eigh(matrix)  # copies, but lets other threads run meanwhile

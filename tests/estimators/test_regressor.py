@@ -138,7 +138,7 @@ class TestKernels:
             ("rbf", "kernel must be"),
             (3, "kernel must be"),
             (lambda A, B: np.ones(3), "returned an array of shape"),
-            (lambda A, B: -np.eye(len(A)), "not positive semidefinite"),
+            (lambda A, B: -2 * np.eye(len(A)), "not positive semidefinite"),
             (lambda A, B: np.full((len(A), len(B)), np.nan), "NaN or infinity"),
         ],
     )
@@ -166,9 +166,7 @@ class TestWeights:
         np.testing.assert_array_equal(model.predict(new), rest.predict(new))
         np.testing.assert_array_equal(model.support_, np.flatnonzero(w))
 
-    @pytest.mark.parametrize(
-        ("w", "message"), [(-np.ones(60), "[Nn]egative"), (np.zeros(60), "[Ww]eight")]
-    )
+    @pytest.mark.parametrize(("w", "message"), [(-np.ones(60), "[Nn]egative"), (np.zeros(60), "[Ww]eight")])
     def test_bad_weights(self, data, w, message):
         with pytest.raises(ValueError, match=message):
             NTKRegressor().fit(data[0], data[1], w)
