@@ -37,7 +37,7 @@ from ntklib.report._versions import collect_versions
 TEST_SHARE = 0.25
 MIN_ROWS = 20
 SPECTRUM_ROWS = 2000
-HEATMAP_ROWS = 300
+HEATMAP_ROWS = 200
 ANGLE_ROWS = 500
 N_STEPS = 3 + len(CONTENDERS)
 
@@ -155,7 +155,7 @@ def _split(y: NDArray, task: str, seed: int, note: Callable[[str], None]) -> tup
         if counts.min() >= 2 and len(counts) <= TEST_SHARE * len(y):
             stratify = y
         else:
-            note("a class has a single row, so the split does not keep the classes' shares")
+            note("a class has too few rows for the split to keep the classes' shares")
     train, test = train_test_split(
         np.arange(len(y)), test_size=TEST_SHARE, random_state=seed, stratify=stratify
     )

@@ -28,9 +28,9 @@ def path(analysis: Analysis) -> str:
     )
     return (
         "<p>Nothing was tuned by hand. Every training row was predicted from all the others, for "
-        f"{len(kernel.paths)} kernels and {n_penalties} penalties each; one eigendecomposition a kernel gives "
-        "all of these predictions exactly, without refitting. NTK is the kernel of a wide network trained in "
-        "all its layers, NNGP of one trained in the last layer only. The best pair was kept: "
+        f"{len(kernel.paths)} kernels and {n_penalties} penalties each; one eigendecomposition a kernel "
+        "gives all of these predictions exactly, without refitting. NTK is the kernel of a wide network "
+        "trained in all its layers, NNGP of one trained in the last layer only. The best pair was kept: "
         f"<code>{escape(kernel.text)}</code> with the penalty {kernel.penalty:.3g}.</p>{picture}"
     )
 
@@ -99,6 +99,6 @@ def angle(analysis: Analysis) -> str:
     return (
         "<p>Between rows of one length the kernel depends on their angle alone. The neural tangent kernel of "
         "a ReLU network falls at once, with a kink at angle 0, and so tells near neighbours apart; an RBF "
-        "kernel is flat at the top and takes them for the same. The NNGP kernel, of the same network with "
-        f"only its last layer trained, stands between them.</p>{picture}"
+        "kernel is flat at the top and takes them for the same. So does the NNGP kernel, of the same network "
+        f"with only its last layer trained.</p>{picture}"
     )

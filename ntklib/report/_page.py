@@ -48,8 +48,8 @@ def render_page(analysis: Analysis) -> str:
 <main>
 {parts}
 </main>
-<footer><p>Written by ntklib {escape(analysis.versions.get("ntklib", ""))}. Every number on this page is in
-<code>results.json</code> beside it.</p></footer>
+<footer><p>Written by ntklib {escape(analysis.versions.get("ntklib", ""))}. The numbers behind this page are
+in <code>results.json</code> beside it.</p></footer>
 </body>
 </html>
 """

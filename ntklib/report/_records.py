@@ -118,13 +118,22 @@ class Analysis:
             },
             "kernel_spectrum": {
                 "n_rows": len(kernel.spectrum),
+                "kernel": kernel.text,
                 "penalty": kernel.spectrum_penalty,
                 "eigenvalues": kernel.spectrum.tolist(),
+            },
+            "kernel_matrix": {
+                "sorted_target": kernel.gram_y.tolist(),
+                "values": np.round(kernel.gram, 4).tolist(),
             },
             "kernel_against_angle": {
                 "row_norm": kernel.norm,
                 "angles": kernel.angles.tolist(),
                 "curves": {name: curve.tolist() for name, curve in kernel.curves.items()},
+            },
+            "predictions": {
+                "true": self.y_test.tolist(),
+                **{model.key: model.predicted.tolist() for model in self.models},
             },
             "timing": {
                 "steps": dict(self.seconds),

@@ -33,10 +33,11 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
   padding: 1.4rem 1.6rem; margin: 1.6rem 0; scroll-margin-top: 1rem; }
 h2 { font-size: 1.35rem; line-height: 1.3; margin: 0 0 .6rem; }
 p { margin: .6rem 0; max-width: 46rem; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(13.5rem, 1fr)); gap: .8rem;
   margin: 1rem 0; }
 .tile { background: var(--tint); border-radius: .6rem; padding: .8rem 1rem; }
-.tile b { display: block; font-size: 1.6rem; line-height: 1.25; font-variant-numeric: tabular-nums; }
+.tile b { display: block; font-size: 1.5rem; white-space: nowrap;
+  line-height: 1.25; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: .88rem; }
 .scroll { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
@@ -64,7 +65,7 @@ footer { color: var(--soft); font-size: .88rem; padding-bottom: 3rem; }
   section { padding: 1.1rem 1rem; border-radius: .6rem; }
   main, header, footer { padding-left: .7rem; padding-right: .7rem; }
   header { padding-top: 1.6rem; }
-  figure { overflow-x: auto; } figure svg { width: 100%; min-width: 26rem; }
+  figure { overflow-x: auto; } figure svg { width: 100%; min-width: 32rem; }
 }
 @media print { section { break-inside: avoid; border: none; padding: 0; } nav { display: none; } }
 """

@@ -60,7 +60,7 @@ def seconds_text(seconds: float) -> str:
     ('12 ms', '3.2 s', '1 min 15 s')
     """
     if seconds < 1:
-        return f"{1000 * seconds:.0f} ms"
+        return f"{1000 * seconds:.{1 if seconds < 0.01 else 0}f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"

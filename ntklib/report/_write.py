@@ -37,8 +37,11 @@ def write_report(analysis: Analysis, folder: str | Path) -> tuple[Path, Path]:
     """
     page, results = Path(folder) / PAGE, Path(folder) / RESULTS
     html = render_page(analysis)
-    text = json.dumps(_plain(analysis.to_dict()), indent=1, allow_nan=False)
-    write_atomically(results, text + "\n")
+    # a line for each part: short enough to look into, without a line for each of thousands of numbers
+    parts = (
+        f"{json.dumps(k)}: {json.dumps(v, allow_nan=False)}" for k, v in _plain(analysis.to_dict()).items()
+    )
+    write_atomically(results, "{\n" + ",\n".join(parts) + "\n}\n")
     write_atomically(page, html)
     return page, results
 

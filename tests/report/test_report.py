@@ -111,6 +111,11 @@ def test_results_agree_with_scikit_learn(folder):
     best = results["leave_one_out_path"]["best"]
     path = next(p for p in results["leave_one_out_path"]["kernels"] if p["kernel"] == best["kernel"])
     assert best["score"] == max(path["score"])
+    predicted = results["predictions"]
+    accuracy = accuracy_score(predicted["true"], predicted["ntk"])
+    assert accuracy == results["scores"]["ntk"]["accuracy"]["value"]
+    matrix = np.array(results["kernel_matrix"]["values"])
+    np.testing.assert_array_equal(matrix, matrix.T)
     assert set(results["timing"]["fit"]) == set(results["scores"])
     assert {"ntklib", "numpy", "numba"} <= set(results["versions"])
 
