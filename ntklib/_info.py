@@ -66,7 +66,7 @@ def _cache_folder() -> str:
 
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return "compilation is switched off (NUMBA_DISABLE_JIT)"
-    return str(_angular.angular_layer.stats.cache_path)
+    return str(_angular.angular_tile.stats.cache_path)
 
 
 def warmup() -> float:

@@ -24,61 +24,40 @@ import numpy as np
 
 from .._jit import compiled, inlined
 
-__all__ = ["angular_layer", "angular_values", "bias_layer"]
+__all__ = ["activation_tile", "angular_tile", "angular_values", "bias_tile"]
 
 
 @inlined
-def _fill_far(c, t, out):
-    """out = sum_k c[k] (t - 1/2)^k by Horner's rule, eight coefficients a pass; len(c) % 4 == 0."""
-    kind = t.dtype.type
-    half = kind(0.5)
-    k = len(c) - 4
-    c3, c2, c1, c0 = kind(c[k + 3]), kind(c[k + 2]), kind(c[k + 1]), kind(c[k])
-    for j in range(t.shape[0]):
-        x = t[j] - half
-        out[j] = ((c3 * x + c2) * x + c1) * x + c0
-    if k % 8:
-        k -= 4
-        c3, c2, c1, c0 = kind(c[k + 3]), kind(c[k + 2]), kind(c[k + 1]), kind(c[k])
-        for j in range(t.shape[0]):
-            x = t[j] - half
-            out[j] = (((out[j] * x + c3) * x + c2) * x + c1) * x + c0
-    for k in range(k - 8, -1, -8):  # noqa: B020
-        c7, c6, c5, c4 = kind(c[k + 7]), kind(c[k + 6]), kind(c[k + 5]), kind(c[k + 4])
-        c3, c2, c1, c0 = kind(c[k + 3]), kind(c[k + 2]), kind(c[k + 1]), kind(c[k])
-        for j in range(t.shape[0]):
-            x = t[j] - half
-            top = (((out[j] * x + c7) * x + c6) * x + c5) * x + c4
-            out[j] = (((top * x + c3) * x + c2) * x + c1) * x + c0
+def _horner(c, x):
+    """sum_k c[k] x^k for a tuple of coefficients, whose length the compiler knows."""
+    value = c[len(c) - 1]
+    for k in range(len(c) - 2, -1, -1):
+        value = value * x + c[k]
+    return value
 
 
 @inlined
-def _fill_short(c, t, out):
-    """out = sum_k c[k] (1 - t)^k for the near polynomials, whose degree is n."""
-    kind = t.dtype.type
+def _fill_near(c, row, out):
+    """out = sum_k c[k] abs(rho)^k for a row of gaps; few coefficients, as many as the degree."""
+    kind = row.dtype.type
     one = kind(1)
     top = len(c) - 1
-    if top == 0:
-        out[:] = kind(c[0])
-        return
-    high, low = kind(c[top]), kind(c[top - 1])
-    for j in range(t.shape[0]):
-        out[j] = high * (one - t[j]) + low
-    for k in range(top - 2, -1, -1):
+    for j in range(row.shape[0]):
+        out[j] = kind(c[top])
+    for k in range(top - 1, -1, -1):
         coefficient = kind(c[k])
-        for j in range(t.shape[0]):
-            out[j] = out[j] * (one - t[j]) + coefficient
+        for j in range(row.shape[0]):
+            out[j] = out[j] * (one - abs(row[j])) + coefficient
 
 
 @inlined
-def _fill_powers(row, degree, t, power):
-    """t = abs(row) and power = t^(degree - 1/2), or t^(1/2) if the degree is 0."""
+def _fill_powers(row, degree, power):
+    """power = t^(degree - 1/2), or t^(1/2) if the degree is 0."""
     for j in range(row.shape[0]):
-        t[j] = abs(row[j])
-        power[j] = math.sqrt(t[j])
+        power[j] = math.sqrt(abs(row[j]))
     for _ in range(degree - 1):
         for j in range(row.shape[0]):
-            power[j] *= t[j]
+            power[j] *= abs(row[j])
 
 
 @inlined
@@ -92,86 +71,145 @@ def _mix_gap(tau, cos_product, sine_near, sine_far, one):
     return gap if positive else signed
 
 
-@compiled
-def bias_layer(tau, ntk, include, cos_x, cos_half_x, tan_half_x, cos_z, cos_half_z, tan_half_z):
-    """Turn gaps of inputs into gaps of first-layer pre-activations, in place, and start the NTK."""
-    n, m = tau.shape
-    one = tau.dtype.type(1)
-    include = tau.dtype.type(include)
-    for i in range(n):
-        for j in range(m):
-            half = cos_half_x[i] * cos_half_z[j]
-            near, far = half * (tan_half_x[i] - tan_half_z[j]), half * (tan_half_x[i] + tan_half_z[j])
-            value = _mix_gap(tau[i, j], cos_x[i] * cos_z[j], near, far, one)
-            tau[i, j] = value
-            ntk[i, j] = include * math.copysign(one - abs(value), value)
+@inlined
+def _bias_row(row, i, cos_x, cos_half_x, tan_half_x, cos_z, cos_half_z, tan_half_z):
+    """Turn a row's gaps by the biases, in place."""
+    one = row.dtype.type(1)
+    for j in range(row.shape[0]):
+        half = cos_half_x[i] * cos_half_z[j]
+        near, far = half * (tan_half_x[i] - tan_half_z[j]), half * (tan_half_x[i] + tan_half_z[j])
+        row[j] = _mix_gap(row[j], cos_x[i] * cos_z[j], near, far, one)
+
+
+@inlined
+def _slopes(row, power, degree, k, D, far_below, slope):
+    """Relative E[sigma' sigma'] of a row of gaps: the degree below, with the opposite sign and -k."""
+    one = row.dtype.type(1)
+    half, zero = one / (one + one), one - one
+    sign = one if degree % 2 else -one
+    same_k, other_k = sign + k, one + sign * k
+    for j in range(row.shape[0]):
+        far_part = _horner(far_below, abs(row[j]) - half) * power[j]
+        positive = math.copysign(one, row[j]) > zero
+        slope[j] = D[j] - same_k * far_part if positive else other_k * far_part - k * D[j]
+
+
+@inlined
+def _values(row, power, degree, k, B, far, value):
+    """Relative E[sigma sigma] of a row of gaps."""
+    one = row.dtype.type(1)
+    half, zero = one / (one + one), one - one
+    sign = one if degree % 2 else -one
+    same_k, other_k = sign + k, one + sign * k
+    for j in range(row.shape[0]):
+        t = abs(row[j])
+        far_part = _horner(far, t - half) * power[j] * (t if degree else one)
+        positive = math.copysign(one, row[j]) > zero
+        value[j] = B[j] + same_k * far_part if positive else k * B[j] + other_k * far_part
+
+
+@inlined
+def _values_and_gaps(row, power, degree, k, B, E, far, value):
+    """The same, with the row's gaps turned into those after the activation."""
+    one = row.dtype.type(1)
+    half, zero = one / (one + one), one - one
+    sign = one if degree % 2 else -one
+    same_k, other_k = sign + k, one + sign * k
+    for j in range(row.shape[0]):
+        t = abs(row[j])
+        far_part = _horner(far, t - half) * power[j] * (t if degree else one)
+        positive = math.copysign(one, row[j]) > zero
+        cosine = B[j] + same_k * far_part if positive else k * B[j] + other_k * far_part
+        lack = t * E[j]
+        lost = other_k * far_part
+        to_one = lack - same_k * far_part if positive else (one - k) + k * lack - lost
+        to_minus_one = (one + k) - k * lack + lost
+        row[j] = -max(to_minus_one, zero) if cosine < zero else max(to_one, zero)
+        value[j] = cosine
 
 
 @compiled
-def angular_layer(
-    tau, ntk, degree, k, ratio, near, gap, far, near_below, far_below, include, chain, last, biased,
+def angular_tile(
+    tau, include, degree, k, ratio, near, gap, far, near_below, far_below, biased,
     cos_x, cos_half_x, tan_half_x, cos_z, cos_half_z, tan_half_z,
 ):  # fmt: skip
-    """Take gaps ``tau`` and relative NTKs ``ntk`` of one layer to those of the next, in place.
+    """Turn a tile of gaps between inputs into relative kernel values, through all layers, in place.
 
-    include: whether the next layer's own weights count; chain: whether any layer below counts;
-    last: no layer follows, so that ``tau`` need not be updated.  ratio = n^2 E[sigma_(n-1)^2]/E[sigma_n^2].
+    include[l]: whether layer l is trained; the arrays of turns have a row for each layer;
+    ratio = n^2 E[sigma_(n-1)^2] / E[sigma_n^2].
     """
     n, m = tau.shape
     kind = tau.dtype.type
     one, two, zero = kind(1), kind(2), kind(0)
-    k, ratio, include = kind(k), kind(ratio), kind(include)
-    sign = one if degree % 2 else -one
-    same_k, other_k = sign + k, one + sign * k
-    t, power, value = np.empty(m, tau.dtype), np.empty(m, tau.dtype), np.empty(m, tau.dtype)
-    G, H = np.empty(m, tau.dtype), np.empty(m, tau.dtype)
-    B, E, D = np.empty(m, tau.dtype), np.empty(m, tau.dtype), np.empty(m, tau.dtype)
+    k, ratio = kind(k), kind(ratio)
+    depth = len(include) - 1
+    power, value, slope, ntk = np.empty(m, kind), np.empty(m, kind), np.empty(m, kind), np.empty(m, kind)
+    B, E, D = np.ones(m, kind), np.full(m, kind(gap[0]), kind), np.ones(m, kind)
     for i in range(n):
-        row, out = tau[i], ntk[i]
-        _fill_powers(row, degree, t, power)
-        _fill_far(far, t, G)
-        _fill_short(near, t, B)
-        if chain:  # the derivative, of degree - 1, whose sign and k are the opposite ones
-            _fill_far(far_below, t, H)
-            if degree > 1 or i == 0:
-                _fill_short(near_below, t, D)
-            for j in range(m):
-                positive = math.copysign(one, row[j]) > zero
-                far_part = H[j] * power[j]
-                slope = D[j] - same_k * far_part if positive else other_k * far_part - k * D[j]
-                out[j] *= ratio * (cos_x[i] * cos_z[j]) * slope
-        else:
-            out[:] = zero
-        if last:
-            for j in range(m):
-                far_part = G[j] * power[j] * (t[j] if degree else one)
-                positive = math.copysign(one, row[j]) > zero
-                value[j] = B[j] + same_k * far_part if positive else k * B[j] + other_k * far_part
-        else:
-            if degree > 1 or i == 0:
-                _fill_short(gap, t, E)
-            for j in range(m):
-                far_part = G[j] * power[j] * (t[j] if degree else one)
-                positive = math.copysign(one, row[j]) > zero
-                cosine = B[j] + same_k * far_part if positive else k * B[j] + other_k * far_part
-                lack = t[j] * E[j]
-                lost = other_k * far_part
-                to_one = lack - same_k * far_part if positive else (one - k) + k * lack - lost
-                to_minus_one = (one + k) - k * lack + lost
-                row[j] = -max(to_minus_one, zero) if cosine < zero else max(to_one, zero)
-                value[j] = cosine
+        row = tau[i]
         if biased:
-            for j in range(m):
-                cos_product = cos_x[i] * cos_z[j]
-                half = cos_half_x[i] * cos_half_z[j]
-                if not last:
-                    near_half = half * (tan_half_x[i] - tan_half_z[j])
-                    far_half = half * (tan_half_x[i] + tan_half_z[j])
-                    row[j] = _mix_gap(row[j], cos_product, near_half, far_half, one)
-                sines = (two * half * tan_half_x[i]) * (two * half * tan_half_z[j])
-                value[j] = cos_product * value[j] + sines
+            _bias_row(row, i, cos_x[0], cos_half_x[0], tan_half_x[0], cos_z[0], cos_half_z[0], tan_half_z[0])
+        trained = include[0]
+        share = one if trained else zero
         for j in range(m):
-            out[j] += include * value[j]
+            ntk[j] = share * math.copysign(one - abs(row[j]), row[j])
+        for layer in range(1, depth + 1):
+            chain, last = trained and degree > 0, layer == depth
+            _fill_powers(row, degree, power)
+            if degree > 0:
+                _fill_near(near, row, B)
+            if chain:
+                if degree > 1:
+                    _fill_near(near_below, row, D)
+                _slopes(row, power, degree, k, D, far_below, slope)
+            if last:
+                _values(row, power, degree, k, B, far, value)
+            else:
+                if degree > 1:
+                    _fill_near(gap, row, E)
+                _values_and_gaps(row, power, degree, k, B, E, far, value)
+            if biased:
+                cx, hx, tx = cos_x[layer, i], cos_half_x[layer, i], tan_half_x[layer, i]
+                for j in range(m):
+                    cos_product = cx * cos_z[layer, j]
+                    half = two * hx * cos_half_z[layer, j]
+                    value[j] = cos_product * value[j] + (half * tx) * (half * tan_half_z[layer, j])
+                    slope[j] *= cos_product
+                if not last:
+                    _bias_row(
+                        row, i, cos_x[layer], cos_half_x[layer], tan_half_x[layer],
+                        cos_z[layer], cos_half_z[layer], tan_half_z[layer],
+                    )  # fmt: skip
+            share = one if include[layer] else zero
+            if chain:
+                for j in range(m):
+                    ntk[j] = share * value[j] + ratio * slope[j] * ntk[j]
+            else:
+                for j in range(m):
+                    ntk[j] = share * value[j]
+            trained = trained or include[layer]
+        for j in range(m):
+            row[j] = ntk[j]
+
+
+@compiled
+def bias_tile(tau, cos_x, cos_half_x, tan_half_x, cos_z, cos_half_z, tan_half_z):
+    """Gaps of inputs to gaps of first-layer pre-activations, in place."""
+    for i in range(tau.shape[0]):
+        _bias_row(tau[i], i, cos_x, cos_half_x, tan_half_x, cos_z, cos_half_z, tan_half_z)
+
+
+@compiled
+def activation_tile(tau, degree, k, near, gap, far):
+    """Gaps of pre-activations to gaps after the activation, in place."""
+    n, m = tau.shape
+    kind = tau.dtype.type
+    power, value, B, E = np.empty(m, kind), np.empty(m, kind), np.empty(m, kind), np.empty(m, kind)
+    for i in range(n):
+        _fill_powers(tau[i], degree, power)
+        _fill_near(near, tau[i], B)
+        _fill_near(gap, tau[i], E)
+        _values_and_gaps(tau[i], power, degree, kind(k), B, E, far, value)
 
 
 @compiled
@@ -179,18 +217,8 @@ def angular_values(tau, degree, k, near, far, out):
     """khat_n(rho) + k khat_n(-rho) of a tile of signed gaps."""
     n, m = tau.shape
     kind = tau.dtype.type
-    one, zero = kind(1), kind(0)
-    k = kind(k)
-    sign = one if degree % 2 else -one
-    t, power = np.empty(m, tau.dtype), np.empty(m, tau.dtype)
-    G, B = np.empty(m, tau.dtype), np.empty(m, tau.dtype)
+    power, B = np.empty(m, kind), np.empty(m, kind)
     for i in range(n):
-        row = tau[i]
-        _fill_powers(row, degree, t, power)
-        _fill_far(far, t, G)
-        _fill_short(near, t, B)
-        for j in range(m):
-            far_part = G[j] * power[j] * (t[j] if degree else one)
-            same = B[j] + (sign + k) * far_part
-            other = k * B[j] + (one + sign * k) * far_part
-            out[i, j] = same if math.copysign(one, row[j]) > zero else other
+        _fill_powers(tau[i], degree, power)
+        _fill_near(near, tau[i], B)
+        _values(tau[i], power, degree, kind(k), B, far, out[i])

@@ -22,10 +22,10 @@ class Dual(Protocol):
     def plan(self, net: Architecture, lengths: np.ndarray, n_features: int, dtype: np.dtype) -> Any:
         """Carry the rows through the layers."""
 
-    def tile(self, net: Architecture, x: Any, z: Any, tau: np.ndarray, rho: np.ndarray) -> np.ndarray:
-        """Return K / (scale_x scale_z) from signed gaps and cosines; both may be overwritten."""
+    def tile(self, net: Architecture, x: Any, z: Any, tau: np.ndarray) -> np.ndarray:
+        """Return K / (scale_x scale_z) from signed gaps, which may be overwritten."""
 
-    def gradient(self, net: Architecture, x: Any, z: Any, tau: np.ndarray, rho: np.ndarray) -> np.ndarray:
+    def gradient(self, net: Architecture, x: Any, z: Any, tau: np.ndarray) -> np.ndarray:
         """Return d K / d log (weight_std, bias_std) over scale_x scale_z, shape (2, n, m)."""
 
     def diagonal_gradient(self, net: Architecture, x: Any) -> np.ndarray:

@@ -29,8 +29,8 @@ _NEAR_FLOAT32 = 1e-3
 _FAR = 0.045
 
 
-def signed_gaps(x: Rows, z: Rows, rows: slice, columns: slice, tau: np.ndarray, rho: np.ndarray) -> None:
-    """Fill the tiles ``tau`` with signed gaps and ``rho`` with cosines of a block of rows and columns."""
+def signed_gaps(x: Rows, z: Rows, rows: slice, columns: slice, tau: np.ndarray) -> None:
+    """Fill the tile ``tau`` with the signed gaps of a block of rows and columns."""
     u, v = x.directions[rows], z.directions[columns]
     if sparse.issparse(u):
         tau[...] = (u @ v.T).toarray()
@@ -42,7 +42,6 @@ def signed_gaps(x: Rows, z: Rows, rows: slice, columns: slice, tau: np.ndarray, 
         _recompute_sparse(u, v, tau)
     elif marked:
         _recompute(u, v, 2 * x.offset, tau)
-    _cosines(tau, rho)
 
 
 @compiled
@@ -124,12 +123,3 @@ def _recompute_sparse(u: sparse.csr_array, v: sparse.csr_array, tau: np.ndarray)
 
 def _half_squares_of_rows(a: sparse.csr_array) -> np.ndarray:
     return np.asarray(a.multiply(a).sum(axis=1)).ravel() / 2
-
-
-@compiled
-def _cosines(tau, rho):
-    n, m = tau.shape
-    one = tau.dtype.type(1)
-    for i in range(n):
-        for j in range(m):
-            rho[i, j] = math.copysign(one - abs(tau[i, j]), tau[i, j])

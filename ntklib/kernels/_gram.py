@@ -22,7 +22,7 @@ from ._rows import prepare, prepare_pair
 
 __all__ = ["diagonal", "gram", "gram_gradient"]
 
-_TILE = 256  # two tiles of float64 stay in a core's second-level cache
+_TILE = 256  # a tile of float64 stays in a core's second-level cache
 _LARGE_TILE = 512  # many features make the product dominate, which wants larger blocks
 _MANY_FEATURES = 256
 _SERIAL_BELOW = 1024  # rows under which starting threads costs more than it brings
@@ -55,8 +55,9 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
         x = z = prepare(X)
     else:
         x, z = prepare_pair(X, Y)
-    plan_x = net.activation.dual.plan(net, x.lengths, d, dtype)
-    plan_z = plan_x if symmetric else net.activation.dual.plan(net, z.lengths, d, dtype)
+    dual = net.activation.dual
+    plan_x = dual.plan(net, x.lengths, d, dtype)
+    plan_z = plan_x if symmetric else dual.plan(net, z.lengths, d, dtype)
     out = np.empty((x.n, z.n), dtype)
     scales_x = _Scales(_scale(net, plan_x), dtype)
     scales_z = scales_x if symmetric else _Scales(_scale(net, plan_z), dtype)
@@ -64,9 +65,9 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
 
     def fill(tile: tuple[slice, slice]) -> None:
         rows, columns = tile
-        tau, rho = _buffers(buffers, dtype, rows, columns)
-        signed_gaps(x, z, rows, columns, tau, rho)
-        values = net.activation.dual.tile(net, plan_x.take(rows), plan_z.take(columns), tau, rho)
+        tau = _buffer(buffers, dtype, rows, columns)
+        signed_gaps(x, z, rows, columns, tau)
+        values = dual.tile(net, plan_x.take(rows), plan_z.take(columns), tau)
         if scales_x.plain is None or scales_z.plain is None:
             values = _scaled(values, scales_x, scales_z, rows, columns)
             out[rows, columns] = values
@@ -113,15 +114,14 @@ def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
 
     def fill(tile: tuple[slice, slice]) -> None:
         rows, columns = tile
-        tau, rho = np.empty((2, rows.stop - rows.start, columns.stop - columns.start))
-        signed_gaps(x, x, rows, columns, tau, rho)
+        tau = np.empty((rows.stop - rows.start, columns.stop - columns.start))
+        signed_gaps(x, x, rows, columns, tau)
         if rows == columns:
             np.fill_diagonal(tau, 0.0)
-            np.fill_diagonal(rho, 1.0)
         px, pz = plan.take(rows), plan.take(columns)
-        slopes = dual.gradient(net, px, pz, tau.copy(), rho.copy())
+        slopes = dual.gradient(net, px, pz, tau.copy())
         if log_diagonal is not None:
-            values = dual.tile(net, px, pz, tau, rho)
+            values = dual.tile(net, px, pz, tau)
             slopes = slopes - values * (log_diagonal[:, rows, None] + log_diagonal[:, None, columns])
         for p in range(2):
             block = _scaled(np.ascontiguousarray(slopes[p]), scales, scales, rows, columns)
@@ -150,14 +150,12 @@ def _diagonal(net: Architecture, plan: Any, dtype: np.dtype) -> np.ndarray:
     return (plan.relative_diagonal * plan.scale**2).astype(np.float64).astype(dtype)
 
 
-def _buffers(
-    local: threading.local, dtype: np.dtype, rows: slice, columns: slice
-) -> tuple[np.ndarray, np.ndarray]:
-    """Two contiguous tiles from memory that the thread keeps."""
+def _buffer(local: threading.local, dtype: np.dtype, rows: slice, columns: slice) -> np.ndarray:
+    """A contiguous tile in memory that the thread keeps."""
     n, m = rows.stop - rows.start, columns.stop - columns.start
-    if not hasattr(local, "memory") or local.memory.shape[1] < n * m:
-        local.memory = np.empty((2, n * m), dtype)
-    return tuple(part[: n * m].reshape(n, m) for part in local.memory)  # type: ignore[return-value]
+    if not hasattr(local, "memory") or local.memory.size < n * m:
+        local.memory = np.empty(n * m, dtype)
+    return local.memory[: n * m].reshape(n, m)
 
 
 def _scaled(values: np.ndarray, x: _Scales, z: _Scales, rows: slice, columns: slice) -> np.ndarray:

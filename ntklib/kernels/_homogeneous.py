@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ._angular import angular_layer, angular_values, bias_layer
+from ._angular import activation_tile, angular_tile, angular_values, bias_tile
 from ._architecture import Architecture
 from ._series import double_factorial, far_polynomial, gap_polynomial, near_polynomial
 
@@ -34,9 +34,9 @@ class _Plan:
 
     def take(self, rows: slice) -> _Plan:
         return _Plan(
-            self.cos[:, rows],
-            self.cos_half[:, rows],
-            self.tan_half[:, rows],
+            np.ascontiguousarray(self.cos[:, rows]),
+            np.ascontiguousarray(self.cos_half[:, rows]),
+            np.ascontiguousarray(self.tan_half[:, rows]),
             self.turn[:, rows],
             self.scale[rows],
             self.relative_diagonal[rows],
@@ -103,63 +103,42 @@ class HomogeneousDual:
             np.stack(gradients, axis=1),
         )
 
-    def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, rho: np.ndarray) -> np.ndarray:
-        """Return K / (scale_x scale_z) of a tile; ``tau`` and ``rho`` are overwritten."""
-        self._set_zero_rows(x, z, tau, rho)
-        biased = net.bias_std > 0
-        if biased:
-            bias_layer(tau, rho, float(net.include[0]), *_turns(x, 0), *_turns(z, 0))
-        elif not net.include[0]:
-            rho.fill(0)
-        for layer in range(net.depth):
-            self._advance(net, layer, tau, rho, x, z, biased)
-        return rho
-
-    def _advance(
-        self,
-        net: Architecture,
-        layer: int,
-        tau: np.ndarray,
-        ntk: np.ndarray,
-        x: _Plan,
-        z: _Plan,
-        biased: bool,
-    ) -> None:
+    def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> np.ndarray:
+        """Return K / (scale_x scale_z) of a tile of signed gaps, in their place."""
+        self._set_zero_rows(x, z, tau)
         n, below = self.degree, max(self.degree - 1, 0)
-        kind, last = tau.dtype.name, layer + 1 == net.depth
-        chain = n > 0 and any(net.include[: layer + 1])
-        angular_layer(
-            tau, ntk, n, self.k, self.ratio, near_polynomial(n), gap_polynomial(n), far_polynomial(n, kind),
-            near_polynomial(below), far_polynomial(below, kind),
-            float(net.include[layer + 1]), chain, last, biased,
-            *_turns(x, layer + 1), *_turns(z, layer + 1),
+        kind = tau.dtype.name
+        angular_tile(
+            tau, np.array(net.include), n, self.k, self.ratio,
+            near_polynomial(n), gap_polynomial(n), far_polynomial(n, kind),
+            near_polynomial(below), far_polynomial(below, kind), net.bias_std > 0,
+            x.cos, x.cos_half, x.tan_half, z.cos, z.cos_half, z.tan_half,
         )  # fmt: skip
+        return tau
 
-    def _set_zero_rows(self, x: _Plan, z: _Plan, tau: np.ndarray, rho: np.ndarray) -> None:
+    def _set_zero_rows(self, x: _Plan, z: _Plan, tau: np.ndarray) -> None:
         """A zero row's feature is sigma(0), a constant: give it the angle that has that covariance."""
         if self.degree or not self.at_zero or not (x.zero.any() or z.zero.any()):
             return
         correlation = np.sign(self.at_zero) * (self.a + self.b) / 2 / sqrt(self.second_moment)
         gap = 1 - np.cos(np.pi * (1 - correlation) / (1 - self.k))
-        signed = gap if gap <= 1 else gap - 2
-        tau[x.zero[:, None] ^ z.zero[None, :]] = signed
+        tau[x.zero[:, None] ^ z.zero[None, :]] = gap if gap <= 1 else gap - 2
         tau[x.zero[:, None] & z.zero[None, :]] = 0.0
-        rho[x.zero[:, None] | z.zero[None, :]] = 0.0
 
-    def gradient(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, rho: np.ndarray) -> np.ndarray:
+    def gradient(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> np.ndarray:
         """Return d K / d log (weight_std, bias_std) over scale_x scale_z, shape (2, n, m).
 
         It follows the angle theta instead of its cosine: d theta stays finite at coincident and opposite
         rows, where d arccos is zero times infinity.
         """
-        self._set_zero_rows(x, z, tau, rho)
+        self._set_zero_rows(x, z, tau)
         n, k = self.degree, self.k
         ntk = np.zeros_like(tau)
         d_ntk = np.zeros((2, *tau.shape))
         d_rho_before = np.zeros((2, *tau.shape))
         slope = np.zeros_like(tau)  # relative E[sigma' sigma'] of the layer just passed, and its derivative
         d_slope = np.zeros((2, *tau.shape))
-        value = rho.copy()
+        value = np.copysign(1 - np.abs(tau), tau)
         for layer in range(net.depth + 1):
             value, d_rho, tau, product, d_product = _turn_gradient(x, z, layer, value, tau, d_rho_before)
             ntk, d_ntk = (
@@ -182,8 +161,9 @@ class HomogeneousDual:
                 )
                 d_rho_before = self.ratio * slope * d_rho
             value = self._values(tau, n, k)
-            plain = Architecture(net.activation, 2, 1.0, 0.0, False, (False, False, True))
-            self._advance(plain, 0, tau, np.empty_like(tau), x, z, False)
+            activation_tile(
+                tau, n, k, near_polynomial(n), gap_polynomial(n), far_polynomial(n, tau.dtype.name)
+            )
         final = x.log_scale_gradient[:, -1, :, None] + z.log_scale_gradient[:, -1, None, :]
         return d_ntk + ntk * final
 
@@ -206,10 +186,6 @@ class HomogeneousDual:
         return d_relative + 2 * relative * x.log_scale_gradient[:, -1]
 
 
-def _turns(plan: _Plan, layer: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return plan.cos[layer], plan.cos_half[layer], plan.tan_half[layer]
-
-
 def _turn_derivative(plan: _Plan, layer: int) -> np.ndarray:
     """d alpha / d log (weight_std, bias_std): alpha = atan2(b, h), and log radius moved by h and by b."""
     turn = plan.turn[layer]
@@ -230,8 +206,8 @@ def _turn_gradient(x: _Plan, z: _Plan, layer: int, value: Any, tau: Any, d_rho: 
     d_new = cos * d_rho + np.sin(az - ax) * (d_ax - d_az) + product_x * gap * d_ax + product_z * gap * d_az
     d_cos = -product_x * d_ax - product_z * d_az
     mixed = tau.copy()
-    bias_layer(
-        mixed, np.empty_like(tau), 0.0,
+    bias_tile(
+        mixed,
         np.cos(ax[:, 0]), np.cos(ax[:, 0] / 2), np.tan(ax[:, 0] / 2),
         np.cos(az[0]), np.cos(az[0] / 2), np.tan(az[0] / 2),
     )  # fmt: skip

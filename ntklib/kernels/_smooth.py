@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._jit import compiled
-from ._angular import bias_layer
+from ._angular import bias_tile
 from ._architecture import Architecture
 
 __all__ = ["Pairs", "Partials", "SmoothDual"]
@@ -106,7 +106,7 @@ class SmoothDual:
             radii.append(r)
         return _Plan(np.stack(radii), turn, states, np.ones(len(r), np.longdouble), ntk)
 
-    def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, rho: np.ndarray) -> np.ndarray:
+    def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> np.ndarray:
         """Return K of a tile."""
         w2, b2 = net.weight_std**2, net.bias_std**2
         pairs = self._first(net, x, z, tau)
@@ -118,7 +118,7 @@ class SmoothDual:
                 pairs = self._following(x, z, layer + 1, A)
         return ntk
 
-    def gradient(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, rho: np.ndarray) -> np.ndarray:
+    def gradient(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> np.ndarray:
         """Return d K / d log (weight_std, bias_std), shape (2, n, m)."""
         w2, b2 = net.weight_std**2, net.bias_std**2
         in_w, in_b = np.array([2.0, 0.0])[:, None, None], np.array([0.0, 2.0 * b2])[:, None, None]
@@ -160,9 +160,8 @@ class SmoothDual:
     def diagonal_gradient(self, net: Architecture, x: _Plan) -> np.ndarray:
         """Return d K_xx / d log (weight_std, bias_std), shape (2, n)."""
         n = x.radius.shape[1]
-        zero, one = np.zeros((1, 1)), np.ones((1, 1))
         single = [x.take(slice(i, i + 1)) for i in range(n)]
-        rows = [self.gradient(net, row, row, zero, one) for row in single]
+        rows = [self.gradient(net, row, row, np.zeros((1, 1))) for row in single]
         return np.concatenate(rows, axis=2)[:, 0]
 
     @staticmethod
@@ -181,7 +180,7 @@ class SmoothDual:
         tau = tau.astype(np.float64)
         covariance = np.empty_like(tau)
         if net.bias_std:
-            bias_layer(tau, covariance, 1.0, *_cosines(x.turn), *_cosines(z.turn))
+            bias_tile(tau, *_cosines(x.turn), *_cosines(z.turn))
         _covariances(tau, x.radius[0], z.radius[0], covariance)
         return self._pairs(x, z, 0, tau, covariance)
 

@@ -102,11 +102,16 @@ def draw_intervals(ax: Any, names: list[str], values: list[tuple[float, float, f
     ax.grid(True, axis="x", alpha=0.25, linewidth=0.6)
 
 
+def _crowded(labels: list[str]) -> bool:
+    """Say whether labels side by side would run into each other."""
+    return max(map(len, labels)) * len(labels) > 50
+
+
 def draw_class_counts(ax: Any, labels: list[str], counts: list[int], target: str) -> None:
     """Draw the number of rows of each class."""
     ax.bar(labels, counts, color=COLORS[0], alpha=0.85, width=0.7)
     ax.set(xlabel=target, ylabel="rows")
-    if max(map(len, labels)) * len(labels) > 70:
+    if _crowded(labels):
         ax.tick_params(axis="x", rotation=60)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(True, axis="y", alpha=0.25, linewidth=0.6)
@@ -129,7 +134,7 @@ def draw_confusion(ax: Any, labels: list[str], counts: Any) -> None:
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
     # opacity instead of a colour map: an empty cell is the page's own ground, light or dark
     ax.imshow([[(*to_rgb(COLORS[0]), share**0.7) for share in row] for row in shares], aspect="auto")
-    ax.set_xticks(range(len(labels)), labels, rotation=60 if max(map(len, labels)) > 4 else 0)
+    ax.set_xticks(range(len(labels)), labels, rotation=60 if _crowded(labels) else 0)
     ax.set_yticks(range(len(labels)), labels)
     ax.set(xlabel="predicted", ylabel="true")
     for i, row in enumerate(counts):

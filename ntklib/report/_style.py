@@ -65,7 +65,7 @@ footer { color: var(--soft); font-size: .88rem; padding-bottom: 3rem; }
   section { padding: 1.1rem 1rem; border-radius: .6rem; }
   main, header, footer { padding-left: .7rem; padding-right: .7rem; }
   header { padding-top: 1.6rem; }
-  figure { overflow-x: auto; } figure svg { width: 100%; min-width: 32rem; }
+  figure { overflow-x: auto; } figure svg { width: 100%; min-width: 26rem; }
 }
 @media print { section { break-inside: avoid; border: none; padding: 0; } nav { display: none; } }
 """
