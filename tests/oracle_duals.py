@@ -12,6 +12,7 @@ quadratures that check them and serve the activations without one:
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -51,17 +52,23 @@ def sign() -> tuple[Dual, Dual]:
     return dual, lambda a, b, c: mpf(0)
 
 
+@functools.cache
+def _pairings(p: int, q: int) -> list[tuple[int, int]]:
+    """(j, ways): choose j pairs (u, v) among p copies of u and q of v, match the rest among themselves."""
+    matchings = [1, 0]
+    for k in range(2, p + q + 1):
+        matchings.append((k - 1) * matchings[k - 2])
+    return [
+        (j, math.factorial(j) * math.comb(p, j) * math.comb(q, j) * matchings[p - j] * matchings[q - j])
+        for j in range(p % 2, min(p, q) + 1, 2)
+        if (p - q) % 2 == 0
+    ]
+
+
 def _moment(p: int, q: int, a: mpf, b: mpf, c: mpf) -> mpf:
-    """E[u^p v^q]: choose j pairs (u, v), match the rest among themselves."""
-    total = mpf(0)
-    for j in range(min(p, q) + 1):
-        if (p - j) % 2 or (q - j) % 2:
-            continue
-        ways = (
-            mp.factorial(j) * mp.binomial(p, j) * mp.binomial(q, j) * mp.fac2(p - j - 1) * mp.fac2(q - j - 1)
-        )
-        total += ways * a ** ((p - j) // 2) * b ** ((q - j) // 2) * c**j
-    return total
+    """E[u^p v^q] by Isserlis' theorem."""
+    powers = (ways * a ** ((p - j) // 2) * b ** ((q - j) // 2) * c**j for j, ways in _pairings(p, q))
+    return mp.fsum(powers)
 
 
 def polynomial(coefficients: list[mpf]) -> tuple[Dual, Dual]:
