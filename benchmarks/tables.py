@@ -1,7 +1,7 @@
 """How well ``NTKClassifierCV()`` predicts untouched: real tables, against a tuned RBF SVM and a large forest.
 
     pip install ".[bench]"
-    python benchmarks/tables.py                  every table (about an hour on one core)
+    python benchmarks/tables.py                  every table (about half an hour on two cores)
     python benchmarks/tables.py --quick          twelve small tables, three folds (about two minutes)
     python benchmarks/tables.py --log-loss       probabilities on digits, wine and breast cancer
 
@@ -17,6 +17,10 @@ other columns are one-hot encoded. The three contenders are
 Printed for each table is the mean accuracy over the folds; at the end the mean over tables, and for each
 rival the mean difference with its standard error over tables (tables, not folds, are the independent units),
 and wins, ties and losses. The list of tables and the rules by which it was made are in ``_tables_data.py``.
+
+The library's defaults were chosen on these tables, so the figures flatter it a little. How much was measured:
+with the rule (which kernels, which criterion) chosen on a random half of the tables and judged on the other
+half, 200 times, the gain over the SVM was 0.35 % instead of 0.47 %, and positive in 98 % of the halvings.
 """
 
 from __future__ import annotations
