@@ -103,6 +103,6 @@ def kernel_objects() -> list[Any]:
         kernels.NTK(depth=2, weight_std=root2, bias_std=0.1, normalized=True),
         kernels.NTK(depth=2, activation=kernels.LeakyReLU(0.1), bias_std=0.2, trainable="hidden"),
         kernels.NTK(depth=2, activation="erf", bias_std=0.2, trainable=(0, 2)),
-        kernels.NTK(activation=kernels.RectifiedPower(2), bias_std=0.2),
+        kernels.NTK(activation=kernels.RectifiedPower(2), weight_std=0.5, bias_std=0.2),
         kernels.NTK(activation="tanh", bias_std=0.2),
     ]

@@ -1,0 +1,49 @@
+"""Every compiled loop on a few rows: fast enough to run with NUMBA_DISABLE_JIT=1 and NUMBA_BOUNDSCHECK=1."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from ntklib.kernels import NNGP, NTK, arc_cosine_kernel, arc_cosine_of_angle, ntk_kernel
+from tests import naive
+from tests.registry import ACTIVATIONS
+
+pytestmark = pytest.mark.compiled
+
+X = np.array([[0.4, -0.3, 0.2], [0.4, -0.3, 0.2], [-0.4, 0.3, -0.2], [0.4, -0.3, 0.2 + 1e-9], [0.1, 0.5, 0.0]])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("entry", ACTIVATIONS, ids=str)
+def test_activation(entry, dtype):
+    rows = X.astype(dtype)
+    for kind in (NNGP, NTK):
+        for depth in (1, 2):
+            kernel = kind(depth=depth, activation=entry.activation, weight_std=0.9, bias_std=0.3)
+            K, gradient = kernel(rows, eval_gradient=True)
+            np.testing.assert_array_equal(K, K.T)
+            np.testing.assert_array_equal(np.diag(K), kernel.diag(rows))
+            assert np.all(np.isfinite(gradient))
+            np.testing.assert_allclose(kernel(rows, rows[:2].copy()), K[:, :2], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("degree", [0, 1, 2, 3, 4, 7, 12])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_degrees(degree, dtype):
+    rows = X[3:].astype(dtype)
+    expected = naive.arc_cosine_kernel(rows.astype(float), rows.astype(float), degree)
+    for data in (rows, sparse.csr_array(rows)):
+        np.testing.assert_allclose(arc_cosine_kernel(data, degree=degree), expected, rtol=2e-5, atol=1e-12)
+        np.testing.assert_allclose(
+            arc_cosine_kernel(data, degree=degree, normalized=True).diagonal(), 1, rtol=1e-6
+        )
+    angles = np.array([0.0, 1e-9, 0.5, 2.0, np.pi - 1e-6, np.pi])
+    twins = [naive.arc_cosine_of_angle(float(angle), degree) for angle in angles]
+    np.testing.assert_allclose(arc_cosine_of_angle(angles, degree=degree), twins, rtol=1e-8, atol=1e-30)
+
+
+def test_large_shift_and_zero_rows():
+    for shift in (0.0, 1e6):
+        K = ntk_kernel(np.vstack([X, np.zeros((1, 3))]) + shift, depth=3)
+        assert np.all(np.isfinite(K))
+        np.testing.assert_array_equal(K, K.T)
