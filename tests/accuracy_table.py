@@ -109,7 +109,8 @@ def _representable(value: mpf, dtype: Any) -> bool:
 def _two_layer(
     kernel: Callable, exact: Callable, slope: Callable, degrees: range, dtype: Any
 ) -> Iterator[Sample]:
-    """Both a cross matrix and the matching block of a symmetric one, against exact value and slope in theta."""
+    """Both a cross matrix and the matching block of a symmetric one, against exact value and slope
+    in theta."""
     eps, relative = EPS[dtype], RELATIVE[dtype]
     for degree in degrees:
         for sizes, labels, X, Z in scaled_pairs(dtype):

@@ -1,11 +1,13 @@
 """Slow, readable twins of the fast kernels: plain Python loops over pairs of rows, one formula a function.
 
-They follow the definitions and know no closed form of a dual: every Gaussian expectation is one quadrature in polar
+They follow the definitions and know no closed form of a dual: every Gaussian expectation is one
+quadrature in polar
 coordinates.  Good to about 1e-12 on rows of moderate size; `tests.oracles` is the place for the last digits.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -33,13 +35,14 @@ def angle(x: np.ndarray, z: np.ndarray) -> float:
 def expectation(function: Function, a: float, b: float, theta: float) -> float:
     """E[f(u) f(v)] for Gaussian u, v of variances a, b and correlation cos(theta).
 
-    u = sqrt(a) r cos t and v = sqrt(b) r cos(t - theta): kinks and jumps of f at 0 are rays, and the sum over t
+    u = sqrt(a) r cos t and v = sqrt(b) r cos(t - theta): kinks and jumps of f at 0 are rays, and
+    the sum over t
     stops at each of them.
     """
     rays = [math.pi / 2, 3 * math.pi / 2, theta + math.pi / 2, theta + 3 * math.pi / 2]
     edges = [0.0, *sorted(ray % (2 * math.pi) for ray in rays), 2 * math.pi]
     total = 0.0
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         t = low + (high - low) * (_T + 1) / 2
         u = math.sqrt(a) * np.outer(np.cos(t), _R)
         v = math.sqrt(b) * np.outer(np.cos(t - theta), _R)
@@ -107,7 +110,7 @@ def deep_kernels(
                 b = weight * expectation(function, b, b, 0.0) + bias
                 terms.append(c)
             nngp[i, j] = c
-            ntk[i, j] = sum(terms[l] * math.prod(gains[l:]) for l in layers(trainable, depth))
+            ntk[i, j] = sum(terms[k] * math.prod(gains[k:]) for k in layers(trainable, depth))
     return nngp, ntk
 
 
@@ -117,7 +120,7 @@ def relu_angle_maps(theta: float) -> tuple[float, float]:
 
 
 def scikit_ntk(X: np.ndarray, Y: np.ndarray, depth: int, bias: float = 0.0) -> np.ndarray:
-    """The kernel of the package scikit-ntk: its bias enters the tangent recursion and never the covariance."""
+    """The kernel of the package scikit-ntk: its bias enters the tangent recursion and never the covariance"""
     out = np.empty((len(X), len(Y)))
     for i, x in enumerate(X):
         for j, z in enumerate(Y):
@@ -132,7 +135,8 @@ def scikit_ntk(X: np.ndarray, Y: np.ndarray, depth: int, bias: float = 0.0) -> n
 
 
 def arora(X: np.ndarray, Y: np.ndarray, depth: int, fixed: int) -> np.ndarray:
-    """K[depth][fixed] of the UCI experiments: weight_std 1, the terms of the first ``fixed`` layers dropped."""
+    """K[depth][fixed] of the UCI experiments: weight_std 1, the terms of the first ``fixed``
+    layers dropped."""
     out = np.empty((len(X), len(Y)))
     for i, x in enumerate(X):
         for j, z in enumerate(Y):

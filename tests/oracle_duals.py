@@ -1,11 +1,14 @@
 """Gaussian duals in mpmath: E[s(u)s(v)] and E[s'(u)s'(v)] for (u, v) ~ N(0, [[a, c], [c, b]]).
 
-Closed forms, each derived for this file (Isserlis' theorem, Stein's lemma, moment generating functions), and two
+Closed forms, each derived for this file (Isserlis' theorem, Stein's lemma, moment generating
+functions), and two
 quadratures that check them and serve the activations without one:
 
-- ``series``: for analytic activations, sum_k a_k(sqrt a) a_k(sqrt b) rho^k with the Hermite coefficients a_k by
+- ``series``: for analytic activations, sum_k a_k(sqrt a) a_k(sqrt b) rho^k with the Hermite
+coefficients a_k by
   the trapezoidal rule, which converges geometrically;
-- ``polar``: for piecewise powers z^n 1{z>=0} and their like, the radial integral in closed form and the angular one
+- ``polar``: for piecewise powers z^n 1{z>=0} and their like, the radial integral in closed form
+and the angular one
   by adaptive quadrature between the kinks.
 """
 

@@ -1,8 +1,10 @@
 """Kernels and their gradients in mpmath, entry by entry, from the very floats that a test passes in.
 
 Nothing here is shared with the library: angles come from exact inner products, arc-cosine kernels from the
-polynomial recursion of Cho and Saul at a precision raised by what cancels, deep kernels from the plain recursion
-on covariances, and gradients from central differences with a step of 1e-30.  Everything runs with 120 digits, so
+polynomial recursion of Cho and Saul at a precision raised by what cancels, deep kernels from the
+plain recursion
+on covariances, and gradients from central differences with a step of 1e-30.  Everything runs with
+120 digits, so
 that at least 50 are left after the cancellations of nearly coincident and nearly opposite rows.
 """
 
@@ -58,7 +60,8 @@ def angle(x: Sequence[float], z: Sequence[float]) -> mpf:
 
 @functools.cache
 def polynomials(degree: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Integer coefficients (in c = cos theta, lowest first) of A and B in J_n = sin(theta) A + (pi - theta) B."""
+    """Integer coefficients (in c = cos theta, lowest first) of A and B in J_n = sin(theta) A + (pi
+    - theta) B."""
     a, b = [0], [1]
     for n in range(degree):
         a, b = (
@@ -93,7 +96,8 @@ def arc_cosine(degree: int, theta: Any) -> mpf:
     """kappa_n of two unit vectors at angle theta in [0, pi]."""
     theta = mpf(theta)
     rest = mp.pi - theta
-    # The gap to pi is taken as an exact number; J_n is of order gap^(2n+1), and that much of its terms cancels.
+    # The gap to pi is taken as an exact number; J_n is of order gap^(2n+1), and that much of its
+    # terms cancels.
     if abs(rest) <= mpf(10) ** (10 - mp.dps):
         return mpf(0)
     lost = max(0, int(-(2 * degree + 1) * mp.log10(abs(rest)))) + 3 * degree
@@ -187,7 +191,8 @@ def recursion(
     input_scaling: str = "none",
     trainable: Any = "all",
 ) -> list[tuple[mpf, mpf]]:
-    """(S^l, T^l) for l = 2, ..., depth + 1, with ``duals`` E[s(u)s(v)] and E[s'(u)s'(v)] functions of (a, b, c).
+    """(S^l, T^l) for l = 2, ..., depth + 1, with ``duals`` E[s(u)s(v)] and E[s'(u)s'(v)] functions
+    of (a, b, c).
 
     With all layers trained, the l-th is the NNGP and the NTK of a network with l - 1 hidden layers.
     """

@@ -1,12 +1,13 @@
 """The one list of activations and kernels that every law, accuracy goal and host test runs over.
 
-A new activation is tested by adding a line here: the object, its oracle, its order if it is positively homogeneous,
-and the largest row norm at which its kernels stay inside the range of floats.
+A new activation is tested by adding a line here: the object, its oracle, its order if it is positively
+homogeneous, and the largest row norm at which its kernels stay inside the range of floats.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from tests.oracles import Dual
 
 @dataclass(frozen=True)
 class Entry:
-    """An activation under test; ``oracle`` makes its two duals, None for those that have frozen values only."""
+    """An activation under test; ``oracle`` makes its two duals, None for those with frozen values only."""
 
     activation: Any
     oracle: Callable[[], tuple[Dual, Dual]] | None
@@ -28,7 +29,7 @@ class Entry:
     largest: float = 1e150
 
     def __str__(self) -> str:
-        return repr(self.activation)
+        return re.sub(r" at 0x\w+", "", repr(self.activation))  # the same name in every process
 
 
 def _softsign(z: np.ndarray) -> np.ndarray:

@@ -58,7 +58,9 @@ def test_derivatives_elementwise(entry):
 def test_smooth_ones_against_mpmath(name):
     activation = STRINGS.get(name) or getattr(kernels, name.capitalize())()
     for z in Z:
-        for function, exact in zip((activation, activation.derivative), oracle_duals.POINTWISE[name], strict=True):
+        for function, exact in zip(
+            (activation, activation.derivative), oracle_duals.POINTWISE[name], strict=True
+        ):
             with mp.workdps(40):
                 truth = float(exact(mp.mpf(z)))
             assert float(function(np.array(z))) == pytest.approx(truth, rel=1e-12, abs=1e-300), (name, z)

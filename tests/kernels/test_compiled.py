@@ -10,7 +10,9 @@ from tests.registry import ACTIVATIONS
 
 pytestmark = pytest.mark.compiled
 
-X = np.array([[0.4, -0.3, 0.2], [0.4, -0.3, 0.2], [-0.4, 0.3, -0.2], [0.4, -0.3, 0.2 + 1e-9], [0.1, 0.5, 0.0]])
+X = np.array(
+    [[0.4, -0.3, 0.2], [0.4, -0.3, 0.2], [-0.4, 0.3, -0.2], [0.4, -0.3, 0.2 + 1e-9], [0.1, 0.5, 0.0]]
+)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -1,6 +1,7 @@
 """Kernels of other packages and papers, from ours by a factor or an option, against their own recursions.
 
-The other packages' formulas are written out in `tests.naive` and below from their published definitions; none of
+The other packages' formulas are written out in `tests.naive` and below from their published
+definitions; none of
 them is run here.
 """
 

@@ -14,7 +14,9 @@ from ntklib.kernels import NNGP, NTK, ArcCosine, RectifiedPower
 from tests import oracle_duals, oracles
 from tests.registry import ACTIVATIONS, kernel_objects
 
-DELICATE = np.array([[1.0, 2.0], [1.0, 2.0], [-1.0, -2.0], [2.0, 4.0], [1.0, 2.0 + 1e-9], [-1.0, -2.0 + 1e-7]])
+DELICATE = np.array(
+    [[1.0, 2.0], [1.0, 2.0], [-1.0, -2.0], [2.0, 4.0], [1.0, 2.0 + 1e-9], [-1.0, -2.0 + 1e-7]]
+)
 
 
 @pytest.mark.parametrize("bias_std", [0.0, 0.3])

@@ -1,4 +1,4 @@
-"""Gram matrices as matrices: symmetry, diagonal, definiteness, layouts, types, and a fuzz over float range."""
+"""Gram matrices as matrices: symmetry, diagonal, definiteness, layouts, types, and a fuzz over float range"""
 
 import itertools
 
@@ -49,7 +49,9 @@ def test_cross_is_a_block_of_the_symmetric_matrix(kernel, rng):
     K = kernel(X)
     scale = np.sqrt(np.outer(np.diag(K), np.diag(K)))
     np.testing.assert_array_less(abs(kernel(X[:25], X[25:]) - K[:25, 25:]), 1e-14 * scale[:25, 25:] + 1e-300)
-    np.testing.assert_array_less(abs(kernel(X[:25], X[:25].copy()) - K[:25, :25]), 1e-14 * scale[:25, :25] + 1e-300)
+    np.testing.assert_array_less(
+        abs(kernel(X[:25], X[:25].copy()) - K[:25, :25]), 1e-14 * scale[:25, :25] + 1e-300
+    )
 
 
 @pytest.mark.parametrize("shift", [0.0, 1e4])
@@ -180,7 +182,9 @@ def _fuzz(dtype, seed):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("name", ["kappa_0", "kappa_1", "NTK", "NTK depth 3", "NTK leaky", "NTK erf", "NNGP gelu"])
+@pytest.mark.parametrize(
+    "name", ["kappa_0", "kappa_1", "NTK", "NTK depth 3", "NTK leaky", "NTK erf", "NNGP gelu"]
+)
 def test_fuzz(name, dtype):
     """Kernels that grow like the squared norm stay finite wherever the rows do."""
     kernel, X = FAST[name], _fuzz(dtype, 0)

@@ -1,4 +1,5 @@
-"""The Kernel objects inside scikit-learn's estimators, and every Gram that passes through bitwise symmetric."""
+"""The Kernel objects inside scikit-learn's estimators, and every Gram that passes through bitwise
+symmetric."""
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_gaussian_process_regressor(data, grams):
     model = GaussianProcessRegressor(KERNEL, alpha=1e-2, n_restarts_optimizer=1, random_state=0).fit(X, y)
     assert model.score(X, y) > 0.95
     assert not np.allclose(model.kernel_.theta, KERNEL.theta)
-    mean, std = model.predict(X[:5], return_std=True)
+    _, std = model.predict(X[:5], return_std=True)
     assert np.all(std > 0)
     noisy = GaussianProcessRegressor(ConstantKernel() * KERNEL + WhiteKernel(), normalize_y=True).fit(X, y)
     assert noisy.score(X, y) > 0.9
@@ -148,7 +149,9 @@ def test_scikit_learns_battery(name, kernel):
     if name == "test_auto_vs_cross" and "White" in repr(kernel):
         pytest.skip("white noise is on the diagonal only")
     if name == "test_kernel_theta" and (kernel in OPERATED or getattr(kernel, "bias_std", None) == 0):
-        pytest.skip("that test counts every hyperparameter, and one that is structurally zero is not in theta")
+        pytest.skip(
+            "that test counts every hyperparameter, and one that is structurally zero is not in theta"
+        )
     getattr(battery, name)(kernel)
 
 

@@ -21,7 +21,9 @@ def check(X, Y, activation, **options):
     nngp, ntk = naive.deep_kernels(X, Y, activation, activation.derivative, **options)
     np.testing.assert_allclose(ntk_kernel(X, Y, activation=activation, **options), ntk, rtol=2e-9, atol=1e-10)
     options.pop("trainable", None)
-    np.testing.assert_allclose(nngp_kernel(X, Y, activation=activation, **options), nngp, rtol=2e-9, atol=1e-10)
+    np.testing.assert_allclose(
+        nngp_kernel(X, Y, activation=activation, **options), nngp, rtol=2e-9, atol=1e-10
+    )
 
 
 @pytest.mark.parametrize("entry", ACTIVATIONS, ids=str)
@@ -41,7 +43,12 @@ def test_trainable(activation, trainable, rng):
 @pytest.mark.parametrize("bias_std", [0.0, 0.7])
 @pytest.mark.parametrize("depth", [1, 2, 4])
 def test_architecture(depth, bias_std, input_scaling, rng):
-    options = {"depth": depth, "weight_std": math.sqrt(2), "bias_std": bias_std, "input_scaling": input_scaling}
+    options = {
+        "depth": depth,
+        "weight_std": math.sqrt(2),
+        "bias_std": bias_std,
+        "input_scaling": input_scaling,
+    }
     check(rows(rng), rows(rng, 2), kernels.ReLU(), **options)
 
 

@@ -35,7 +35,7 @@ def test_rows(kernel, X, message):
 
 @pytest.mark.parametrize("kernel", FUNCTIONS, ids=repr)
 def test_features_must_match(kernel):
-    with pytest.raises(ValueError, match="3 features.*2"):
+    with pytest.raises(ValueError, match=r"3 features.*2"):
         kernel(GOOD, np.ones((2, 2)))
 
 
