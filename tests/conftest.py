@@ -1,9 +1,13 @@
-"""Markers shared by all tests."""
+"""Child processes of the tests import the very package that is under test."""
 
-import pytest
+import os
+from pathlib import Path
+
+import ntklib
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "compiled: small data through every compiled loop, fast enough for NUMBA_DISABLE_JIT=1"
-    )
+def pytest_configure() -> None:
+    """Keep the source tree from shadowing an installed ntklib in children that start in the tree's root."""
+    under_test, root = Path(ntklib.__file__).parents[1], Path(__file__).parents[1]
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, dict.fromkeys([under_test, root])))
+    os.environ["PYTHONSAFEPATH"] = "1"

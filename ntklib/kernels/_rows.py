@@ -120,8 +120,9 @@ def _blocks(X: np.ndarray) -> list[slice]:
 @inlined
 def _halves(exponent):
     """Two powers of two whose product is 2^-exponent; one alone may be out of range."""
-    first = -exponent // 2
-    return math.ldexp(1.0, first), math.ldexp(1.0, -exponent - first)
+    whole = -int(exponent)
+    first = whole // 2
+    return math.ldexp(1.0, first), math.ldexp(1.0, whole - first)
 
 
 @compiled

@@ -66,3 +66,10 @@ def test_gradient_of_a_normalised_kernel():
     up, down = (kernel.clone_with_theta(kernel.theta + s * np.array([1, 0]))(X) for s in (step, -step))
     gradient = kernel(X, eval_gradient=True)[1][:, :, 0]
     np.testing.assert_allclose(gradient, (up - down) / (2 * step), atol=1e-6)
+
+
+def test_many_lengths_of_a_numerical_activation():
+    X = np.linspace(0.1, 3, 40)[:, None] * np.array([1.0, 0.5])
+    K = NTK(activation="tanh", bias_std=0.3)(X)
+    for i, j in ((0, 1), (7, 33), (39, 2)):
+        np.testing.assert_allclose(NTK(activation="tanh", bias_std=0.3)(X[[i, j]])[0, 1], K[i, j], rtol=1e-11)
