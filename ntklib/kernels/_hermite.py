@@ -4,30 +4,20 @@ With h_k the orthonormal Hermite polynomials and a_k(r) = E[sigma(r x) h_k(x)], 
 
     E[sigma(u) sigma(v)] = sum_k a_k(r_x) a_k(r_z) rho^k
 
-exact at every correlation, with coefficients that belong to rows and not to pairs.  The coefficients come
-from the trapezoidal rule, whose error falls geometrically for analytic functions of rapid decay.  What is
-left out is known from Parseval's identity: E[sigma(r x)^2] - sum_k a_k(r)^2.
+exact at every correlation, with coefficients that belong to rows and not to pairs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import factorial, sqrt
 
 import numpy as np
 
-from .._blocks import row_blocks
 from .._jit import compiled
 from ._smooth import Pairs, Partials, SmoothDual
 
-__all__ = ["HermiteDual", "PolynomialDual", "QuadratureDual"]
-
-_REACH = 13.0  # exp(-x^2/4), which bounds the integrand, is 4e-19 there
-_MAX_TERMS = 8192
-_MAX_NODES = 2**15
-_TARGET = 1e-13  # relative truncation aimed at
-_ROUNDING = 32 * np.finfo(np.float64).eps
+__all__ = ["HermiteDual", "PolynomialDual"]
 
 
 class HermiteDual(SmoothDual):
@@ -137,67 +127,3 @@ def _fill_hermite(n: int, r: np.ndarray, out: np.ndarray) -> None:
         k = n - 2 * j
         size = sqrt(factorial(n) / factorial(k)) / (factorial(j) * 2**j)
         out[:, k] = size * ((r - 1) * (r + 1)) ** j * r**k
-
-
-@dataclass(frozen=True)
-class QuadratureDual(HermiteDual):
-    """Dual of any function, with coefficients by the trapezoidal rule."""
-
-    function: Callable[[np.ndarray], np.ndarray]
-    derivative: Callable[[np.ndarray], np.ndarray]
-
-    def coefficients(self, r):
-        distinct, index = np.unique(r, return_inverse=True)
-        blocks = [self._expand(distinct[rows])[0] for rows in row_blocks(len(distinct), 256)]
-        terms = max(block.shape[2] for block in blocks)
-        padded = [np.pad(block, ((0, 0), (0, 0), (0, terms - block.shape[2]))) for block in blocks]
-        return np.concatenate(padded)[index]
-
-    def error(self, variances: np.ndarray) -> float:
-        """A bound on what E[sigma(u) sigma(v)] lacks at any correlation, rounding included."""
-        return self._expand(np.sqrt(variances))[1]
-
-    def _expand(self, r: np.ndarray) -> tuple[np.ndarray, float]:
-        terms = 32
-        while True:
-            coefficients, squares, quadrature = self._resolved(r, terms)
-            tails = np.maximum(squares - np.sum(coefficients**2, axis=2), 0.0)
-            if np.all(tails <= _TARGET * squares) or terms >= _MAX_TERMS:
-                error = float(np.max(tails[:, 0] + _ROUNDING * squares[:, 0]) + quadrature)
-                return coefficients, error
-            terms *= 2
-
-    def _resolved(self, r: np.ndarray, terms: int) -> tuple[np.ndarray, np.ndarray, float]:
-        """Coefficients on a grid halved until they settle; the grid before is every other node."""
-        nodes = 256
-        while True:
-            half = nodes // 2
-            x = np.linspace(-_REACH, _REACH, nodes + 1)
-            root = np.sqrt(np.exp(-(x**2) / 2) / sqrt(2 * np.pi))
-            values = np.stack(
-                [np.asarray(f(r[:, None] * x), np.float64) * root for f in (self.function, self.derivative)],
-                axis=1,
-            )
-            basis = _hermite_functions(x, root, terms)
-            step = x[1] - x[0]
-            fine = values @ basis.T * step
-            coarse = values[:, :, ::2] @ basis[:, ::2].T * (2 * step)
-            squares = np.sum(values**2, axis=2) * step
-            size = np.sqrt(squares)[:, :, None]
-            change = np.abs(fine - coarse)
-            if np.all(change <= 1e-9 * size) or 2 * nodes > _MAX_NODES:
-                # the error of a geometrically converging rule is the square of its last change
-                settled = np.max(change[:, 0] / np.where(size > 0, size, 1)[:, 0], initial=0.0)
-                lost = settled**2 if settled <= 1e-9 else settled
-                return fine, squares, float(2 * lost * np.max(squares[:, 0]))
-            nodes = 4 * half
-
-
-def _hermite_functions(x: np.ndarray, root: np.ndarray, terms: int) -> np.ndarray:
-    """h_k(x) sqrt(density(x)), k < terms, by the three-term recursion, which is stable upward."""
-    out = np.empty((terms, len(x)))
-    out[0] = root
-    out[1] = x * root
-    for k in range(1, terms - 1):
-        out[k + 1] = (x * out[k] - sqrt(k) * out[k - 1]) / sqrt(k + 1)
-    return out

@@ -13,7 +13,8 @@ from scipy import special
 from .._validation import check_integer, check_real
 from . import _closed_forms as closed
 from ._dual import Dual
-from ._hermite import PolynomialDual, QuadratureDual
+from ._hermite import PolynomialDual
+from ._quadrature import QuadratureDual
 from .activations import Activation
 
 __all__ = [
