@@ -123,7 +123,7 @@ def _modules_after(imports: str) -> set[str]:
 
 
 def test_import_is_lean():
-    """``import ntklib`` brings nothing that is imported where it is used, nor what its base would not bring."""
+    """``import ntklib`` brings nothing that is imported where it is used."""
     loaded = _modules_after("ntklib")
     assert not {"matplotlib", "skops", "ntklib.cli", "ntklib.report", "ntklib.plotting"} & loaded
     # scikit-learn imports pandas by itself in some versions

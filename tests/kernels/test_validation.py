@@ -9,7 +9,7 @@ FUNCTIONS = [arc_cosine_kernel, nngp_kernel, ntk_kernel, NTK(), NNGP(bias_std=0.
 GOOD = np.ones((2, 3))
 
 
-@pytest.mark.parametrize("kernel", FUNCTIONS, ids=repr)
+@pytest.mark.parametrize("kernel", FUNCTIONS, ids=lambda kernel: getattr(kernel, "__name__", repr(kernel)))
 @pytest.mark.parametrize(
     ("X", "message"),
     [
@@ -33,7 +33,7 @@ def test_rows(kernel, X, message):
             kernel.diag(X)
 
 
-@pytest.mark.parametrize("kernel", FUNCTIONS, ids=repr)
+@pytest.mark.parametrize("kernel", FUNCTIONS, ids=lambda kernel: getattr(kernel, "__name__", repr(kernel)))
 def test_features_must_match(kernel):
     with pytest.raises(ValueError, match=r"3 features.*2"):
         kernel(GOOD, np.ones((2, 2)))
