@@ -13,6 +13,7 @@ sin, cos, exp and the radial basis function from the characteristic function of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -123,6 +124,8 @@ class GaussianDual(SmoothDual):
 class SinDual(SmoothDual):
     """A = exp(-(q_x + q_z)/2) sinh S,  D = exp(-(q_x + q_z)/2) cosh S."""
 
+    by_distance: ClassVar[bool] = True
+
     def moments(self, r):
         q2 = 2 * r * r
         return -np.expm1(-q2) / 2, (1 + np.exp(-q2)) / 2
@@ -170,6 +173,7 @@ class ExpDual(SmoothDual):
 class RBFDual(SmoothDual):
     """sigma = sqrt(2) sin(sqrt(2 gamma) z + pi/4):  A = exp(-gamma E[(u - v)^2]),  D = 2 gamma A."""
 
+    by_distance: ClassVar[bool] = True
     gamma: float
 
     def moments(self, r):

@@ -8,6 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from ._architecture import Architecture
+    from ._rows import Rows
 
 __all__ = ["Dual"]
 
@@ -19,7 +20,7 @@ class Dual(Protocol):
     K_xx = relative_diagonal scale^2, and ``take(slice)``.  Tiles hold what belongs to pairs.
     """
 
-    def plan(self, net: Architecture, lengths: np.ndarray, n_features: int, dtype: np.dtype) -> Any:
+    def plan(self, net: Architecture, rows: Rows) -> Any:
         """Carry the rows through the layers."""
 
     def tile(self, net: Architecture, x: Any, z: Any, tau: np.ndarray) -> np.ndarray:

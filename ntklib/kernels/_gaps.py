@@ -7,7 +7,11 @@ A cosine loses half the digits of an angle near 0 and near pi.  A tile therefore
 whose magnitude is small, and relatively accurate, at both ends.  The sign of zero counts: +0.0 is a
 coincident pair, -0.0 an opposite one.  With half squares m and directions u (see ``_rows.py``),
 1 - rho = m_x + m_z - u_x.u_z; where this difference is too small for its rounding error, the pair is
-marked with NaN and computed again from the sums over (u_x - u_z)^2 or (u_x + u_z)^2.
+marked with NaN and computed again from the rows themselves, with w = x |z| - z |x|:
+
+    1 - rho = |w|^2 / (2 |x|^2 |z|^2),        w = (x - z) |z| + z (|z| - |x|)
+
+x - z has no rounding error where it matters, and that of the lengths is at a right angle to w.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from scipy import sparse
 from .._jit import compiled, inlined
 from ._rows import Rows
 
-__all__ = ["signed_gaps"]
+__all__ = ["close_half_squares", "signed_gaps"]
 
 # Product errors of c eps make an angle wrong by c eps / sin(theta).  Near 0 that has to stay below 1e-13,
 # hence theta > 1e-2 (times what the offset took from the error); near pi, where kernels vanish, a few eps.
@@ -41,7 +45,16 @@ def signed_gaps(x: Rows, z: Rows, rows: slice, columns: slice, tau: np.ndarray) 
     if marked and sparse.issparse(u):
         _recompute_sparse(u, v, tau)
     elif marked:
-        _recompute(u, v, 2 * x.offset, tau)
+        _recompute(
+            x.X[rows], x.root[rows], x.exponent[rows], z.X[columns], z.root[columns], z.exponent[columns], tau
+        )
+
+
+def close_half_squares(X: np.ndarray, Z: np.ndarray, tau: np.ndarray) -> np.ndarray:
+    """|x - z|^2 / 2, or |x + z|^2 / 2 where tau is negative, of close pairs; NaN of the others."""
+    out = np.full(tau.shape, np.nan)
+    _fill_half_squares(X, Z, tau, _NEAR, out)
+    return out
 
 
 @compiled
@@ -69,46 +82,62 @@ def _gaps_from_product(tau, half_x, half_z, near, far):
 
 
 @compiled
-def _recompute(u, v, twice_offset, tau):
+def _recompute(X, root_x, exponent_x, Z, root_z, exponent_z, tau):
     n, m = tau.shape
     for i in range(n):
         for j in range(m):
             if math.isnan(tau[i, j]):
-                gap = _half_square(u[i], v[j])
-                if gap <= tau.dtype.type(1):
-                    tau[i, j] = gap
-                else:
-                    tau[i, j] = -_half_square_of_sum(u[i], v[j], twice_offset)
+                a, b = int(exponent_x[i]), int(exponent_z[j])
+                rx, rz = root_x[i], root_z[j]
+                if rx == 0.0 or rz == 0.0:
+                    tau[i, j] = 1.0
+                    continue
+                if abs(a - b) <= 2:
+                    # of two scales the one that brings the lengths together: close rows then differ exactly
+                    top = max(a, b)
+                    wide_x, wide_z = math.ldexp(rx, a - top), math.ldexp(rz, b - top)
+                    if abs(wide_x - wide_z) < abs(rx - rz):
+                        rx, rz, a, b = wide_x, wide_z, top, top
+                gap = _half_square(X[i], rx, a, Z[j], rz, b, 1.0)
+                if gap > 1.0:
+                    gap = -_half_square(X[i], rx, a, Z[j], rz, b, -1.0)
+                tau[i, j] = gap
 
 
 @inlined
-def _half_square(a, b):
-    """|a - b|^2 / 2, in four running sums."""
-    kind = a.dtype.type
-    s0, s1, s2, s3 = kind(0), kind(0), kind(0), kind(0)
-    d = a.shape[0]
-    whole = d - d % 4
-    for k in range(0, whole, 4):
-        e0, e1, e2, e3 = a[k] - b[k], a[k + 1] - b[k + 1], a[k + 2] - b[k + 2], a[k + 3] - b[k + 3]
-        s0 += e0 * e0
-        s1 += e1 * e1
-        s2 += e2 * e2
-        s3 += e3 * e3
-    for k in range(whole, d):
-        e0 = a[k] - b[k]
-        s0 += e0 * e0
-    return kind(0.5) * ((s0 + s1) + (s2 + s3))
+def _half_square(x, rx, a, z, rz, b, sign):
+    """|x / |x| - sign z / |z||^2 / 2 of rows scaled by 2^-a and 2^-b, in two running sums."""
+    a1, a2 = math.ldexp(1.0, -a // 2), math.ldexp(1.0, -a - (-a // 2))
+    b1, b2 = sign * math.ldexp(1.0, -b // 2), math.ldexp(1.0, -b - (-b // 2))
+    change = rz - rx
+    s0, s1 = 0.0, 0.0
+    d = x.shape[0]
+    for k in range(0, d - 1, 2):
+        p, q = np.float64(x[k]) * a1 * a2, np.float64(z[k]) * b1 * b2
+        w = (p - q) * rz + q * change
+        s0 += w * w
+        p, q = np.float64(x[k + 1]) * a1 * a2, np.float64(z[k + 1]) * b1 * b2
+        w = (p - q) * rz + q * change
+        s1 += w * w
+    if d % 2:
+        p, q = np.float64(x[d - 1]) * a1 * a2, np.float64(z[d - 1]) * b1 * b2
+        w = (p - q) * rz + q * change
+        s0 += w * w
+    return 0.5 * (s0 + s1) / (rx * rz) / (rx * rz)
 
 
-@inlined
-def _half_square_of_sum(a, b, twice_offset):
-    """|a + b + 2 offset|^2 / 2."""
-    kind = a.dtype.type
-    total = kind(0)
-    for k in range(a.shape[0]):
-        e = (a[k] + b[k]) + twice_offset[k]
-        total += e * e
-    return kind(0.5) * total
+@compiled
+def _fill_half_squares(X, Z, tau, near, out):
+    n, m = tau.shape
+    for i in range(n):
+        for j in range(m):
+            if abs(tau[i, j]) < near:
+                sign = math.copysign(1.0, tau[i, j])
+                total = 0.0
+                for k in range(X.shape[1]):
+                    e = np.float64(X[i, k]) - sign * np.float64(Z[j, k])
+                    total += e * e
+                out[i, j] = 0.5 * total
 
 
 def _recompute_sparse(u: sparse.csr_array, v: sparse.csr_array, tau: np.ndarray) -> None:

@@ -56,8 +56,8 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
     else:
         x, z = prepare_pair(X, Y)
     dual = net.activation.dual
-    plan_x = dual.plan(net, x.lengths, d, dtype)
-    plan_z = plan_x if symmetric else dual.plan(net, z.lengths, d, dtype)
+    plan_x = dual.plan(net, x)
+    plan_z = plan_x if symmetric else dual.plan(net, z)
     out = np.empty((x.n, z.n), dtype)
     scales_x = _Scales(_scale(net, plan_x), dtype)
     scales_z = scales_x if symmetric else _Scales(_scale(net, plan_z), dtype)
@@ -92,8 +92,7 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
 def diagonal(net: Architecture, X: Any) -> np.ndarray:
     """Return the diagonal of K(X), the same bytes as in `gram`."""
     X = check_rows(X)
-    x = prepare(X)
-    return _diagonal(net, net.activation.dual.plan(net, x.lengths, X.shape[1], X.dtype), X.dtype)
+    return _diagonal(net, net.activation.dual.plan(net, prepare(X)), X.dtype)
 
 
 def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
@@ -102,7 +101,7 @@ def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
     require_memory((X.shape[0], X.shape[0], 2), np.float64, "Gram gradient")
     x = prepare(X.astype(np.float64))
     dual = net.activation.dual
-    plan = dual.plan(net, x.lengths, X.shape[1], np.dtype(np.float64))
+    plan = dual.plan(net, x)
     scales = _Scales(_scale(net, plan), np.dtype(np.float64))
     out = np.empty((x.n, x.n, 2))
     log_diagonal = None

@@ -14,6 +14,7 @@ import numpy as np
 
 from ._angular import activation_tile, angular_tile, angular_values, bias_tile
 from ._architecture import Architecture
+from ._rows import Rows
 from ._series import double_factorial, far_polynomial, gap_polynomial, near_polynomial
 
 __all__ = ["HomogeneousDual"]
@@ -69,10 +70,11 @@ class HomogeneousDual:
         n = self.degree
         return n * n / (2 * n - 1) if n else 0.0
 
-    def plan(self, net: Architecture, lengths: np.ndarray, n_features: int, dtype: np.dtype) -> _Plan:
+    def plan(self, net: Architecture, rows: Rows) -> _Plan:
         """Carry the rows' lengths through the layers."""
+        lengths, dtype = rows.lengths, rows.dtype
         w, b = np.longdouble(net.weight_std), np.longdouble(net.bias_std)
-        length = w * lengths / (np.sqrt(np.longdouble(n_features)) if net.fan_in else 1)
+        length = w * lengths / (np.sqrt(np.longdouble(rows.X.shape[1])) if net.fan_in else 1)
         zero = (lengths == 0) & (b == 0)
         turns, gradients = [], []
         gradient = np.stack([np.ones(len(lengths)), np.zeros(len(lengths))])

@@ -32,12 +32,18 @@ class Rows:
 
     directions: Any  # (n, d) array or CSR matrix: x / |x| - offset
     half_squares: np.ndarray  # (n,) |direction|^2 / 2, exactly 1/2 without an offset
-    lengths: np.ndarray  # (n,) |x|, np.longdouble
-    offset: np.ndarray  # (d,) zeros without an offset
+    X: Any  # (n, d) the rows themselves
+    root: np.ndarray  # (n,) |x| = root 2^exponent
+    exponent: np.ndarray  # (n,) int64
 
     @property
     def n(self) -> int:
-        return self.lengths.shape[0]
+        return self.root.shape[0]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """|x| in extended precision, whose range no power used here leaves."""
+        return np.ldexp(self.root.astype(np.longdouble), self.exponent)
 
     @property
     def dtype(self) -> np.dtype:
@@ -94,8 +100,7 @@ class _Measured:
         parallel_for(write, _blocks(self.X))
         if not offset.any():
             half_squares[:] = 0.5
-        lengths = np.ldexp(self.root.astype(np.longdouble), self.exponent)
-        return Rows(directions, half_squares.astype(dtype), lengths, offset.astype(dtype))
+        return Rows(directions, half_squares.astype(dtype), self.X, self.root, self.exponent)
 
 
 def _measured(X: np.ndarray) -> _Measured:
@@ -171,20 +176,16 @@ def _sparse_rows(X: sparse.csr_array, dtype: np.dtype) -> Rows:
     X = X.copy() if X.has_canonical_format else _summed(X)
     counts = np.diff(X.indptr)
     values = X.data.astype(np.float64)
-    lengths = np.zeros(X.shape[0], np.longdouble)
+    n = X.shape[0]
+    root, exponent = np.zeros(n), np.zeros(n, np.int64)
     filled = np.flatnonzero(counts)
     if filled.size:
-        exponent = np.zeros(X.shape[0], np.int64)
         exponent[filled] = np.frexp(np.maximum.reduceat(np.abs(values), X.indptr[filled]))[1]
-        scaled = np.ldexp(values, -np.repeat(exponent, counts))
-        squares = np.add.reduceat(scaled * scaled, X.indptr[filled])
-        roots = np.sqrt(squares)
-        lengths[filled] = np.ldexp(roots.astype(np.longdouble), exponent[filled])
-        divisor = np.ones(X.shape[0])
-        divisor[filled] = np.where(roots > 0, roots, 1)
-        values = scaled / np.repeat(divisor, counts)
+        values = np.ldexp(values, -np.repeat(exponent, counts))
+        root[filled] = np.sqrt(np.add.reduceat(values * values, X.indptr[filled]))
+        values = values / np.repeat(np.where(root > 0, root, 1), counts)
     unit = sparse.csr_array((values.astype(dtype), X.indices, X.indptr), shape=X.shape)
-    return Rows(unit, np.full(X.shape[0], 0.5, dtype), lengths, np.zeros(0, dtype))
+    return Rows(unit, np.full(n, 0.5, dtype), X, root, exponent)
 
 
 def _summed(X: sparse.csr_array) -> sparse.csr_array:

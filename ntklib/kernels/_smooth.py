@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 from .._jit import compiled
 from ._angular import bias_tile
 from ._architecture import Architecture
+from ._gaps import close_half_squares
+from ._rows import Rows
 
 __all__ = ["Pairs", "Partials", "SmoothDual"]
 
@@ -29,20 +32,24 @@ class Pairs(NamedTuple):
     covariance: np.ndarray  # (n, m)
     state_x: Any  # what the dual computed once for each row
     state_z: Any
+    half_squares: np.ndarray | None = None  # (n, m) of close pairs, where they come from the rows themselves
 
     @property
     def half_square_difference(self) -> np.ndarray:
         """E[(u - v)^2] / 2, accurate where u and v nearly coincide."""
-        t = np.abs(self.tau)
-        gap = np.where(np.copysign(1.0, self.tau) > 0, t, 2 - t)
-        return (self.rx - self.rz) ** 2 / 2 + self.rx * self.rz * gap
+        return self._half_square(1.0)
 
     @property
     def half_square_sum(self) -> np.ndarray:
         """E[(u + v)^2] / 2, accurate where u and -v nearly coincide."""
-        t = np.abs(self.tau)
-        gap = np.where(np.copysign(1.0, self.tau) < 0, t, 2 - t)
-        return (self.rx - self.rz) ** 2 / 2 + self.rx * self.rz * gap
+        return self._half_square(-1.0)
+
+    def _half_square(self, sign: float) -> np.ndarray:
+        t, near = np.abs(self.tau), np.copysign(1.0, self.tau) == sign
+        value = (self.rx - self.rz) ** 2 / 2 + self.rx * self.rz * np.where(near, t, 2 - t)
+        if self.half_squares is None:
+            return value
+        return np.where(near & ~np.isnan(self.half_squares), self.half_squares, value)
 
 
 class Partials(NamedTuple):
@@ -59,19 +66,31 @@ class Partials(NamedTuple):
 class _Plan:
     radius: np.ndarray  # (depth + 1, n): standard deviations of the pre-activations
     turn: np.ndarray  # (n,) the angle that the first layer's bias turns a row by
+    X: np.ndarray | None  # (n, d) the rows, where the dual asks for their distances
+    factor: float  # what the first layer multiplies a row by
     states: list[Any]  # for each hidden layer, what the dual computed once for each row
     scale: np.ndarray  # (n,) ones: tiles of this family are absolute
     relative_diagonal: np.ndarray
 
     def take(self, rows: slice) -> _Plan:
-        states = [None if s is None else s[rows] for s in self.states]
         return _Plan(
-            self.radius[:, rows], self.turn[rows], states, self.scale[rows], self.relative_diagonal[rows]
+            self.radius[:, rows],
+            self.turn[rows],
+            None if self.X is None else self.X[rows],
+            self.factor,
+            [None if s is None else s[rows] for s in self.states],
+            self.scale[rows],
+            self.relative_diagonal[rows],
         )
 
 
 class SmoothDual:
-    """Base of the duals below; ``r`` is a standard deviation, q = r^2 the variance."""
+    """Base of the duals below; ``r`` is a standard deviation, q = r^2 the variance.
+
+    ``by_distance`` says that the dual needs E[(u - v)^2] to full accuracy even between long rows.
+    """
+
+    by_distance: ClassVar[bool] = False
 
     def moments(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """E[sigma(u)^2] and E[sigma'(u)^2] for u ~ N(0, r^2)."""
@@ -89,11 +108,11 @@ class SmoothDual:
         """What pairs need of each row besides its standard deviation, as an array of rows, or None."""
         return None
 
-    def plan(self, net: Architecture, lengths: np.ndarray, n_features: int, dtype: np.dtype) -> _Plan:
+    def plan(self, net: Architecture, rows: Rows) -> _Plan:
         """Carry the rows' variances through the layers."""
         w, b = net.weight_std, net.bias_std
-        s = np.sqrt(n_features) if net.fan_in else 1.0
-        length = (w * (lengths / s)).astype(np.float64)
+        factor = w / np.sqrt(rows.X.shape[1]) if net.fan_in else w
+        length = (factor * rows.lengths).astype(np.float64)
         r, turn = np.hypot(length, b), np.arctan2(b, length)
         radii, states = [r], []
         ntk = net.include[0] * r**2
@@ -104,7 +123,8 @@ class SmoothDual:
             r = np.sqrt(q)
             ntk = net.include[layer + 1] * q + _passed(net, layer, w**2 * ntk, D)
             radii.append(r)
-        return _Plan(np.stack(radii), turn, states, np.ones(len(r), np.longdouble), ntk)
+        X = rows.X if self.by_distance and not sparse.issparse(rows.X) else None
+        return _Plan(np.stack(radii), turn, X, factor, states, np.ones(len(r), np.longdouble), ntk)
 
     def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> np.ndarray:
         """Return K of a tile."""
@@ -178,11 +198,16 @@ class SmoothDual:
     def _first(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> Pairs:
         """Pre-activations of the first layer: the inputs' gaps, turned by the bias."""
         tau = tau.astype(np.float64)
-        covariance = np.empty_like(tau)
+        half_squares = None
+        if x.X is not None and z.X is not None:
+            half_squares = x.factor**2 * close_half_squares(x.X, z.X, tau)
+            if net.bias_std:  # it cancels in a difference; a sum it makes no longer close
+                half_squares[np.copysign(1.0, tau) < 0] = np.nan
         if net.bias_std:
             bias_tile(tau, *_cosines(x.turn), *_cosines(z.turn))
+        covariance = np.empty_like(tau)
         _covariances(tau, x.radius[0], z.radius[0], covariance)
-        return self._pairs(x, z, 0, tau, covariance)
+        return self._pairs(x, z, 0, tau, covariance)._replace(half_squares=half_squares)
 
     def _following(self, x: _Plan, z: _Plan, layer: int, covariance: np.ndarray) -> Pairs:
         """Pre-activations of a later layer, whose duals are smooth in the cosine: a subtraction will do."""
