@@ -18,7 +18,7 @@ from .._threads import parallel_for
 from .._validation import check_rows, check_same_features, same_memory
 from ._architecture import Architecture
 from ._gaps import signed_gaps
-from ._rows import prepare, prepare_pair
+from ._rows import prepare, prepare_pair, stacked
 
 __all__ = ["diagonal", "gram", "gram_gradient"]
 
@@ -56,8 +56,10 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
     else:
         x, z = prepare_pair(X, Y)
     dual = net.activation.dual
-    plan_x = dual.plan(net, x)
-    plan_z = plan_x if symmetric else dual.plan(net, z)
+    # one plan for both, so that a dual cuts its series at one length
+    plan = dual.plan(net, x if symmetric else stacked(x, z))
+    plan_x = plan.take(slice(0, x.n))
+    plan_z = plan_x if symmetric else plan.take(slice(x.n, x.n + z.n))
     out = np.empty((x.n, z.n), dtype)
     scales_x = _Scales(_scale(net, plan_x), dtype)
     scales_z = scales_x if symmetric else _Scales(_scale(net, plan_z), dtype)

@@ -15,7 +15,7 @@ from math import factorial, sqrt
 import numpy as np
 
 from .._jit import compiled
-from ._smooth import Pairs, Partials, SmoothDual
+from ._smooth import Partials, SmoothDual
 
 __all__ = ["HermiteDual", "PolynomialDual"]
 
@@ -35,11 +35,11 @@ class HermiteDual(SmoothDual):
         return A.reshape(r.shape), D.reshape(r.shape)
 
     def pair(self, p):
-        x, z = _common(p)
+        x, z = p.state_x, p.state_z
         return _mehler(x[:, 0], z[:, 0], p.tau), _mehler(x[:, 1], z[:, 1], p.tau)
 
     def partials(self, p, A, D):
-        (a, b), (az, bz) = np.moveaxis(_common(p)[0], 1, 0), np.moveaxis(_common(p)[1], 1, 0)
+        (a, b), (az, bz) = np.moveaxis(p.state_x, 1, 0), np.moveaxis(p.state_z, 1, 0)
         k = np.arange(a.shape[1])
         # sum_k k b_k b_k rho^(k-1), over r_x r_z for the derivative in S
         climb = np.sqrt(k[1:])
@@ -62,11 +62,6 @@ class HermiteDual(SmoothDual):
         A_q = np.sum(a * _by_variance(a, p.rx), axis=1).reshape(p.rx.shape)
         zero = np.zeros_like(A_q)
         return Partials(A_q, A_q, zero, zero, zero)
-
-
-def _common(p: Pairs) -> tuple[np.ndarray, np.ndarray]:
-    terms = min(p.state_x.shape[2], p.state_z.shape[2])
-    return p.state_x[:, :, :terms], p.state_z[:, :, :terms]
 
 
 def _by_variance(a: np.ndarray, r: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from .._blocks import row_blocks
 from .._jit import compiled, inlined
 from .._threads import parallel_for
 
-__all__ = ["Rows", "prepare", "prepare_pair"]
+__all__ = ["Rows", "prepare", "prepare_pair", "stacked"]
 
 _OFFSET_BELOW = 1e-2  # mean squared distance from the mean direction under which the offset pays
 _BLOCK_BYTES = 2**20
@@ -59,6 +59,18 @@ def prepare_pair(X: Any, Y: Any) -> tuple[Rows, Rows]:
     """Return the rows of two matrices, measured from one offset, in the wider of their dtypes."""
     x, y = _offset_rows([X, Y])
     return x, y
+
+
+def stacked(x: Rows, z: Rows) -> Rows:
+    """Return the rows of both, for what looks at rows one by one; they have no directions."""
+    stack = sparse.vstack if sparse.issparse(x.X) else np.concatenate
+    return Rows(
+        directions=None,
+        half_squares=np.concatenate([x.half_squares, z.half_squares]),
+        X=stack([x.X, z.X]),
+        root=np.concatenate([x.root, z.root]),
+        exponent=np.concatenate([x.exponent, z.exponent]),
+    )
 
 
 def _offset_rows(matrices: list[Any]) -> list[Rows]:
