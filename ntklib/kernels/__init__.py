@@ -13,22 +13,9 @@ from .activations import (
     Step,
 )
 from .functions import arc_cosine_kernel, arc_cosine_of_angle, nngp_kernel, ntk_kernel
+from .numerical_activations import Logistic, NumericalActivation, SiLU, Softplus, Tanh
 from .objects import NNGP, NTK, ArcCosine
-from .smooth_activations import (
-    GELU,
-    RBF,
-    Cos,
-    Erf,
-    Exp,
-    Gaussian,
-    Hermite,
-    Logistic,
-    NumericalActivation,
-    SiLU,
-    Sin,
-    Softplus,
-    Tanh,
-)
+from .smooth_activations import GELU, RBF, Cos, Erf, Exp, Gaussian, Hermite, Sin
 
 __all__ = [
     "GELU",

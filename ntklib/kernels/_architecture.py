@@ -66,6 +66,8 @@ def check_trainable(trainable: Any, depth: int) -> tuple[bool, ...]:
         chosen = [check_integer(index, "each index in trainable", minimum=0) for index in trainable]
         if not chosen:
             raise ValueError("trainable is empty: the kernel would be zero; name at least one layer.")
+        if len(set(chosen)) < len(chosen):
+            raise ValueError(f"trainable={trainable!r} names a layer twice; name each once.")
         if max(chosen) >= layers:
             raise ValueError(
                 f"trainable names layer {max(chosen)}, but at depth {depth} the layers are 0 to {depth}."

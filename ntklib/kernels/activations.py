@@ -1,7 +1,8 @@
 """Activation functions: small frozen objects that know their values, derivatives and Gaussian dual.
 
-Those here are homogeneous, the others are in ``smooth_activations.py``.  An activation is callable on
-arrays; ``derivative`` and ``second_derivative`` are the almost-everywhere ones (a step contributes 0).
+Those here are homogeneous, the others are in ``smooth_activations.py`` and ``numerical_activations.py``.
+An activation is callable on arrays; ``derivative`` and ``second_derivative`` are the almost-everywhere ones
+(a step contributes 0).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ __all__ = [
     "Sign",
     "Step",
     "as_activation",
+    "as_floats",
 ]
 
 
@@ -59,6 +61,12 @@ class Activation:
         return self
 
 
+def as_floats(z: Any) -> np.ndarray:
+    """Return an array of float32 if it was that, of float64 otherwise."""
+    z = np.asarray(z)
+    return z if z.dtype == np.float32 else z.astype(np.float64)
+
+
 class _Homogeneous(Activation):
     """sigma(z) = b sigma_n(z) + a sigma_n(-z)."""
 
@@ -74,8 +82,7 @@ class _Homogeneous(Activation):
 
     def _powers(self, z: Any, order: int) -> np.ndarray:
         """The derivative of the given order."""
-        z = np.asarray(z)
-        z = z if z.dtype == np.float32 else z.astype(np.float64)
+        z = as_floats(z)
         degree, a, b, _ = self._parts()
         factor = 1.0
         for _ in range(order):
@@ -228,6 +235,7 @@ class Monomial(_Homogeneous):
 
 def as_activation(activation: Any) -> Activation:
     """Return an activation object from one, or from its name."""
+    from . import numerical_activations as numerical
     from . import smooth_activations as smooth
 
     named: dict[str, type[Activation]] = {
@@ -244,10 +252,10 @@ def as_activation(activation: Any) -> Activation:
         "exp": smooth.Exp,
         "gaussian": smooth.Gaussian,
         "rbf": smooth.RBF,
-        "tanh": smooth.Tanh,
-        "logistic": smooth.Logistic,
-        "softplus": smooth.Softplus,
-        "silu": smooth.SiLU,
+        "tanh": numerical.Tanh,
+        "logistic": numerical.Logistic,
+        "softplus": numerical.Softplus,
+        "silu": numerical.SiLU,
     }
     if isinstance(activation, Activation):
         return activation

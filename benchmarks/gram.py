@@ -1,0 +1,110 @@
+"""Gram matrices against their floor and against peers, as ratios measured in one run.
+
+    python benchmarks/gram.py [--n 10000] [--repeats 5] [--threads 2]
+
+The floor is what no kernel can do without: the faster of a BLAS gemm into an array that exists and a BLAS
+syrk of one triangle, and one fill of the output.  Actions are timed in turn, round after round, and medians
+are compared, so that a busy machine slows both sides of a ratio.  Fresh memory is slow to touch on virtual
+machines; the script starts itself again with the allocator keeping its pages (GLIBC_TUNABLES).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+from peers import peers
+from scipy.linalg import blas
+
+import ntklib
+from ntklib.kernels import RectifiedPower, ntk_kernel
+
+TUNABLES = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=200000000000"
+Actions = dict[str, Callable[[], object]]
+
+
+def floor_actions(X: np.ndarray) -> Actions:
+    """The parts of the floor, each into memory that has been touched."""
+    n = X.shape[0]
+    out = np.zeros((n, n), X.dtype)
+    syrk = blas.dsyrk if X.dtype == np.float64 else blas.ssyrk
+    transposed = np.ascontiguousarray(X.T)
+    return {
+        "gemm": lambda: np.matmul(X, transposed, out=out),
+        "syrk": lambda: syrk(1.0, X.T, trans=1, c=out.T, overwrite_c=1, lower=1),
+        "fill": lambda: out.fill(1.0),
+    }
+
+
+def medians(actions: Actions, repeats: int) -> dict[str, float]:
+    """Median time of each action; each time it runs once before, so that none pays for its forerunner."""
+    times: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(repeats):
+        for name, action in actions.items():
+            action()
+            start = time.perf_counter()
+            action()
+            times[name].append(time.perf_counter() - start)
+    return {name: median(values) for name, values in times.items()}
+
+
+def ours(X: np.ndarray) -> Actions:
+    """The kernels that have a goal."""
+    found: Actions = {"ReLU NTK": lambda: ntk_kernel(X)}
+    if X.shape[1] < 100:
+        shifted = X + X.dtype.type(1e4)
+        found |= {
+            "ReLU NTK, columns shifted by 1e4": lambda: ntk_kernel(shifted),
+            "z^2 1{z>=0} NTK": lambda: ntk_kernel(X, activation=RectifiedPower(2)),
+            "ReLU NTK, depth 5": lambda: ntk_kernel(X, depth=5),
+            "ReLU NTK, depth 5, bias": lambda: ntk_kernel(X, depth=5, bias_std=0.1),
+            "erf NTK": lambda: ntk_kernel(X, activation="erf"),
+            "GELU NTK": lambda: ntk_kernel(X, activation="gelu"),
+            "ReLU NTK, cross, 1/10 of the columns": lambda: ntk_kernel(X, X[: len(X) // 10] + 1),
+        }
+    return found
+
+
+def compare(n: int, d: int, dtype: type, repeats: int) -> None:
+    """One size: the floor, our kernels over it and over the ReLU NTK, and the peers over ours."""
+    X = np.random.default_rng(0).standard_normal((n, d)).astype(dtype)
+    others = {name: (lambda f=f: f(X)) for name, f in peers().items()}
+    parts, kernels = floor_actions(X), ours(X)
+    times = medians(parts | kernels | others, repeats)
+    floor = min(times["gemm"], times["syrk"]) + times["fill"]
+    relu = times["ReLU NTK"]
+    print(f"\nn = {n:,}, d = {d}, {np.dtype(dtype).name}")
+    print("  " + ", ".join(f"{name} {times[name]:.3f} s" for name in parts) + f"; floor {floor:.3f} s")
+    for name in kernels:
+        print(f"  {name:38s} {times[name]:7.3f} s   / floor {times[name] / floor:5.2f}   "
+              f"/ ReLU NTK {times[name] / relu:5.2f}")  # fmt: skip
+    for name in others:
+        print(f"  {name:38s} {times[name]:7.3f} s   / ours  {times[name] / relu:5.2f}")
+
+
+def main() -> None:
+    """Run all sizes."""
+    if os.environ.get("GLIBC_TUNABLES") != TUNABLES and sys.platform == "linux":
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "GLIBC_TUNABLES": TUNABLES})
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--n", type=int, default=10_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=None)
+    options = parser.parse_args()
+    ntklib.set_threads(options.threads)
+    print(f"threads {ntklib.get_threads()}, medians of {options.repeats}, GLIBC_TUNABLES={TUNABLES}")
+    for d in (20, 784):
+        for dtype in (np.float64, np.float32):
+            compare(options.n, d, dtype, options.repeats)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"\npeak memory of the process, peers included: {peak:.1f} GiB")
+
+
+if __name__ == "__main__":
+    main()
