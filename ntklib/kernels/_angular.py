@@ -24,7 +24,7 @@ import numpy as np
 
 from .._jit import compiled, inlined
 
-__all__ = ["activation_tile", "angular_tile", "angular_values", "bias_tile"]
+__all__ = ["activation_tile", "angular_tile", "angular_values", "bias_tile", "one_layer_tile"]
 
 
 @inlined
@@ -95,15 +95,15 @@ def _slopes(row, power, degree, k, D, far_below, slope):
 
 
 @inlined
-def _values(row, power, degree, k, B, far, value):
-    """Relative E[sigma sigma] of a row of gaps."""
+def _values(row, power, degree, k, B, far, raised, value):
+    """Relative E[sigma sigma] of a row of gaps; ``raised``: the far part has one power of t more."""
     one = row.dtype.type(1)
     half, zero = one / (one + one), one - one
     sign = one if degree % 2 else -one
     same_k, other_k = sign + k, one + sign * k
     for j in range(row.shape[0]):
         t = abs(row[j])
-        far_part = _horner(far, t - half) * power[j] * (t if degree else one)
+        far_part = _horner(far, t - half) * power[j] * (t if raised else one)
         positive = math.copysign(one, row[j]) > zero
         value[j] = B[j] + same_k * far_part if positive else k * B[j] + other_k * far_part
 
@@ -163,7 +163,7 @@ def angular_tile(
                     _fill_near(near_below, row, D)
                 _slopes(row, power, degree, k, D, far_below, slope)
             if last:
-                _values(row, power, degree, k, B, far, value)
+                _values(row, power, degree, k, B, far, degree > 0, value)
             else:
                 if degree > 1:
                     _fill_near(gap, row, E)
@@ -190,6 +190,24 @@ def angular_tile(
             trained = trained or include[layer]
         for j in range(m):
             row[j] = ntk[j]
+
+
+@compiled
+def one_layer_tile(tau, degree, k, near, far):
+    """The NTK of one hidden layer without bias, degree >= 1, in place: one polynomial instead of two.
+
+    The far parts of E[sigma sigma] and E[sigma' sigma'] share sqrt(t) t^(degree - 1).
+    """
+    n, m = tau.shape
+    kind = tau.dtype.type
+    power, B, value = np.empty(m, kind), np.empty(m, kind), np.empty(m, kind)
+    for i in range(n):
+        row = tau[i]
+        _fill_powers(row, degree, power)
+        _fill_near(near, row, B)
+        _values(row, power, degree, kind(k), B, far, False, value)
+        for j in range(m):
+            row[j] = value[j]
 
 
 @compiled
@@ -221,4 +239,4 @@ def angular_values(tau, degree, k, near, far, out):
     for i in range(n):
         _fill_powers(tau[i], degree, power)
         _fill_near(near, tau[i], B)
-        _values(tau[i], power, degree, kind(k), B, far, out[i])
+        _values(tau[i], power, degree, kind(k), B, far, degree > 0, out[i])

@@ -24,7 +24,7 @@ from scipy import sparse
 from .._jit import compiled, inlined
 from ._rows import Rows
 
-__all__ = ["close_half_squares", "signed_gaps"]
+__all__ = ["close_half_squares", "products", "signed_gaps"]
 
 # Product errors of c eps make an angle wrong by c eps / sin(theta).  Near 0 that has to stay below 1e-13,
 # hence theta > 1e-2 (times what the offset took from the error); near pi, where kernels vanish, a few eps.
@@ -33,18 +33,23 @@ _NEAR_FLOAT32 = 1e-3
 _FAR = 0.045
 
 
-def signed_gaps(x: Rows, z: Rows, rows: slice, columns: slice, tau: np.ndarray) -> None:
-    """Fill the tile ``tau`` with the signed gaps of a block of rows and columns."""
+def products(x: Rows, z: Rows, rows: slice, columns: slice, out: np.ndarray) -> None:
+    """Fill ``out`` with the inner products of a block of directions."""
     u, v = x.directions[rows], z.directions[columns]
     if sparse.issparse(u):
-        tau[...] = (u @ v.T).toarray()
+        out[...] = (u @ v.T).toarray()
     else:
-        np.matmul(u, v.T, out=tau)
+        np.matmul(u, v.T, out=out)
+
+
+def signed_gaps(x: Rows, z: Rows, rows: slice, columns: slice, tau: np.ndarray) -> None:
+    """Turn the `products` of a block of rows and columns into signed gaps, in place."""
     near = _NEAR if tau.dtype == np.float64 else _NEAR_FLOAT32
-    marked = _gaps_from_product(tau, x.half_squares[rows], z.half_squares[columns], near, _FAR)
-    if marked and sparse.issparse(u):
-        _recompute_sparse(u, v, tau)
-    elif marked:
+    if not _gaps_from_product(tau, x.half_squares[rows], z.half_squares[columns], near, _FAR):
+        return
+    if sparse.issparse(x.X):
+        _recompute_sparse(x.directions[rows], z.directions[columns], tau)
+    else:
         _recompute(
             x.X[rows], x.root[rows], x.exponent[rows], z.X[columns], z.root[columns], z.exponent[columns], tau
         )

@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from .._blocks import require_memory, tiles
+from .._blocks import require_memory, row_blocks, tiles
 from .._jit import compiled
 from .._threads import parallel_for
 from .._validation import check_rows, check_same_features, same_memory
 from ._architecture import Architecture
-from ._gaps import signed_gaps
+from ._gaps import products, signed_gaps
 from ._rows import prepare, prepare_pair, stacked
 
 __all__ = ["diagonal", "gram", "gram_gradient"]
 
 _TILE = 256  # a tile of float64 stays in a core's second-level cache
-_LARGE_TILE = 512  # many features make the product dominate, which wants larger blocks
+_LARGE_TILE = 512  # many features make the product dominate; it wants larger blocks, worked on in parts
 _MANY_FEATURES = 256
 _SERIAL_BELOW = 1024  # rows under which starting threads costs more than it brings
 
@@ -64,26 +64,35 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
     scales_x = _Scales(_scale(net, plan_x), dtype)
     scales_z = scales_x if symmetric else _Scales(_scale(net, plan_z), dtype)
     buffers = threading.local()
+    size = _TILE if d < _MANY_FEATURES else _LARGE_TILE
+    height = _TILE**2 // size
+    blocks_x = {rows.start: (rows, plan_x.take(rows)) for rows in row_blocks(x.n, height)}
+    blocks_z = {columns.start: plan_z.take(columns) for columns in row_blocks(z.n, size)}
 
     def fill(tile: tuple[slice, slice]) -> None:
         rows, columns = tile
-        tau = _buffer(buffers, dtype, rows, columns)
-        signed_gaps(x, z, rows, columns, tau)
-        values = dual.tile(net, plan_x.take(rows), plan_z.take(columns), tau)
-        if scales_x.plain is None or scales_z.plain is None:
-            values = _scaled(values, scales_x, scales_z, rows, columns)
-            out[rows, columns] = values
-            if symmetric:
-                out[columns, rows] = values.T
-        else:
-            x_factors, z_factors = scales_x.plain[rows], scales_z.plain[columns]
-            _store(values, x_factors, z_factors, out, rows.start, columns.start)
-            if symmetric and rows != columns:
-                _store_transposed(values, x_factors, z_factors, out, columns.start, rows.start)
+        memory = _buffer(buffers, dtype, rows, columns)
+        products(x, z, rows, columns, memory)
+        for start in range(rows.start, rows.stop, height):
+            part, block = blocks_x[start]
+            tau = memory[start - rows.start : part.stop - rows.start]
+            signed_gaps(x, z, part, columns, tau)
+            write(part, columns, dual.tile(net, block, blocks_z[columns.start], tau))
         if symmetric and rows == columns:
             _mirror_within(out[rows, columns])
 
-    size = _TILE if d < _MANY_FEATURES else _LARGE_TILE
+    def write(rows: slice, columns: slice, values: np.ndarray) -> None:
+        mirrored = symmetric and rows.start >= columns.stop
+        if scales_x.plain is None or scales_z.plain is None:
+            out[rows, columns] = _scaled(values, scales_x, scales_z, rows, columns)
+            if mirrored:
+                out[columns, rows] = out[rows, columns].T
+            return
+        x_factors, z_factors = scales_x.plain[rows], scales_z.plain[columns]
+        _store(values, x_factors, z_factors, out, rows.start, columns.start)
+        if mirrored:
+            _store_transposed(values, x_factors, z_factors, out, columns.start, rows.start)
+
     work = list(tiles(x.n, z.n, size, symmetric=symmetric))
     parallel_for(fill, work, threads=1 if max(x.n, z.n) < _SERIAL_BELOW else None)
     if symmetric:
@@ -116,6 +125,7 @@ def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
     def fill(tile: tuple[slice, slice]) -> None:
         rows, columns = tile
         tau = np.empty((rows.stop - rows.start, columns.stop - columns.start))
+        products(x, x, rows, columns, tau)
         signed_gaps(x, x, rows, columns, tau)
         if rows == columns:
             np.fill_diagonal(tau, 0.0)

@@ -12,10 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from ._angular import activation_tile, angular_tile, angular_values, bias_tile
+from ._angular import activation_tile, angular_tile, angular_values, bias_tile, one_layer_tile
 from ._architecture import Architecture
 from ._rows import Rows
-from ._series import double_factorial, far_polynomial, gap_polynomial, near_polynomial
+from ._series import (
+    double_factorial,
+    far_polynomial,
+    gap_polynomial,
+    near_polynomial,
+    one_layer_polynomials,
+)
 
 __all__ = ["HomogeneousDual"]
 
@@ -110,6 +116,9 @@ class HomogeneousDual:
         self._set_zero_rows(x, z, tau)
         n, below = self.degree, max(self.degree - 1, 0)
         kind = tau.dtype.name
+        if net.depth == 1 and net.bias_std == 0 and n > 0:
+            one_layer_tile(tau, n, self.k, *one_layer_polynomials(n, *net.include, kind))
+            return tau
         angular_tile(
             tau, np.array(net.include), n, self.k, self.ratio,
             near_polynomial(n), gap_polynomial(n), far_polynomial(n, kind),

@@ -24,9 +24,14 @@ from math import comb
 
 import numpy as np
 
-__all__ = ["MAX_DEGREE", "double_factorial", "far_polynomial", "gap_polynomial", "near_polynomial"]
+__all__ = [
+    "double_factorial",
+    "far_polynomial",
+    "gap_polynomial",
+    "near_polynomial",
+    "one_layer_polynomials",
+]
 
-MAX_DEGREE = 100
 _TERMS = 100  # 2^-100 of Taylor series is left out
 _LENGTHS = {"float64": 20, "float32": 12}
 _SQRT2_OVER_PI = Fraction("0.450158158078553034777188895600139")
@@ -71,29 +76,60 @@ def gap_polynomial(n: int) -> np.ndarray:
 
 @cache
 def far_polynomial(n: int, dtype: str) -> tuple[float, ...]:
-    """Coefficients of C_n in powers of t - 1/2, lowest first: 20 in float64, 12 in float32.
+    """Coefficients of C_n in powers of t - 1/2, lowest first."""
+    return _shortest(_taylor(n), dtype)
 
-    One length a type, so that the compiled loops are specialised once; higher degrees end in zeros.
+
+@cache
+def one_layer_polynomials(
+    n: int, hidden: bool, output: bool, dtype: str
+) -> tuple[np.ndarray, tuple[float, ...]]:
+    """The NTK of one hidden layer in one pair of polynomials, for n >= 1 (see ``_angular.one_layer_tile``).
+
+    near = output b_n + ratio hidden rho b_(n-1),  far = output t C_n - ratio hidden (1 - t) C_(n-1),
+    with ratio = n^2 / (2n - 1), and ``hidden``, ``output`` one or zero as the layers are trained.
     """
+    ratio = Fraction(n * n, 2 * n - 1)
+    scale, scale_below = double_factorial(2 * n - 1), double_factorial(2 * n - 3)
+    near = [output * Fraction(value, scale) for value in _near_integers(n)]
+    for k, value in enumerate(_near_integers(n - 1)):
+        near[k + 1] += hidden * ratio * Fraction(value, scale_below)
+    upper, lower = [Fraction(0), *_taylor(n)], [Fraction(0), *_taylor(n - 1)]
+    far = [output * upper[k] - hidden * ratio * (lower[k + 1] - lower[k]) for k in range(_TERMS)]
+    return _frozen(near), _shortest(far, dtype)
+
+
+def _taylor(n: int) -> list[Fraction]:
+    """Taylor coefficients of C_n at t = 0, over sqrt(2) / pi."""
     taylor = [Fraction(comb(2 * k, k), (2 * k + 1) * 8**k) for k in range(_TERMS)]
     for degree in range(1, n + 1):
         taylor = [
             a * Fraction(2 * degree**2, (2 * k + 2 * degree + 1) * (2 * degree - 1))
             for k, a in enumerate(taylor)
         ]
+    return taylor
+
+
+def _shortest(taylor: list[Fraction], dtype: str) -> tuple[float, ...]:
+    """The polynomial in t - 1/2 that is exact to the type on [0, 1], lowest power first.
+
+    It has 20 coefficients in float64 and 12 in float32, whatever the degree, so that the compiled loops are
+    specialised once; where fewer do, the others are zero.
+    """
+    length = _LENGTHS[dtype]
     # t^k = 2^(1 - 2k) sum_j binom(2k, k - j) T_j(2t - 1), the term j = 0 halved.
     chebyshev = [
         sum((taylor[k] * Fraction(2 * comb(2 * k, k - j), 4**k) for k in range(j, _TERMS)), Fraction())
-        for j in range(40)
+        for j in range(length)
     ]
     chebyshev[0] /= 2
-    tolerance = Fraction(float(np.finfo(dtype).eps)) / 16 * chebyshev[0]
-    length = next(j for j in range(40) if sum(abs(c) for c in chebyshev[j:]) < tolerance)
-    power = [Fraction(0)] * _LENGTHS[dtype]  # in x = t - 1/2: T_0 = 1, T_1 = 2x, T_(j+1) = 4x T_j - T_(j-1)
+    tolerance = Fraction(float(np.finfo(dtype).eps)) / 64 * max(map(abs, chebyshev))
+    power = [Fraction(0)] * length  # in x = t - 1/2: T_0 = 1, T_1 = 2x, T_(j+1) = 4x T_j - T_(j-1)
     before, now = [Fraction(1)], [Fraction(0), Fraction(2)]
-    for c in chebyshev[:length]:
-        for k, value in enumerate(before):
-            power[k] += c * value
+    for c in chebyshev:
+        if abs(c) > tolerance:
+            for k, value in enumerate(before):
+                power[k] += c * value
         following = [Fraction(0)] + [4 * value for value in now]
         for k, value in enumerate(before):
             following[k] -= value
