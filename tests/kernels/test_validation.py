@@ -59,6 +59,7 @@ def test_features_must_match(kernel):
         {"trainable": (2,)},
         {"trainable": (-1,)},
         {"trainable": (0.5,)},
+        {"trainable": (0, 0)},
     ],
     ids=repr,
 )
