@@ -1,6 +1,7 @@
 """Gram matrices as matrices: symmetry, diagonal, definiteness, layouts, types, and a fuzz over float range"""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -215,3 +216,17 @@ def test_fuzz_powers(degree):
         for K in results:
             assert not np.any(np.isnan(K))
             assert np.all(np.isfinite(K[safe]))
+
+
+@pytest.mark.parametrize("activation", ["relu", "erf"])
+@pytest.mark.parametrize("cross", [False, True])
+def test_no_second_array_of_the_gram_s_size(activation, cross, rng):
+    X = rng.normal(size=(2000, 10))
+    Y = X + 1 if cross else None
+    ntk_kernel(X[:10], Y if Y is None else Y[:10], activation=activation, depth=2, bias_std=0.1)
+    tracemalloc.start()
+    K = ntk_kernel(X, Y, activation=activation, depth=2, bias_std=0.1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # tiles of 256 x 256 in two threads, a few arrays each, and the rows
+    assert K.nbytes <= peak <= K.nbytes + 20 * 2**20
