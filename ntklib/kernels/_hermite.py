@@ -30,10 +30,6 @@ class HermiteDual(SmoothDual):
     def state(self, r):
         return self.coefficients(r)
 
-    def moments(self, r):
-        A, D = np.moveaxis(np.sum(self.coefficients(r.ravel()) ** 2, axis=2), 1, 0)
-        return A.reshape(r.shape), D.reshape(r.shape)
-
     def pair(self, p):
         x, z = p.state_x, p.state_z
         return _mehler(x[:, 0], z[:, 0], p.tau), _mehler(x[:, 1], z[:, 1], p.tau)

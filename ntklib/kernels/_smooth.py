@@ -117,8 +117,9 @@ class SmoothDual:
         radii, states = [r], []
         ntk = net.include[0] * r**2
         for layer in range(net.depth):
-            A, D = self.moments(r)
-            states.append(self.state(r))
+            state = self.state(r)
+            A, D = self.pair_of_rows(Pairs(r, r, np.zeros_like(r), r**2, state, state))
+            states.append(state)
             q = w**2 * A + b**2
             r = np.sqrt(q)
             ntk = net.include[layer + 1] * q + _passed(net, layer, w**2 * ntk, D)
