@@ -16,7 +16,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 300
 
 LAYERS = [
-    {"_jit", "_threads", "_validation", "_blocks"},
+    {"_jit", "_threads", "_validation", "_blocks", "_files", "_progress"},
+    {"plotting"},
     {"kernels"},
     {"networks"},
     {"solvers"},
@@ -24,7 +25,6 @@ LAYERS = [
     {"estimators"},
     {"theory"},
     {"studies"},
-    {"plotting"},
     {"_info", "datasets"},
     {"report"},
     {"cli"},

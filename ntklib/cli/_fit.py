@@ -23,7 +23,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from ntklib.plotting._names import describe_kernel
     from ntklib.plotting._path import score_title
     from ntklib.report._output import check_writable
-    from ntklib.report._progress import Progress
+    from ntklib._progress import Progress
 
     out = Path(arguments.out)
     check_writable(out, force=arguments.force)

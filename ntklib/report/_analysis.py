@@ -20,7 +20,7 @@ from ntklib.plotting._heatmap import cosines
 from ntklib.plotting._names import describe_kernel
 from ntklib.plotting._path import score_title, search_paths
 from ntklib.report._contenders import CONTENDERS, Contender
-from ntklib.report._progress import Progress
+from ntklib._progress import Progress
 from ntklib.report._records import Analysis, DataSummary, KernelResult, ModelResult
 from ntklib.report._scores import (
     METRICS,

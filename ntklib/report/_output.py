@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ntklib import _files
 from ntklib.datasets import DataError
 
 
@@ -34,27 +35,11 @@ def check_folder(folder: Path) -> None:
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file beside its place and move it there in one step.
-
-    Whoever looks sees the old file or the whole new one, never a part; a failure leaves nothing behind.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be written.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Write a file whole or not at all, with a failure as DataError."""
     try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        _files.write_atomically(path, content)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def claim_folder(out: str | Path | None, files: tuple[str, ...], *, default: str, force: bool) -> Path:

@@ -16,7 +16,7 @@ from ntklib.cli import main
 from ntklib.datasets import DataError
 from ntklib.report import SECTIONS
 from ntklib.report._output import check_folder, claim_folder, write_atomically
-from ntklib.report._progress import Progress
+from ntklib._progress import Progress
 from ntklib.report._scores import (
     bootstrap,
     losses_of,
