@@ -87,7 +87,7 @@ def test_imports_follow_the_layers(path):
         "from ntklib import NTKRegressor",
         "from ntklib.report._page import render_page",
         "from .. import cli",
-        "from ..plotting import KernelAngleDisplay",
+        "from ..report import analyse",
         "def f():\n    from ..solvers import ridge",
     ],
 )

@@ -17,13 +17,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    from ntklib._progress import Progress
     from ntklib.cli._model import Model
     from ntklib.cli._model_file import save_model
     from ntklib.datasets import load_table
     from ntklib.plotting._names import describe_kernel
     from ntklib.plotting._path import score_title
     from ntklib.report._output import check_writable
-    from ntklib._progress import Progress
 
     out = Path(arguments.out)
     check_writable(out, force=arguments.force)

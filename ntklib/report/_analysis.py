@@ -12,6 +12,7 @@ from scipy.linalg import eigvalsh
 from sklearn.gaussian_process.kernels import RBF, Kernel
 from sklearn.model_selection import train_test_split
 
+from ntklib._progress import Progress
 from ntklib.datasets import DataError, Schema, Table, make_preprocessor, read_target
 from ntklib.kernels import NNGP, NTK
 from ntklib.plotting._angle import angle_curve, data_angles
@@ -20,7 +21,6 @@ from ntklib.plotting._heatmap import cosines
 from ntklib.plotting._names import describe_kernel
 from ntklib.plotting._path import score_title, search_paths
 from ntklib.report._contenders import CONTENDERS, Contender
-from ntklib._progress import Progress
 from ntklib.report._records import Analysis, DataSummary, KernelResult, ModelResult
 from ntklib.report._scores import (
     METRICS,

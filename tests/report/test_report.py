@@ -12,11 +12,11 @@ from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, r2_sc
 from sklearn.model_selection import train_test_split
 
 import ntklib.report._contenders as contenders
+from ntklib._progress import Progress
 from ntklib.cli import main
 from ntklib.datasets import DataError
 from ntklib.report import SECTIONS
 from ntklib.report._output import check_folder, claim_folder, write_atomically
-from ntklib._progress import Progress
 from ntklib.report._scores import (
     bootstrap,
     losses_of,
