@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import sys
 from pathlib import Path
 
@@ -21,6 +19,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    from ntklib._files import csv_text
     from ntklib.cli._model_file import load_model
     from ntklib.datasets import DataError, load_table
     from ntklib.report._output import check_writable, write_atomically
@@ -33,15 +32,11 @@ def _run(arguments: argparse.Namespace) -> None:
         raise DataError(f"{arguments.model}: --proba needs a classifier, this model is for regression")
     table = load_table(arguments.data, delimiter=arguments.delimiter)
     columns = model.predict(table, proba=arguments.proba, note=note)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    # repr of a float is the shortest text that reads back to the same number
-    writer.writerows(zip(*(values.tolist() for values in columns.values()), strict=True))
+    text = csv_text(columns)
     if out is None:
-        sys.stdout.write(text.getvalue())
+        sys.stdout.write(text)
     else:
-        write_atomically(out, text.getvalue())
+        write_atomically(out, text)
 
 
 PREDICT = Command(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
-from typing import Any
 
+from ntklib._files import plain
 from ntklib.report._output import write_atomically
 from ntklib.report._page import render_page
 from ntklib.report._records import Analysis
@@ -39,19 +38,8 @@ def write_report(analysis: Analysis, folder: str | Path) -> tuple[Path, Path]:
     html = render_page(analysis)
     # a line for each part: short enough to look into, without a line for each of thousands of numbers
     parts = (
-        f"{json.dumps(k)}: {json.dumps(v, allow_nan=False)}" for k, v in _plain(analysis.to_dict()).items()
+        f"{json.dumps(k)}: {json.dumps(v, allow_nan=False)}" for k, v in plain(analysis.to_dict()).items()
     )
     write_atomically(results, "{\n" + ",\n".join(parts) + "\n}\n")
     write_atomically(page, html)
     return page, results
-
-
-def _plain(value: Any) -> Any:
-    """Replace what JSON has no word for (NaN, infinity) by null."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

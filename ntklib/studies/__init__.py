@@ -1,0 +1,10 @@
+"""Experiments that return a result table: each a function whose frozen result prints, draws and saves itself.
+
+A study is computed in parts that are kept as soon as they are finished (``out=folder``), so that one killed
+midway goes on where it was; its random numbers are named by part and draw, so that they depend neither on
+the order nor on the number of threads.
+"""
+
+from ntklib.studies._base import StudyResult
+
+__all__ = ["StudyResult"]
