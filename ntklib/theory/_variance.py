@@ -1,0 +1,214 @@
+"""How far the tangent kernel of a net of finite width is from its limit, exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil, sqrt
+from typing import Any
+
+import numpy as np
+
+from ntklib._validation import check_integer, check_option, check_real
+from ntklib.kernels import RectifiedPower
+from ntklib.kernels._architecture import check_trainable
+from ntklib.kernels.activations import as_activation
+from ntklib.theory._moments import NeuronLaw, is_homogeneous
+
+__all__ = ["NTKVariance", "ntk_variance", "ntk_variance_of"]
+
+_FOURTH_MOMENTS = {"gaussian": 3.0, "rademacher": 1.0}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class NTKVariance:
+    """Exact mean and variance of the tangent kernel of a net of a given width, over its initialisation.
+
+    Attributes
+    ----------
+    kernel : ndarray of shape (n, m)
+        The mean at every width, which is the limit.
+    variance : ndarray of shape (n, m)
+        The variance of each entry; the neurons are independent, so it is that of one neuron's part over
+        ``width``.
+    width : int
+        Hidden neurons.
+    """
+
+    kernel: np.ndarray
+    variance: np.ndarray
+    width: int
+
+    @property
+    def expected_squared_error(self) -> float:
+        """Mean of the squared Frobenius norm of the error, the sum of the variances."""
+        return float(self.variance.sum())
+
+    @property
+    def relative_error(self) -> float:
+        """Root of the mean squared Frobenius norm of the error, over the Frobenius norm of the limit."""
+        norm = float(np.linalg.norm(self.kernel))
+        return sqrt(self.expected_squared_error) / norm if norm else 0.0
+
+    def width_for(self, relative_error: float) -> int:
+        """Return the least width at which the root-mean-square relative error is at most the one given.
+
+        Raises
+        ------
+        ValueError
+            If the error is not positive.
+        """
+        target = check_real(relative_error, "relative_error", minimum=0.0, strict=True)
+        # a width that this very record gave must come back: the division may round up by one unit
+        return max(1, ceil(self.width * (self.relative_error / target) ** 2 * (1 - 1e-12)))
+
+    def at(self, width: int) -> NTKVariance:
+        """Return the same for another width."""
+        width = check_integer(width, "width", minimum=1)
+        return replace(self, variance=self.variance * (self.width / width), width=width)
+
+    def __repr__(self) -> str:
+        n, m = self.kernel.shape
+        return (
+            f"NTKVariance(width={self.width}, {n} x {m} entries, relative_error={self.relative_error:.4g}, "
+            f"1 % at width {self.width_for(0.01):,})"
+        )
+
+
+def ntk_variance(
+    X: Any,
+    Y: Any = None,
+    *,
+    degree: int = 1,
+    width: int,
+    output_init: str = "gaussian",
+    trainable: str | tuple[int, ...] = "all",
+) -> NTKVariance:
+    r"""Return the exact variance of the tangent kernel of a two-layer net with sigma_n(z) = z^n 1{z>=0}.
+
+    The net is :math:`f(x) = m^{-1/2} \sum_r v_r \sigma_n(w_r \cdot x)` with independent standard Gaussian
+    weights, or signs for the v_r; with :math:`\kappa` the arc-cosine kernels of this library,
+
+    .. math::
+        m \operatorname{Var} \Theta_m(x, z) = \kappa_{2n} + 2 n^2 \langle x, z \rangle \kappa_{2n-1}
+            + E[v^4] n^4 \langle x, z \rangle^2 \kappa_{2n-2} - \Theta(x, z)^2
+
+    with :math:`E[v^4]` 3 for Gaussians and 1 for signs.  Training the hidden layer only leaves the third term
+    and the last, the output layer only the first and the last.  It holds for rows of any length, on the
+    diagonal too, and for symmetrised nets of two copies of that width.
+
+    Parameters
+    ----------
+    X : array-like or CSR matrix of shape (n_samples_X, n_features)
+    Y : array-like or CSR matrix of shape (n_samples_Y, n_features), default=None
+        X if None.
+    degree : int, default=1
+        n, at least 0.
+    width : int
+        m, at least 1.
+    output_init : {"gaussian", "rademacher"}, default="gaussian"
+        The law of the output weights.
+    trainable : {"all", "hidden", "output"} or tuple of int, default="all"
+
+    Returns
+    -------
+    NTKVariance
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a parameter or an array is not as above, or the degree is 0 and only the hidden layer trained.
+
+    References
+    ----------
+    The neurons are independent, so the variance is that of one; its moments are arc-cosine kernels: Cho &
+    Saul (2009), "Kernel methods for deep learning", eq. 1-6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib.theory import ntk_variance
+    >>> law = ntk_variance(np.eye(2), width=100)
+    >>> law.variance.round(4)  # (3/2 + 1 + 3/2 - 1) / 100 on the diagonal
+    array([[0.03  , 0.0022],
+           [0.0022, 0.03  ]])
+    >>> law.width_for(0.01)
+    31451
+    """
+    first, last = check_trainable(trainable, 1)
+    law = NeuronLaw(
+        activation=RectifiedPower(degree),
+        weight=1.0,
+        bias=0.0,
+        output=float(last),
+        first_weight=float(first),
+        first_bias=0.0,
+        constant=0.0,
+        fourth_moment=_FOURTH_MOMENTS[check_option(output_init, "output_init", _FOURTH_MOMENTS)],
+    )
+    return _record(law, X, Y, check_integer(width, "width", minimum=1))
+
+
+def ntk_variance_of(network: Any, X: Any, Y: Any = None) -> NTKVariance:
+    """Return the exact variance of ``network.ntk(params, X, Y, weighted=True)`` over its initialisation.
+
+    It is `ntk_variance` with all that a network of one hidden layer may have besides: another homogeneous
+    activation (leaky ReLU, abs, monomials, ...), ``weight_std``, ``bias_std``, ``input_scaling``, ``scale``,
+    ``symmetric``, and every parameterisation that has a limit.
+
+    Parameters
+    ----------
+    network : TwoLayerNet or MLP
+        Of one hidden layer and one output.
+    X : array-like or CSR matrix of shape (n_samples_X, n_features)
+    Y : array-like or CSR matrix of shape (n_samples_Y, n_features), default=None
+        X if None.
+
+    Returns
+    -------
+    NTKVariance
+
+    Raises
+    ------
+    ValueError
+        If there is no such formula: more layers or outputs, an activation that is not homogeneous, or the
+        standard parameterisation, whose kernel has no limit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib.networks import TwoLayerNet
+    >>> from ntklib.theory import ntk_variance_of
+    >>> net = TwoLayerNet(100, activation="abs", bias_std=0.5)
+    >>> ntk_variance_of(net, np.eye(2)).width_for(0.1)
+    87
+    """
+    activation = as_activation(network.activation)
+    if network.depth != 1 or network.n_outputs != 1:
+        raise ValueError("the exact variance is known for networks of one hidden layer and one output.")
+    if not is_homogeneous(activation):
+        raise ValueError(f"the exact variance is known for homogeneous activations, not for {activation!r}.")
+    if network.parameterization == "standard":
+        raise ValueError("the tangent kernel of the standard parameterisation grows with the width.")
+    (width,), (first, last) = network.hidden_widths, check_trainable(network.trainable, 1)
+    n_features = np.shape(X)[1] if np.ndim(X) == 2 else 1
+    spread = network.weight_std / (sqrt(n_features) if network.input_scaling == "fan_in" else 1.0)
+    # in the maximal-update parameterisation the spreads are inside the weights, and gradients go without
+    inside = network.parameterization == "mup"
+    weight, bias = (1.0, float(network.bias_std > 0)) if inside else (spread, network.bias_std)
+    back = network.scale * network.weight_std
+    law = NeuronLaw(
+        activation=activation,
+        weight=spread,
+        bias=network.bias_std,
+        output=last * (network.scale if inside else back) ** 2,
+        first_weight=first * back * weight,
+        first_bias=first * back * bias,
+        constant=last * (network.scale * bias) ** 2,
+        fourth_moment=_FOURTH_MOMENTS[network.output_init],
+    )
+    return _record(law, X, Y, width)
+
+
+def _record(law: NeuronLaw, X: Any, Y: Any, width: int) -> NTKVariance:
+    mean, variance = law.moments(X, Y)
+    return NTKVariance(mean, variance / width, width)
