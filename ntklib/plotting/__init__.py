@@ -7,6 +7,7 @@ else.
 """
 
 from ntklib.plotting._angle import KernelAngleDisplay
+from ntklib.plotting._dynamics import TrajectoryDisplay
 from ntklib.plotting._heatmap import KernelHeatmapDisplay
 from ntklib.plotting._path import LeaveOneOutPathDisplay
 from ntklib.plotting._spectrum import KernelSpectrumDisplay
@@ -16,4 +17,5 @@ __all__ = [
     "KernelHeatmapDisplay",
     "KernelSpectrumDisplay",
     "LeaveOneOutPathDisplay",
+    "TrajectoryDisplay",
 ]
