@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ntklib._validation import check_option
 from ntklib.plotting._base import COLORS, axes_and_figure, light_axes
 
 LABELS = {"loss": "data loss (sum over samples)", "distance": r"distance $|w_t - w_0|$"}
@@ -62,7 +61,9 @@ class TrajectoryDisplay:
             self.curves[name] = t[order], v[order]
         if not self.curves:
             raise ValueError("curves must hold one run at least")
-        self.quantity = check_option(quantity, "quantity", LABELS)
+        if quantity not in LABELS:
+            raise ValueError(f"quantity must be 'loss' or 'distance', got {quantity!r}")
+        self.quantity = quantity
         self.time_name = time_name
 
     @classmethod
@@ -90,7 +91,8 @@ class TrajectoryDisplay:
         ValueError
             If there is no trajectory.
         """
-        check_option(quantity, "quantity", LABELS)
+        if quantity not in LABELS:
+            raise ValueError(f"quantity must be 'loss' or 'distance', got {quantity!r}")
         sizes = [run.learning_rate for run in trajectories.values()]
         in_steps = all(size is not None for size in sizes)
         curves = {
