@@ -28,6 +28,7 @@ def powers(n, a, b):
     return value, slope
 
 
+@mpmath.workdps(25)  # the angle of close rows loses half the digits
 def one_neuron(covariance, q, c, n, a, b, fourth):
     """Mean and variance of c s(u) s(u') + v^2 q s'(u) s'(u') by quadrature over the angle of (u, u').
 
