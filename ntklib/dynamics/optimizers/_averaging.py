@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..._jit import compiled
 from ..._validation import check_integer, check_real
-from ._base import Rule, Schedule, check_schedule
+from ._base import Rule, Schedule
 from ._momentum import WithMomentum
 
 __all__ = ["AveragedMomentum", "averaging_weights"]
@@ -101,9 +101,10 @@ class AveragedMomentum(WithMomentum):
     steps: int = 1000
     last: float | None = None
 
+    _divides_by_rate = True
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_schedule(self.learning_rate, "learning_rate", positive=True)
         check_integer(self.steps, "steps", minimum=1)
 
     @cached_property

@@ -49,8 +49,10 @@ class Optimizer(ABC):
     evaluations: ClassVar[int] = 1
     """Gradients that one step evaluates."""
 
+    _divides_by_rate: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
-        check_schedule(self.learning_rate, "learning_rate")
+        check_schedule(self.learning_rate, "learning_rate", positive=self._divides_by_rate)
 
     def start(
         self, position: Any, *, multipliers: Mapping[str, float] | float | None = None, copy: bool = True
@@ -151,4 +153,4 @@ class Optimizer(ABC):
         """What to do with one array at step k."""
 
     def _rate(self, k: int) -> float:
-        return scheduled(self.learning_rate, k, "learning_rate")
+        return scheduled(self.learning_rate, k, "learning_rate", positive=self._divides_by_rate)

@@ -136,19 +136,14 @@ class HeavyBall(WithMomentum):
     learning_rate: Schedule = 0.1
     momentum: Schedule = 0.9
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_schedule(self.learning_rate, "learning_rate", positive=True)  # it stands in a denominator
-
-    def _rate(self, k: int) -> float:
-        return scheduled(self.learning_rate, k, "learning_rate", positive=True)
+    _divides_by_rate = True
 
     def _memory(self, array: np.ndarray) -> tuple[np.ndarray, ...]:
         return (array.copy(),)
 
     def _rule(self, k: int) -> Rule:
-        gamma = self._rate(k)
-        share = gamma * self._beta(k) / self._rate(k - 1) if k else 0.0
+        gamma, beta = self._rate(k), self._beta(k)
+        share = gamma * beta / self._rate(k - 1) if k else 0.0
 
         def move(w, g, memory, multiplier):
             numbers = w.dtype.type(gamma * multiplier), w.dtype.type(share)
