@@ -1,16 +1,17 @@
 """Kernel methods centred on the neural tangent kernel (NTK): accurate, fast, scikit-learn-native.
 
 Start with :class:`NTKRegressorCV` or :class:`NTKClassifierCV` on a table of data, with :class:`NTK` as the
-kernel of any scikit-learn estimator, or with the functions of :mod:`ntklib.kernels`.
+kernel of any scikit-learn estimator, or with the functions of :mod:`ntklib.kernels`; networks of finite width are in :mod:`ntklib.networks`.
 """
 
 from importlib.metadata import PackageNotFoundError, version
 
-from . import kernels
+from . import kernels, networks
 from ._info import show_versions
 from ._threads import get_threads, set_threads
 from .estimators import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
 from .kernels import NNGP, NTK, ArcCosine
+from .networks import EmpiricalNTK
 
 try:
     __version__ = version("ntklib")
@@ -21,6 +22,7 @@ __all__ = [
     "NNGP",
     "NTK",
     "ArcCosine",
+    "EmpiricalNTK",
     "NTKClassifier",
     "NTKClassifierCV",
     "NTKRegressor",
@@ -28,6 +30,7 @@ __all__ = [
     "__version__",
     "get_threads",
     "kernels",
+    "networks",
     "set_threads",
     "show_versions",
 ]

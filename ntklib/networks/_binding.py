@@ -1,0 +1,164 @@
+"""A user's parameters, rows and vectors, checked against the network and made ready for the loops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from .._blocks import row_blocks, working_memory
+from .._validation import check_rows
+from ._layers import Copy, Direction, Directions, Layer
+from ._params import Params
+from ._spec import Spec
+
+__all__ = [
+    "added",
+    "bind",
+    "blocks",
+    "check_cotangent",
+    "check_inputs",
+    "check_params",
+    "dense",
+    "directions",
+    "flat",
+    "row_step",
+]
+
+
+def check_inputs(params: Any, X: Any, name: str = "X") -> Any:
+    """Return X as finite rows with as many features as the parameters were made for."""
+    if not isinstance(params, Params):
+        raise TypeError(
+            f"params must be what net.init returns, a Params record, got {type(params).__name__}."
+        )
+    X = check_rows(X, name)
+    if "W0" in params and X.shape[1] != params["W0"].shape[-1]:
+        raise ValueError(
+            f"{name} has {X.shape[1]} features, but W0 was made for {params['W0'].shape[-1]}; initialise the "
+            "network with the features of the rows it reads."
+        )
+    return X
+
+
+def check_params(spec: Spec, params: Any, n_features: int | None = None) -> Params:
+    """Return ``params`` if its arrays have the names and shapes of this network."""
+    if not isinstance(params, Params):
+        raise TypeError(
+            f"params must be what net.init returns, a Params record, got {type(params).__name__}."
+        )
+    if n_features is None:
+        n_features = params["W0"].shape[-1] if "W0" in params else 1
+    expected = spec.shapes(n_features)
+    for name, shape in expected.items():
+        if name not in params:
+            raise ValueError(
+                f"params has no array {name}, which this network needs; it is another network's."
+            )
+        if params[name].shape != shape:
+            raise ValueError(
+                f"{name} has shape {params[name].shape} and this network needs {shape}; the parameters are "
+                "another network's."
+            )
+    surplus = [name for name in params if name not in expected]
+    if surplus:
+        raise ValueError(f"params has {surplus[0]}, which this network does not; it is another network's.")
+    return params
+
+
+def bind(spec: Spec, params: Params, dtype: np.dtype) -> tuple[Copy, ...]:
+    """The copies of the network at these parameters, in the computing type."""
+    scalings = spec.scalings(params["W0"].shape[1])
+    copies = []
+    for prefix, coefficient in spec.copies:
+        layers = tuple(
+            Layer(
+                params[f"{prefix}W{index}"].astype(dtype, copy=False),
+                params[f"{prefix}b{index}"].astype(dtype, copy=False) if spec.biases else None,
+                scaling.weight,
+                scaling.bias,
+            )
+            for index, scaling in enumerate(scalings)
+        )
+        copies.append(Copy(layers, spec.activation, coefficient, spec.include))
+    return tuple(copies)
+
+
+def dense(X: Any, rows: slice, dtype: np.dtype) -> np.ndarray:
+    """Some rows as a C-contiguous array of the computing type."""
+    block = X[rows]
+    if sparse.issparse(block):
+        block = block.toarray()
+    return np.ascontiguousarray(block, dtype=dtype)
+
+
+def row_step(spec: Spec, dtype: np.dtype, arrays: int = 6) -> int:
+    """Rows a block may have for ``arrays`` arrays of every layer to fit in the working memory."""
+    row = arrays * dtype.itemsize * (sum(spec.widths) + spec.n_outputs) * len(spec.copies)
+    return max(1, working_memory() // row)
+
+
+def blocks(X: Any, step: int, dtype: np.dtype) -> Iterator[tuple[slice, np.ndarray]]:
+    """Slices of rows, and the rows."""
+    for rows in row_blocks(X.shape[0], step):
+        yield rows, dense(X, rows, dtype)
+
+
+def directions(spec: Spec, n_features: int, vector: Any, dtype: np.dtype, name: str) -> list[Directions]:
+    """A vector in parameter space, cut into the layers of each copy."""
+    vector = np.asarray(vector, dtype=dtype)
+    shapes = spec.shapes(n_features, trained=True)
+    size = sum(int(np.prod(shape)) for shape in shapes.values())
+    if vector.shape != (size,):
+        raise ValueError(
+            f"{name} has shape {vector.shape}, but the trained parameters are {size:,}; net.ravel makes such "
+            "vectors."
+        )
+    if not np.isfinite(vector).all():
+        raise ValueError(f"{name} holds NaN or infinity.")
+    parts, start = {}, 0
+    for key, shape in shapes.items():
+        stop = start + int(np.prod(shape))
+        parts[key] = vector[start:stop].reshape(shape)
+        start = stop
+    return [
+        tuple(
+            Direction(parts[f"{prefix}W{layer}"], parts.get(f"{prefix}b{layer}")) if included else None
+            for layer, included in enumerate(spec.include)
+        )
+        for prefix, _ in spec.copies
+    ]
+
+
+def flat(copies: list[Directions], dtype: np.dtype) -> np.ndarray:
+    """The inverse of `directions`: one vector, in the order of the Jacobian's columns."""
+    arrays = [
+        array
+        for copy in copies
+        for part in copy
+        if part is not None
+        for array in (part.weight, part.bias)
+        if array is not None
+    ]
+    return np.concatenate([array.ravel() for array in arrays]).astype(dtype, copy=False)
+
+
+def added(total: np.ndarray | None, part: np.ndarray) -> np.ndarray:
+    """``total + part``, in the memory of the total where there is one already."""
+    if total is None:
+        return part
+    total += part
+    return total
+
+
+def check_cotangent(spec: Spec, n: int, cotangent: Any, dtype: np.dtype) -> np.ndarray:
+    """Return a weight for each output of each row as (n, k)."""
+    cotangent = np.asarray(cotangent, dtype=dtype)
+    expected = (n,) if spec.n_outputs == 1 else (n, spec.n_outputs)
+    if cotangent.shape not in (expected, (n, spec.n_outputs)):
+        raise ValueError(f"cotangent has shape {cotangent.shape}, the outputs have shape {expected}.")
+    if not np.isfinite(cotangent).all():
+        raise ValueError("cotangent holds NaN or infinity.")
+    return cotangent.reshape(n, spec.n_outputs)

@@ -1,0 +1,233 @@
+"""Outputs and derivatives of a network, in blocks of rows that fit in the working memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._blocks import require_memory
+from . import _binding as binding
+from . import _layers as layers
+from ._model import Model
+from ._params import Params
+from ._spec import Spec
+
+__all__ = ["Derivatives"]
+
+
+class Derivatives(Model):
+    """Outputs and their first and second derivatives in the parameters; a mixin of `Network`."""
+
+    def apply(self, params: Params, X: Any) -> np.ndarray:
+        """Return the outputs of the network.
+
+        Parameters
+        ----------
+        params : Params
+        X : array-like or CSR matrix of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n,), or (n, k) for k > 1 outputs
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib.networks import TwoLayerNet
+        >>> net = TwoLayerNet(64, symmetric=True)
+        >>> net.apply(net.init(2, random_state=0), np.eye(2))
+        array([0., 0.])
+        """
+        spec, copies, X, dtype = self._bound(params, X)
+        result = np.empty((X.shape[0], spec.n_outputs), dtype)
+        for rows, x in binding.blocks(X, binding.row_step(spec, dtype), dtype):
+            result[rows] = _combined(copies, [layers.outputs(copy, x) for copy in copies])
+        return _squeezed(result)
+
+    def jacobian(self, params: Params, X: Any) -> np.ndarray:
+        """Return the derivative of every output in every trained parameter.
+
+        Of the two-layer net, df/dv = m^(-1/2) sigma(W x) and df/dW = m^(-1/2) (sigma'(W x) * v) x^T.
+        Most uses need no such array: see `jvp`, `vjp` and `ntk`.
+
+        Returns
+        -------
+        ndarray of shape (n, p), or (n, k, p) for k > 1 outputs
+
+        Raises
+        ------
+        MemoryError
+            If the array would not fit.
+        """
+        spec, copies, X, dtype = self._bound(params, X)
+        n, p = X.shape[0], self.n_params(X.shape[1])
+        require_memory((n, spec.n_outputs, p), dtype, "Jacobian")
+        result = np.empty((n, spec.n_outputs, p), dtype)
+        step = max(1, binding.row_step(spec, dtype, 4 * spec.n_outputs))
+        for rows, x in binding.blocks(X, step, dtype):
+            start = 0
+            for copy in copies:
+                passed = layers.trace(copy, x)
+                for index, g in enumerate(layers.signals(copy, passed)):
+                    if not copy.include[index] or g is None:
+                        continue
+                    layer, a = copy.layers[index], passed.inputs[index]
+                    factor = dtype.type(copy.coefficient * layer.weight_multiplier)
+                    stop = start + layer.weight.size
+                    place = result[rows, :, start:stop].reshape(*g.shape, a.shape[1])  # a view
+                    np.multiply((factor * g)[..., None], a[:, None, None, :], out=place)
+                    start = stop
+                    if layer.bias is not None:
+                        stop = start + layer.bias.size
+                        result[rows, :, start:stop] = dtype.type(copy.coefficient * layer.bias_multiplier) * g
+                        start = stop
+        return result[:, 0] if spec.n_outputs == 1 else result
+
+    def jvp(self, params: Params, X: Any, vector: Any) -> np.ndarray:
+        """Return J v: the change of the outputs, to first order, when the parameters move along a vector.
+
+        Parameters
+        ----------
+        params : Params
+        X : array-like or CSR matrix of shape (n, n_features)
+        vector : array-like of shape (p,)
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, k)
+        """
+        spec, copies, X, dtype = self._bound(params, X)
+        along = binding.directions(spec, X.shape[1], vector, dtype, "vector")
+        result = np.empty((X.shape[0], spec.n_outputs), dtype)
+        for rows, x in binding.blocks(X, binding.row_step(spec, dtype), dtype):
+            parts = [layers.push_forward(copy, x, u) for copy, u in zip(copies, along, strict=True)]
+            result[rows] = _combined(copies, parts)
+        return _squeezed(result)
+
+    def second_derivative(self, params: Params, X: Any, u: Any, v: Any) -> np.ndarray:
+        """Return D^2 f[u, v]: the second derivative of the outputs along two vectors.
+
+        Parameters
+        ----------
+        params : Params
+        X : array-like or CSR matrix of shape (n, n_features)
+        u, v : array-like of shape (p,)
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, k)
+        """
+        spec, copies, X, dtype = self._bound(params, X)
+        first = binding.directions(spec, X.shape[1], u, dtype, "u")
+        second = first if u is v else binding.directions(spec, X.shape[1], v, dtype, "v")
+        result = np.empty((X.shape[0], spec.n_outputs), dtype)
+        for rows, x in binding.blocks(X, binding.row_step(spec, dtype, 10), dtype):
+            parts = [
+                layers.second_push(copy, x, *pair) for copy, *pair in zip(copies, first, second, strict=True)
+            ]
+            result[rows] = _combined(copies, parts)
+        return _squeezed(result)
+
+    def vjp(self, params: Params, X: Any, cotangent: Any) -> np.ndarray:
+        """Return J^T c: the gradient of <c, f(X; w)> in the trained parameters.
+
+        Parameters
+        ----------
+        params : Params
+        X : array-like or CSR matrix of shape (n, n_features)
+        cotangent : array-like of shape (n,) or (n, k)
+
+        Returns
+        -------
+        ndarray of shape (p,)
+        """
+        spec, copies, X, dtype = self._bound(params, X)
+        c = binding.check_cotangent(spec, X.shape[0], cotangent, dtype)
+        return self._pulled(spec, copies, X, dtype, lambda rows, outputs: c[rows])
+
+    def value_and_vjp(
+        self, params: Params, X: Any, cotangent: Callable[[slice, np.ndarray], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the outputs f, and J^T c for a c that depends on them, in one pass over the rows.
+
+        Parameters
+        ----------
+        params : Params
+        X : array-like or CSR matrix of shape (n, n_features)
+        cotangent : callable
+            Receives a slice of rows and their outputs, (rows,) or (rows, k), and returns c in that shape:
+            the gradient of a loss in the outputs.
+
+        Returns
+        -------
+        outputs : ndarray of shape (n,) or (n, k)
+        gradient : ndarray of shape (p,)
+        """
+        spec, copies, X, dtype = self._bound(params, X)
+        result = np.empty((X.shape[0], spec.n_outputs), dtype)
+
+        def keep(rows: slice, f: np.ndarray) -> np.ndarray:
+            result[rows] = f
+            return np.asarray(cotangent(rows, _squeezed(f)), dtype).reshape(f.shape)
+
+        gradient = self._pulled(spec, copies, X, dtype, keep)
+        return _squeezed(result), gradient
+
+    def hvp(self, params: Params, X: Any, cotangent: Any, vector: Any) -> np.ndarray:
+        """Return H v, H the Hessian of <c, f(X; w)> in the trained parameters.
+
+        Parameters
+        ----------
+        params : Params
+        X : array-like or CSR matrix of shape (n, n_features)
+        cotangent : array-like of shape (n,) or (n, k)
+        vector : array-like of shape (p,)
+
+        Returns
+        -------
+        ndarray of shape (p,)
+        """
+        spec, copies, X, dtype = self._bound(params, X)
+        c = binding.check_cotangent(spec, X.shape[0], cotangent, dtype)
+        along = binding.directions(spec, X.shape[1], vector, dtype, "vector")
+        total: np.ndarray | None = None
+        for rows, x in binding.blocks(X, binding.row_step(spec, dtype, 12), dtype):
+            parts = [
+                layers.curvature_product(copy, x, dtype.type(copy.coefficient) * c[rows], v)
+                for copy, v in zip(copies, along, strict=True)
+            ]
+            total = binding.added(total, binding.flat(parts, dtype))
+        assert total is not None
+        return total
+
+    def _bound(self, params: Any, X: Any) -> tuple[Spec, tuple[layers.Copy, ...], Any, np.dtype]:
+        spec: Spec = self._spec()  # type: ignore[attr-defined]
+        X = binding.check_inputs(params, X)
+        binding.check_params(spec, params)
+        dtype = np.result_type(params.dtype, X.dtype)
+        return spec, binding.bind(spec, params, dtype), X, dtype
+
+    def _pulled(self, spec, copies, X, dtype, cotangent) -> np.ndarray:
+        total: np.ndarray | None = None
+        for rows, x in binding.blocks(X, binding.row_step(spec, dtype), dtype):
+            passed = [layers.trace(copy, x) for copy in copies]
+            c = cotangent(rows, _combined(copies, [part.outputs for part in passed]))
+            parts = [
+                layers.pull_back(copy, part, dtype.type(copy.coefficient) * c)
+                for copy, part in zip(copies, passed, strict=True)
+            ]
+            total = binding.added(total, binding.flat(parts, dtype))
+        assert total is not None
+        return total
+
+
+def _combined(copies: tuple[layers.Copy, ...], parts: list[np.ndarray]) -> np.ndarray:
+    """The outputs of all copies together; two equal copies give exactly 0."""
+    factor = parts[0].dtype.type(copies[0].coefficient)
+    return factor * (parts[0] if len(parts) == 1 else parts[0] - parts[1])
+
+
+def _squeezed(f: np.ndarray) -> np.ndarray:
+    return f[:, 0] if f.shape[1] == 1 else f

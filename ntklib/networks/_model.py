@@ -1,0 +1,75 @@
+"""What every differentiable model offers: networks, their Taylor polynomials, and centred ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.gaussian_process.kernels import Kernel
+
+from ._params import Params
+
+__all__ = ["Model"]
+
+
+class Model:
+    """A function f(X; w) of rows and parameters, with its first and second derivatives in w.
+
+    With n rows, k outputs and p trained parameters, ``apply`` returns (n,) for one output and (n, k) for
+    several, and derivatives follow suit.  Vectors in parameter space are (p,), in the order of `ravel`.
+    """
+
+    def apply(self, params: Params, X: Any) -> np.ndarray:
+        """Return the outputs f(X; w)."""
+        raise NotImplementedError  # pragma: no cover
+
+    def jacobian(self, params: Params, X: Any) -> np.ndarray:
+        """Return J = Df(X; w), (n, p) or (n, k, p)."""
+        raise NotImplementedError  # pragma: no cover
+
+    def jvp(self, params: Params, X: Any, vector: Any) -> np.ndarray:
+        """Return J v, shaped like the outputs."""
+        raise NotImplementedError  # pragma: no cover
+
+    def vjp(self, params: Params, X: Any, cotangent: Any) -> np.ndarray:
+        """Return J^T c, (p,), for a ``cotangent`` shaped like the outputs."""
+        raise NotImplementedError  # pragma: no cover
+
+    def hvp(self, params: Params, X: Any, cotangent: Any, vector: Any) -> np.ndarray:
+        """Return the Hessian of <cotangent, f(X; w)> times a vector, (p,)."""
+        raise NotImplementedError  # pragma: no cover
+
+    def second_derivative(self, params: Params, X: Any, u: Any, v: Any) -> np.ndarray:
+        """Return D^2 f(X; w)[u, v], shaped like the outputs."""
+        raise NotImplementedError  # pragma: no cover
+
+    def ntk(
+        self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
+    ) -> np.ndarray:
+        """Return the tangent kernel J(X) J(Y)^T."""
+        raise NotImplementedError  # pragma: no cover
+
+    def n_params(self, n_features: int) -> int:
+        """Return p, the number of trained parameters, for rows of ``n_features`` numbers."""
+        raise NotImplementedError  # pragma: no cover
+
+    @property
+    def step_multipliers(self) -> dict[str, float]:
+        """Factor of the learning rate for each array."""
+        raise NotImplementedError  # pragma: no cover
+
+    def ravel(self, params: Params) -> np.ndarray:
+        """Return the trained parameters as a vector, in the order of the Jacobian's columns."""
+        raise NotImplementedError  # pragma: no cover
+
+    def unravel(self, params: Params, vector: Any) -> Params:
+        """Return ``params`` with the trained ones replaced by a vector's."""
+        raise NotImplementedError  # pragma: no cover
+
+    def init(self, n_features: int, random_state: Any = None, *, dtype: Any = np.float64) -> Params:
+        """Draw parameters for rows of ``n_features`` numbers."""
+        raise NotImplementedError  # pragma: no cover
+
+    def limit_kernel(self) -> Kernel:
+        """Return the analytic kernel that the model's tangent kernel tends to with width."""
+        raise NotImplementedError  # pragma: no cover

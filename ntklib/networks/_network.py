@@ -1,0 +1,154 @@
+"""The finite-width network: what `TwoLayerNet` and `MLP` have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.gaussian_process.kernels import Kernel
+
+from .._validation import check_integer
+from . import _binding as binding
+from ._derivatives import Derivatives
+from ._init import draw
+from ._limits import limit_kernel
+from ._params import Params
+from ._spec import Spec
+from ._tangent import TangentKernels
+from ._taylor import CenteredModel
+
+__all__ = ["Network"]
+
+
+class Network(TangentKernels, Derivatives, BaseEstimator):
+    """What `TwoLayerNet` and `MLP` share: everything but their constructors."""
+
+    def _widths(self) -> Any:
+        raise NotImplementedError  # pragma: no cover
+
+    def _spec(self) -> Spec:
+        options = self.get_params(deep=False)
+        options.pop("width", None)
+        return Spec.checked(**{**options, "widths": self._widths()})
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return self.get_params() == other.get_params()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._spec()))
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers."""
+        return self._spec().depth
+
+    @property
+    def hidden_widths(self) -> tuple[int, ...]:
+        """Units of each hidden layer."""
+        return self._spec().widths
+
+    def n_params(self, n_features: int) -> int:
+        """Return the number of trained parameters, p, for rows of ``n_features`` numbers."""
+        n_features = check_integer(n_features, "n_features", minimum=1)
+        return sum(int(np.prod(shape)) for shape in self._spec().shapes(n_features, trained=True).values())
+
+    @property
+    def step_multipliers(self) -> dict[str, float]:
+        """Factor of the learning rate for each array, which keeps training alike at any width."""
+        spec = self._spec()
+        steps = spec.steps()
+        return {
+            name: steps[int(name.removeprefix("mirror_")[1:])]["Wb".index(name.removeprefix("mirror_")[0])]
+            for name in spec.shapes(1)
+        }
+
+    def init(self, n_features: int, random_state: Any = None, *, dtype: Any = np.float64) -> Params:
+        """Draw parameters.
+
+        Parameters
+        ----------
+        n_features : int
+            Numbers in a row.
+        random_state : int, Generator, SeedSequence or None
+            The same seed gives the same parameters, in float32 those of float64 rounded.
+        dtype : {numpy.float64, numpy.float32}
+
+        Returns
+        -------
+        Params
+
+        Examples
+        --------
+        >>> from ntklib.networks import TwoLayerNet
+        >>> TwoLayerNet(100).init(3, random_state=0)
+        Params(W0=100x3, W1=1x100, float64)
+        """
+        return draw(self._spec(), n_features, random_state, dtype)
+
+    def ravel(self, params: Params) -> np.ndarray:
+        """Return the trained parameters as a vector, in the order of the Jacobian's columns.
+
+        Returns
+        -------
+        ndarray of shape (p,)
+            Layer by layer, the first one first; weights row by row, then the bias; then the second copy.
+        """
+        spec = self._spec()
+        params = binding.check_params(spec, params)
+        names = spec.shapes(params["W0"].shape[1], trained=True)
+        return np.concatenate([params[name].ravel() for name in names])
+
+    def unravel(self, params: Params, vector: Any) -> Params:
+        """Return ``params`` with the trained ones replaced by a vector's.
+
+        Raises
+        ------
+        ValueError
+            If the vector has another length than `ravel` gives, or holds NaN.
+        """
+        spec = self._spec()
+        params = binding.check_params(spec, params)
+        vector = np.array(vector, dtype=params.dtype)  # a copy: the arrays are views of it
+        cut = binding.directions(spec, params["W0"].shape[1], vector, params.dtype, "vector")
+        vector.flags.writeable = False
+        new = {}
+        for (prefix, _), copy in zip(spec.copies, cut, strict=True):
+            for layer, part in enumerate(copy):
+                if part is not None:
+                    new[f"{prefix}W{layer}"] = part.weight
+                    if part.bias is not None:
+                        new[f"{prefix}b{layer}"] = part.bias
+        return params.replace(**new)
+
+    def limit_kernel(self) -> Kernel:
+        """Return the analytic kernel that ``ntk(..., weighted=True)`` of one output tends to with width.
+
+        Raises
+        ------
+        ValueError
+            If there is none, saying why.
+
+        Examples
+        --------
+        >>> from ntklib.networks import TwoLayerNet
+        >>> TwoLayerNet(activation="erf").limit_kernel().activation
+        Erf()
+        """
+        return limit_kernel(self._spec())
+
+    def centered_at(self, params: Params) -> CenteredModel:
+        """Return the model f(X; w) - f(X; w_0), w_0 = ``params``, with the same interface.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib.networks import TwoLayerNet
+        >>> net = TwoLayerNet(32)
+        >>> params = net.init(2, random_state=0)
+        >>> net.centered_at(params).apply(params, np.eye(2))
+        array([0., 0.])
+        """
+        return CenteredModel(self, params)

@@ -1,0 +1,182 @@
+"""The parameters of a network: a small record of named arrays that nobody can change by accident."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._files import write_atomically
+
+__all__ = ["Params"]
+
+
+class Params:
+    """Named, read-only, finite arrays: the weights and biases of one network.
+
+    ``W0`` and ``b0`` belong to the layer that reads the inputs, the highest number to the output layer; each
+    ``W`` is (outputs, inputs).  A symmetric network has a second set, ``mirror_W0`` and so on.  Copying,
+    deep-copying and cloning return the record itself, and ``==`` is one truth value.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array-like
+        Floating-point arrays, all float32 or all float64; others become float64.  Arrays that can be
+        written to are copied.
+
+    Raises
+    ------
+    ValueError
+        If an array holds NaN or infinity, or there is no array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib.networks import Params
+    >>> params = Params({"W0": np.eye(2), "W1": np.ones((1, 2))})
+    >>> params
+    Params(W0=2x2, W1=1x2, float64)
+    >>> params["W1"]
+    array([[1., 1.]])
+    """
+
+    __slots__ = ("_arrays",)
+    _arrays: dict[str, np.ndarray]
+
+    def __init__(self, arrays: Mapping[str, Any]) -> None:
+        if not arrays:
+            raise ValueError("arrays is empty: a network has at least two weight matrices.")
+        found = {name: np.asarray(array) for name, array in arrays.items()}
+        single = all(array.dtype == np.float32 for array in found.values())
+        dtype = np.dtype(np.float32 if single else np.float64)
+        object.__setattr__(self, "_arrays", {n: _frozen(n, array, dtype) for n, array in found.items()})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the arrays, in order."""
+        return tuple(self._arrays)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The arrays' common type."""
+        return next(iter(self._arrays.values())).dtype
+
+    @property
+    def size(self) -> int:
+        """Numbers in all arrays together."""
+        return sum(array.size for array in self._arrays.values())
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        try:
+            return self._arrays[name]
+        except KeyError:
+            raise KeyError(f"no array {name!r}; there are {', '.join(self._arrays)}.") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays
+
+    def items(self):
+        """Return pairs of names and arrays."""
+        return self._arrays.items()
+
+    def replace(self, **arrays: Any) -> Params:
+        """Return a record with some arrays replaced by others of the same shape.
+
+        Raises
+        ------
+        KeyError
+            If there is no array of that name.
+        ValueError
+            If the shape differs.
+        """
+        for name, array in arrays.items():
+            if np.shape(array) != self[name].shape:
+                raise ValueError(f"{name} is {self[name].shape}, not {np.shape(array)}.")
+        return Params({**self._arrays, **arrays})
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the arrays to an ``.npz`` file, whole or not at all.
+
+        Raises
+        ------
+        FileExistsError
+            If there is such a file and ``overwrite`` is False.
+        """
+        buffer = io.BytesIO()
+        np.savez(buffer, **self._arrays)  # type: ignore[arg-type]
+        write_atomically(path, buffer.getvalue(), overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Params:
+        """Read a file that `save` wrote; it can hold nothing but arrays.
+
+        Raises
+        ------
+        ValueError
+            If the file is not of that kind.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls({name: file[name] for name in file.files})
+        except (AttributeError, EOFError, ValueError) as error:  # .npy files and what is no archive at all
+            raise ValueError(f"{path} does not hold a network's parameters: {error}") from None
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Params):
+            return NotImplemented
+        return self.names == other.names and all(
+            array.dtype == other[name].dtype and np.array_equal(array, other[name])
+            for name, array in self.items()
+        )
+
+    def __hash__(self) -> int:
+        return hash(tuple((name, array.shape, float(array.flat[0])) for name, array in self.items()))
+
+    def __copy__(self) -> Params:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Params:
+        return self
+
+    def __sklearn_clone__(self) -> Params:
+        return self
+
+    def __reduce__(self):
+        return Params, (dict(self._arrays),)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("parameters cannot be changed; Params.replace makes a record with other arrays.")
+
+    def __repr__(self) -> str:
+        shapes = [f"{name}={'x'.join(map(str, array.shape))}" for name, array in self.items()]
+        if len(shapes) > 6:
+            shapes[3:-2] = ["..."]
+        return f"Params({', '.join(shapes)}, {self.dtype})"
+
+
+def _frozen(name: str, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The array itself if it can never change, else a read-only copy of it."""
+    if array.size == 0:
+        raise ValueError(f"{name} is empty.")
+    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+        raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}.")
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    if array.flags.writeable or owner.flags.writeable or array.dtype != dtype or not array.flags.c_contiguous:
+        array = np.array(array, dtype=dtype, order="C")
+        array.flags.writeable = False
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or infinity; parameters have to be finite.")
+    return array

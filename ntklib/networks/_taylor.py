@@ -1,0 +1,229 @@
+"""Models made from a network at given parameters: its Taylor polynomials, and itself minus its start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._validation import check_integer
+from ._model import Model
+from ._params import Params
+
+__all__ = ["CenteredModel", "LinearizedModel", "QuadraticModel", "linearize", "taylor"]
+
+
+class _AtParams(Model):
+    """A model that refers to another one at fixed parameters and is the other one where it says nothing."""
+
+    def __init__(self, model: Model, params: Params) -> None:
+        model.ravel(params)  # says so if these are another network's parameters
+        self.model = model
+        self.params = params
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs."""
+        return self.model.n_outputs  # type: ignore[attr-defined]
+
+    def n_params(self, n_features: int) -> int:
+        """Return the number of trained parameters."""
+        return self.model.n_params(n_features)
+
+    @property
+    def step_multipliers(self) -> dict[str, float]:
+        """Factor of the learning rate for each array."""
+        return self.model.step_multipliers
+
+    def init(self, n_features: int, random_state: Any = None, *, dtype: Any = np.float64) -> Params:
+        return self.model.init(n_features, random_state, dtype=dtype)
+
+    def ravel(self, params: Params) -> np.ndarray:
+        return self.model.ravel(params)
+
+    def unravel(self, params: Params, vector: Any) -> Params:
+        return self.model.unravel(params, vector)
+
+    def limit_kernel(self):
+        return self.model.limit_kernel()
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return self.model == other.model and self.params == other.params  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.model, self.params))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r}, {self.params!r})"
+
+    def _moved(self, params: Params) -> np.ndarray:
+        return self.ravel(params) - self.ravel(self.params)
+
+
+class CenteredModel(_AtParams):
+    """f(X; w) - f(X; w_0): see `Network.centered_at`."""
+
+    def apply(self, params: Params, X: Any) -> np.ndarray:
+        return self.model.apply(params, X) - self.model.apply(self.params, X)
+
+    def jacobian(self, params: Params, X: Any) -> np.ndarray:
+        return self.model.jacobian(params, X)
+
+    def jvp(self, params: Params, X: Any, vector: Any) -> np.ndarray:
+        return self.model.jvp(params, X, vector)
+
+    def vjp(self, params: Params, X: Any, cotangent: Any) -> np.ndarray:
+        return self.model.vjp(params, X, cotangent)
+
+    def hvp(self, params: Params, X: Any, cotangent: Any, vector: Any) -> np.ndarray:
+        return self.model.hvp(params, X, cotangent, vector)
+
+    def second_derivative(self, params: Params, X: Any, u: Any, v: Any) -> np.ndarray:
+        return self.model.second_derivative(params, X, u, v)
+
+    def ntk(
+        self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
+    ) -> np.ndarray:
+        return self.model.ntk(params, X, Y, output=output, weighted=weighted)
+
+
+class LinearizedModel(_AtParams):
+    """f(X; w_0) + J (w - w_0): see `linearize`."""
+
+    def apply(self, params: Params, X: Any) -> np.ndarray:
+        return self.model.apply(self.params, X) + self.model.jvp(self.params, X, self._moved(params))
+
+    def jacobian(self, params: Params, X: Any) -> np.ndarray:
+        return self.model.jacobian(self.params, X)
+
+    def jvp(self, params: Params, X: Any, vector: Any) -> np.ndarray:
+        return self.model.jvp(self.params, X, vector)
+
+    def vjp(self, params: Params, X: Any, cotangent: Any) -> np.ndarray:
+        return self.model.vjp(self.params, X, cotangent)
+
+    def hvp(self, params: Params, X: Any, cotangent: Any, vector: Any) -> np.ndarray:
+        return np.zeros_like(self.model.ravel(self.params))
+
+    def second_derivative(self, params: Params, X: Any, u: Any, v: Any) -> np.ndarray:
+        return np.zeros_like(self.model.apply(self.params, X))
+
+    def ntk(
+        self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
+    ) -> np.ndarray:
+        return self.model.ntk(self.params, X, Y, output=output, weighted=weighted)
+
+
+class QuadraticModel(_AtParams):
+    """f(X; w_0) + J (w - w_0) + D^2 f[w - w_0, w - w_0] / 2: see `taylor`."""
+
+    def apply(self, params: Params, X: Any) -> np.ndarray:
+        moved = self._moved(params)
+        first = self.model.apply(self.params, X) + self.model.jvp(self.params, X, moved)
+        return first + self.model.second_derivative(self.params, X, moved, moved) / 2
+
+    def jacobian(self, params: Params, X: Any) -> np.ndarray:
+        result, moved = self.model.jacobian(self.params, X), self._moved(params)
+        rows = result.reshape(-1, result.shape[-1])
+        k = self.n_outputs
+        for index in range(len(rows)):
+            one = np.zeros((1, k), rows.dtype)
+            one[0, index % k] = 1
+            rows[index] += self.model.hvp(self.params, X[index // k : index // k + 1], one, moved)
+        return result
+
+    def jvp(self, params: Params, X: Any, vector: Any) -> np.ndarray:
+        moved = self._moved(params)
+        first = self.model.jvp(self.params, X, vector)
+        return first + self.model.second_derivative(self.params, X, moved, vector)
+
+    def vjp(self, params: Params, X: Any, cotangent: Any) -> np.ndarray:
+        first = self.model.vjp(self.params, X, cotangent)
+        return first + self.model.hvp(self.params, X, cotangent, self._moved(params))
+
+    def hvp(self, params: Params, X: Any, cotangent: Any, vector: Any) -> np.ndarray:
+        return self.model.hvp(self.params, X, cotangent, vector)
+
+    def second_derivative(self, params: Params, X: Any, u: Any, v: Any) -> np.ndarray:
+        return self.model.second_derivative(self.params, X, u, v)
+
+    def ntk(
+        self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
+    ) -> np.ndarray:
+        """Return J J^T summed over outputs, from the Jacobians themselves: meant for small problems."""
+        if output != "trace" or weighted:
+            raise ValueError("the quadratic model's kernel has no options.")
+        J = self.jacobian(params, X).reshape(len(X), -1)
+        K = J if Y is None else self.jacobian(params, Y).reshape(len(Y), -1)
+        return J @ K.T
+
+
+def linearize(model: Model, params: Params) -> LinearizedModel:
+    """Return the tangent model f(X; w_0) + J (w - w_0) at the parameters w_0.
+
+    Parameters
+    ----------
+    model : network, or another model
+    params : Params
+        w_0.
+
+    Returns
+    -------
+    LinearizedModel
+        With the interface of a network: equal to it, with its Jacobian, at w_0; linear in the parameters.
+
+    References
+    ----------
+    Lee et al. (2019), "Wide neural networks of any depth evolve as linear models", eq. 5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib.networks import TwoLayerNet, linearize
+    >>> net = TwoLayerNet(32)
+    >>> params = net.init(2, random_state=0)
+    >>> tangent = linearize(net, params)
+    >>> bool(np.all(tangent.apply(params, np.eye(2)) == net.apply(params, np.eye(2))))
+    True
+    """
+    return LinearizedModel(model, params)
+
+
+def taylor(model: Model, params: Params, order: int = 2) -> LinearizedModel | QuadraticModel:
+    """Return the Taylor polynomial of a model in its parameters.
+
+    Parameters
+    ----------
+    model : network, or another model
+    params : Params
+        w_0.
+    order : {1, 2}, default=2
+        1 is `linearize`; 2 adds D^2 f[w - w_0, w - w_0] / 2.
+
+    Returns
+    -------
+    LinearizedModel or QuadraticModel
+
+    Raises
+    ------
+    ValueError
+        If the order is neither 1 nor 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib.networks import TwoLayerNet, taylor
+    >>> net = TwoLayerNet(32, activation="erf")
+    >>> params = net.init(2, random_state=0)
+    >>> second = taylor(net, params)
+    >>> w = net.ravel(params)
+    >>> near = net.unravel(params, w + 1e-3)
+    >>> bool(np.abs(second.apply(near, np.eye(2)) - net.apply(near, np.eye(2))).max() < 1e-7)
+    True
+    """
+    order = check_integer(order, "order", minimum=1)
+    if order > 2:
+        raise ValueError(f"order must be 1 or 2, got {order}.")
+    return LinearizedModel(model, params) if order == 1 else QuadraticModel(model, params)
