@@ -1,0 +1,188 @@
+"""How the tangent kernel of a finite network approaches its limit with width."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ntklib.plotting._base import COLORS, axes_and_figure, light_axes
+
+_MARKERS = ("o", "s", "^", "D")
+
+
+class WidthStudyDisplay:
+    """Errors of finite networks' kernels against width on logarithmic axes, or their smallest eigenvalue.
+
+    Parameters
+    ----------
+    widths : array-like of shape (k,)
+    errors : mapping of str to pair of array-like of shape (k,)
+        For each norm the relative errors and their standard errors.
+    exact : array-like of shape (k,) or None, default=None
+        The exact expectation of the first norm's errors; NaN where it is not known.
+    slopes : mapping of str to (prefactor, exponent, standard error of the exponent) or None, default=None
+        The power law fitted to a norm's errors.
+    eigenvalues : pair of array-like of shape (k,) or None, default=None
+        Mean smallest eigenvalues and their standard errors.
+    limit_eigenvalue : float or None, default=None
+        The limit's.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib axes and figure
+        Where it was drawn.
+
+    Raises
+    ------
+    ValueError
+        If there are no errors, widths are not positive, or arrays do not go together.
+
+    Examples
+    --------
+    >>> from ntklib.plotting import WidthStudyDisplay
+    >>> display = WidthStudyDisplay([10, 1000], {"Frobenius norm": ([0.3, 0.03], [0.01, 0.001])})
+    >>> display.widths.tolist()
+    [10.0, 1000.0]
+    """
+
+    def __init__(
+        self,
+        widths: ArrayLike,
+        errors: Mapping[str, tuple[ArrayLike, ArrayLike]],
+        *,
+        exact: ArrayLike | None = None,
+        slopes: Mapping[str, tuple[float, float, float]] | None = None,
+        eigenvalues: tuple[ArrayLike, ArrayLike] | None = None,
+        limit_eigenvalue: float | None = None,
+    ) -> None:
+        self.widths: NDArray = np.asarray(widths, dtype=float)
+        if self.widths.ndim != 1 or self.widths.size == 0 or not (self.widths > 0).all():
+            raise ValueError("widths must be a one-dimensional array of positive numbers, not empty")
+        if not errors:
+            raise ValueError("errors must hold one norm at least")
+        self.errors = {name: self._pair(f"errors[{name!r}]", pair) for name, pair in errors.items()}
+        self.exact = None if exact is None else self._checked("exact", exact)
+        self.slopes = dict(slopes or {})
+        if unknown := set(self.slopes) - set(self.errors):
+            raise ValueError(f"slopes names {unknown.pop()!r}, which is not among the errors")
+        self.eigenvalues = None if eigenvalues is None else self._pair("eigenvalues", eigenvalues)
+        self.limit_eigenvalue = limit_eigenvalue
+
+    def _pair(self, name: str, pair: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray, NDArray]:
+        values, spread = pair
+        return self._checked(name, values), self._checked(name, spread)
+
+    def _checked(self, name: str, values: ArrayLike) -> NDArray:
+        array: NDArray = np.asarray(values, dtype=float)
+        if array.shape != self.widths.shape:
+            raise ValueError(f"{name} has shape {array.shape}, but there are {self.widths.size} widths")
+        return array
+
+    @classmethod
+    def from_study(cls, study: Any, *, ax: Any = None, what: str = "error") -> WidthStudyDisplay:
+        """Draw the result of ``ntklib.studies.width_study``.
+
+        Parameters
+        ----------
+        study : WidthStudy
+        ax : matplotlib axes or None, default=None
+            Where to draw.
+        what : {"error", "eigenvalue"}, default="error"
+            See `plot`.
+
+        Returns
+        -------
+        WidthStudyDisplay
+        """
+        laws = {"Frobenius norm": study.slope, "operator norm": study.operator_slope}
+        display = cls(
+            study.width,
+            {
+                "Frobenius norm": (study.error, study.error_se),
+                "operator norm": (study.operator_error, study.operator_error_se),
+            },
+            exact=study.exact_error,
+            slopes={name: (law.prefactor, law.exponent, law.standard_error) for name, law in laws.items()},
+            eigenvalues=(study.min_eigenvalue, study.min_eigenvalue_se),
+            limit_eigenvalue=study.limit_eigenvalue,
+        )
+        return display.plot(ax, what=what)
+
+    def plot(self, ax: Any = None, *, what: str = "error") -> WidthStudyDisplay:
+        """Draw the errors with their fits, or the smallest eigenvalue.
+
+        Parameters
+        ----------
+        ax : matplotlib axes or None, default=None
+            Where to draw; new axes if None.
+        what : {"error", "eigenvalue"}, default="error"
+
+        Returns
+        -------
+        WidthStudyDisplay
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If ``what`` is neither, or there are no eigenvalues to draw.
+        """
+        if what not in ("error", "eigenvalue"):
+            raise ValueError(f"what must be 'error' or 'eigenvalue', got {what!r}")
+        if what == "eigenvalue" and self.eigenvalues is None:
+            raise ValueError("there are no eigenvalues in this display; pass eigenvalues=")
+        self.ax_, self.figure_ = axes_and_figure(ax)
+        draw = self._draw_errors if what == "error" else self._draw_eigenvalues
+        draw(self.ax_)
+        self.ax_.set_xscale("log")
+        shown = self.widths[:: 1 + (self.widths.size - 1) // 10]
+        self.ax_.set_xticks(shown, [f"{width:.0f}" for width in shown])
+        self.ax_.set_xticks([], minor=True)
+        self.ax_.set_xlabel("width (bars: two standard errors)")
+        light_axes(self.ax_)
+        self.ax_.legend(frameon=False, loc="best")
+        return self
+
+    def _draw_errors(self, ax: Any) -> None:
+        from matplotlib.ticker import LogLocator, NullFormatter
+
+        for index, (name, (values, spread)) in enumerate(self.errors.items()):
+            color = COLORS[index % len(COLORS)]
+            label = name
+            prefactor, exponent, error = self.slopes.get(name, (np.nan,) * 3)
+            if np.isfinite(exponent):
+                label = rf"{name}: width$^{{{exponent:.3f} \pm {error:.3f}}}$"
+                ax.plot(self.widths, prefactor * self.widths**exponent, color=color, linewidth=1.2, alpha=0.6)
+            marker = _MARKERS[index % len(_MARKERS)]
+            ax.errorbar(
+                self.widths,
+                values,
+                yerr=2 * spread,
+                fmt=marker,
+                color=color,
+                capsize=3,
+                markersize=6,
+                label=label,
+            )
+        if self.exact is not None and np.isfinite(self.exact).any():
+            style = {"color": COLORS[2], "linestyle": "--", "linewidth": 1.8}
+            ax.plot(self.widths, self.exact, label="exact expectation, Frobenius norm", zorder=1, **style)
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(lambda value, position: f"{100 * value:g} %")
+        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.set_ylabel("relative error of the kernel matrix")
+
+    def _draw_eigenvalues(self, ax: Any) -> None:
+        assert self.eigenvalues is not None
+        values, spread = self.eigenvalues
+        ax.errorbar(
+            self.widths, values, yerr=2 * spread, fmt="o", color=COLORS[0], capsize=3, label="networks, mean"
+        )
+        if self.limit_eigenvalue is not None:
+            label = f"limit: {self.limit_eigenvalue:.3g}"
+            ax.axhline(self.limit_eigenvalue, color=COLORS[1], linestyle="--", linewidth=1.4, label=label)
+        ax.set_ylabel("smallest eigenvalue of the kernel matrix")

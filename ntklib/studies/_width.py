@@ -1,0 +1,297 @@
+"""How fast the tangent kernel of a network approaches its limit as the network grows wider."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.linalg import eigvalsh
+from sklearn.base import clone
+
+from ntklib._blocks import require_memory, working_memory
+from ntklib._progress import Progress
+from ntklib._threads import get_threads, parallel_for
+from ntklib._validation import check_integer, check_rows
+from ntklib.networks import MLP, TwoLayerNet
+from ntklib.plotting import WidthStudyDisplay
+from ntklib.studies._base import StudyResult
+from ntklib.studies._parts import digest, run_parts
+from ntklib.studies._power_law import PowerLaw, fit_power_law
+from ntklib.theory import ntk_variance_of
+
+__all__ = ["WidthStudy", "width_study"]
+
+WIDTHS = tuple(2**k for k in range(6, 14))
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class WidthStudy(StudyResult):
+    """Errors of the tangent kernels of finite networks against their limit; from `width_study`.
+
+    All errors are relative to the same norm of the limit.  Arrays have one value a width, raw draws one row
+    a width.
+
+    Attributes
+    ----------
+    width : ndarray of int
+    error, error_se : ndarray
+        Root mean square over the draws of the Frobenius norm of the error, and its standard error.
+    exact_error : ndarray
+        What the first is in expectation, exactly; NaN where there is no formula.
+    operator_error, operator_error_se : ndarray
+        The same of the operator norm.
+    min_eigenvalue, min_eigenvalue_se : ndarray
+        Mean over the draws of the smallest eigenvalue of the kernel matrix.
+    slope, operator_slope : PowerLaw
+        Of the errors against width: the exponent is -1/2 in theory.
+    limit_eigenvalue : float
+        Smallest eigenvalue of the limit.
+    squared_errors, operator_errors, eigenvalues : ndarray of shape (n_widths, n_draws)
+        The draws: squared relative Frobenius errors, relative operator errors, smallest eigenvalues.
+    network : str
+        The network, of width 1.
+    n_samples, n_features, n_draws, random_state : int
+    """
+
+    study = "width"
+    columns = (
+        "width",
+        "error",
+        "error_se",
+        "exact_error",
+        "operator_error",
+        "operator_error_se",
+        "min_eigenvalue",
+        "min_eigenvalue_se",
+    )
+
+    width: np.ndarray
+    error: np.ndarray
+    error_se: np.ndarray
+    exact_error: np.ndarray
+    operator_error: np.ndarray
+    operator_error_se: np.ndarray
+    min_eigenvalue: np.ndarray
+    min_eigenvalue_se: np.ndarray
+    slope: PowerLaw
+    operator_slope: PowerLaw
+    limit_eigenvalue: float
+    squared_errors: np.ndarray
+    operator_errors: np.ndarray
+    eigenvalues: np.ndarray
+    network: str
+    n_samples: int
+    n_features: int
+    n_draws: int
+    random_state: int
+
+    @property
+    def exact_ratio(self) -> tuple[float, float]:
+        """Mean squared error over its exact expectation, pooled over the widths, with its standard error."""
+        ratios = self.squared_errors / (self.exact_error**2)[:, None]
+        return float(ratios.mean()), float(ratios.std(ddof=1) / np.sqrt(ratios.size))
+
+    def headline(self) -> str:
+        """Say how fast the error falls, and how it compares with the exact expectation."""
+        lines = [
+            f"{self.network} at {len(self.width)} widths, {self.n_draws} draws each, on "
+            f"{self.n_samples} rows of {self.n_features} features",
+            f"relative error of the kernel matrix ~ width^{self.slope}",
+            f"in operator norm                    ~ width^{self.operator_slope}",
+        ]
+        ratio, error = self.exact_ratio
+        if np.isfinite(ratio):
+            lines.append(f"mean squared error / exact expectation = {ratio:.4f} +- {error:.4f}")
+        return "\n".join(lines)
+
+    def plot(self, ax: Any = None) -> WidthStudyDisplay:
+        """Draw the errors against width, with the fits and the exact expectation."""
+        return WidthStudyDisplay.from_study(self, ax=ax)
+
+    def plot_eigenvalue(self, ax: Any = None) -> WidthStudyDisplay:
+        """Draw the smallest eigenvalue against width, with that of the limit."""
+        return WidthStudyDisplay.from_study(self, ax=ax, what="eigenvalue")
+
+    def pictures(self) -> Mapping[str, Callable[[Any], Any]]:
+        """Return the drawings that `save` makes."""
+        return {"error": self.plot, "eigenvalue": self.plot_eigenvalue}
+
+
+def width_study(
+    X: Any,
+    widths: Iterable[int] = WIDTHS,
+    *,
+    network: TwoLayerNet | MLP | None = None,
+    n_draws: int = 20,
+    random_state: int = 0,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> WidthStudy:
+    r"""Measure how far the tangent kernels of random networks are from their limit, at several widths.
+
+    At each width m it draws networks and compares ``network.ntk(params, X, weighted=True)`` with
+    ``network.limit_kernel()(X)``.  The root-mean-square error falls like :math:`m^{-1/2}`; for one hidden
+    layer and a homogeneous activation its size is known exactly (`ntklib.theory.ntk_variance_of`).
+
+    Parameters
+    ----------
+    X : array-like or CSR matrix of shape (n_samples, n_features)
+        The rows that the kernels are compared on.
+    widths : iterable of int, default=(64, 128, ..., 8192)
+        At least two; every hidden layer gets the same.
+    network : TwoLayerNet, MLP or None, default=None
+        Everything but the width; None is ``TwoLayerNet()``.
+    n_draws : int, default=20
+        Networks a width, at least 2.
+    random_state : int, default=0
+        Draw d at width m is seeded by (random_state, m, d) and by nothing else: widths can be added later,
+        and results are the same bytes at any number of threads.
+    out : str, Path or None, default=None
+        A folder; each width is kept there as soon as it is finished, and a study that was killed goes on
+        from those.  The result is not written there: see `WidthStudy.save`.
+    progress : Progress or None, default=None
+        None writes to standard error if that is a terminal.
+
+    Returns
+    -------
+    WidthStudy
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a parameter is not as above, the network has several outputs or no limit, the limit is zero on X,
+        or ``out`` holds a study of other data or settings.
+
+    References
+    ----------
+    Jacot et al. (2018), "Neural tangent kernel"; Arora et al. (2019), "On exact computation with an
+    infinitely wide neural net", for bounds at finite width.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib.studies import width_study
+    >>> X = np.random.default_rng(0).normal(size=(10, 3))
+    >>> study = width_study(X, [64, 256, 1024], n_draws=10)
+    >>> study.slope.low < -0.5 < study.slope.high
+    True
+    >>> study.frame().shape
+    (3, 8)
+    """
+    X = check_rows(X).astype(np.float64, copy=False)
+    network = TwoLayerNet() if network is None else network
+    sizes = _check_widths(widths)
+    n_draws = check_integer(n_draws, "n_draws", minimum=2)
+    random_state = check_integer(random_state, "random_state", minimum=0)
+    if network.n_outputs != 1:
+        raise ValueError(
+            f"the network has {network.n_outputs} outputs; the limit is that of one, n_outputs=1."
+        )
+    require_memory((4, X.shape[0], X.shape[0]), np.float64, "set of Gram matrices")
+    limit = np.asarray(network.limit_kernel()(X))
+    spectrum = eigvalsh(limit)
+    if not spectrum[-1] > 0:
+        raise ValueError("the limit is zero on these rows, so that no error is relative to it.")
+    settings: dict[str, Any] = {
+        "network": _describe(network),
+        "data": digest(X),
+        "n_draws": n_draws,
+        "random_state": random_state,
+    }
+    parts: dict[str, Callable[[], Mapping[str, Any]]] = {
+        f"width {m}": partial(_draws, of_width(network, m), X, limit, n_draws, (random_state, m))
+        for m in sizes
+    }
+    values = list(run_parts("width", settings, parts, out=out, progress=progress).values())
+    squared = np.array([v["squared"] for v in values]) / (limit**2).sum()
+    operator = np.array([v["operator"] for v in values]) / spectrum[-1]
+    eigenvalues = np.array([v["eigenvalue"] for v in values])
+    error, error_se = _root_mean_square(squared)
+    operator_error, operator_error_se = _root_mean_square(operator**2)
+    freedom = len(sizes) * (n_draws - 1)
+    width = np.array(sizes)
+    return WidthStudy(
+        width=width,
+        error=error,
+        error_se=error_se,
+        exact_error=_exact(network, X, sizes),
+        operator_error=operator_error,
+        operator_error_se=operator_error_se,
+        min_eigenvalue=eigenvalues.mean(axis=1),
+        min_eigenvalue_se=eigenvalues.std(axis=1, ddof=1) / np.sqrt(n_draws),
+        slope=fit_power_law(width, error, error_se, degrees_of_freedom=freedom),
+        operator_slope=fit_power_law(width, operator_error, operator_error_se, degrees_of_freedom=freedom),
+        limit_eigenvalue=float(spectrum[0]),
+        squared_errors=squared,
+        operator_errors=operator,
+        eigenvalues=eigenvalues,
+        network=settings["network"],
+        n_samples=X.shape[0],
+        n_features=X.shape[1],
+        n_draws=n_draws,
+        random_state=random_state,
+    )
+
+
+def of_width(network: Any, width: int) -> Any:
+    """Return the network with every hidden layer of the same width."""
+    name, value = (
+        ("width", width) if "width" in network.get_params() else ("widths", (width,) * network.depth)
+    )
+    return clone(network).set_params(**{name: value})
+
+
+def _describe(network: Any) -> str:
+    """The network on one line, the same in every process."""
+    return re.sub(r"\s+", " ", re.sub(r" at 0x\w+", "", repr(of_width(network, 1))))
+
+
+def _check_widths(widths: Iterable[int]) -> list[int]:
+    if isinstance(widths, int | str) or not isinstance(widths, Iterable):
+        raise TypeError(f"widths must be a sequence of integers such as (64, 256, 1024), got {widths!r}.")
+    sizes = sorted({check_integer(width, "each width", minimum=1) for width in widths})
+    if len(sizes) < 2:
+        raise ValueError(f"widths must name at least two different ones for a slope, got {sizes}.")
+    return sizes
+
+
+def _draws(
+    network: Any, X: Any, limit: np.ndarray, n_draws: int, seed: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """Squared Frobenius and operator norm of the error, and smallest eigenvalue, for each draw."""
+    squared, operator, eigenvalue = (np.empty(n_draws) for _ in range(3))
+
+    def draw(index: int) -> None:
+        rng = np.random.default_rng(np.random.SeedSequence(seed[0], spawn_key=(seed[1], index)))
+        kernel = network.ntk(network.init(X.shape[1], rng), X, weighted=True)
+        eigenvalue[index] = eigvalsh(kernel, subset_by_index=[0, 0])[0]
+        error = kernel - limit
+        squared[index] = (error**2).sum()
+        operator[index] = np.abs(eigvalsh(error)).max()
+
+    # several draws at a time as far as their layers and matrices fit in the working memory
+    n, units = X.shape[0], sum(network.hidden_widths)
+    at_once = working_memory() // (8 * (4 * n * units + 6 * n * n + 2 * network.n_params(X.shape[1])))
+    parallel_for(draw, range(n_draws), threads=max(1, min(get_threads(), at_once)))
+    return {"squared": squared, "operator": operator, "eigenvalue": eigenvalue}
+
+
+def _root_mean_square(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Root of the mean over the draws, and its standard error to first order."""
+    mean = squares.mean(axis=1)
+    root = np.sqrt(mean)
+    spread = squares.std(axis=1, ddof=1) / np.sqrt(squares.shape[1])
+    return root, np.divide(spread, 2 * root, out=np.zeros_like(root), where=root > 0)
+
+
+def _exact(network: Any, X: Any, sizes: list[int]) -> np.ndarray:
+    try:
+        law = ntk_variance_of(of_width(network, 1), X)
+    except ValueError:  # no formula for this network
+        return np.full(len(sizes), np.nan)
+    return law.relative_error / np.sqrt(sizes)
