@@ -8,11 +8,14 @@ function space. All losses are **sums** over the samples: for a mean, times and 
 Optimisers are small objects for models that have to be trained step by step.
 """
 
+from . import landscapes
 from ._catalogue import LOSSES, as_loss
+from ._closed_forms import gradient_descent, gradient_flow
 from ._log_loss import LogLoss
 from ._losses import Loss, Risk
 from ._records import Trajectory
 from ._regression_losses import AbsoluteError, Huber, SquaredError
+from ._spectrum import largest_stable_step
 from .optimizers import (
     USAM,
     Adam,
@@ -55,5 +58,9 @@ __all__ = [
     "Trajectory",
     "as_loss",
     "averaging_weights",
+    "gradient_descent",
+    "gradient_flow",
+    "landscapes",
+    "largest_stable_step",
     "polar_factor",
 ]

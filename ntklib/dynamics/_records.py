@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -109,6 +109,15 @@ class Trajectory:
 
     def _extras(self) -> tuple[tuple[str, float], ...]:
         return ("momentum", self.momentum), ("ridge", self.ridge)
+
+
+class Path(NamedTuple):
+    """What any method computes of a trajectory; the rest of the record is what was asked."""
+
+    dual_coef: NDArray
+    outputs: NDArray
+    loss: NDArray
+    distance: NDArray
 
 
 def at_new_samples(kernel: ArrayLike, dual_coef: NDArray, initial: ArrayLike) -> NDArray:
