@@ -1,4 +1,4 @@
-"""The command line: ``ntklib report | fit | predict | info | warmup``, also ``python -m ntklib``.
+"""The command line: ``ntklib report | study | fit | predict | info | warmup``, also ``python -m ntklib``.
 
 A command is a module-level :class:`Command` record; it joins the program by being listed in ``COMMANDS``.
 """

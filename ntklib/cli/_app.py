@@ -15,8 +15,9 @@ from ntklib.cli._fit import FIT
 from ntklib.cli._info import INFO, WARMUP
 from ntklib.cli._predict import PREDICT
 from ntklib.cli._report import REPORT
+from ntklib.cli._study import STUDY
 
-COMMANDS: tuple[Command, ...] = (REPORT, FIT, PREDICT, INFO, WARMUP)
+COMMANDS: tuple[Command, ...] = (REPORT, STUDY, FIT, PREDICT, INFO, WARMUP)
 """The verbs, in the order of the help."""
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

@@ -11,6 +11,7 @@ from ntklib.plotting._dynamics import TrajectoryDisplay
 from ntklib.plotting._heatmap import KernelHeatmapDisplay
 from ntklib.plotting._path import LeaveOneOutPathDisplay
 from ntklib.plotting._spectrum import KernelSpectrumDisplay
+from ntklib.plotting._width import WidthStudyDisplay
 
 __all__ = [
     "KernelAngleDisplay",
@@ -18,4 +19,5 @@ __all__ = [
     "KernelSpectrumDisplay",
     "LeaveOneOutPathDisplay",
     "TrajectoryDisplay",
+    "WidthStudyDisplay",
 ]

@@ -1,0 +1,144 @@
+"""What a study is to the command line, and the options that several share: the rows, the network."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ntklib.cli._command import add_delimiter, note
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ntklib.studies import StudyResult
+
+
+@dataclass(frozen=True)
+class Study:
+    """One name after ``ntklib study``.
+
+    Parameters
+    ----------
+    name : str
+        The one of its result, too.
+    summary : str
+        One line for the list of studies.
+    description : str
+        A paragraph for its own help.
+    examples : str
+        Command lines with a word on each.
+    add_options : callable
+        Receives the parser and adds the study's own arguments; ``--out``, ``--seed``, ``--force``,
+        ``--format`` are there already.
+    run : callable
+        Receives the parsed arguments and the folder to keep finished parts in (or None), and returns the
+        result.  A ValueError or TypeError is taken for bad input.
+    """
+
+    name: str
+    summary: str
+    description: str
+    examples: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, Path | None], StudyResult]
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options on the rows."""
+    group = parser.add_argument_group("data")
+    group.add_argument(
+        "--data",
+        default="digits",
+        metavar="NAME|FILE",
+        help="digits (default), diabetes, breast_cancer or wine, which come along; or a .csv, .npz or "
+        ".parquet file",
+    )
+    group.add_argument("--target", metavar="COLUMN", help="a column that is no input")
+    group.add_argument(
+        "--max-samples",
+        type=positive,
+        default=200,
+        metavar="N",
+        help="use at most so many rows, drawn at random (default: 200)",
+    )
+    add_delimiter(group)
+
+
+def read_rows(arguments: argparse.Namespace) -> NDArray:
+    """Return the rows asked for: numbers standardised, text one-hot encoded, some drawn.
+
+    Raises
+    ------
+    DataError
+        If the table does not suit.
+    """
+    import numpy as np
+
+    from ntklib.datasets import Schema, load_table, make_preprocessor
+    from ntklib.plotting._base import sample_rows
+
+    table = load_table(arguments.data, delimiter=arguments.delimiter)
+    target = arguments.target or table.target
+    if target is not None:
+        table.column(target)
+    schema = Schema.infer(table, target=target)
+    X = make_preprocessor(schema).fit_transform(schema.encode(table, note))
+    return np.asarray(X, dtype=float)[sample_rows(len(X), arguments.max_samples, arguments.seed)]
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options on the network, all but its width."""
+    group = parser.add_argument_group("network")
+    group.add_argument("--depth", type=positive, default=1, metavar="L", help="hidden layers (default: 1)")
+    sigma = group.add_mutually_exclusive_group()
+    sigma.add_argument("--activation", default="relu", metavar="NAME", help="by name (default: relu)")
+    sigma.add_argument("--degree", type=int, metavar="N", help="the activation z^N for z >= 0, 0 below")
+    group.add_argument(
+        "--parameterization",
+        choices=("ntk", "standard", "mean_field", "mup"),
+        default="ntk",
+        help="(default: ntk)",
+    )
+    group.add_argument(
+        "--trainable", choices=("all", "hidden", "output"), default="all", help="layers (default: all)"
+    )
+    group.add_argument("--weight-std", type=float, default=1.0, metavar="S", help="(default: 1)")
+    group.add_argument("--bias-std", type=float, default=0.0, metavar="S", help="(default: 0, no biases)")
+    group.add_argument(
+        "--input-scaling",
+        choices=("none", "fan_in"),
+        default="none",
+        help="fan_in divides the first layer by the root of the number of inputs (default: none)",
+    )
+    group.add_argument(
+        "--output-init",
+        choices=("gaussian", "rademacher"),
+        default="gaussian",
+        help="law of the output weights (default: gaussian)",
+    )
+    group.add_argument(
+        "--symmetric", action="store_true", help="two copies whose outputs cancel at the start"
+    )
+
+
+def read_network(arguments: argparse.Namespace) -> Any:
+    """Return the network asked for, with layers of width 1."""
+    from ntklib.kernels import RectifiedPower
+    from ntklib.networks import MLP, TwoLayerNet
+
+    names = ("parameterization", "trainable", "weight_std", "bias_std", "input_scaling", "output_init")
+    options = {name: getattr(arguments, name) for name in (*names, "symmetric")}
+    degree = arguments.degree
+    options["activation"] = arguments.activation if degree is None else RectifiedPower(degree)
+    return TwoLayerNet(1, **options) if arguments.depth == 1 else MLP((1,) * arguments.depth, **options)
