@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ class Params:
     """
 
     __slots__ = ("_arrays",)
+    __array_ufunc__ = None  # comparing with an array is comparing, not broadcasting
     _arrays: dict[str, np.ndarray]
 
     def __init__(self, arrays: Mapping[str, Any]) -> None:
@@ -127,14 +129,15 @@ class Params:
         try:
             with np.load(path, allow_pickle=False) as file:
                 return cls({name: file[name] for name in file.files})
-        except (AttributeError, EOFError, ValueError) as error:  # .npy files and what is no archive at all
+        # .npy files, what is no archive at all, and archives cut short
+        except (AttributeError, EOFError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} does not hold a network's parameters: {error}") from None
 
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
         if not isinstance(other, Params):
-            return NotImplemented
+            return False
         return self.names == other.names and all(
             array.dtype == other[name].dtype and np.array_equal(array, other[name])
             for name, array in self.items()

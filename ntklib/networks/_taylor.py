@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import check_integer
+from .._validation import check_integer, check_rows
 from ._model import Model
 from ._params import Params
 
@@ -58,8 +58,22 @@ class _AtParams(Model):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r}, {self.params!r})"
 
+    def _at(self, params: Params) -> Params:
+        """The parameters that the model was made at, if ``params`` are of the same shapes."""
+        if not isinstance(params, Params) or _shapes(params) != _shapes(self.params):
+            self.ravel(params)  # says so if they are another network's
+            raise ValueError(
+                f"W0 has shape {params['W0'].shape}, but the model was made at parameters with one of "
+                f"{self.params['W0'].shape}; use parameters for rows of the same length."
+            )
+        return self.params
+
     def _moved(self, params: Params) -> np.ndarray:
-        return self.ravel(params) - self.ravel(self.params)
+        return self.ravel(params) - self.ravel(self._at(params))
+
+
+def _shapes(params: Params) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in params.items()}
 
 
 class CenteredModel(_AtParams):
@@ -96,24 +110,24 @@ class LinearizedModel(_AtParams):
         return self.model.apply(self.params, X) + self.model.jvp(self.params, X, self._moved(params))
 
     def jacobian(self, params: Params, X: Any) -> np.ndarray:
-        return self.model.jacobian(self.params, X)
+        return self.model.jacobian(self._at(params), X)
 
     def jvp(self, params: Params, X: Any, vector: Any) -> np.ndarray:
-        return self.model.jvp(self.params, X, vector)
+        return self.model.jvp(self._at(params), X, vector)
 
     def vjp(self, params: Params, X: Any, cotangent: Any) -> np.ndarray:
-        return self.model.vjp(self.params, X, cotangent)
+        return self.model.vjp(self._at(params), X, cotangent)
 
     def hvp(self, params: Params, X: Any, cotangent: Any, vector: Any) -> np.ndarray:
-        return np.zeros_like(self.model.ravel(self.params))
+        return np.zeros_like(self.vjp(params, X, cotangent))
 
     def second_derivative(self, params: Params, X: Any, u: Any, v: Any) -> np.ndarray:
-        return np.zeros_like(self.model.apply(self.params, X))
+        return np.zeros_like(self.jvp(params, X, u))
 
     def ntk(
         self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
     ) -> np.ndarray:
-        return self.model.ntk(self.params, X, Y, output=output, weighted=weighted)
+        return self.model.ntk(self._at(params), X, Y, output=output, weighted=weighted)
 
 
 class QuadraticModel(_AtParams):
@@ -125,6 +139,7 @@ class QuadraticModel(_AtParams):
         return first + self.model.second_derivative(self.params, X, moved, moved) / 2
 
     def jacobian(self, params: Params, X: Any) -> np.ndarray:
+        X = check_rows(X)
         result, moved = self.model.jacobian(self.params, X), self._moved(params)
         rows = result.reshape(-1, result.shape[-1])
         k = self.n_outputs
@@ -144,10 +159,10 @@ class QuadraticModel(_AtParams):
         return first + self.model.hvp(self.params, X, cotangent, self._moved(params))
 
     def hvp(self, params: Params, X: Any, cotangent: Any, vector: Any) -> np.ndarray:
-        return self.model.hvp(self.params, X, cotangent, vector)
+        return self.model.hvp(self._at(params), X, cotangent, vector)
 
     def second_derivative(self, params: Params, X: Any, u: Any, v: Any) -> np.ndarray:
-        return self.model.second_derivative(self.params, X, u, v)
+        return self.model.second_derivative(self._at(params), X, u, v)
 
     def ntk(
         self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
@@ -155,9 +170,9 @@ class QuadraticModel(_AtParams):
         """Return J J^T summed over outputs, from the Jacobians themselves: meant for small problems."""
         if output != "trace" or weighted:
             raise ValueError("the quadratic model's kernel has no options.")
-        J = self.jacobian(params, X).reshape(len(X), -1)
-        K = J if Y is None else self.jacobian(params, Y).reshape(len(Y), -1)
-        return J @ K.T
+        J = self.jacobian(params, X)
+        K = J if Y is None else self.jacobian(params, Y)
+        return J.reshape(len(J), -1) @ K.reshape(len(K), -1).T
 
 
 def linearize(model: Model, params: Params) -> LinearizedModel:

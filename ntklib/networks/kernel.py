@@ -75,7 +75,8 @@ class EmpiricalNTK(Kernel):
         K_gradient : ndarray of shape (n_samples_X, n_samples_X, 0)
             Only if ``eval_gradient``.
         """
-        K = self.network.ntk(self._params(X), X, Y, output=self._form())
+        params = self._params(X)
+        K = self.network.ntk(params, X, Y, output=self._form())
         if not eval_gradient:
             return K
         if Y is not None:
@@ -93,7 +94,8 @@ class EmpiricalNTK(Kernel):
         -------
         ndarray of shape (n_samples,)
         """
-        return self.network.ntk_diag(self._params(X), X, output=self._form())
+        params = self._params(X)
+        return self.network.ntk_diag(params, X, output=self._form())
 
     def is_stationary(self) -> bool:
         """Return False: the kernel depends on where the rows lie, not only on their difference."""
