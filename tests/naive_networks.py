@@ -1,4 +1,4 @@
-"""Slow, readable twins of the finite-width networks: one neuron at a time, the chain rule one number at a time.
+"""Slow, readable twins of the finite-width networks: one neuron at a time, the chain rule number by number.
 
 Nothing is vectorised over neurons, layers or samples, nothing is propagated backwards and no tangent kernel
 is contracted: a `Jet` is a number that knows its gradient (and Hessian) in every trained parameter, outputs
@@ -54,7 +54,7 @@ class Jet:
 
 
 def factors(net: Any, n_features: int) -> list[dict[str, float]]:
-    """For each layer what multiplies its weights and biases, and the standard deviations they are drawn with."""
+    """Of each layer, what multiplies its weights and biases, and the spread that they are drawn with."""
     widths = [n_features, *hidden_widths(net)]
     out = []
     for layer, fan_in in enumerate(widths):

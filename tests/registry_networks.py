@@ -116,7 +116,15 @@ def _parameterizations() -> list[Case]:
             Case(TwoLayerNet(6, bias_std=0.5, weight_std=1.3, n_outputs=3, symmetric=True, **options)),
             Case(MLP((4, 3), activation="tanh", bias_std=0.3, input_scaling="fan_in", **options)),
             Case(
-                MLP((3, 2, 4), activation="gelu", weight_std=1.5, bias_std=0.2, n_outputs=3, scale=2.5, **options)
+                MLP(
+                    (3, 2, 4),
+                    activation="gelu",
+                    weight_std=1.5,
+                    bias_std=0.2,
+                    n_outputs=3,
+                    scale=2.5,
+                    **options,
+                )
             ),
             Case(MLP((3, 4), activation="softplus", symmetric=True, output_init="rademacher", **options)),
         ]
@@ -158,7 +166,10 @@ def _single() -> list[Case]:
         Case(TwoLayerNet(70, output_init="rademacher"), np.float32),
         Case(TwoLayerNet(7, activation="erf", symmetric=True, n_outputs=3, **options), np.float32),
         Case(MLP((4, 3), activation="tanh", parameterization="standard", **options), np.float32),
-        Case(MLP((4, 3), activation=kernels.GELU(), parameterization="mup", symmetric=True, **options), np.float32),
+        Case(
+            MLP((4, 3), activation=kernels.GELU(), parameterization="mup", symmetric=True, **options),
+            np.float32,
+        ),
         Case(MLP((3, 4, 3), n_outputs=3, parameterization="mean_field", scale=2.0, **options), np.float32),
         Case(MLP((3, 4), activation=kernels.Softplus(), trainable=(0, 2), **options), np.float32),
     ]

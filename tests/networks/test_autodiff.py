@@ -34,9 +34,7 @@ COMPLEX = {
     "SiLU()": lambda z: z / (1 + np.exp(-z)),
 }
 ANALYTIC = [
-    case
-    for case in CASES
-    if case.dtype is np.float64 and repr(naive.activation_of(case.network)) in COMPLEX
+    case for case in CASES if case.dtype is np.float64 and repr(naive.activation_of(case.network)) in COMPLEX
 ]
 
 

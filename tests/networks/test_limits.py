@@ -36,7 +36,9 @@ def test_two_layers_are_unbiased_at_any_width(trainable, symmetric, output_init)
     [
         MLP((64, 64), weight_std=1.4, bias_std=0.2),
         MLP((96, 32), activation="erf", bias_std=0.3, trainable=(0, 2), symmetric=True),
-        MLP((48, 64, 48), activation="tanh", input_scaling="fan_in", weight_std=1.5, output_init="rademacher"),
+        MLP(
+            (48, 64, 48), activation="tanh", input_scaling="fan_in", weight_std=1.5, output_init="rademacher"
+        ),
         TwoLayerNet(64, parameterization="mean_field", bias_std=0.4, scale=2.0),
         MLP((32, 96), parameterization="mean_field", activation="gelu", bias_std=0.3, weight_std=1.3),
         TwoLayerNet(64, parameterization="mup"),
@@ -85,10 +87,10 @@ def test_the_standard_parameterization_grows_with_width():
 
 
 def test_limits_are_kernels_of_the_networks_options():
-    net = MLP((8, 8), activation="erf", weight_std=1.3, bias_std=0.2, input_scaling="fan_in", trainable="hidden")
-    expected = kernels.NTK(
-        2, "erf", weight_std=1.3, bias_std=0.2, input_scaling="fan_in", trainable="hidden"
+    net = MLP(
+        (8, 8), activation="erf", weight_std=1.3, bias_std=0.2, input_scaling="fan_in", trainable="hidden"
     )
+    expected = kernels.NTK(2, "erf", weight_std=1.3, bias_std=0.2, input_scaling="fan_in", trainable="hidden")
     np.testing.assert_allclose(net.limit_kernel()(X), expected(X), rtol=1e-15)
 
 
@@ -111,7 +113,7 @@ def test_means_are_reproducible_and_stream():
 def test_standard_errors_are_those_of_the_draws():
     """One value a draw, written out."""
     net = TwoLayerNet(8)
-    found = net.ntk_mean(X, draws=7, random_state=np.random.default_rng(2))
+    found = net.ntk_mean(X, draws=7, random_state=2)
     draws = [net.ntk_mean(X, draws=2, random_state=seed) for seed in range(300)]
     spread = np.mean([d.standard_error**2 for d in draws], axis=0) * 2 / 7
     assert np.all(found.standard_error**2 < 12 * spread)

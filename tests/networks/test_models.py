@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
-from ntklib.networks import MLP, TwoLayerNet, linearize, taylor
+from ntklib.networks import MLP, CenteredModel, TwoLayerNet, linearize, taylor
 from tests.registry_networks import CASES, SMOOTH
 
 EVERY = pytest.mark.parametrize("case", CASES, ids=str)
@@ -118,8 +119,12 @@ def test_orders_of_the_remainder(case):
 def test_centred(case):
     net, params, X = case.network, case.params, case.X
     model = net.centered_at(case.initial)
-    near(model.apply(params, X), net.apply(params, X) - net.apply(case.initial, X), case,
-         np.abs(net.apply(params, X)).max())
+    near(
+        model.apply(params, X),
+        net.apply(params, X) - net.apply(case.initial, X),
+        case,
+        np.abs(net.apply(params, X)).max(),
+    )
     (u, v, _), c = parts(case)
     np.testing.assert_array_equal(model.jvp(params, X, u), net.jvp(params, X, u))
     np.testing.assert_array_equal(model.vjp(params, X, c), net.vjp(params, X, c))
@@ -127,7 +132,9 @@ def test_centred(case):
     np.testing.assert_array_equal(model.ntk(params, X), net.ntk(params, X))
 
 
-@pytest.mark.parametrize("net", [TwoLayerNet(5, bias_std=0.3), MLP((4, 3), activation="erf", n_outputs=2)], ids=repr)
+@pytest.mark.parametrize(
+    "net", [TwoLayerNet(5, bias_std=0.3), MLP((4, 3), activation="erf", n_outputs=2)], ids=repr
+)
 def test_orders(net):
     params, X = net.init(3, 0), np.ones((2, 3))
     linear = taylor(net, params, order=1)
@@ -141,6 +148,24 @@ def test_orders(net):
             taylor(net, params, order=order)
 
 
+@pytest.mark.parametrize("case", CASES[::5], ids=str)
+def test_sparse_rows(case):
+    net, X = case.network, sparse.csr_matrix(case.X)
+    (u, v, _), c = parts(case)
+    for model in models(net, case.initial).values():
+        for method, arguments in (
+            ("apply", ()),
+            ("jacobian", ()),
+            ("jvp", (u,)),
+            ("vjp", (c,)),
+            ("hvp", (c, v)),
+            ("second_derivative", (u, v)),
+            ("ntk", ()),
+        ):
+            found, expected = (getattr(model, method)(case.params, rows, *arguments) for rows in (X, case.X))
+            near(found, expected, case)
+
+
 @pytest.mark.parametrize("make", [linearize, taylor, lambda net, params: net.centered_at(params)])
 def test_parameters_of_another_network(make):
     net = TwoLayerNet(5)
@@ -151,5 +176,18 @@ def test_parameters_of_another_network(make):
     model = make(net, net.init(3, 0))
     with pytest.raises(ValueError, match=r"W0"):
         model.apply(TwoLayerNet(6).init(3, 0), np.ones((2, 3)))
-    with pytest.raises(ValueError, match="W0"):
-        model.apply(net.init(4, 0), np.ones((2, 4)))
+    other, X, c, u = net.init(4, 0), np.ones((2, 4)), np.ones(2), np.ones(25)
+    for method, arguments in (
+        ("apply", ()),
+        ("jacobian", ()),
+        ("jvp", (u,)),
+        ("vjp", (c,)),
+        ("hvp", (c, u)),
+        ("second_derivative", (u, u)),
+        ("ntk", ()),
+    ):
+        if method == "apply" or not isinstance(model, CenteredModel):
+            with pytest.raises(ValueError, match=r"W0|4 features.*3"):
+                getattr(model, method)(other, X, *arguments)
+    with pytest.raises(TypeError, match="params"):
+        model.apply(net.ravel(other), X[:, :3])

@@ -96,8 +96,12 @@ def test_one_set_of_rows_or_two(case, output):
     scale = size(case.jacobian, case.jacobian)
     check(net.ntk(params, X, X.copy(), output=output), K, scale, case.tolerance)
     check(net.ntk(params, X[1:4], X, output=output), K[1:4], scale[1:4], case.tolerance)
-    check(net.ntk(params, X[[2]], output=output), K[2:3, ..., 2:3, :] if output == "full" else K[2:3, 2:3],
-          scale[2:3, 2:3], case.tolerance)
+    check(
+        net.ntk(params, X[[2]], output=output),
+        K[2:3, ..., 2:3, :] if output == "full" else K[2:3, 2:3],
+        scale[2:3, 2:3],
+        case.tolerance,
+    )
     order = np.array([3, 0, 5, 1, 4, 2])
     shuffled = K[order][:, :, order] if output == "full" else K[order][:, order]
     check(net.ntk(params, X[order], output=output), shuffled, scale[np.ix_(order, order)], case.tolerance)
@@ -133,17 +137,21 @@ def test_layers_add_up(case):
 
 @EVERY
 def test_products_with_vectors(case):
-    net, params = case.network, case.params
+    """J(X) J(Y)^T v, one number for each row and output."""
+    net, params, k = case.network, case.params, case.network.n_outputs
     rng = np.random.default_rng(3)
     for Y in (None, case.Y):
-        K = net.ntk(params, case.X, Y)
-        scale = size(case.jacobian, case.jacobian if Y is None else case.other_jacobian)
-        for shape in ((K.shape[1],), (K.shape[1], 2)):
-            v = rng.normal(size=shape).astype(case.dtype)
-            found = net.ntk_matvec(params, case.X, v, Y)
+        m = 6 if Y is None else 4
+        for weighted in (False, True):
+            K = net.ntk(params, case.X, Y, output="full", weighted=weighted).reshape(6 * k, m * k)
+            v = rng.normal(size=m if k == 1 else (m, k)).astype(case.dtype)
+            found = net.ntk_matvec(params, case.X, v, Y, weighted=weighted)
             assert found.dtype == case.dtype
-            assert found.shape == (len(K), *shape[1:])
-            assert (np.abs(found - K @ v) <= 3 * case.tolerance * (scale @ np.abs(v))).all()
+            assert found.shape == ((6,) if k == 1 else (6, k))
+            norms = np.sqrt(np.maximum(net.ntk_diag(params, case.X, weighted=weighted), 0))
+            others = norms if Y is None else np.sqrt(net.ntk_diag(params, Y, weighted=weighted))
+            bound = norms.max() * others.max() * np.abs(v).sum()
+            assert np.abs(found.ravel() - K @ v.ravel()).max() <= case.tolerance * bound
 
 
 @EVERY
@@ -202,9 +210,15 @@ def test_threads_change_no_bit(case):
         np.testing.assert_array_equal(one, two)
 
 
-@pytest.mark.parametrize("net", [
-    TwoLayerNet(700), TwoLayerNet(700, output_init="rademacher"), MLP((130, 260), bias_std=0.1, n_outputs=2)
-], ids=repr)
+@pytest.mark.parametrize(
+    "net",
+    [
+        TwoLayerNet(700),
+        TwoLayerNet(700, output_init="rademacher"),
+        MLP((130, 260), bias_std=0.1, n_outputs=2),
+    ],
+    ids=repr,
+)
 def test_threads_change_no_bit_where_there_are_many_tiles(net):
     X = np.random.default_rng(0).normal(size=(300, 5))
     params = net.init(5, 0)
@@ -216,7 +230,9 @@ def test_threads_change_no_bit_where_there_are_many_tiles(net):
     np.testing.assert_array_equal(*found)
     np.testing.assert_array_equal(found[0], found[0].T)
     J = net.jacobian(params, X[:40]).reshape(40, net.n_outputs, -1)
-    np.testing.assert_allclose(found[0][:40, :40], trace(naive.ntk(J)), rtol=1e-12, atol=1e-12 * found[0].max())
+    np.testing.assert_allclose(
+        found[0][:40, :40], trace(naive.ntk(J)), rtol=1e-12, atol=1e-12 * found[0].max()
+    )
 
 
 @EVERY
@@ -234,15 +250,22 @@ def test_sparse_rows(case):
 
 @pytest.mark.parametrize("case", DOUBLE, ids=str)
 def test_the_conjugate_kernel(case):
-    """nngp is the Gram of the last layer's weights and bias, whatever is trained, of one output."""
+    """nngp is the covariance of one output over new draws of the last layer, whatever is trained."""
     net, params = case.network, case.params
     everything = net.__class__(**(net.get_params() | {"trainable": "all"}))
-    J = naive.jacobian(everything, params, case.X)[:, :1]
-    last = naive.column_layers(everything, params) == net.depth
-    expected = trace(naive.ntk(J[..., last]))
+    J = naive.jacobian(everything, params, case.X)[:, 0]
+    last = naive.factors(net, 3)[-1]
+    expected, start = np.zeros((6, 6)), 0
+    for name in params.names:
+        part = J[:, start : start + params[name].size]
+        start += params[name].size
+        if name.endswith(str(net.depth)):
+            expected += last["weight_sd" if "W" in name else "bias_sd"] ** 2 * part @ part.T
     found = net.nngp(params, case.X)
     np.testing.assert_array_equal(found, found.T)
-    check(found, expected, size(J, J) + expected.max(), case.tolerance)
+    check(found, expected, np.full((6, 6), expected.max()), case.tolerance)
+    between = net.nngp(params, case.X, case.X[:3].copy())
+    check(between, expected[:, :3], np.full((6, 3), expected.max()), case.tolerance)
 
 
 def test_a_product_makes_no_matrix_of_all_pairs():

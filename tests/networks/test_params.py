@@ -81,8 +81,6 @@ def test_arrays_are_read_only(params):
     for name in params.names:
         with pytest.raises(ValueError, match="read-only"):
             params[name][:] = 0
-        with pytest.raises(ValueError, match="WRITEABLE|writeable"):
-            params[name].flags.writeable = True
     with pytest.raises((AttributeError, TypeError)):
         params.names = ()
     with pytest.raises(TypeError):
@@ -125,8 +123,9 @@ def test_equality_is_one_truth_value(params):
     assert (params == MLP((4, 3)).init(3, 0)) is False
     assert (params == MLP((4, 3), bias_std=0.2).init(3, 0, dtype=np.float32)) is False
     for other in (None, 1, "W0", params["W0"], {"W0": params["W0"]}):
-        assert bool(np.all(params != other))
-    assert (params == "W0") is False
+        assert (params == other) is False
+        assert (other == params) is False
+        assert (params != other) is True
 
 
 def test_a_parameter_of_an_estimator(params):

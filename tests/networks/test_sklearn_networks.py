@@ -17,7 +17,7 @@ from tests import naive_networks as naive
 def data():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 4))
-    return X, np.column_stack([np.sin(X[:, 0]), X[:, 1] * X[:, 2]]), (X[:, 0] > 0) + (X[:, 1] > 0.5)
+    return X, np.column_stack([np.sin(X[:, 0]), X[:, 1] * X[:, 2]]), 1 * (X[:, 0] > 0) + (X[:, 1] > 0.5)
 
 
 def fitted(estimator, X, y):
@@ -36,11 +36,13 @@ def test_regressors(activation, hidden, data):
     X, y, _ = data
     for target in (y[:, 0], y):
         estimator = fitted(MLPRegressor(**options(activation, hidden)), X, target)
-        net, params = unpacked(MLP.from_sklearn(estimator))
+        net, params = MLP.from_sklearn(estimator)
         assert net.hidden_widths == hidden
         np.testing.assert_allclose(net.apply(params, X), estimator.predict(X), rtol=1e-12, atol=1e-13)
         J = naive.jacobian(net, params, X[:4])
-        assert J.shape[2] == sum(w.size for w in estimator.coefs_) + sum(b.size for b in estimator.intercepts_)
+        assert J.shape[2] == sum(w.size for w in estimator.coefs_) + sum(
+            b.size for b in estimator.intercepts_
+        )
         np.testing.assert_allclose(
             net.ntk(params, X[:4], output="full"), naive.ntk(J), rtol=1e-11, atol=1e-12 * (J**2).sum()
         )
@@ -51,38 +53,34 @@ def test_classifiers(activation, data):
     """The outputs are the logits: probabilities before the last function."""
     X, _, labels = data
     binary = fitted(MLPClassifier(**options(activation, (5, 4))), X, labels > 0)
-    net, params = unpacked(MLP.from_sklearn(binary))
+    net, params = MLP.from_sklearn(binary)
     assert net.apply(params, X).shape == (60,)
     np.testing.assert_allclose(special.expit(net.apply(params, X)), binary.predict_proba(X)[:, 1], rtol=1e-12)
     several = fitted(MLPClassifier(**options(activation, (6,))), X, labels)
-    net, params = unpacked(MLP.from_sklearn(several))
+    net, params = MLP.from_sklearn(several)
     logits = net.apply(params, X)
     assert logits.shape == (60, 3)
     np.testing.assert_allclose(special.softmax(logits, axis=1), several.predict_proba(X), rtol=1e-12)
     labels_each = np.column_stack([labels > 0, labels > 1])
     multilabel = fitted(MLPClassifier(**options(activation, (6,))), X, labels_each)
-    net, params = unpacked(MLP.from_sklearn(multilabel))
+    net, params = MLP.from_sklearn(multilabel)
     np.testing.assert_allclose(special.expit(net.apply(params, X)), multilabel.predict_proba(X), rtol=1e-12)
 
 
 def test_single_precision(data):
     X, y, _ = data
     estimator = fitted(MLPRegressor(**options("relu", (5,))), X.astype(np.float32), y)
-    net, params = unpacked(MLP.from_sklearn(estimator))
+    net, params = MLP.from_sklearn(estimator)
     assert params.dtype == np.float32
     found = net.apply(params, X.astype(np.float32))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, estimator.predict(X.astype(np.float32)), rtol=1e-5, atol=1e-6)
 
 
-def unpacked(result):
-    return result.network, result.params
-
-
 def test_later_training_changes_nothing(data):
     X, y, _ = data
     estimator = fitted(MLPRegressor(**options("relu", (5,))), X, y)
-    net, params = unpacked(MLP.from_sklearn(estimator))
+    net, params = MLP.from_sklearn(estimator)
     before = net.apply(params, X)
     for array in estimator.coefs_ + estimator.intercepts_:
         array[:] = np.nan
@@ -117,20 +115,24 @@ def test_arrays():
 @pytest.mark.parametrize(
     ("weights", "biases", "message"),
     [
-        ([(5, 3), (4, 5)], [5, 4, 2], "layers|3|weights"),
-        ([(5, 3), (4, 5), (2, 4)], [5, 4], "biases|3"),
-        ([(5, 3), (4, 6), (2, 4)], [5, 4, 2], "W1"),
-        ([(3, 5), (4, 5), (2, 4)], [5, 4, 2], "W0"),
-        ([(5, 3), (4, 5), (2, 4)], [5, 3, 2], "b1"),
-        ([(5, 3), (4, 5), (2, 4)], None, "bias|b0"),
+        ([(4, 3)], None, "two weight matrices"),
+        ([(5, 3), (4, 5), (2, 4)], [5, 4], "biases"),
+        ([(5, 3), (4, 6), (2, 4)], [5, 4, 2], r"weights\[1\].*6.*5"),
+        ([(5, 3), (4, 5), (2,)], [5, 4, 2], r"weights\[2\]"),
+        ([(5, 3), (4, 5), (2, 4)], [5, 3, 2], r"biases\[1\]"),
     ],
 )
 def test_arrays_that_do_not_fit(weights, biases, message):
-    net = MLP((5, 4), parameterization="standard", n_outputs=2, bias_std=1.0)
     with pytest.raises(ValueError, match=message):
-        net.params_from_arrays(
+        MLP.params_from_arrays(
             [np.ones(shape) for shape in weights],
             None if biases is None else [np.ones(size) for size in biases],
         )
+
+
+def test_arrays_of_another_network():
+    params = MLP.params_from_arrays([np.ones((5, 3)), np.ones((2, 5))])
+    with pytest.raises(ValueError, match=r"W0.*\(5, 3\).*\(4, 3\)"):
+        MLP((4,), n_outputs=2).apply(params, np.ones((1, 3)))
     with pytest.raises(ValueError, match=r"W0.*NaN"):
-        net.params_from_arrays([np.full((5, 3), np.nan), np.ones((4, 5)), np.ones((2, 4))], [np.ones(5), np.ones(4), np.ones(2)])
+        MLP.params_from_arrays([np.full((5, 3), np.nan), np.ones((2, 5))])

@@ -16,7 +16,9 @@ def rng():
 
 @pytest.mark.parametrize("parameterization", PARAMETERIZATIONS)
 @pytest.mark.parametrize("symmetric", [False, True])
-@pytest.mark.parametrize(("depth", "degree"), [(1, 1), (2, 1), (3, 1), (1, 2), (2, 2), (3, 2), (1, 3), (2, 3), (1, 0)])
+@pytest.mark.parametrize(
+    ("depth", "degree"), [(1, 1), (2, 1), (3, 1), (1, 2), (2, 2), (3, 2), (1, 3), (2, 3), (1, 0)]
+)
 def test_degree_of_homogeneity(depth, degree, symmetric, parameterization, rng):
     """f(c w) = c^q f(w) with q = 1 + n + ... + n^depth for sigma_n: depth + 1 for the ReLU."""
     net = MLP(
@@ -34,7 +36,9 @@ def test_degree_of_homogeneity(depth, degree, symmetric, parameterization, rng):
     for c in (0.5, 2.0):
         np.testing.assert_allclose(net.apply(net.unravel(params, c * w), X), c**q * f, rtol=1e-13)
     # Euler: J w = q f
-    np.testing.assert_allclose(net.jvp(net.unravel(params, w), X, w), q * f, rtol=1e-11, atol=1e-14 * np.abs(f).max())
+    np.testing.assert_allclose(
+        net.jvp(net.unravel(params, w), X, w), q * f, rtol=1e-11, atol=1e-14 * np.abs(f).max()
+    )
 
 
 @pytest.mark.parametrize("activation", ["leaky_relu", "abs", kernels.ABReLU(-0.5, 2.0), "identity"])
@@ -99,12 +103,20 @@ def test_the_scale_multiplies_outputs_and_squares_into_the_kernel(alpha, rng):
     plain, scaled = MLP((4, 3), **options), MLP((4, 3), scale=alpha, **options)
     params = plain.init(3, 0)
     u, c = rng.normal(size=plain.n_params(3)), rng.normal(size=(4, 2))
-    for method, arguments in (("apply", ()), ("jacobian", ()), ("jvp", (u,)), ("vjp", (c,)), ("hvp", (c, u)),
-                              ("second_derivative", (u, u))):
+    for method, arguments in (
+        ("apply", ()),
+        ("jacobian", ()),
+        ("jvp", (u,)),
+        ("vjp", (c,)),
+        ("hvp", (c, u)),
+        ("second_derivative", (u, u)),
+    ):
         found, expected = (getattr(net, method)(params, X, *arguments) for net in (scaled, plain))
         np.testing.assert_allclose(found, alpha * expected, rtol=1e-12, atol=1e-13 * alpha)
     np.testing.assert_allclose(scaled.ntk(params, X), alpha**2 * plain.ntk(params, X), rtol=1e-12)
-    np.testing.assert_allclose(scaled.ntk_layers(params, X), alpha**2 * plain.ntk_layers(params, X), rtol=1e-12)
+    np.testing.assert_allclose(
+        scaled.ntk_layers(params, X), alpha**2 * plain.ntk_layers(params, X), rtol=1e-12
+    )
 
 
 def test_parameterizations_are_one_function_of_other_numbers(rng):
@@ -120,9 +132,7 @@ def test_parameterizations_are_one_function_of_other_numbers(rng):
     np.testing.assert_array_equal(
         mean_field.jacobian(params, X)[..., -10:-2] * 2, ntk.jacobian(params, X)[..., -10:-2]
     )
-    np.testing.assert_allclose(
-        mup.init(3, 0)["W2"], standard.init(3, 0)["W2"] / 2, rtol=1e-14
-    )
+    np.testing.assert_allclose(mup.init(3, 0)["W2"], standard.init(3, 0)["W2"] / 2, rtol=1e-14)
 
 
 def test_two_layer_net_is_the_mlp_of_one_hidden_layer(rng):
