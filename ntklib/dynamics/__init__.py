@@ -11,6 +11,7 @@ Optimisers are small objects for models that have to be trained step by step.
 from . import landscapes
 from ._catalogue import LOSSES, as_loss
 from ._closed_forms import gradient_descent, gradient_flow
+from ._ensemble import EnsembleTrajectory, ensemble
 from ._log_loss import LogLoss
 from ._losses import Loss, Risk
 from ._records import Trajectory
@@ -41,6 +42,7 @@ __all__ = [
     "Adam",
     "AveragedMomentum",
     "Batch",
+    "EnsembleTrajectory",
     "GradientDescent",
     "HeavyBall",
     "Huber",
@@ -58,6 +60,7 @@ __all__ = [
     "Trajectory",
     "as_loss",
     "averaging_weights",
+    "ensemble",
     "gradient_descent",
     "gradient_flow",
     "landscapes",

@@ -13,7 +13,7 @@ from ntklib.dynamics._catalogue import as_loss
 from ntklib.dynamics._filters import Filter, averaged_filter, flow_filter, heavy_ball_filter
 from ntklib.dynamics._function_space import descend, integrate, start
 from ntklib.dynamics._losses import Loss
-from ntklib.dynamics._records import Path, Trajectory, at_new_samples
+from ntklib.dynamics._records import Path, Trajectory, along, at_new_samples, every_time
 from ntklib.dynamics._regression_losses import SquaredError
 from ntklib.dynamics._spectrum import Spectrum, check_momentum, check_step
 from ntklib.solvers import Eigendecomposition
@@ -130,7 +130,7 @@ def gradient_descent(
     On the square loss :math:`f_k = y + (I - \eta \Theta)^k (f_0 - y)` without momentum, and with it powers of
     a 2 x 2 matrix for each eigenvalue: any number of steps costs the same, infinity included. Other losses
     are iterated, :math:`a_{k+1} = a_k - \eta (\nabla R(f_k) + \lambda a_k) + \mu (a_k - a_{k-1})`,
-    :math:`f = f_0 + K a`, at one product with K a step.
+    :math:`f = f_0 + K a`, after the same eigendecomposition.
 
     Parameters
     ----------
@@ -174,8 +174,8 @@ def gradient_descent(
     Trajectory: gradient descent, squared_error, learning rate 0.5; 2 samples, 3 times
             step         loss    |w - w_0|
                0          0.5            0
-              10  4.76837e-07     0.816...
-            1000            0     0.816...
+              10  4.76837e-07     0.815699
+            1000            0     0.816497
     """
     steps = check_steps(steps)
     momentum = check_momentum(momentum)
@@ -210,26 +210,17 @@ def _solve(
     filters: Callable[[NDArray], Filter],
 ) -> Path:
     """Filter the error at the start, y - f_0, in the eigenbasis: all times in one product."""
-    n = len(spectrum.eigenvalues)
-    risk, f0 = start(SquaredError(), y, f0, n)
-    shape = risk.shape
-    error = spectrum.vectors.T @ spectrum.scaled((risk.targets - f0).reshape(n, -1))
+    values, vectors = spectrum.eigenvalues, spectrum.vectors
+    risk, f0 = start(SquaredError(), y, f0, len(values))
+    error = np.tensordot(vectors, spectrum.scaled(risk.targets - f0), (0, 0))
     remaining, gain = spectrum.filtered(filters, ridge, n_times)
-
-    def back(factors: NDArray) -> NDArray:
-        columns = (factors.T[:, :, None] * error[:, None, :]).reshape(n, -1)
-        return (spectrum.vectors @ columns).reshape(n, n_times, -1)
-
-    energy = np.square(error).sum(1)
-    moved = spectrum.unscaled(back(spectrum.eigenvalues * gain))
-    coefficients = back(gain)
-    if spectrum.root is not None:
-        coefficients *= spectrum.root[:, None, None]
+    learned = every_time(gain, error)
+    energy = np.square(error).reshape(len(values), -1).sum(1)
     return Path(
-        dual_coef=np.moveaxis(coefficients, 1, 0).reshape(n_times, *shape),
-        outputs=np.moveaxis(moved, 1, 0).reshape(n_times, *shape) + f0,
+        dual_coef=along(spectrum.scaled(vectors), learned),
+        outputs=f0 + along(spectrum.unscaled(vectors) * values, learned),
         loss=0.5 * np.square(remaining) @ energy,  # not from the outputs: these round at y, losses go on
-        distance=np.sqrt((spectrum.eigenvalues * np.square(gain)) @ energy),
+        distance=np.sqrt((values * np.square(gain)) @ energy),
     )
 
 

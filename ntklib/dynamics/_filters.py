@@ -89,9 +89,7 @@ def _real_roots(x: NDArray, k: NDArray, mu: float, gap: NDArray) -> tuple[NDArra
 def _complex_roots(x: NDArray, k: NDArray, mu: float, gap: NDArray) -> tuple[NDArray, NDArray]:
     """p_k and 1 - p_k where the roots are sqrt(mu) exp(+-i theta); `gap` is 2 sqrt(mu) sin(theta)."""
     negative = x > 1 + mu
-    turn = k * np.arctan2(
-        gap, np.abs(1 + mu - x)
-    )  # k theta, or k (pi - theta): accurate at both double roots
+    turn = k * np.arctan2(gap, np.abs(1 + mu - x))  # k theta, or k (pi - theta) where that is smaller
     ratio = np.where(negative, x + mu - 1, 1 - mu - x) / gap
     exponent = 0.5 * k * np.log(max(mu, _TINY))
     size = np.exp(exponent)

@@ -1,4 +1,8 @@
-r"""Training on any convex loss, in function space: :math:`f = f_0 + K a`."""
+r"""Training on any convex loss: :math:`f = f_0 + K a`, in the coordinates of the singular vectors of J.
+
+With K = P P^T, the parameters' movement w - w_0 is b in these coordinates, f = f_0 + P b, and training is
+training of b. What K sends to zero has no coordinate, so that nothing of it can grow.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ from scipy.integrate import solve_ivp
 
 from ntklib._validation import check_real
 from ntklib.dynamics._losses import Loss, Risk
-from ntklib.dynamics._records import Path
-from ntklib.dynamics._spectrum import Spectrum, check_gram
+from ntklib.dynamics._records import Path, along
+from ntklib.dynamics._spectrum import Spectrum
 from ntklib.solvers import Eigendecomposition
 
 
@@ -38,34 +42,27 @@ def descend(
     momentum: float,
     averaged: bool,
 ) -> Path:
-    """Iterate a <- a - eta (grad R(f_0 + K a) + ridge a) + momentum, one product with K a step."""
-    gram, sample_weight = _gram_and_weights(K, sample_weight)
-    risk, f0 = start(criterion, y, f0, len(gram), sample_weight)
-    _refuse_limits(steps, criterion)
-    a, velocity, mean = np.zeros((3, *risk.shape))
-    f, recorded = f0, {}
-    last, wanted = int(steps.max()), set(steps.astype(int))
+    """Iterate b <- b - eta (P^T grad R(f_0 + P b) + ridge b) + momentum."""
+    risk, f0, P, D = _setting(K, y, steps, f0, criterion, sample_weight)
+    b, velocity, mean = np.zeros((3, P.shape[1], *risk.shape[1:]))
+    f = f0
+    last, recorded = int(steps.max()), dict.fromkeys(steps.astype(int), b)
     with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below
         for k in range(last + 1):
             if averaged:
-                mean += (a - mean) / (k + 1)
-            if k in wanted:
-                recorded[k] = mean.copy() if averaged else a.copy()
+                mean = mean + (b - mean) / (k + 1)
+            if k in recorded:
+                recorded[k] = mean if averaged else b
             if k < last:
-                velocity = momentum * velocity - learning_rate * (risk.gradient(f) + ridge * a)
-                a = a + velocity
-                f = f0 + gram @ a
+                velocity = momentum * velocity - learning_rate * (P.T @ risk.gradient(f) + ridge * b)
+                b = b + velocity
+                f = f0 + P @ b
     if not np.isfinite(f).all():
         raise ValueError(
             f"gradient descent diverged within {last} steps of size {learning_rate:.4g}; "
             "largest_stable_step gives a safe one."
         )
-    dual_coef = np.stack([recorded[int(k)] for k in steps])
-    moved = np.einsum("ij,tj...->ti...", gram, dual_coef, optimize=True)
-    axes = tuple(range(1, moved.ndim))
-    squared_distance = (dual_coef * moved).sum(axis=axes)
-    outputs = f0 + moved
-    return Path(dual_coef, outputs, risk.value(outputs), np.sqrt(np.maximum(squared_distance, 0.0)))
+    return _path(np.stack([recorded[int(k)] for k in steps]), risk, f0, P, D)
 
 
 def integrate(
@@ -78,11 +75,10 @@ def integrate(
     sample_weight: ArrayLike | None,
     tolerance: float,
 ) -> Path:
-    r"""Integrate the gradient flow in coordinates b of w - w_0 along the eigenvectors of K.
+    r"""Integrate :math:`\dot b = -P^T \nabla R(f_0 + P b) - \lambda b`.
 
-    With :math:`P = Q \Lambda^{1/2}` over its largest singular value, f = f_0 + P b and, in units of time in
-    which the largest eigenvalue is 1, :math:`\dot b = -P^T \nabla R(f) - \lambda b`: the flow of a convex
-    function. It brings paths closer, so errors made on the way do not grow.
+    It is the flow of a convex function, which brings paths closer: errors made on the way do not grow. Units
+    of b and of time are those in which the largest singular value is about 1.
     """
     tolerance = check_real(tolerance, "tolerance", minimum=0, strict=True)
     if not criterion.smooth:
@@ -90,56 +86,54 @@ def integrate(
             f"{criterion.name} is not smooth: its flow slides along kinks where an integrator stops. "
             "Use gradient_descent with small steps, or 'huber' with a small delta."
         )
-    gram, sample_weight = _gram_and_weights(K, sample_weight)
-    risk, f0 = start(criterion, y, f0, len(gram), sample_weight)
-    _refuse_limits(times, criterion)
-    spectrum = Spectrum.of(gram)
-    active = spectrum.eigenvalues > 0
-    values, vectors = spectrum.eigenvalues[active], spectrum.vectors[:, active]
-    top = values[-1] if values.size else 1.0
-    P = vectors * np.sqrt(values / top)
-    shape = (len(values), risk.n_outputs)
+    risk, f0, P, D = _setting(K, y, times, f0, criterion, sample_weight)
+    top = float(np.linalg.norm(P[:, -1])) if P.size else 1.0
+    P1, ridge = P / top, ridge / top**2
+    shape = (P.shape[1], risk.n_outputs)
 
     def output(b: NDArray) -> NDArray:
-        return f0 + (P @ b.reshape(shape)).reshape(risk.shape)
+        return f0 + (P1 @ b.reshape(shape)).reshape(risk.shape)
 
     def velocity(_: float, b: NDArray) -> NDArray:
-        gradient = risk.gradient(output(b)).reshape(len(P), -1)
-        return -(P.T @ gradient).ravel() - (ridge / top) * b
+        gradient = risk.gradient(output(b)).reshape(len(P1), -1)
+        return -(P1.T @ gradient).ravel() - ridge * b
 
     def jacobian(_: float, b: NDArray) -> NDArray:
-        blocks = risk.hessian(output(b)).reshape(len(P), shape[1], shape[1])
-        out = -np.einsum("ir,iac,is->rasc", P, blocks, P, optimize=True).reshape(b.size, b.size)
-        out[np.diag_indices(b.size)] -= ridge / top
+        blocks = risk.hessian(output(b)).reshape(len(P1), shape[1], shape[1])
+        out = -np.einsum("ir,iac,is->rasc", P1, blocks, P1, optimize=True).reshape(b.size, b.size)
+        out[np.diag_indices(b.size)] -= ridge
         return out
 
-    moments, where = np.unique(times * top, return_inverse=True)
-    b = np.zeros((len(moments), *shape))
+    moments, where = np.unique(times * top**2, return_inverse=True)
+    b = np.zeros((len(moments), shape[0] * shape[1]))
     if moments[-1] > 0 and b.size:
-        zero = np.zeros(shape[0] * shape[1])
         span = (0.0, float(moments[-1]))
-        run = solve_ivp(velocity, span, zero, "LSODA", moments, rtol=tolerance, atol=tolerance, jac=jacobian)
+        run = solve_ivp(velocity, span, b[0], "LSODA", moments, rtol=tolerance, atol=tolerance, jac=jacobian)
         if not run.success:
             raise RuntimeError(f"the integrator failed: {run.message}")
-        b = run.y.T.reshape(b.shape)
-    b = b[where]
-    # a = Q Lambda^{-1/2} (w - w_0), and w - w_0 is b in units of the largest singular value
-    dual_coef = np.moveaxis(np.tensordot(vectors / np.sqrt(values * top), b, (1, 1)), 1, 0)
-    outputs = f0 + np.moveaxis(np.tensordot(P, b, (1, 1)), 1, 0).reshape(len(times), *risk.shape)
-    distance = np.linalg.norm(b.reshape(len(times), -1), axis=1) / np.sqrt(top)
-    return Path(dual_coef.reshape(outputs.shape), outputs, risk.value(outputs), distance)
+        b = run.y.T
+    return _path(b[where].reshape(len(times), -1, *risk.shape[1:]) / top, risk, f0, P, D)
 
 
-def _gram_and_weights(K, sample_weight) -> tuple[NDArray, ArrayLike | None]:
-    """The Gram matrix in float64, and the weights, which a decomposition holds already."""
-    if not isinstance(K, Eigendecomposition):
-        return check_gram(K).astype(np.float64, copy=False), sample_weight
-    spectrum = Spectrum.of(K, sample_weight)
-    return spectrum.gram(), None if spectrum.root is None else spectrum.root**2
-
-
-def _refuse_limits(times: NDArray, criterion: Loss) -> None:
+def _setting(
+    K: ArrayLike | Eigendecomposition,
+    y: ArrayLike,
+    times: NDArray,
+    f0: ArrayLike,
+    criterion: Loss,
+    sample_weight: ArrayLike | None,
+) -> tuple[Risk, NDArray, NDArray, NDArray]:
+    """The risk, f_0 in full shape, and P and D of :meth:`Spectrum.factors`."""
     if np.isinf(times).any():
         raise ValueError(
             f"the limit at infinity is known for the square loss only; give {criterion.name} a finite time."
         )
+    spectrum = Spectrum.of(K, sample_weight)
+    risk, f0 = start(criterion, y, f0, len(spectrum.eigenvalues), spectrum.weights)
+    return risk, f0, *spectrum.factors()
+
+
+def _path(b: NDArray, risk: Risk, f0: NDArray, P: NDArray, D: NDArray) -> Path:
+    """The path of coordinates b of shape (T, rank) or (T, rank, k)."""
+    outputs = f0 + along(P, b)
+    return Path(along(D, b), outputs, risk.value(outputs), np.linalg.norm(b.reshape(len(b), -1), axis=1))

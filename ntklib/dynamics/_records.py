@@ -120,6 +120,16 @@ class Path(NamedTuple):
     distance: NDArray
 
 
+def every_time(factors: NDArray, row: NDArray) -> NDArray:
+    """Factors of shape (T, n) times a row of shape (n,) or (n, k): one row a time."""
+    return factors * row if row.ndim == 1 else factors[:, :, None] * row
+
+
+def along(matrix: NDArray, rows: NDArray) -> NDArray:
+    """The matrix times every row, (T, n) or (T, n, k), in one product."""
+    return np.moveaxis(np.tensordot(matrix, rows, (1, 1)), 1, 0)
+
+
 def at_new_samples(kernel: ArrayLike, dual_coef: NDArray, initial: ArrayLike) -> NDArray:
     """f_0 + kernel a_t for every row a_t of coefficients, (T, m) or (T, m, k), in one product."""
     kernel = np.asarray(kernel, dtype=np.float64)
@@ -128,7 +138,7 @@ def at_new_samples(kernel: ArrayLike, dual_coef: NDArray, initial: ArrayLike) ->
         raise ValueError(
             f"the kernel of the new samples must have shape (m, {n}), a row each, got {kernel.shape}."
         )
-    outputs = np.moveaxis(np.tensordot(kernel, dual_coef, (1, 1)), 1, 0)
+    outputs = along(kernel, dual_coef)
     initial = np.asarray(initial, dtype=np.float64)
     if initial.shape not in ((), outputs.shape[1:]):
         raise ValueError(

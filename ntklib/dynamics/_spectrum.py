@@ -51,14 +51,23 @@ class Spectrum:
         floor = max(10.0, np.sqrt(len(values))) * eps * values[-1]
         return cls(np.where(values > floor, values, 0.0), factor.vectors, factor._root)
 
-    def gram(self) -> NDArray:
-        """The Gram matrix K, without what is below rounding."""
-        out = self.unscaled((self.vectors * self.eigenvalues) @ self.vectors.T)
-        return out if self.root is None else out / self.root
+    @property
+    def weights(self) -> NDArray | None:
+        """Sample weights."""
+        return None if self.root is None else np.square(self.root)
+
+    def factors(self) -> tuple[NDArray, NDArray]:
+        r"""P and D of shape (n, rank): K = P P^T, and P b = K a for a = D b.
+
+        With w - w_0 = b in the basis of the singular vectors of J: f = f_0 + P b and |b| = |w - w_0|.
+        """
+        active = self.eigenvalues > 0
+        sizes, vectors = np.sqrt(self.eigenvalues[active]), self.vectors[:, active]
+        return self.unscaled(vectors * sizes), self.scaled(vectors / sizes)
 
     def scaled(self, rows: NDArray) -> NDArray:
-        """W^{1/2} rows, for rows of shape (n, k)."""
-        return rows if self.root is None else self.root[:, None] * rows
+        """W^{1/2} rows, for rows of shape (n, ...)."""
+        return rows if self.root is None else rows * self.root.reshape(-1, *[1] * (rows.ndim - 1))
 
     def unscaled(self, rows: NDArray) -> NDArray:
         """W^{-1/2} rows, for rows of shape (n, ...)."""
@@ -142,7 +151,7 @@ def largest_stable_step(
     Examples
     --------
     >>> from ntklib.dynamics import largest_stable_step
-    >>> largest_stable_step([[3.0, 1.0], [1.0, 3.0]]), largest_stable_step([[4.0]], momentum=0.5)
+    >>> round(largest_stable_step([[3.0, 1.0], [1.0, 3.0]]), 12), largest_stable_step([[4.0]], momentum=0.5)
     (0.5, 0.75)
     """
     momentum, ridge = check_momentum(momentum), check_real(ridge, "ridge", minimum=0)
