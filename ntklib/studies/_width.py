@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sklearn.base import clone
 from ntklib._blocks import require_memory, working_memory
 from ntklib._progress import Progress
 from ntklib._threads import get_threads, parallel_for
-from ntklib._validation import check_integer, check_rows
+from ntklib._validation import check_integer, check_real, check_rows
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.plotting import WidthStudyDisplay
 from ntklib.studies._base import StudyResult
@@ -95,6 +96,20 @@ class WidthStudy(StudyResult):
         """Mean squared error over its exact expectation, pooled over the widths, with its standard error."""
         ratios = self.squared_errors / (self.exact_error**2)[:, None]
         return float(ratios.mean()), float(ratios.std(ddof=1) / np.sqrt(ratios.size))
+
+    def width_for(self, error: float) -> int:
+        """Return the width at which the root-mean-square relative error is about ``error``.
+
+        From the exact errors where they are known, else from those measured and the rate width^-1/2.
+
+        Raises
+        ------
+        ValueError
+            If ``error`` is not positive.
+        """
+        error = check_real(error, "error", minimum=0.0, strict=True)
+        known = self.exact_error if np.isfinite(self.exact_error).all() else self.error
+        return max(1, ceil(float((self.width * known**2).mean()) / error**2))
 
     def headline(self) -> str:
         """Say how fast the error falls, and how it compares with the exact expectation."""
