@@ -228,5 +228,5 @@ def test_public_names():
 
     for name in ("MLP", "TwoLayerNet", "EmpiricalNTK", "linearize", "taylor", "Params"):
         assert name in networks.__all__
-    for name in ("MLP", "TwoLayerNet", "EmpiricalNTK"):
-        assert getattr(ntklib, name) is getattr(networks, name)
+    assert ntklib.EmpiricalNTK is networks.EmpiricalNTK
+    assert ntklib.networks is networks
