@@ -7,6 +7,15 @@ the order nor on the number of threads.
 
 from ntklib.studies._base import StudyResult
 from ntklib.studies._power_law import PowerLaw, fit_power_law
+from ntklib.studies._valley import ValleyStudy, valley_study
 from ntklib.studies._width import WidthStudy, width_study
 
-__all__ = ["PowerLaw", "StudyResult", "WidthStudy", "fit_power_law", "width_study"]
+__all__ = [
+    "PowerLaw",
+    "StudyResult",
+    "ValleyStudy",
+    "WidthStudy",
+    "fit_power_law",
+    "valley_study",
+    "width_study",
+]

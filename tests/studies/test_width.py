@@ -97,7 +97,7 @@ def test_every_entry_has_its_variance():
     ids=lambda net: str(net).replace("\n", ""),
 )
 def test_deep_networks_tend_to_their_limit_at_the_same_rate(network):
-    study = width_study(X, (64, 512), network=network, n_draws=80)
+    study = width_study(X, (64, 512), network=network, n_draws=150)
     assert np.isnan(study.exact_error).all()
     follows_the_law(study)
     assert abs(study.operator_slope.exponent + 0.5) < 5 * study.operator_slope.standard_error
