@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,13 @@ class Model:
     def vjp(self, params: Params, X: Any, cotangent: Any) -> np.ndarray:
         """Return J^T c, (p,), for a ``cotangent`` shaped like the outputs."""
         raise NotImplementedError  # pragma: no cover
+
+    def value_and_vjp(
+        self, params: Params, X: Any, cotangent: Callable[[slice, np.ndarray], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return f(X; w) and J^T c, where ``cotangent(rows, f)`` gives c for a slice of rows and outputs."""
+        f = self.apply(params, X)
+        return f, self.vjp(params, X, cotangent(slice(0, len(f)), f))
 
     def hvp(self, params: Params, X: Any, cotangent: Any, vector: Any) -> np.ndarray:
         """Return the Hessian of <cotangent, f(X; w)> times a vector, (p,)."""

@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 from sklearn import config_context
 
+from ntklib.networks import linearize, taylor
 from tests import naive_networks as naive
 from tests.registry_networks import CASES, DOUBLE, SMOOTH
 
@@ -138,3 +139,27 @@ def test_blocks_of_rows_change_nothing(case):
             assert np.abs(found - expected).max() <= case.tolerance * size
     for found, expected in zip(everything(sparse.csr_matrix(X)), whole, strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+@EVERY
+def test_values_and_gradient_of_a_loss_in_one_pass(case):
+    """The cotangent may depend on the outputs, as the gradient of a loss does."""
+    net, X = case.network, case.X
+    targets, seen = cotangent(case), []
+
+    def residual(rows, f):
+        seen.append(rows)
+        return f - targets[rows]
+
+    for model in (net, linearize(net, case.params), taylor(net, case.params), net.centered_at(case.params)):
+        f, gradient = model.value_and_vjp(case.initial, X, residual)
+        np.testing.assert_array_equal(f, model.apply(case.initial, X))
+        close(gradient, model.vjp(case.initial, X, f - targets), 10 * case.tolerance)
+    seen.clear()
+    whole = net.value_and_vjp(case.params, X, residual)
+    assert len(seen) == 1
+    with config_context(working_memory=1e-4):
+        parts = net.value_and_vjp(case.params, X, residual)
+    assert len(seen) > 2
+    for found, expected in zip(parts, whole, strict=True):
+        close(found, expected, 10 * case.tolerance)
