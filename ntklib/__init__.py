@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from . import kernels, networks
 from ._info import show_versions
 from ._threads import get_threads, set_threads
-from .estimators import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
+from .estimators import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV, TangentFeatures
 from .kernels import NNGP, NTK, ArcCosine
 from .networks import EmpiricalNTK
 
@@ -27,6 +27,7 @@ __all__ = [
     "NTKClassifierCV",
     "NTKRegressor",
     "NTKRegressorCV",
+    "TangentFeatures",
     "__version__",
     "get_threads",
     "kernels",

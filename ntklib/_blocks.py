@@ -31,7 +31,12 @@ def available_memory() -> int | None:
         return None
 
 
-def require_memory(shape: tuple[int, ...], dtype: np.typing.DTypeLike, what: str = "Gram matrix") -> None:
+_NYSTROEM = "approximate it with sklearn.kernel_approximation.Nystroem(kernel=NTK())"
+
+
+def require_memory(
+    shape: tuple[int, ...], dtype: np.typing.DTypeLike, what: str = "Gram matrix", instead: str = _NYSTROEM
+) -> None:
     """Raise MemoryError, with the figure and the way out, if an array of this shape cannot fit."""
     dtype = np.dtype(dtype)
     needed = dtype.itemsize
@@ -43,8 +48,7 @@ def require_memory(shape: tuple[int, ...], dtype: np.typing.DTypeLike, what: str
         smaller = "" if dtype.itemsize <= 4 else "use float32, "
         raise MemoryError(
             f"a {size} {dtype.name} {what} needs {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are "
-            f"available; subsample the rows, {smaller}or approximate it with "
-            "sklearn.kernel_approximation.Nystroem(kernel=NTK())."
+            f"available; subsample the rows, {smaller}or {instead}."
         )
 
 

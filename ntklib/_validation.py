@@ -10,7 +10,15 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
-__all__ = ["check_integer", "check_option", "check_real", "check_rows", "check_same_features", "same_memory"]
+__all__ = [
+    "check_integer",
+    "check_option",
+    "check_real",
+    "check_rows",
+    "check_same_features",
+    "random_generator",
+    "same_memory",
+]
 
 
 def check_rows(X: Any, name: str = "X") -> Any:
@@ -71,3 +79,12 @@ def check_option(value: Any, name: str, options: Collection[str]) -> str:
         known = ", ".join(repr(option) for option in options)
         raise ValueError(f"{name} must be one of {known}; got {value!r}.")
     return value
+
+
+def random_generator(random_state: Any) -> np.random.Generator:
+    """Return a generator: a given one itself, one seeded by a number, by a RandomState, or afresh (None)."""
+    if isinstance(random_state, np.random.RandomState):
+        random_state = random_state.randint(2**31 - 1)
+    elif isinstance(random_state, Integral):
+        random_state = check_integer(random_state, "random_state", minimum=0)
+    return np.random.default_rng(random_state)

@@ -9,6 +9,7 @@ from ntklib.estimators._classifier_cv import NTKClassifierCV
 from ntklib.estimators._regressor import NTKRegressor
 from ntklib.estimators._regressor_cv import NTKRegressorCV
 from ntklib.estimators._search import PenaltyPath
+from ntklib.estimators._tangent_features import TangentFeatures
 from ntklib.estimators._units import ScaleWarning
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "NTKRegressorCV",
     "PenaltyPath",
     "ScaleWarning",
+    "TangentFeatures",
 ]
