@@ -158,7 +158,7 @@ class WidthStudyDisplay:
                 ax.plot(self.widths, prefactor * self.widths**exponent, color=color, linewidth=1.2, alpha=0.6)
             marker = _MARKERS[index % len(_MARKERS)]
             ax.errorbar(
-                self.widths,
+                self.widths * 1.03**index,  # beside each other
                 values,
                 yerr=2 * spread,
                 fmt=marker,

@@ -33,13 +33,14 @@ from ntklib.report._scores import (
     score_regressor,
 )
 from ntklib.report._versions import collect_versions
+from ntklib.report._width import widen
 
 TEST_SHARE = 0.25
 MIN_ROWS = 20
 SPECTRUM_ROWS = 2000
 HEATMAP_ROWS = 200
 ANGLE_ROWS = 500
-N_STEPS = 3 + len(CONTENDERS)
+N_STEPS = 4 + len(CONTENDERS)
 
 
 def analyse(
@@ -118,6 +119,8 @@ def analyse(
             models.append(result)
     with progress.step("looking at the kernel"):
         kernel = _look(fitted["ntk"], fitted["rbf"], X_train, y[train], seed)
+    with progress.step("drawing networks"):
+        width = widen(fitted["ntk"].kernel_, X_train, seed)
     data = DataSummary(
         name=table.name,
         description=table.description,
@@ -141,6 +144,7 @@ def analyse(
         models=tuple(models),
         y_test=y[test],
         kernel=kernel,
+        width=width,
         seconds=dict(progress.seconds),
         versions=collect_versions(),
         notes=tuple(notes),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ntklib.report._scores import Score
+
+if TYPE_CHECKING:
+    from ntklib.studies import WidthStudy
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Analysis:
     models: tuple[ModelResult, ...]
     y_test: NDArray
     kernel: KernelResult
+    width: WidthStudy | None
     seconds: Mapping[str, float]
     versions: Mapping[str, str]
     notes: tuple[str, ...]
@@ -131,6 +135,7 @@ class Analysis:
                 "angles": kernel.angles.tolist(),
                 "curves": {name: curve.tolist() for name, curve in kernel.curves.items()},
             },
+            "width_study": None if self.width is None else self.width.to_dict(),
             "predictions": {
                 "true": self.y_test.tolist(),
                 **{model.key: model.predicted.tolist() for model in self.models},

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ntklib.report._comparison import data, predictions, reproduce, scores, summary, timing
 from ntklib.report._kernel import angle, heatmap, path, spectrum
 from ntklib.report._records import Analysis
+from ntklib.report._width import width
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("spectrum", "Kernel spectrum", spectrum),
     Section("heatmap", "Kernel matrix", heatmap),
     Section("angle", "Kernel against angle", angle),
+    Section("width", "How wide a network has to be", width),
     Section("timing", "Time", timing),
     Section("reproduce", "To do it again", reproduce),
 )

@@ -86,7 +86,7 @@ def test_the_page_stands_alone(folder):
     assert len(ids) == len(set(ids))
     for section in SECTIONS:
         assert section.slug in ids
-    assert text.count("<svg") == text.count('role="img"') == 7
+    assert text.count("<svg") == text.count('role="img"') == 8
 
 
 def test_results_agree_with_scikit_learn(folder):
@@ -111,6 +111,9 @@ def test_results_agree_with_scikit_learn(folder):
     best = results["leave_one_out_path"]["best"]
     path = next(p for p in results["leave_one_out_path"]["kernels"] if p["kernel"] == best["kernel"])
     assert best["score"] == max(path["score"])
+    study = results["width_study"]
+    assert study["study"] == "width"
+    assert study["slope"]["low"] < -0.5 < study["slope"]["high"]
     predicted = results["predictions"]
     accuracy = accuracy_score(predicted["true"], predicted["ntk"])
     assert accuracy == results["scores"]["ntk"]["accuracy"]["value"]
