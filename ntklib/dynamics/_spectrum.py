@@ -48,7 +48,8 @@ class Spectrum:
                     "K is not positive semidefinite: it is no kernel's Gram matrix, training on it diverges."
                 )
         values = factor.eigenvalues
-        floor = max(10.0, np.sqrt(len(values))) * eps * values[-1]
+        # the decomposition's rounding, and that of the entries
+        floor = (max(10.0, np.sqrt(len(values))) * np.finfo(np.float64).eps + 2 * eps) * values[-1]
         return cls(np.where(values > floor, values, 0.0), factor.vectors, factor._root)
 
     @property
