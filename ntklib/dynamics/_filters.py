@@ -35,7 +35,7 @@ def averaged_filter(s: NDArray, steps: NDArray, learning_rate: float) -> Filter:
     once = heavy_ball_filter(s, count[:, 0], learning_rate, 0.0).gain / learning_rate  # (1 - (1-x)^{k+1})/x
     decay = once / count
     gain = (1 - decay) / x
-    small = count * x < 0.5  # 1 - decay cancels: its binomial series instead
+    small = (count * x < 0.5) | (count == 1)  # 1 - decay cancels: its binomial series instead
     if small.any():
         k, y = (np.broadcast_to(part, small.shape)[small] for part in (count - 1, x))
         term = 0.5 * k
