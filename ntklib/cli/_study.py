@@ -9,9 +9,10 @@ from pathlib import Path
 
 from ntklib.cli._command import Command, note
 from ntklib.cli._study_base import Study
+from ntklib.cli._study_valley import VALLEY
 from ntklib.cli._study_width import WIDTH
 
-STUDIES: tuple[Study, ...] = (WIDTH,)
+STUDIES: tuple[Study, ...] = (WIDTH, VALLEY)
 """The studies, in the order of the help."""
 
 

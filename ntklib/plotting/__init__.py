@@ -11,6 +11,7 @@ from ntklib.plotting._dynamics import TrajectoryDisplay
 from ntklib.plotting._heatmap import KernelHeatmapDisplay
 from ntklib.plotting._path import LeaveOneOutPathDisplay
 from ntklib.plotting._spectrum import KernelSpectrumDisplay
+from ntklib.plotting._valley import ValleyStudyDisplay
 from ntklib.plotting._width import WidthStudyDisplay
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "KernelSpectrumDisplay",
     "LeaveOneOutPathDisplay",
     "TrajectoryDisplay",
+    "ValleyStudyDisplay",
     "WidthStudyDisplay",
 ]

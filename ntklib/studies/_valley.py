@@ -25,6 +25,9 @@ RHOS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5)
 CONVERGED = 1e-12
 """Loss below which a run has reached a minimum."""
 
+PATH_START = (3.0, 1.0)
+"""Where the paths in the picture begin: |u| and v."""
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class ValleyStudy(StudyResult):
@@ -53,7 +56,7 @@ class ValleyStudy(StudyResult):
     traces, flow_traces, losses : ndarray of shape (n_learning_rates, n_rhos, n_starts)
         Trace at the end, where the flow would end, and loss at the end, of each run.
     paths : ndarray of shape (n_learning_rates, n_rhos, path_steps + 1, 2)
-        The first steps from one start, in the plane that they stay in: u along u_0, and v.
+        The first steps from |u| = 3, v = 1, in the plane that they stay in: u along u_0, and v.
     n_starts, dimension, steps, random_state : int
     """
 
@@ -113,14 +116,16 @@ class ValleyStudy(StudyResult):
         ]
         if pairs.size:
             lines.append(
-                f"flatter than gradient descent's in {np.mean(pairs < 1):.0%} of {pairs.size} pairs that both "
-                f"reached a minimum; median trace {np.median(pairs):.3g} times"
+                f"flatter than gradient descent's in {np.mean(pairs < 1):.0%} of {pairs.size} pairs of runs "
+                f"that both reached a minimum; median trace {np.median(pairs):.3g} times"
             )
         lines.append(
-            f"{self.converged.sum()} of {self.reached.size} runs reached a minimum, none sharper than "
-            f"{np.nanmax(self.sharpest / self.sharpest_stable):.3g} of what can hold it; "
+            f"{self.converged.sum()} of {self.reached.size} runs reached a minimum, "
             f"{self.diverged.sum()} diverged"
         )
+        if self.converged.any():
+            sharpest = np.nanmax(self.sharpest / self.sharpest_stable)
+            lines.append(f"the sharpest minimum has {sharpest:.3g} times the curvature that can be held")
         return "\n".join(lines)
 
     def plot(self, ax: Any = None) -> ValleyStudyDisplay:
@@ -151,9 +156,10 @@ def valley_study(
     r"""Compare the minima that unnormalised sharpness-aware minimisation and gradient descent end in.
 
     The widening valley :math:`L(u, v) = \frac12 |u|^2 v^2` has minima of every flatness.  Two effects lead to
-    flat ones.  Small steps follow a flow that conserves :math:`(1 + \rho|u|^2)/(1 + \rho v^2)`, and ends at a
-    trace of :math:`(|u_0|^2 - v_0^2)/(1 + \rho v_0^2)`; large steps cannot stay at a minimum with an eigenvalue
-    h unless :math:`h (1 + \rho h) < 2/\eta`, and hop until it is flat enough, or diverge.
+    flat ones.  Small steps follow a flow that conserves :math:`(1 + \rho|u|^2)/(1 + \rho v^2)`, and ends at
+    a trace of :math:`(|u_0|^2 - v_0^2)/(1 + \rho v_0^2)` (where :math:`|u_0|^2 > v_0^2`); large steps cannot
+    stay at a minimum with an eigenvalue h unless :math:`h (1 + \rho h) < 2/\eta`, and hop until it is flat
+    enough, or diverge.
 
     Parameters
     ----------
@@ -168,7 +174,7 @@ def valley_study(
     steps : int, default=5000
         Steps at most; a set of runs ends when all have reached a minimum or diverged.
     path_steps : int, default=100
-        Steps to keep for the picture, from the start whose v is nearest to 1 in size.
+        Steps in the picture of the paths.
     random_state : int, default=0
     out : str, Path or None, default=None
         A folder; each learning rate is kept there as soon as it is finished, and a study that was stopped
@@ -264,15 +270,12 @@ def _quartiles(values: np.ndarray) -> np.ndarray:
 def _runs(
     valley: WideningValley, starts: np.ndarray, eta: float, rhos: list[float], steps: int, path_steps: int
 ) -> dict[str, np.ndarray]:
-    """The ends of all runs at one learning rate, a row a rho, and the shown start's path."""
-    shown = int(np.argmin(np.abs(np.abs(starts[:, -1]) - 1)))
-    direction = starts[shown, :-1] / np.linalg.norm(starts[shown, :-1])
+    """The ends of all runs at one learning rate, a row a rho, and the paths for the picture."""
     found: dict[str, list[np.ndarray]] = {"trace": [], "loss": [], "sharpness": [], "path": []}
     with np.errstate(over="ignore", invalid="ignore"):  # runs that diverge are part of the result
         for rho in rhos:
             optimizer = USAM(eta, rho)
-            path = optimizer.run(valley.gradient, starts[shown], path_steps)
-            found["path"].append(np.stack([path[:, :-1] @ direction, path[:, -1]], axis=1))
+            found["path"].append(optimizer.run(valley.gradient, PATH_START, path_steps))
             state = optimizer.start(starts)
             loss = valley.value(starts)
             while state.steps < steps and np.any(np.isfinite(loss) & (loss > CONVERGED)):

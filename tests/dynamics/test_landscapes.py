@@ -231,6 +231,12 @@ def test_a_constant_step_leaves_half_a_step_of_loss_at_the_kink():
 # ---------------------------------------------------------------- the valley
 
 
+def test_sharpness_is_the_largest_eigenvalue():
+    points = np.vstack([np.random.default_rng(2).standard_normal((20, 5)), np.eye(5), np.zeros((1, 5))])
+    largest = np.linalg.eigvalsh(WideningValley().hessian(points))[..., -1]
+    np.testing.assert_allclose(WideningValley().sharpness(points), largest, rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.parametrize("rho", [0.0, 0.05, 0.4])
 @pytest.mark.parametrize("dimension", [1, 6])
 def test_one_step_of_usam_on_the_valley_is_its_closed_form(rho, dimension):

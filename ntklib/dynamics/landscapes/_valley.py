@@ -71,6 +71,13 @@ class WideningValley(Landscape):
         u, square, v = self._parts(w)
         return (u.shape[-1] * v * v + square)[..., 0]
 
+    def sharpness(self, w: ArrayLike) -> np.ndarray:
+        """Return the largest eigenvalue of the Hessian, shape (...): at a minimum |u|^2 or v^2."""
+        _, square, v = self._parts(w)
+        p, q = square[..., 0], (v * v)[..., 0]
+        # beside v^2 it has the eigenvalues of [[v^2, 2 v |u|], [2 v |u|, |u|^2]]
+        return (p + q + np.sqrt((p - q) ** 2 + 16 * p * q)) / 2
+
     def usam_step(self, w: ArrayLike, learning_rate: float, rho: float = 0.0) -> np.ndarray:
         r"""Return where one step of unnormalised sharpness-aware minimisation leads, in closed form.
 
