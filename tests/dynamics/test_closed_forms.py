@@ -15,11 +15,9 @@ STEPS = np.array([0, 1, 2, 10, 400])
 FEATURES = pytest.mark.parametrize("p", [50, 20, 8])
 
 
-def squared(y, weights=None):
+def squared(y):
     """Gradient of the square loss."""
-    return lambda f: (
-        (f - y) if weights is None else np.reshape(weights, (-1,) + (1,) * (y.ndim - 1)) * (f - y)
-    )
+    return lambda f: f - y
 
 
 @FEATURES
@@ -88,10 +86,9 @@ def test_derivative_in_time_is_minus_the_gradient(ridge):
 def test_at_time_zero_nothing_has_moved():
     J, J_test, f0, f0_test, y = linear_model(n_outputs=2)
     start = {"f0": f0, "K_test": J_test @ J.T, "f0_test": f0_test}
-    for path in (
-        gradient_flow(J @ J.T, y, 0, **start),
-        gradient_descent(J @ J.T, y, 0, learning_rate=1e-3, **start),
-    ):
+    descent = gradient_descent(J @ J.T, y, 0, learning_rate=1e-3, **start)
+    averaged = gradient_descent(J @ J.T, y, 0, learning_rate=1e-2, averaged=True, **start)
+    for path in (gradient_flow(J @ J.T, y, 0, **start), descent, averaged):
         np.testing.assert_array_equal(path.outputs[0], f0)
         np.testing.assert_array_equal(path.test_outputs[0], f0_test)
         np.testing.assert_allclose(path.loss, 0.5 * np.sum((f0 - y) ** 2), rtol=1e-14)
@@ -174,11 +171,10 @@ def test_the_largest_stable_step_of_large_matrices_losses_and_weights():
     assert largest_stable_step(K) == pytest.approx(2 / top, rel=1e-10)
     assert largest_stable_step(np.zeros((1100, 1100))) == np.inf
     small = K[:40, :40]
-    assert largest_stable_step(small, loss="log_loss") == pytest.approx(4 * largest_stable_step(small))
-    assert largest_stable_step(small, loss="log_loss", n_outputs=3) == pytest.approx(
-        2 * largest_stable_step(small)
-    )
-    assert largest_stable_step(Eigendecomposition(small)) == pytest.approx(largest_stable_step(small))
+    step = largest_stable_step(small)
+    assert largest_stable_step(small, loss="log_loss") == pytest.approx(4 * step)
+    assert largest_stable_step(small, loss="log_loss", n_outputs=3) == pytest.approx(2 * step)
+    assert largest_stable_step(Eigendecomposition(small)) == pytest.approx(step)
     w = rng.uniform(0.1, 3, 40)
     expected = 2 / np.linalg.norm(np.sqrt(w)[:, None] * J[:40], 2) ** 2
     assert largest_stable_step(small, sample_weight=w) == pytest.approx(expected)
@@ -197,16 +193,9 @@ def test_whole_weights_are_repetitions():
         (gradient_descent, {"learning_rate": 1e-3, "momentum": 0.3}),
     ):
         for ridge in (0.0, 2.0):
+            arguments["ridge"] = ridge
             weighted = run(
-                K,
-                y,
-                [0, 3, np.inf],
-                f0=f0,
-                K_test=K_test,
-                f0_test=f0_test,
-                sample_weight=w,
-                ridge=ridge,
-                **arguments,
+                K, y, [0, 3, np.inf], f0=f0, K_test=K_test, f0_test=f0_test, sample_weight=w, **arguments
             )
             repeated = run(
                 K[np.ix_(again, again)],
@@ -215,25 +204,22 @@ def test_whole_weights_are_repetitions():
                 f0=f0[again],
                 K_test=K_test[:, again],
                 f0_test=f0_test,
-                ridge=ridge,
                 **arguments,
             )
             np.testing.assert_allclose(weighted.outputs[:, again], repeated.outputs, atol=1e-9)
             np.testing.assert_allclose(weighted.test_outputs, repeated.test_outputs, atol=1e-9)
             np.testing.assert_allclose(weighted.loss, repeated.loss, rtol=1e-9, atol=1e-20)
             np.testing.assert_allclose(weighted.distance, repeated.distance, atol=1e-9)
-            factored = run(
-                Eigendecomposition(K, weights=w), y, [0, 3, np.inf], f0=f0, ridge=ridge, **arguments
-            )
+            factor = Eigendecomposition(K, weights=w)
+            factored = run(factor, y, [0, 3, np.inf], f0=f0, **arguments)
             np.testing.assert_allclose(factored.outputs, weighted.outputs, atol=1e-12)
 
 
 def test_small_losses_keep_their_digits():
     K = np.diag([1.0, 3.0])
     path = gradient_flow(K, [1.0, 1.0], [1.0, 100.0, 300.0])
-    np.testing.assert_allclose(
-        path.loss, 0.5 * (np.exp(-2 * path.times) + np.exp(-6 * path.times)), rtol=1e-12
-    )
+    expected = 0.5 * (np.exp(-2 * path.times) + np.exp(-6 * path.times))
+    np.testing.assert_allclose(path.loss, expected, rtol=1e-12)
     path = gradient_descent(K, [1.0, 1.0], [700], learning_rate=0.5)
     np.testing.assert_allclose(path.loss, 0.25**700, rtol=1e-11)
 
