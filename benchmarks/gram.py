@@ -11,22 +11,15 @@ machines; the script starts itself again with the allocator keeping its pages (G
 from __future__ import annotations
 
 import argparse
-import os
 import resource
-import sys
-import time
-from collections.abc import Callable
-from statistics import median
 
 import numpy as np
 from peers import peers
 from scipy.linalg import blas
+from timing import Actions, medians, restart_with_kept_pages
 
 import ntklib
 from ntklib.kernels import RectifiedPower, ntk_kernel
-
-TUNABLES = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=200000000000"
-Actions = dict[str, Callable[[], object]]
 
 
 def floor_actions(X: np.ndarray) -> Actions:
@@ -40,18 +33,6 @@ def floor_actions(X: np.ndarray) -> Actions:
         "syrk": lambda: syrk(1.0, X.T, trans=1, c=out.T, overwrite_c=1, lower=1),
         "fill": lambda: out.fill(1.0),
     }
-
-
-def medians(actions: Actions, repeats: int) -> dict[str, float]:
-    """Median time of each action; each time it runs once before, so that none pays for its forerunner."""
-    times: dict[str, list[float]] = {name: [] for name in actions}
-    for _ in range(repeats):
-        for name, action in actions.items():
-            action()
-            start = time.perf_counter()
-            action()
-            times[name].append(time.perf_counter() - start)
-    return {name: median(values) for name, values in times.items()}
 
 
 def ours(X: np.ndarray) -> Actions:
@@ -90,15 +71,14 @@ def compare(n: int, d: int, dtype: type, repeats: int) -> None:
 
 def main() -> None:
     """Run all sizes."""
-    if os.environ.get("GLIBC_TUNABLES") != TUNABLES and sys.platform == "linux":
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "GLIBC_TUNABLES": TUNABLES})
+    restart_with_kept_pages()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=None)
     options = parser.parse_args()
     ntklib.set_threads(options.threads)
-    print(f"threads {ntklib.get_threads()}, medians of {options.repeats}, GLIBC_TUNABLES={TUNABLES}")
+    print(f"threads {ntklib.get_threads()}, medians of {options.repeats}")
     for d in (20, 784):
         for dtype in (np.float64, np.float32):
             compare(options.n, d, dtype, options.repeats)

@@ -20,7 +20,7 @@ from ._layers import Copy
 
 __all__ = ["Plan", "diagonal", "fill_gram"]
 
-_TILE = 256
+_TILE = 512
 
 
 @dataclass(frozen=True)

@@ -47,11 +47,16 @@ _NO_FACTORS = {np.dtype(t): np.ones(0, t) for t in (np.float32, np.float64)}
 
 
 @compiled
-def _powers(z, degree, left, right, zero, factors, out, row, column):  # pragma: no cover - measured apart
+def _powers(z, degree, left, right, zero, factors, out, row, column):
     """right |z|^degree where z >= 0, left |z|^degree elsewhere, and ``zero`` at 0 for degree 0."""
     rows, columns = z.shape
     for i in range(rows):
-        if degree == 0:
+        if degree == 0 and factors.size:
+            for j in range(columns):
+                t = z[i, j]
+                value = right if t > 0 else left
+                out[row + i, column + j] = (zero if t == 0 else value) * factors[j]
+        elif degree == 0:
             for j in range(columns):
                 t = z[i, j]
                 value = right if t > 0 else left
@@ -67,7 +72,7 @@ def _powers(z, degree, left, right, zero, factors, out, row, column):  # pragma:
                 for _ in range(degree - 1):
                     power *= t
                 out[row + i, column + j] = (right if z[i, j] >= 0 else left) * power
-        if factors.size:
+        if degree > 0 and factors.size:
             for j in range(columns):
                 out[row + i, column + j] *= factors[j]
 
@@ -82,7 +87,7 @@ def slope_levels(activation: Activation) -> tuple[float, float] | None:
 
 
 @compiled
-def pack_bits(z, out, row, word):  # pragma: no cover - measured apart
+def pack_bits(z, out, row, word):
     """Write the bits z >= 0, 64 columns a word, at (row, word) of ``out``; columns missing are 0."""
     rows, columns = z.shape
     for i in range(rows):
@@ -95,7 +100,7 @@ def pack_bits(z, out, row, word):  # pragma: no cover - measured apart
 
 
 @compiled
-def common_bits(a, b, out):  # pragma: no cover - measured apart
+def common_bits(a, b, out):
     """Count the bits that rows of ``a`` (rows, words) and columns of ``b`` (words, rows) share.
 
     The inner loop runs over columns, so that counts stay in vector registers and no sum crosses lanes; the

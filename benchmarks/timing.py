@@ -1,0 +1,32 @@
+"""Timing shared by the scripts: medians of actions that take turns, in a process that keeps its pages."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+
+__all__ = ["Actions", "medians", "restart_with_kept_pages"]
+
+TUNABLES = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=200000000000"
+Actions = dict[str, Callable[[], object]]
+
+
+def medians(actions: Actions, repeats: int) -> dict[str, float]:
+    """Median time of each action; each time it runs once before, so that none pays for its forerunner."""
+    times: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(repeats):
+        for name, action in actions.items():
+            action()
+            start = time.perf_counter()
+            action()
+            times[name].append(time.perf_counter() - start)
+    return {name: median(values) for name, values in times.items()}
+
+
+def restart_with_kept_pages() -> None:
+    """Start the script again with glibc keeping freed memory, slow to get anew on virtual machines."""
+    if os.environ.get("GLIBC_TUNABLES") != TUNABLES and sys.platform == "linux":
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "GLIBC_TUNABLES": TUNABLES})

@@ -1,0 +1,73 @@
+"""The compiled passes of networks against plain NumPy, small enough for the interpreter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ntklib import kernels
+from ntklib.networks._loops import common_bits, pack_bits, slope_levels, write_slopes, write_values
+
+pytestmark = pytest.mark.compiled
+
+ACTIVATIONS = [
+    kernels.ReLU(),
+    kernels.LeakyReLU(0.2),
+    kernels.Step(),
+    kernels.Sign(),
+    kernels.Abs(),
+    kernels.Identity(),
+    kernels.RectifiedPower(2),
+    kernels.RectifiedPower(3),
+    kernels.Monomial(4),
+    kernels.GELU(),
+]
+
+
+@pytest.fixture(params=[np.float64, np.float32])
+def z(request):
+    values = np.random.default_rng(0).standard_normal((5, 70)).astype(request.param)
+    values[0, :3] = 0.0, -0.0, 1.0
+    return values
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)
+def test_values_and_slopes_go_where_they_belong(activation, z):
+    factors = np.arange(1, 71).astype(z.dtype)
+    tight = {"rtol": 4 * np.finfo(z.dtype).eps, "atol": 0}
+    for write, expected in (
+        (lambda out: write_values(activation, z, out, 2, 3), activation(z)),
+        (lambda out: write_slopes(activation, z, factors, out, 2, 3), activation.derivative(z) * factors),
+        (lambda out: write_slopes(activation, z, factors[:0], out, 2, 3), activation.derivative(z)),
+    ):
+        out = np.full((9, 80), 7, z.dtype)
+        write(out)
+        np.testing.assert_allclose(out[2:7, 3:73], expected, **tight)
+        out[2:7, 3:73] = 7
+        assert np.all(out == 7)
+
+
+@pytest.mark.parametrize("activation", [kernels.ReLU(), kernels.LeakyReLU(0.2), kernels.Abs()], ids=repr)
+def test_levels_are_the_two_values_that_a_slope_takes(activation, z):
+    low, high = slope_levels(activation)
+    np.testing.assert_allclose(np.where(z >= 0, high, low), activation.derivative(z), rtol=1e-6)
+
+
+@pytest.mark.parametrize("activation", [kernels.Step(), kernels.RectifiedPower(2), kernels.GELU()], ids=repr)
+def test_other_slopes_have_no_levels(activation):
+    assert slope_levels(activation) is None
+
+
+@pytest.mark.parametrize("columns", [1, 63, 64, 65, 70])
+def test_bits_are_packed_and_counted(z, columns):
+    z = z[:, :columns]
+    words = np.zeros((6, 3), np.uint64)
+    pack_bits(np.ascontiguousarray(z), words, 1, 1)
+    assert not words[0].any()
+    assert not words[:, 0].any()
+    counts = np.empty((5, 6), np.uint64)
+    with np.errstate(over="ignore"):  # the interpreter's integers warn where machine words wrap
+        common_bits(words[1:], np.ascontiguousarray(words.T), counts)
+    active = (z >= 0).astype(int)
+    np.testing.assert_array_equal(counts[:, 1:], active @ active.T)
+    assert not counts[:, 0].any()
