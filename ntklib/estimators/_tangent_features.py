@@ -16,6 +16,8 @@ from ntklib._validation import check_integer, random_generator
 from ntklib.networks import Network, TwoLayerNet
 from ntklib.networks._binding import check_inputs, check_params
 
+_BLOCK = 2**26  # bytes; larger blocks are slower, since their memory is fresh every time
+
 
 class TangentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Features whose inner products are the tangent kernel of a network of finite width.
@@ -166,12 +168,11 @@ class TangentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         X = self._rows(X, reset=False)
         n, dtype = X.shape[0], np.result_type(self.params_.dtype, X.dtype)
         if self.components_ is None:
-            require_memory(
-                (n, self.n_components_), dtype, "array of tangent features (n_components=q makes q)"
-            )
+            shape, instead = (n, self.n_components_), "project them with n_components"
+            require_memory(shape, dtype, "array of tangent features", instead)
             return self.network_.jacobian(self.params_, X).reshape(n, -1)
         result = np.zeros((n, self.n_components_), dtype)
-        step = max(1, working_memory() // (2 * dtype.itemsize * len(self.components_)))
+        step = max(1, min(working_memory(), _BLOCK) // (2 * dtype.itemsize * len(self.components_)))
         for rows in row_blocks(n, step):
             entries = self.network_.jacobian(self.params_, X[rows]).reshape(rows.stop - rows.start, -1)
             _add_to_components(entries, self.components_, self.signs_, result[rows])

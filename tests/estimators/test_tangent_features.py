@@ -28,6 +28,10 @@ NETWORKS = [
 ]
 
 
+def name(network):
+    return " ".join(repr(network).split())
+
+
 @pytest.fixture(scope="module")
 def X():
     return np.random.default_rng(0).normal(size=(7, 3))
@@ -44,7 +48,7 @@ def test_scikit_learn_contract(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("network", NETWORKS, ids=repr)
+@pytest.mark.parametrize("network", NETWORKS, ids=name)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_features_are_the_jacobian_and_their_products_the_kernel(network, dtype, X):
     X = X.astype(dtype)
@@ -70,7 +74,7 @@ def test_the_default_network(X):
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("network", NETWORKS, ids=repr)
+@pytest.mark.parametrize("network", NETWORKS, ids=name)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_projection_is_the_matrix_it_says(network, dtype, X):
     """One entry, 1 or -1, in every row of a (k p, q) matrix."""
@@ -85,7 +89,7 @@ def test_the_projection_is_the_matrix_it_says(network, dtype, X):
     np.testing.assert_allclose(found, rows @ matrix, rtol=tolerance, atol=tolerance * np.abs(rows).max())
 
 
-@pytest.mark.parametrize("network", NETWORKS[:3], ids=repr)
+@pytest.mark.parametrize("network", NETWORKS[:3], ids=name)
 def test_the_error_of_the_projection_is_the_stated_one(network, X):
     """Mean and variance over draws, each within 5 of its standard errors, for every pair of rows."""
     q, draws = 8, 3000
