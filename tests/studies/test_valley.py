@@ -14,7 +14,13 @@ from ntklib.studies import ValleyStudy, valley_study
 from ntklib.studies._parts import PARTS
 
 plt = pytest.importorskip("matplotlib.pyplot")
-SMALL = {"learning_rates": (0.02, 0.1), "rhos": (0.0, 0.05, 0.2), "dimension": 4, "n_starts": 8}
+SMALL = {
+    "learning_rates": (0.02, 0.1),
+    "rhos": (0.0, 0.05, 0.2),
+    "dimension": 4,
+    "n_starts": 8,
+    "steps": 2000,
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +40,7 @@ def test_runs_are_those_of_the_optimisers(study):
         for j, rho in enumerate((0.0, 0.05, 0.2)):
             for n in (0, 3):
                 w = starts[n]
-                for _ in range(5000):  # one run by itself, by the closed form of a step
+                for _ in range(2000):  # one run by itself, by the closed form of a step
                     if not valley.value(w) > 1e-300:
                         break
                     with np.errstate(all="ignore"):
@@ -43,7 +49,7 @@ def test_runs_are_those_of_the_optimisers(study):
                     assert study.traces[i, j, n] == pytest.approx(float(valley.trace(w)), rel=1e-5)
                 else:
                     assert not np.isfinite(w).all() or valley.value(w) > 1e-14
-    descent = GradientDescent(0.1).run(valley.gradient, starts, 5000)[-1]
+    descent = GradientDescent(0.1).run(valley.gradient, starts, 2000)[-1]
     np.testing.assert_allclose(study.traces[1, 0], valley.trace(descent), rtol=1e-5)
 
 
@@ -183,7 +189,20 @@ def test_display(study, axes):
 
 def test_command(capsys, tmp_path, study):
     folder = tmp_path / "valley"
-    words = ["--dimension", "4", "--starts", "8", "--learning-rates", "0.02", "0.1", "--rhos", "0.05", "0.2"]
+    words = [
+        "--dimension",
+        "4",
+        "--starts",
+        "8",
+        "--learning-rates",
+        "0.02",
+        "0.1",
+        "--rhos",
+        "0.05",
+        "0.2",
+        "--steps",
+        "2000",
+    ]
     assert main(["study", "valley", *words, "--out", str(folder), "--format", "json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["table"]["trace"] == study.trace.tolist()
