@@ -1,6 +1,7 @@
 """Every optimiser against a transcription of its definition, and the frame they share."""
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -94,6 +95,18 @@ def test_a_copied_state_goes_its_own_way(optimizer):
         np.testing.assert_array_equal(state.position[name], copied.position[name])
         assert not np.shares_memory(state.position[name], copied.position[name])
     assert "steps=2, 24 numbers, float64" in repr(copied)
+
+
+@each
+def test_runs_survive_pickling(optimizer):
+    state = optimizer.start(layers())
+    optimizer.step(state, pull)
+    again, restored = pickle.loads(pickle.dumps((optimizer, state)))
+    assert again == optimizer
+    optimizer.step(state, pull)
+    again.step(restored, pull)
+    for name in state.position:
+        np.testing.assert_array_equal(restored.position[name], state.position[name])
 
 
 @each
@@ -215,6 +228,8 @@ def test_a_run_begins_where_it_was_told_to():
         (lambda: USAM(0.1, rho=-1.0), ValueError, "rho must be finite"),
         (lambda: Adam(betas=(0.9, 1.0)), ValueError, r"betas\[1\] must be less than 1"),
         (lambda: Adam(betas=(0.9,)), ValueError, "betas must be two numbers"),
+        (lambda: Adam(betas=0.9), ValueError, "betas must be two numbers"),
+        (lambda: GradientDescent().start({}), ValueError, "no arrays to move"),
         (lambda: Adam(epsilon=0.0), ValueError, "epsilon must be finite and greater than 0"),
         (lambda: Muon(newton_schulz=0), ValueError, "newton_schulz must be at least 1"),
         (lambda: Muon().start(np.ones((2, 2, 2))), ValueError, "matrices and vectors"),

@@ -49,7 +49,7 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.betas) != 2:
+        if np.shape(self.betas) != (2,):
             raise ValueError(f"betas must be two numbers, got {self.betas!r}.")
         for name, beta in zip(("betas[0]", "betas[1]"), self.betas, strict=True):
             check_schedule(check_real(beta, name, minimum=0), name, below=1)

@@ -80,6 +80,8 @@ class Optimizer(ABC):
             If an array has no multiplier, or cannot be moved in place.
         """
         arrays, named = named_arrays(position)
+        if not arrays:
+            raise ValueError("there are no arrays to move.")
         arrays = {name: movable(array, name, copy) for name, array in arrays.items()}
         return State(
             position=arrays if named else arrays[ALONE],
