@@ -14,6 +14,7 @@ SAYS = {
     "regression": "R^2 on the test patients",
     "gaussian_process": "log evidence",
     "kernel_choice": "best here",
+    "width_study": "exponent of the width",
 }
 
 
