@@ -98,7 +98,7 @@ def gradient_flow(
     times = check_times(times)
     ridge = check_real(ridge, "ridge", minimum=0)
     criterion = as_loss(loss)
-    if isinstance(criterion, SquaredError):
+    if type(criterion) is SquaredError:
         spectrum = Spectrum.of(K, sample_weight)
         path = _solve(spectrum, y, f0, ridge, len(times), lambda s: flow_filter(s, times))
     else:
@@ -183,7 +183,7 @@ def gradient_descent(
     criterion = as_loss(loss)
     if averaged and momentum:
         raise ValueError("averaged=True goes without momentum: set momentum=0.")
-    if isinstance(criterion, SquaredError):
+    if type(criterion) is SquaredError:
         spectrum = Spectrum.of(K, sample_weight)
         eta = check_step(learning_rate, spectrum.eigenvalues[-1] + ridge, momentum)
 

@@ -21,15 +21,10 @@ def squared(y):
 
 
 @FEATURES
-@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize(("momentum", "averaged"), [(0.0, False), (0.5, False), (0.9, False), (0.0, True)])
 @pytest.mark.parametrize("ridge", [0.0, 3.0])
 @pytest.mark.parametrize("n_outputs", [None, 3])
-@pytest.mark.parametrize("averaged", [False, True])
 def test_descent_is_what_brute_force_gives(p, momentum, ridge, n_outputs, averaged):
-    if averaged and momentum:
-        with pytest.raises(ValueError, match="momentum=0"):
-            gradient_descent(np.eye(2), [1, 2], 1, learning_rate=1, momentum=momentum, averaged=True)
-        return
     J, J_test, f0, f0_test, y = linear_model(p=p, n_outputs=n_outputs)
     K = J @ J.T
     settings = {"learning_rate": 0.9 * largest_stable_step(K, momentum=momentum, ridge=ridge)}
@@ -281,6 +276,10 @@ BAD = {
     ),
     "ridge": (lambda: gradient_flow(np.eye(2), [1, 2], 1, ridge=-1), "ridge must be"),
     "momentum": (lambda: gradient_descent(np.eye(2), [1, 2], 1, learning_rate=1, momentum=1), "less than 1"),
+    "averaged": (
+        lambda: gradient_descent(np.eye(2), [1, 2], 1, learning_rate=1, momentum=0.5, averaged=True),
+        "set momentum=0",
+    ),
     "step": (lambda: gradient_descent(np.eye(2), [1, 2], 1, learning_rate=0), "learning_rate must be"),
     "weights": (lambda: gradient_flow(np.eye(2), [1, 2], 1, sample_weight=[1, 0]), "leave out samples"),
     "weights twice": (
