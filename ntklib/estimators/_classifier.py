@@ -20,6 +20,19 @@ from ntklib.estimators._units import Units, make_units, merge_copies
 from ntklib.solvers import leave_one_out
 
 
+def classes_and_labels(
+    y: Any, weights: np.ndarray | None, name: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels as one axis, the classes of samples of positive weight, and each label's place among these."""
+    y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    present = y if weights is None or not weights.any() else y[weights > 0]
+    classes = np.unique(present)
+    if len(classes) < 2:
+        raise ValueError(f"{name} needs samples of at least 2 classes, got 1 class: {classes[0]!r}.")
+    return y, classes, np.searchsorted(classes, y) % len(classes)  # classes of weight 0 go nowhere
+
+
 class PredictingClassifier(ClassifierMixin, KernelModel):
     """Decisions and probabilities from one expansion per class (one in all for two classes)."""
 
@@ -32,22 +45,13 @@ class PredictingClassifier(ClassifierMixin, KernelModel):
         y.
         """
         X, y = self._validate(X, y, multi_output=True)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        present = y if weights is None or not weights.any() else y[weights > 0]
-        self.classes_ = np.unique(present)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs samples of at least 2 classes, got 1 class: "
-                f"{self.classes_[0]!r}."
-            )
+        y, self.classes_, labels = classes_and_labels(y, weights, type(self).__name__)
         if self.class_weight is not None:
             factor = compute_sample_weight(self.class_weight, y)
             weights = factor if weights is None else weights * factor
-        labels = np.searchsorted(self.classes_, y) % len(self.classes_)  # classes of weight 0 go nowhere
         units = make_units(X, self._targets(labels), weights, precomputed=is_precomputed(self.kernel_))
         return merge_copies(units), labels, units, X, y
 
