@@ -54,7 +54,7 @@ class WidthStudyDisplay:
         errors: Mapping[str, tuple[ArrayLike, ArrayLike]],
         *,
         exact: ArrayLike | None = None,
-        slopes: Mapping[str, tuple[float, float, float]] | None = None,
+        slopes: Mapping[str, tuple[ArrayLike, float, float]] | None = None,
         eigenvalues: tuple[ArrayLike, ArrayLike] | None = None,
         limit_eigenvalue: float | None = None,
     ) -> None:
@@ -65,9 +65,12 @@ class WidthStudyDisplay:
             raise ValueError("errors must hold one norm at least")
         self.errors = {name: self._pair(f"errors[{name!r}]", pair) for name, pair in errors.items()}
         self.exact = None if exact is None else self._checked("exact", exact)
-        self.slopes = dict(slopes or {})
-        if unknown := set(self.slopes) - set(self.errors):
+        if unknown := set(slopes or {}) - set(self.errors):
             raise ValueError(f"slopes names {unknown.pop()!r}, which is not among the errors")
+        self.slopes = {
+            name: (self._checked(f"slopes[{name!r}]", fitted), exponent, error)
+            for name, (fitted, exponent, error) in (slopes or {}).items()
+        }
         self.eigenvalues = None if eigenvalues is None else self._pair("eigenvalues", eigenvalues)
         self.limit_eigenvalue = limit_eigenvalue
 
@@ -105,7 +108,7 @@ class WidthStudyDisplay:
                 "operator norm": (study.operator_error, study.operator_error_se),
             },
             exact=study.exact_error,
-            slopes={name: (law.prefactor, law.exponent, law.standard_error) for name, law in laws.items()},
+            slopes={name: (law(study.width), law.exponent, law.standard_error) for name, law in laws.items()},
             eigenvalues=(study.min_eigenvalue, study.min_eigenvalue_se),
             limit_eigenvalue=study.limit_eigenvalue,
         )
@@ -152,10 +155,10 @@ class WidthStudyDisplay:
         for index, (name, (values, spread)) in enumerate(self.errors.items()):
             color = COLORS[index % len(COLORS)]
             label = name
-            prefactor, exponent, error = self.slopes.get(name, (np.nan,) * 3)
-            if np.isfinite(exponent):
+            fitted, exponent, error = self.slopes.get(name, (None, np.nan, np.nan))
+            if fitted is not None and np.isfinite(exponent):
                 label = rf"{name}: width$^{{{exponent:.3f} \pm {error:.3f}}}$"
-                ax.plot(self.widths, prefactor * self.widths**exponent, color=color, linewidth=1.2, alpha=0.6)
+                ax.plot(self.widths, fitted, color=color, linewidth=1.2, alpha=0.6)
             marker = _MARKERS[index % len(_MARKERS)]
             ax.errorbar(
                 self.widths * 1.03**index,  # beside each other

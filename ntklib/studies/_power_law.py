@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf, nan, sqrt
+from math import inf, nan, sqrt
 
 import numpy as np
 from scipy.stats import t as student_t
@@ -13,18 +13,18 @@ __all__ = ["PowerLaw", "fit_power_law"]
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """y = prefactor x^exponent, with the standard error and a confidence interval of the exponent."""
+    """y = exp(log_prefactor) x^exponent, with standard error and confidence interval of the exponent."""
 
     exponent: float
     standard_error: float
     low: float
     high: float
-    prefactor: float
+    log_prefactor: float
     confidence: float = 0.95
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Return the law's values."""
-        return self.prefactor * np.asarray(x, float) ** self.exponent
+        return np.exp(self.log_prefactor + self.exponent * np.log(np.asarray(x, float)))
 
     def __str__(self) -> str:
         return f"{self.exponent:.3f} ({100 * self.confidence:g} % interval {self.low:.3f} to {self.high:.3f})"
@@ -77,5 +77,5 @@ def fit_power_law(
     exponent = float(weights @ np.log(y))
     spread = sqrt(float(weights**2 @ (np.asarray(standard_error) / y) ** 2))
     reach = float(student_t.ppf((1 + confidence) / 2, degrees_of_freedom)) * spread
-    prefactor = exp(float(np.log(y).mean() - exponent * np.log(x).mean()))
-    return PowerLaw(exponent, spread, exponent - reach, exponent + reach, prefactor, confidence)
+    log_prefactor = float(np.log(y).mean() - exponent * np.log(x).mean())
+    return PowerLaw(exponent, spread, exponent - reach, exponent + reach, log_prefactor, confidence)

@@ -282,13 +282,15 @@ def test_what_cannot_be_studied(options, error, message):
 def test_power_laws():
     x = np.array([1.0, 10.0, 100.0])
     law = fit_power_law(x, 3 * x**-0.7, 0.01 * x**-0.7)
-    assert (law.exponent, law.prefactor) == (pytest.approx(-0.7), pytest.approx(3))
+    assert (law.exponent, law.log_prefactor) == (pytest.approx(-0.7), pytest.approx(np.log(3)))
     np.testing.assert_allclose(law(x), 3 * x**-0.7)
     # the exponent is (log y_3 - log y_1) / (2 log 10)
     assert law.standard_error == pytest.approx(np.sqrt(2) * (0.01 / 3) / (2 * np.log(10)))
     assert law.high - law.low == pytest.approx(2 * 1.959964 * law.standard_error)
     assert fit_power_law(x, x, x / 100, degrees_of_freedom=3).low < fit_power_law(x, x, x / 100).low
     assert np.isnan(fit_power_law(x, 0 * x, x).exponent)
+    steep = fit_power_law(np.array([10_000, 10_001]), np.array([1.0, 2.0]), np.ones(2))  # no overflow
+    np.testing.assert_allclose(steep(np.array([10_000, 10_001])), [1, 2], rtol=1e-6)
     with pytest.raises(ValueError, match="two different x"):
         fit_power_law(x * 0, x, x)
 
@@ -339,7 +341,7 @@ def test_display(axes):
         (lambda: WidthStudyDisplay([1.0], {}), "one norm at least"),
         (lambda: WidthStudyDisplay([1.0], {"a": ([1.0, 2.0], [1.0, 1.0])}), "has shape"),
         (lambda: WidthStudyDisplay([1.0], {"a": ([1.0], [1.0])}, exact=[1.0, 2.0]), "exact has shape"),
-        (lambda: WidthStudyDisplay([1.0], {"a": ([1.0], [1.0])}, slopes={"b": (1, 1, 1)}), "names 'b'"),
+        (lambda: WidthStudyDisplay([1.0], {"a": ([1.0], [1.0])}, slopes={"b": ([1.0], 1, 1)}), "names 'b'"),
         (lambda: WidthStudyDisplay([1.0], {"a": ([1.0], [1.0])}).plot(what="b"), "what must be"),
         (lambda: WidthStudyDisplay([1.0], {"a": ([1.0], [1.0])}).plot(what="eigenvalue"), "no eigenvalues"),
     ],
