@@ -10,10 +10,13 @@ import pytest
 
 SCRIPTS = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 SAYS = {
+    "ensemble": "times as much as any trained ensemble has",
     "flat_minima": "flatter than gradient descent's in",
     "regression": "R^2 on the test patients",
     "gaussian_process": "log evidence",
     "kernel_choice": "best here",
+    "parameterizations": "written in two ways",
+    "trained_mlp": "kernel of the trained network",
     "width_study": "exponent of the width",
 }
 
