@@ -68,7 +68,7 @@ def two_layer(n: int, width: int, repeats: int) -> None:
             print(
                 "  " + ", ".join(f"{name} {times[name]:.3f} s" for name in floor) + f"; floor {total:.3f} s"
             )
-            print(f"  ours {ours:.3f} s   / floor {ours / total:.2f};   ", end="")
+            print(f"  floor {total:.3f} s, ours {ours:.3f} s   / floor {ours / total:.2f};   ", end="")
             print(f"plain NumPy / ours {times['plain NumPy'] / ours:.2f}")
 
 
@@ -79,11 +79,9 @@ def deep(n: int, width: int, repeats: int) -> None:
         params = net.init(20, 0, dtype=dtype)
         floor = floor_actions(X, [params[f"W{layer}"] for layer in range(3)])
         times = medians(floor | {"ours": partial(net.ntk, params, X)}, repeats)
-        total = sum(times[name] for name in floor)
+        total, ours = sum(times[name] for name in floor), times["ours"]
         print(f"\ndepth 3, n = {n:,}, widths {width:,}, d = 20, {np.dtype(dtype).name}")
-        print(
-            f"  products {total:.3f} s, ours {times['ours']:.3f} s   / products {times['ours'] / total:.2f}"
-        )
+        print(f"  products {total:.3f} s, ours {ours:.3f} s   / products {ours / total:.2f}")
 
 
 def bits(n: int, width: int, repeats: int) -> None:

@@ -20,7 +20,7 @@ from ._layers import Copy
 
 __all__ = ["Plan", "diagonal", "fill_gram"]
 
-_TILE = 512
+_TILE = 512  # rows and columns; fewer where all threads would not find work otherwise
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ class _Block:
     def __init__(self, plan: Plan, rows: slice, columns: slice, same: bool) -> None:
         self.plan, self.rows, self.columns = plan, rows, columns
         n, m = rows.stop - rows.start, columns.stop - columns.start
-        side = max(1, _TILE // (plan.n_outputs if plan.form == "full" else 1))
+        side = min(_TILE, max(_TILE // 4, isqrt(n * m) // 4 + 1))
+        side = max(1, side // (plan.n_outputs if plan.form == "full" else 1))
         self.places = list(tiles(n, m, side, symmetric=same))
         self.products: list[dict[Any, np.ndarray]] = [{} for _ in self.places]
         self.squares = _Squares(plan) if same else None
