@@ -52,6 +52,11 @@ class TangentEstimator(BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_training")
 
+    @property
+    def _goes_on(self) -> bool:
+        """Whether this fit continues the last one."""
+        return bool(self.warm_start) and hasattr(self, "_training")
+
     def _loss(self) -> Loss:
         loss = (
             self.loss
@@ -131,7 +136,7 @@ class TangentEstimator(BaseEstimator):
         max_iter = check_integer(self.max_iter, "max_iter", minimum=1)
         patience = self._patience(max_iter)
         n_outputs, before = units.targets.shape[1], None
-        if self.warm_start and hasattr(self, "_training"):
+        if self._goes_on:
             model, before = self._continued(units.X, n_outputs)
         else:
             model = self._fresh(units.X, n_outputs)
@@ -213,9 +218,9 @@ def resolve_network(network: Any, n_outputs: int) -> Network:
             f"network must be a TwoLayerNet or an MLP of ntklib.networks, got {network!r}; a kernel goes to "
             "the parameter kernel."
         )
-    if network.n_outputs not in (1, n_outputs):  # type: ignore[attr-defined]
+    own = network.get_params()["n_outputs"]
+    if own not in (1, n_outputs):
         raise ValueError(
-            f"the network has {network.n_outputs} outputs and the targets need {n_outputs}; leave n_outputs=1, "  # type: ignore[attr-defined]
-            "it is set by fit."
+            f"the network has {own} outputs and the targets need {n_outputs}; leave n_outputs=1, fit sets it."
         )
     return clone(network).set_params(n_outputs=n_outputs)

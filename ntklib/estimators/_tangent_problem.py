@@ -1,9 +1,7 @@
 r"""What is trained on: a tangent model, rows, a loss bound to their targets; and the two products of a step.
 
 A state is what training moves: coefficients of the samples in function space, (n, k), or the displacement
-in parameter space, (p,). `forward` gives what a state adds to the outputs, `adjoint` turns the loss's gradient
-in the outputs into the direction of a state.
-"""
+in XX"""
 
 from __future__ import annotations
 
