@@ -65,7 +65,7 @@ def fit_power_law(
     >>> from ntklib.studies import fit_power_law
     >>> x = np.array([10.0, 100.0, 1000.0])
     >>> print(fit_power_law(x, 3 / np.sqrt(x), 0.01 / np.sqrt(x)))
-    -0.500 (95 % interval -0.501 to -0.499)
+    -0.500 (95 % interval -0.502 to -0.498)
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
     if len(np.unique(x)) < 2:

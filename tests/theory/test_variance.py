@@ -66,7 +66,7 @@ def test_variance_is_that_of_one_neuron(degree, output_init, trainable):
     width = 7
     law = ntk_variance(X, width=width, degree=degree, output_init=output_init, trainable=trainable)
     first, last = trainable != "output", trainable != "hidden"
-    for i, j in [(0, 0), (0, 1), (0, 4), (1, 4), (2, 4), (3, 4), (4, 2)]:
+    for i, j in [(0, 0), (0, 1), (0, 4), (2, 4), (3, 1)]:
         pair = X[[i, j]] @ X[[i, j]].T
         mean, variance = one_neuron(pair, first * pair[0, 1], last, degree, 0, 1, LAWS[output_init])
         assert law.kernel[i, j] == pytest.approx(mean, rel=1e-12)
