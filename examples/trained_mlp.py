@@ -81,6 +81,7 @@ def save(folder: Path, rows: np.ndarray, infinite: float) -> None:
     left.plot(places, np.maximum(rows[:, 0], 0), "o-", label="the network (below 0 drawn at 0)")
     left.plot(places, rows[:, 1], "s-", label="ridge regression with its kernel")
     left.axhline(infinite, color="0.5", linestyle="--", label="kernels of infinite width")
+    left.set_ylim(-0.05, 1.25)  # with room for the legend
     left.set_ylabel("$R^2$ on new samples")
     right.plot(places, rows[:, 2], "o-", label="alignment with the target")
     right.plot(places, rows[:, 3], "s-", label="relative change since the start")
@@ -88,7 +89,7 @@ def save(folder: Path, rows: np.ndarray, infinite: float) -> None:
     for ax in (left, right):
         ax.set_xticks(places, [str(epoch) for epoch in EPOCHS])
         ax.set_xlabel("epochs of training")
-        ax.legend(frameon=False)
+        ax.legend(frameon=False, loc="upper left")
     figure.savefig(folder / "trained-mlp.png", dpi=150)
     print(f"\nfigure: {folder / 'trained-mlp.png'}")
 
