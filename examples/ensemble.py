@@ -61,9 +61,9 @@ def main() -> None:
     """Compare the predicted standard deviation with real networks', and with two Gaussian processes'."""
     parser = argparse.ArgumentParser(description="ensembles of trained networks")
     parser.add_argument("--out", metavar="FOLDER", type=Path, help="save the figure here")
-    parser.add_argument("--networks", type=int, default=40, help="networks to train (default: 40)")
+    parser.add_argument("--networks", type=int, default=30, help="networks to train (default: 30)")
     parser.add_argument("--width", type=int, default=512, help="their hidden units (default: 512)")
-    parser.add_argument("--steps", type=int, default=150, help="steps of gradient descent (default: 150)")
+    parser.add_argument("--steps", type=int, default=100, help="steps of gradient descent (default: 100)")
     arguments = parser.parse_args()
 
     learning_rate = largest_stable_step(ntk_kernel(X, **SETTINGS)) / 2
