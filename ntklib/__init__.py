@@ -1,7 +1,8 @@
 """Kernel methods centred on the neural tangent kernel (NTK): accurate, fast, scikit-learn-native.
 
 Start with :class:`NTKRegressorCV` or :class:`NTKClassifierCV` on a table of data, with :class:`NTK` as the
-kernel of any scikit-learn estimator, or with the functions of :mod:`ntklib.kernels`; networks of finite width are in :mod:`ntklib.networks`.
+kernel of any scikit-learn estimator, or with the functions of :mod:`ntklib.kernels`; networks of finite width
+are in :mod:`ntklib.networks`.
 """
 
 from importlib.metadata import PackageNotFoundError, version
@@ -9,7 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from . import kernels, networks
 from ._info import show_versions
 from ._threads import get_threads, set_threads
-from .estimators import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV, TangentFeatures
+from .estimators import (
+    NTKClassifier,
+    NTKClassifierCV,
+    NTKRegressor,
+    NTKRegressorCV,
+    TangentClassifier,
+    TangentClassifierCV,
+    TangentFeatures,
+    TangentRegressor,
+    TangentRegressorCV,
+)
 from .kernels import NNGP, NTK, ArcCosine
 from .networks import EmpiricalNTK
 
@@ -27,7 +38,11 @@ __all__ = [
     "NTKClassifierCV",
     "NTKRegressor",
     "NTKRegressorCV",
+    "TangentClassifier",
+    "TangentClassifierCV",
     "TangentFeatures",
+    "TangentRegressor",
+    "TangentRegressorCV",
     "__version__",
     "get_threads",
     "kernels",

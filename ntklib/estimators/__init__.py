@@ -9,7 +9,12 @@ from ntklib.estimators._classifier_cv import NTKClassifierCV
 from ntklib.estimators._regressor import NTKRegressor
 from ntklib.estimators._regressor_cv import NTKRegressorCV
 from ntklib.estimators._search import PenaltyPath
+from ntklib.estimators._tangent_classifier import TangentClassifier
+from ntklib.estimators._tangent_classifier_cv import TangentClassifierCV
 from ntklib.estimators._tangent_features import TangentFeatures
+from ntklib.estimators._tangent_regressor import TangentRegressor
+from ntklib.estimators._tangent_regressor_cv import TangentRegressorCV
+from ntklib.estimators._tangent_search import StoppingPath
 from ntklib.estimators._units import ScaleWarning
 
 __all__ = [
@@ -19,5 +24,10 @@ __all__ = [
     "NTKRegressorCV",
     "PenaltyPath",
     "ScaleWarning",
+    "StoppingPath",
+    "TangentClassifier",
+    "TangentClassifierCV",
     "TangentFeatures",
+    "TangentRegressor",
+    "TangentRegressorCV",
 ]

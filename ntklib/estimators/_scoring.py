@@ -27,12 +27,13 @@ class _StandInRegressor(RegressorMixin, BaseEstimator):
 
 
 class _StandInClassifier(ClassifierMixin, BaseEstimator):
-    """The same for stored decision values; the temperature is fitted to them only if a scorer asks."""
+    """The same for stored decision values; a temperature is fitted if a scorer asks and none is given."""
 
-    def __init__(self, classes=None, labels=None, weights=None):
+    def __init__(self, classes=None, labels=None, weights=None, temperature=None):
         self.classes_ = classes
         self.labels = labels
         self.weights = weights
+        self.temperature = temperature
 
     def decision_function(self, scores: np.ndarray) -> np.ndarray:
         return scores[:, 0] if scores.shape[1] == 1 else scores
@@ -41,7 +42,7 @@ class _StandInClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[predicted_labels(scores)]
 
     def predict_proba(self, scores: np.ndarray) -> np.ndarray:
-        return probabilities(scores, fit_temperature(scores, self.labels, self.weights))
+        return probabilities(scores, self.temperature or fit_temperature(scores, self.labels, self.weights))
 
 
 def predicted_labels(scores: np.ndarray) -> np.ndarray:
@@ -75,9 +76,16 @@ def regression_criterion(scoring: Any, targets: np.ndarray) -> Criterion:
 
 
 def classification_criterion(
-    scoring: Any, targets: np.ndarray, labels: np.ndarray, classes: np.ndarray
+    scoring: Any,
+    targets: np.ndarray,
+    labels: np.ndarray,
+    classes: np.ndarray,
+    temperature: float | None = None,
 ) -> Criterion:
-    """A scorer of decision values; equal scores, common with accuracy, are decided by the squared loss."""
+    """A scorer of decision values; equal scores, common with accuracy, are decided by the squared loss.
+
+    Scorers of probabilities see those at `temperature`, None at the best one for the values at hand.
+    """
     own = scoring in ("accuracy", CLASSIFIER_SCORING)
     scorer = None if own else get_scorer(scoring)
 
@@ -87,7 +95,7 @@ def classification_criterion(
             return -calibrated_log_loss(values, labels[rows], weights), tie
         if scorer is None:
             return float(np.average(predicted_labels(values) == labels[rows], weights=weights)), tie
-        stand_in = _StandInClassifier(classes, labels[rows], weights)
+        stand_in = _StandInClassifier(classes, labels[rows], weights, temperature)
         return _call(scorer, stand_in, values, classes[labels[rows]], weights), tie
 
     return scored

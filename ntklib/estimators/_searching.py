@@ -22,6 +22,15 @@ from ntklib.estimators._units import Units
 from ntklib.solvers import Solution
 
 
+def folds(cv: Any, X: Any, y: Any, units: Units, *, classifier: bool) -> Splits:
+    """Folds of the samples as positions among the units; samples of weight 0 drop out of them."""
+    place = np.full(X.shape[0], -1)
+    place[units.support] = np.arange(len(units))
+    splits = check_cv(cv, y, classifier=classifier).split(X, y)
+    positions = [(place[train], place[test]) for train, test in splits]
+    return [(train[train >= 0], test[test >= 0]) for train, test in positions]
+
+
 class SearchingModel(KernelModel):
     """Chooses among kernels and penalties; `fit` stores the outcome."""
 
@@ -46,11 +55,7 @@ class SearchingModel(KernelModel):
         """Folds as positions among the units; samples of weight 0 drop out of them."""
         if not self._held_out_by_splits:
             return None
-        place = np.full(X.shape[0], -1)
-        place[units.support] = np.arange(len(units))
-        splitter = check_cv(self.cv, y, classifier=classifier)  # type: ignore[attr-defined]
-        folds = [(place[train], place[test]) for train, test in splitter.split(X, y)]
-        return [(train[train >= 0], test[test >= 0]) for train, test in folds]
+        return folds(self.cv, X, y, units, classifier=classifier)  # type: ignore[attr-defined]
 
     def _choose(
         self,

@@ -24,6 +24,7 @@ class TrainedClassifier(ClassifierMixin, TangentEstimator):
     """Labels in; decision values, classes and probabilities out."""
 
     _losses = ("log_loss", "squared_error")
+    classes_: NDArray
 
     def _units(self, X: Any, y: Any, sample_weight: Any) -> tuple[Units, NDArray, Any, Any]:
         """Samples of positive weight with targets (n, k), their labels, and the checked X and y."""

@@ -56,7 +56,8 @@ class Descent(ABC):
 
     def solution(self, state: NDArray) -> Any:
         """What the model has learned, with what it had before."""
-        model, before = self.problem.model, self.problem.before
+        model: Any = self.problem.model
+        before = self.problem.before
         new = model.solution(self.problem.X, state, dual=self.route.space == "gram")
         return new if before is None else model.added(before, new)
 

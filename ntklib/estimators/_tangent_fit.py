@@ -42,6 +42,11 @@ class Held(NamedTuple):
     risk: Risk
 
 
+def held_rows(units: Units, rows: NDArray, training_rows: NDArray) -> Any:
+    """Some rows as the model that was trained on others wants them."""
+    return units.X[np.ix_(rows, training_rows)] if units.precomputed else units.X[rows]
+
+
 class Run(NamedTuple):
     """The stage that is kept, and the losses of all stages on the training and on the held-out samples."""
 

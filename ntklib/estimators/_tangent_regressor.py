@@ -92,7 +92,8 @@ class TrainedRegressor(RegressorMixin, TangentEstimator):
             sample_weight=units.weights,
             return_cov=return_cov,
         )
-        spread = (path.test_covariance if return_cov else path.test_std)[0]
+        spread: Any = path.test_covariance if return_cov else path.test_std
+        spread = spread[0]
         return values, spread if self._single else np.stack([spread] * self._n_outputs, axis=-1)
 
     def _check_spread(self) -> NTK:

@@ -11,6 +11,7 @@ from ntklib.plotting._dynamics import TrajectoryDisplay
 from ntklib.plotting._heatmap import KernelHeatmapDisplay
 from ntklib.plotting._path import LeaveOneOutPathDisplay
 from ntklib.plotting._spectrum import KernelSpectrumDisplay
+from ntklib.plotting._stopping import StoppingPathDisplay
 from ntklib.plotting._valley import ValleyStudyDisplay
 from ntklib.plotting._width import WidthStudyDisplay
 
@@ -19,6 +20,7 @@ __all__ = [
     "KernelHeatmapDisplay",
     "KernelSpectrumDisplay",
     "LeaveOneOutPathDisplay",
+    "StoppingPathDisplay",
     "TrajectoryDisplay",
     "ValleyStudyDisplay",
     "WidthStudyDisplay",

@@ -1,0 +1,54 @@
+"""The part of the search for a stopping time that is the same for regression and classification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ntklib.dynamics import Loss, SquaredError
+from ntklib.dynamics._spectrum import check_momentum
+from ntklib.estimators._scoring import Criterion
+from ntklib.estimators._searching import folds
+from ntklib.estimators._tangent_base import TangentEstimator
+from ntklib.estimators._tangent_fit import Training
+from ntklib.estimators._tangent_route import choose_route
+from ntklib.estimators._tangent_search import Found, loss_criterion, resolve_max_iters, search_stopping
+from ntklib.estimators._units import Units
+
+
+class SearchingTangent(TangentEstimator):
+    """Chooses among numbers of iterations, then trains on all samples for the best."""
+
+    warm_start = False
+
+    def _search(self, units: Units, X: Any, y: Any, *, classifier: bool, judge: Any) -> Found:
+        """Search, train, and store what was found; `judge` makes the criterion of a scoring that is given."""
+        loss, momentum = self._loss(), check_momentum(self.momentum)
+        square = isinstance(loss, SquaredError)
+        max_iters = resolve_max_iters(self.max_iters, square=square)
+        splits = folds(self.cv, X, y, units, classifier=classifier)
+        model = self._fresh(units.X, units.targets.shape[1])
+        most = int(max_iters[-1])
+        route = choose_route(model, len(units), square=square, iterations=most)
+        training = Training(units, loss, momentum, route, most)
+        criterion, name = self._criterion(loss, units, judge)
+        found = search_stopping(model, training, self.learning_rate, splits, max_iters, criterion, name)
+        self.stopping_path_, self.cv_results_ = found.path, found.path.results()
+        self.max_iter_, self.best_score_ = found.path.max_iter, found.path.best_score
+        descent = training.descent(model, self.learning_rate)
+        stage = next(descent.stages([self.max_iter_]))
+        self._store(training, descent.learning_rate, stage.step, descent.solution(stage.state))
+        return found
+
+    def _criterion(self, loss: Loss, units: Units, judge: Any) -> tuple[Criterion, str]:
+        """The scoring, equal scores decided by the loss; and its name."""
+        own = loss_criterion(loss, units)
+        if self.scoring is None:
+            return own, f"negative {loss.name.replace('_', ' ')}"
+        given = judge(self.scoring)
+
+        def scored(values: NDArray, rows: NDArray, weights: NDArray | None) -> tuple[float, float]:
+            return given(values, rows, weights)[0], own(values, rows, weights)[0]
+
+        return scored, self.scoring if isinstance(self.scoring, str) else "score"
