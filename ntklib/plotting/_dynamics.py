@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ntklib.plotting._base import COLORS, axes_and_figure, light_axes
 
+DECADES = 1e-16  # relative to the largest loss; what is below is rounding to anybody but us
 LABELS = {"loss": "data loss (sum over samples)", "distance": r"distance $|w_t - w_0|$"}
 
 
 class TrajectoryDisplay:
-    """Curves of training, against time or steps, on logarithmic axes where the values allow.
+    """Curves of training against time or steps, the loss on a logarithmic axis, the distance on a linear one.
 
     The value at infinite time, if there is one, is drawn as a dashed line.
 
@@ -128,9 +129,15 @@ class TrajectoryDisplay:
             )
             if not finite.all():
                 ax.axhline(values[-1], color=color, linestyle="--", linewidth=1.0, alpha=0.7)
-        scale = "log" if any((values > 0).any() for _, values in self.curves.values()) else "linear"
-        ax.set(xlabel=self.time_name, ylabel=LABELS[self.quantity], yscale=scale)
+        ax.set(xlabel=self.time_name, ylabel=LABELS[self.quantity])
         ax.set_xscale("symlog", linthresh=self._smallest_time())
+        ax.set_xlim(left=0)
+        largest = max(float(values.max()) for _, values in self.curves.values())
+        if self.quantity == "loss" and largest > 0:
+            ax.set_yscale("log")
+            ax.set_ylim(bottom=max(ax.get_ylim()[0], DECADES * largest))
+        else:
+            ax.set_ylim(bottom=0)
         light_axes(ax)
         if len(self.curves) > 1:
             ax.legend(frameon=False)
