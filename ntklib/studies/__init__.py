@@ -8,7 +8,8 @@ the order nor on the number of threads.
 from ntklib.studies._base import StudyResult
 from ntklib.studies._power_law import PowerLaw, fit_power_law
 from ntklib.studies._valley import ValleyStudy, valley_study
-from ntklib.studies._width import WidthStudy, width_study
+from ntklib.studies._width import width_study
+from ntklib.studies._width_result import WidthStudy
 
 __all__ = [
     "PowerLaw",

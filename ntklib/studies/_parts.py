@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from ntklib._files import plain, write_atomically
 from ntklib._progress import Progress
@@ -77,9 +78,14 @@ def run_parts(
 
 
 def digest(*arrays: Any) -> str:
-    """Return a fingerprint of arrays, to tell one study's data from another's."""
+    """Return a fingerprint of arrays and CSR matrices, to tell one study's data from another's."""
     total = hashlib.sha256()
     for array in arrays:
+        if sparse.issparse(array):
+            total.update(
+                digest(array.data, array.indices.astype(np.int64), array.indptr.astype(np.int64)).encode()
+            )
+            array = np.array(array.shape)
         array = np.ascontiguousarray(array)
         total.update(f"{array.dtype.str}{array.shape}".encode())
         total.update(array.tobytes())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from ntklib._progress import Progress
 from ntklib.studies import StudyResult
@@ -172,3 +173,6 @@ def test_a_digest_sees_values_shape_and_type():
     seen = {digest(x) for x in (a, a.reshape(2, 3), a.astype(np.float32), a + 1)}
     assert len(seen) == 4
     assert digest(a[::-1][::-1]) == digest(a)
+    thin = sparse.csr_array(np.eye(3))
+    assert digest(thin) == digest(thin.copy()) == digest(sparse.csr_matrix(np.eye(3)))
+    assert len({digest(x) for x in (thin, 2 * thin, thin[:2], sparse.csr_array((3, 3)))}) == 4
