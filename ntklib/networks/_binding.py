@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ __all__ = [
     "dense",
     "directions",
     "flat",
+    "layered",
+    "named",
     "row_step",
 ]
 
@@ -68,7 +70,7 @@ def check_params(spec: Spec, params: Any, n_features: int | None = None) -> Para
     return params
 
 
-def bind(spec: Spec, params: Params, dtype: np.dtype) -> tuple[Copy, ...]:
+def bind(spec: Spec, params: Params | Mapping[str, np.ndarray], dtype: np.dtype) -> tuple[Copy, ...]:
     """The copies of the network at these parameters, in the computing type."""
     scalings = spec.scalings(params["W0"].shape[1])
     copies = []
@@ -118,11 +120,22 @@ def directions(spec: Spec, n_features: int, vector: Any, dtype: np.dtype, name: 
         )
     if not np.isfinite(vector).all():
         raise ValueError(f"{name} holds NaN or infinity.")
+    return layered(spec, n_features, vector)
+
+
+def named(shapes: Mapping[str, tuple[int, ...]], vector: np.ndarray) -> dict[str, np.ndarray]:
+    """Views of the parts of a vector, in the shapes and under the names of arrays."""
     parts, start = {}, 0
-    for key, shape in shapes.items():
+    for name, shape in shapes.items():
         stop = start + int(np.prod(shape))
-        parts[key] = vector[start:stop].reshape(shape)
+        parts[name] = vector[start:stop].reshape(shape)
         start = stop
+    return parts
+
+
+def layered(spec: Spec, n_features: int, vector: np.ndarray) -> list[Directions]:
+    """Views of the parts of a vector in parameter space, by copy and layer."""
+    parts = named(spec.shapes(n_features, trained=True), vector)
     return [
         tuple(
             Direction(parts[f"{prefix}W{layer}"], parts.get(f"{prefix}b{layer}")) if included else None

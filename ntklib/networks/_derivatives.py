@@ -13,6 +13,7 @@ from . import _layers as layers
 from ._model import Model
 from ._params import Params
 from ._spec import Spec
+from ._sweep import ROWS, Sweep, combined
 
 __all__ = ["Derivatives"]
 
@@ -41,10 +42,7 @@ class Derivatives(Model):
         array([0., 0.])
         """
         spec, copies, X, dtype = self._bound(params, X)
-        result = np.empty((X.shape[0], spec.n_outputs), dtype)
-        for rows, x in binding.blocks(X, binding.row_step(spec, dtype), dtype):
-            result[rows] = _combined(copies, [layers.outputs(copy, x) for copy in copies])
-        return _squeezed(result)
+        return _squeezed(Sweep(spec, min(X.shape[0], ROWS), dtype)(copies, X))
 
     def jacobian(self, params: Params, X: Any) -> np.ndarray:
         """Return the derivative of every output in every trained parameter.
@@ -103,7 +101,7 @@ class Derivatives(Model):
         result = np.empty((X.shape[0], spec.n_outputs), dtype)
         for rows, x in binding.blocks(X, binding.row_step(spec, dtype), dtype):
             parts = [layers.push_forward(copy, x, u) for copy, u in zip(copies, along, strict=True)]
-            result[rows] = _combined(copies, parts)
+            result[rows] = combined(copies, parts)
         return _squeezed(result)
 
     def second_derivative(self, params: Params, X: Any, u: Any, v: Any) -> np.ndarray:
@@ -127,7 +125,7 @@ class Derivatives(Model):
             parts = [
                 layers.second_push(copy, x, *pair) for copy, *pair in zip(copies, first, second, strict=True)
             ]
-            result[rows] = _combined(copies, parts)
+            result[rows] = combined(copies, parts)
         return _squeezed(result)
 
     def vjp(self, params: Params, X: Any, cotangent: Any) -> np.ndarray:
@@ -145,7 +143,7 @@ class Derivatives(Model):
         """
         spec, copies, X, dtype = self._bound(params, X)
         c = binding.check_cotangent(spec, X.shape[0], cotangent, dtype)
-        return self._pulled(spec, copies, X, dtype, lambda rows, outputs: c[rows])
+        return _swept(spec, copies, X, dtype, lambda rows, outputs: c[rows])[1]
 
     def value_and_vjp(
         self, params: Params, X: Any, cotangent: Callable[[slice, np.ndarray], np.ndarray]
@@ -166,14 +164,10 @@ class Derivatives(Model):
         gradient : ndarray of shape (p,)
         """
         spec, copies, X, dtype = self._bound(params, X)
-        result = np.empty((X.shape[0], spec.n_outputs), dtype)
-
-        def keep(rows: slice, f: np.ndarray) -> np.ndarray:
-            result[rows] = f
-            return np.asarray(cotangent(rows, _squeezed(f)), dtype).reshape(f.shape)
-
-        gradient = self._pulled(spec, copies, X, dtype, keep)
-        return _squeezed(result), gradient
+        outputs, gradient = _swept(
+            spec, copies, X, dtype, lambda rows, f: np.asarray(cotangent(rows, _squeezed(f)))
+        )
+        return _squeezed(outputs), gradient
 
     def hvp(self, params: Params, X: Any, cotangent: Any, vector: Any) -> np.ndarray:
         """Return H v, H the Hessian of <c, f(X; w)> in the trained parameters.
@@ -209,24 +203,13 @@ class Derivatives(Model):
         dtype = np.result_type(params.dtype, X.dtype)
         return spec, binding.bind(spec, params, dtype), X, dtype
 
-    def _pulled(self, spec, copies, X, dtype, cotangent) -> np.ndarray:
-        total: np.ndarray | None = None
-        for rows, x in binding.blocks(X, binding.row_step(spec, dtype), dtype):
-            passed = [layers.trace(copy, x) for copy in copies]
-            c = cotangent(rows, _combined(copies, [part.outputs for part in passed]))
-            parts = [
-                layers.pull_back(copy, part, dtype.type(copy.coefficient) * c)
-                for copy, part in zip(copies, passed, strict=True)
-            ]
-            total = binding.added(total, binding.flat(parts, dtype))
-        assert total is not None
-        return total
 
-
-def _combined(copies: tuple[layers.Copy, ...], parts: list[np.ndarray]) -> np.ndarray:
-    """The outputs of all copies together; two equal copies give exactly 0."""
-    factor = parts[0].dtype.type(copies[0].coefficient)
-    return factor * (parts[0] if len(parts) == 1 else parts[0] - parts[1])
+def _swept(spec, copies, X, dtype, cotangent) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs (n, k) and the gradient (p,)."""
+    size = sum(int(np.prod(shape)) for shape in spec.shapes(X.shape[1], trained=True).values())
+    gradient = np.empty(size, dtype)
+    parts = binding.layered(spec, X.shape[1], gradient)
+    return Sweep(spec, X.shape[0], dtype)(copies, X, cotangent, parts), gradient
 
 
 def _squeezed(f: np.ndarray) -> np.ndarray:

@@ -17,7 +17,6 @@ __all__ = [
     "Direction",
     "Layer",
     "curvature_product",
-    "outputs",
     "pull_back",
     "push_forward",
     "second_push",
@@ -104,13 +103,6 @@ class Trace:
     inputs: list[np.ndarray]
     preactivations: list[np.ndarray]
     outputs: np.ndarray
-
-
-def outputs(copy: Copy, x: np.ndarray) -> np.ndarray:
-    """The copy's outputs (rows, k), without its coefficient."""
-    for layer in copy.layers[:-1]:
-        x = copy.activation(layer(x))
-    return copy.layers[-1](x)
 
 
 def trace(copy: Copy, x: np.ndarray) -> Trace:

@@ -18,8 +18,8 @@ from .._blocks import row_blocks
 from .._threads import parallel_for
 from ._binding import dense, row_step
 from ._layers import Copy, Direction, Layer
-from ._loops import multiply_slopes, write_signals, write_values
 from ._spec import Spec
+from ._sweep_loops import multiply_slopes, write_signals, write_values
 
 __all__ = ["Sweep"]
 
@@ -39,13 +39,13 @@ class Sweep:
     ----------
     spec : Spec
     n_rows : int
-        Rows that a sweep has at most; they are taken in blocks that fit in the working memory.
+        Rows of a block at most; blocks also fit in the working memory.
     dtype : dtype
     """
 
     def __init__(self, spec: Spec, n_rows: int, dtype: np.dtype) -> None:
         self.n_outputs, self.dtype = spec.n_outputs, dtype
-        self.block = min(n_rows, row_step(spec, dtype, 1 if spec.depth == 1 else 3))
+        self.block = min(n_rows, row_step(spec, dtype, 2 if spec.depth == 1 else 4))
         self.passes = [_Pass(spec, self.block, dtype) for _ in spec.copies]
 
     def __call__(
@@ -101,30 +101,28 @@ class _Pass:
         self.inputs = [_times(x, copy.layers[0].weight_multiplier)]
         outputs = np.empty((0, 0, 0), x.dtype)
         for index, (layer, above) in enumerate(pairwise(copy.layers)):
-            a, last = self.inputs[index], above is top
             parts, groups = self._cut(layer, above)
-            if last:
+            if above is top:
                 outputs = np.empty((len(parts), self.n, len(top.weight)), x.dtype)
 
-            def work(task, index=index, layer=layer, a=a, last=last, parts=parts, outputs=outputs):
-                number, group = task
-                part = parts[number]
+            def work(task, index=index, layer=layer, above=above, outputs=outputs):
+                number, part, group = task
+                a, last = self.inputs[index], above is top
                 for rows in _chunks(group):
                     z = self._preactivations(index, part)[rows]
                     np.matmul(a[rows], layer.weight[part].T, out=z)
                     if layer.bias is not None:
                         z += _times(layer.bias[part], layer.bias_multiplier)
-                    if not last:
-                        factor = copy.layers[index + 1].weight_multiplier
-                        write_values(copy.activation, z, self.values[index], rows.start, part.start, factor)
-                        continue
                     tile = self._borrow(z.shape)
-                    write_values(copy.activation, z, tile, 0, 0)
-                    np.matmul(tile, top.weight[:, part].T, out=outputs[number, rows])
-                    self.scratch.append(tile.base)
+                    write_values(copy.activation, z, 1.0 if last else above.weight_multiplier, tile)
+                    if last:
+                        np.matmul(tile, top.weight[:, part].T, out=outputs[number, rows])
+                    else:
+                        self.values[index][rows, part] = tile
+                    self._give_back(tile)
 
-            self._run(work, layer, above, [(i, group) for i in range(len(parts)) for group in groups])
-            if not last:
+            self._run(work, layer, above, [(*one, group) for one in enumerate(parts) for group in groups])
+            if above is not top:
                 self.inputs.append(self.values[index][: self.n])
         f = _times(outputs.sum(axis=0), top.weight_multiplier)
         return f if top.bias is None else f + _times(top.bias, top.bias_multiplier)
@@ -150,7 +148,7 @@ class _Pass:
         factor = 1.0 if above is copy.layers[-1] else above.weight_multiplier
         parts, groups = self._cut(layer, above)
         targets = [(mine, outer)]
-        targets += [(_like(mine), _like(outer)) for _ in groups[1 if fresh else 0 :]]
+        targets += [(_like(mine, True), _like(outer, False)) for _ in groups[1 if fresh else 0 :]]
         into = targets if fresh else targets[1:]
 
         def work(task):
@@ -165,7 +163,7 @@ class _Pass:
                     if g.shape[1] == 1:  # outer products of rows and neurons
                         sums = write_signals(sigma, z, g[:, 0], weights[0], factor, tile)[None]
                     else:
-                        write_values(sigma, z, tile, 0, 0)
+                        write_values(sigma, z, 1.0, tile)
                         sums = g.T @ tile
                     if top is not None:
                         _put(top.weight[:, part], sums, first)
@@ -181,7 +179,7 @@ class _Pass:
                         own.weight[part] += tile.T @ a[rows]
                     if own.bias is not None:
                         _put(own.bias[part], _times(tile.sum(axis=0), layer.bias_multiplier), first)
-                self.scratch.append(tile.base)
+                self._give_back(tile)
 
         self._run(work, layer, above, [(part, number) for part in parts for number in range(len(groups))])
         for pair in targets[1:]:
@@ -203,7 +201,7 @@ class _Pass:
         return flat.reshape(self.n, part.stop - part.start)
 
     def _borrow(self, shape: tuple[int, ...]) -> np.ndarray:
-        """An array of that shape from the scratch memory; its base is given back."""
+        """An array of that shape from the scratch memory."""
         size = shape[0] * shape[1]
         while self.scratch:
             try:
@@ -213,6 +211,10 @@ class _Pass:
             if memory.size >= size:
                 return memory[:size].reshape(shape)
         return np.empty(size, self.dtype).reshape(shape)
+
+    def _give_back(self, tile: np.ndarray) -> None:
+        assert tile.base is not None
+        self.scratch.append(tile.base)
 
     def _run(self, work: Callable[[Any], None], layer: Layer, above: Layer, tasks: list[Any]) -> None:
         def quiet(task: Any) -> None:
@@ -241,10 +243,11 @@ def _put(out: np.ndarray | None, array: np.ndarray, fresh: bool) -> None:
         out += array
 
 
-def _like(part: Direction | None) -> Direction | None:
+def _like(part: Direction | None, biases: bool) -> Direction | None:
     if part is None:
         return None
-    return Direction(np.empty_like(part.weight), None if part.bias is None else np.empty_like(part.bias))
+    bias = np.empty_like(part.bias) if biases and part.bias is not None else None
+    return Direction(np.empty_like(part.weight), bias)
 
 
 def _add(total: Direction | None, more: Direction | None) -> None:
