@@ -18,6 +18,7 @@ from sklearn.svm import SVC, SVR
 import ntklib
 from ntklib.kernels import NTK, ReLU
 from ntklib.networks import MLP, EmpiricalNTK, TwoLayerNet
+from tests.registry_networks import CASES
 
 KERNELS = [
     EmpiricalNTK(TwoLayerNet(40)),
@@ -64,6 +65,16 @@ def test_one_output_of_several(data):
         found = EmpiricalNTK(net, output=index)(X)
         np.testing.assert_allclose(found, each[..., index], rtol=1e-12, atol=1e-13 * each.max())
     np.testing.assert_allclose(EmpiricalNTK(net)(X), each.sum(axis=2), rtol=1e-12, atol=1e-13 * each.max())
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_tangent_features_of_every_network(case):
+    """Their inner products are the kernel."""
+    features = ntklib.TangentFeatures(case.network, params=case.params).fit_transform(case.X)
+    assert features.dtype == case.dtype
+    K = EmpiricalNTK(case.network, case.params)(case.X)
+    scale = np.sqrt(np.outer(np.diag(K), np.diag(K)))
+    assert (np.abs(features @ features.T - K) <= case.tolerance * scale).all()
 
 
 @EVERY
