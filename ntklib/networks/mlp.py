@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from ..kernels.activations import Activation
 from ._network import Network
 from ._params import Params
+
+if TYPE_CHECKING:
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 __all__ = ["MLP"]
 
@@ -134,6 +136,8 @@ class MLP(Network):
         >>> bool(np.allclose(network.apply(params, X), fitted.predict(X)))
         True
         """
+        from sklearn.neural_network import MLPClassifier, MLPRegressor
+
         if not isinstance(estimator, (MLPRegressor, MLPClassifier)):
             raise TypeError(f"estimator must be an MLPRegressor or MLPClassifier, got {estimator!r}.")
         check_is_fitted(estimator)
