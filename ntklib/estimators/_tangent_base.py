@@ -16,7 +16,8 @@ from ntklib._validation import check_integer, check_option, check_real
 from ntklib.dynamics import Loss, SquaredError, as_loss
 from ntklib.dynamics._spectrum import check_momentum
 from ntklib.estimators._kernel import accepts_sparse, is_precomputed, resolve_kernel
-from ntklib.estimators._tangent_fit import Held, Run, Training, held_rows, run
+from ntklib.estimators._tangent_descent import Descent
+from ntklib.estimators._tangent_fit import Held, Run, Training, held_rows, run, undisturbed
 from ntklib.estimators._tangent_models import Expansion, FiniteTangent, InfiniteTangent, Tangent
 from ntklib.estimators._tangent_route import choose_route
 from ntklib.estimators._tangent_steps import Patience
@@ -144,13 +145,16 @@ class TangentEstimator(BaseEstimator):
         part = units if watched is None else units.take(rows)
         route = choose_route(model, len(part), square=isinstance(loss, SquaredError), iterations=max_iter)
         training = Training(part, loss, momentum, route, max_iter, before)
-        descent = training.descent(model, self.learning_rate)
-        held = None
-        if watched is not None:
-            own = units.take(watched)
-            view = descent.view(held_rows(units, watched, rows))
-            held = Held(view, loss.risk(own.targets, own.targets.shape, own.weights))
-        result = run(descent, max_iter, patience, held, int(self.verbose))
+
+        def train() -> tuple[Descent, Run]:
+            descent, held = training.descent(model, self.learning_rate), None
+            if watched is not None:
+                own = units.take(watched)
+                view = descent.view(held_rows(units, watched, rows))
+                held = Held(view, loss.risk(own.targets, own.targets.shape, own.weights))
+            return descent, run(descent, max_iter, patience, held, int(self.verbose))
+
+        descent, result = undisturbed(train, training.order(model))
         self._store(training, descent.learning_rate, result.stage.step, descent.solution(result.stage.state))
         self.loss_curve_ = result.losses
         if result.held_losses is not None:

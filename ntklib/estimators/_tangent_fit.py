@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ntklib._threads import parallel_for
 from ntklib.dynamics import Loss, Risk
 from ntklib.estimators._tangent_descent import Descent, Stage, start_descent
 from ntklib.estimators._tangent_models import Tangent
@@ -15,6 +17,8 @@ from ntklib.estimators._tangent_problem import Problem
 from ntklib.estimators._tangent_route import Route
 from ntklib.estimators._tangent_steps import Patience
 from ntklib.estimators._units import Units
+
+_SMALL = 1000  # order of a Gram matrix that fits in the cache
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,10 @@ class Training:
     iterations: float
     before: Any = None
 
+    def order(self, model: Tangent) -> int:
+        """Rows of the Gram matrix."""
+        return len(self.units) * (model.n_outputs if model.coupled else 1)
+
     def descent(self, model: Tangent, learning_rate: Any) -> Descent:
         """Make ready to train, from the beginning."""
         units = self.units
@@ -40,6 +48,15 @@ class Held(NamedTuple):
 
     view: Any
     risk: Risk
+
+
+def undisturbed(function: Callable[[], Any], order: int) -> Any:
+    """Call it; with a single-threaded BLAS where matrices of this order lose by its threads."""
+    if order > _SMALL:
+        return function()
+    found: list[Any] = []
+    parallel_for(lambda _: found.append(function()), [None], threads=1)
+    return found[0]
 
 
 def held_rows(units: Units, rows: NDArray, training_rows: NDArray) -> Any:

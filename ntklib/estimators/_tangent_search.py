@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from ntklib._threads import get_threads, parallel_for
 from ntklib.dynamics import Loss
 from ntklib.estimators._scoring import Criterion
 from ntklib.estimators._search import Splits
-from ntklib.estimators._tangent_fit import Training, held_rows
+from ntklib.estimators._tangent_fit import Training, held_rows, undisturbed
 from ntklib.estimators._tangent_models import Tangent
 from ntklib.estimators._units import Units
 
@@ -124,14 +125,14 @@ def search_stopping(
             pair = criterion(values, test, weights) if np.isfinite(values).all() else (-np.inf, -np.inf)
             ranks[fold, i] = pair
 
-    order = len(units) * (model.n_outputs if model.coupled else 1)
+    order = training.order(model)
     room = working_memory() // (_COPIES * 8 * order**2)
     parallel = min(get_threads(), len(splits), room)
     if parallel > 1:
         parallel_for(run, range(len(splits)), threads=parallel)
     else:
         for fold in range(len(splits)):
-            run(fold)
+            undisturbed(partial(run, fold), order)
     mean = ranks.mean(axis=0)
     comparable = np.where(np.isfinite(mean), mean, -np.inf)
     best = max(range(len(max_iters)), key=lambda i: (*comparable[i], -i))

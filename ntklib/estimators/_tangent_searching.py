@@ -11,7 +11,8 @@ from ntklib.dynamics._spectrum import check_momentum
 from ntklib.estimators._scoring import Criterion
 from ntklib.estimators._searching import folds
 from ntklib.estimators._tangent_base import TangentEstimator
-from ntklib.estimators._tangent_fit import Training
+from ntklib.estimators._tangent_descent import Descent, Stage
+from ntklib.estimators._tangent_fit import Training, undisturbed
 from ntklib.estimators._tangent_route import choose_route
 from ntklib.estimators._tangent_search import Found, loss_criterion, resolve_max_iters, search_stopping
 from ntklib.estimators._units import Units
@@ -36,8 +37,12 @@ class SearchingTangent(TangentEstimator):
         found = search_stopping(model, training, self.learning_rate, splits, max_iters, criterion, name)
         self.stopping_path_, self.cv_results_ = found.path, found.path.results()
         self.max_iter_, self.best_score_ = found.path.max_iter, found.path.best_score
-        descent = training.descent(model, self.learning_rate)
-        stage = next(descent.stages([self.max_iter_]))
+
+        def train() -> tuple[Descent, Stage]:
+            descent = training.descent(model, self.learning_rate)
+            return descent, next(descent.stages([self.max_iter_]))
+
+        descent, stage = undisturbed(train, training.order(model))
         self._store(training, descent.learning_rate, stage.step, descent.solution(stage.state))
         return found
 
