@@ -196,6 +196,26 @@ class Derivatives(Model):
         assert total is not None
         return total
 
+    def activation_pattern(self, params: Params, X: Any) -> np.ndarray:
+        """Return the signs of all hidden preactivations, one bit a unit.
+
+        Parameters
+        ----------
+        params : Params
+        X : array-like or CSR matrix of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of uint8 of shape (n, bytes)
+            Eight units a byte, layer after layer; 1 stands for z >= 0, and the last bits may be 0.
+        """
+        spec, copies, X, dtype = self._bound(params, X)
+        result = np.empty((X.shape[0], -(-len(copies) * sum(spec.widths) // 8)), np.uint8)
+        for rows, x in binding.blocks(X, binding.row_step(spec, dtype), dtype):
+            z = [h for copy in copies for h in layers.trace(copy, x).preactivations]
+            result[rows] = np.packbits(np.concatenate([h >= 0 for h in z], axis=1), axis=1)
+        return result
+
     def _bound(self, params: Any, X: Any) -> tuple[Spec, tuple[layers.Copy, ...], Any, np.dtype]:
         spec: Spec = self._spec()  # type: ignore[attr-defined]
         X = binding.check_inputs(params, X)

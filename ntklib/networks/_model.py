@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
+from ._on_rows import OnRows
 from ._params import Params
 
 __all__ = ["Model"]
@@ -59,6 +60,18 @@ class Model:
 
     def n_params(self, n_features: int) -> int:
         """Return p, the number of trained parameters, for rows of ``n_features`` numbers."""
+        raise NotImplementedError  # pragma: no cover
+
+    def trained_shapes(self, n_features: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the trained arrays, in the order of the Jacobian's columns."""
+        raise NotImplementedError  # pragma: no cover
+
+    def on_rows(self, params: Params, X: Any) -> OnRows:
+        """Return the model on fixed rows, at parameters that can be moved in place, for training loops."""
+        return OnRows(self, params, X)
+
+    def activation_pattern(self, params: Params, X: Any) -> np.ndarray:
+        """Return the signs of the hidden preactivations, (n, ...) bytes of eight units each; 1 is z >= 0."""
         raise NotImplementedError  # pragma: no cover
 
     @property

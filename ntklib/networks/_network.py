@@ -13,6 +13,7 @@ from . import _binding as binding
 from ._derivatives import Derivatives
 from ._init import draw
 from ._limits import limit_kernel
+from ._on_rows import NetworkOnRows
 from ._params import Params
 from ._spec import Spec
 from ._tangent import TangentKernels
@@ -53,7 +54,16 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
     def n_params(self, n_features: int) -> int:
         """Return the number of trained parameters, p, for rows of ``n_features`` numbers."""
         n_features = check_integer(n_features, "n_features", minimum=1)
-        return sum(int(np.prod(shape)) for shape in self._spec().shapes(n_features, trained=True).values())
+        return sum(int(np.prod(shape)) for shape in self.trained_shapes(n_features).values())
+
+    def trained_shapes(self, n_features: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the trained arrays by name, in the order of the Jacobian's columns."""
+        return self._spec().shapes(n_features, trained=True)
+
+    def on_rows(self, params: Params, X: Any) -> NetworkOnRows:
+        """Return the network on fixed rows, at parameters that can be moved in place, for training loops."""
+        binding.check_params(self._spec(), params)
+        return NetworkOnRows(self, params, X)
 
     @property
     def step_multipliers(self) -> dict[str, float]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._validation import check_integer, check_rows
 from ._model import Model
+from ._on_rows import CenteredOnRows, LinearOnRows, OnRows
 from ._params import Params
 
 __all__ = ["CenteredModel", "LinearizedModel", "QuadraticModel", "linearize", "taylor"]
@@ -29,6 +30,14 @@ class _AtParams(Model):
     def n_params(self, n_features: int) -> int:
         """Return the number of trained parameters."""
         return self.model.n_params(n_features)
+
+    def trained_shapes(self, n_features: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the trained arrays."""
+        return self.model.trained_shapes(n_features)
+
+    def activation_pattern(self, params: Params, X: Any) -> np.ndarray:
+        """Return the signs of the preactivations where the expansion is made: they do not move."""
+        return self.model.activation_pattern(self.params, X)
 
     @property
     def step_multipliers(self) -> dict[str, float]:
@@ -79,6 +88,13 @@ def _shapes(params: Params) -> dict[str, tuple[int, ...]]:
 class CenteredModel(_AtParams):
     """f(X; w) - f(X; w_0): see `Network.centered_at`."""
 
+    def on_rows(self, params: Params, X: Any) -> OnRows:
+        return CenteredOnRows(self, params, X)
+
+    def activation_pattern(self, params: Params, X: Any) -> np.ndarray:
+        """Return the signs of the hidden preactivations of the model that was centred."""
+        return self.model.activation_pattern(params, X)
+
     def apply(self, params: Params, X: Any) -> np.ndarray:
         return self.model.apply(params, X) - self.model.apply(self.params, X)
 
@@ -105,6 +121,9 @@ class CenteredModel(_AtParams):
 
 class LinearizedModel(_AtParams):
     """f(X; w_0) + J (w - w_0): see `linearize`."""
+
+    def on_rows(self, params: Params, X: Any) -> OnRows:
+        return LinearOnRows(self, params, X)
 
     def apply(self, params: Params, X: Any) -> np.ndarray:
         return self.model.apply(self.params, X) + self.model.jvp(self.params, X, self._moved(params))
