@@ -41,7 +41,8 @@ def gradient_flow(
         f_t(x) = f_0(x) - \Theta(x, X)\, \Theta^{-1} (I - e^{-t \Theta}) (f_0 - y)
 
     and, with a ridge penalty, :math:`\Theta + \lambda I` in the place of :math:`\Theta` in the exponent and
-    the inverse; the limit on the null space of a singular K. Other losses are integrated by scipy's LSODA.
+    the inverse; the limit on the null space of a singular K. The flow of the absolute error is exact too,
+    linear between events; other losses are integrated by scipy's LSODA.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def gradient_flow(
     y : array of shape (n,) or (n, k)
         Targets, for other losses as these want them (labels for the log-loss).
     times : float or array of shape (T,)
-        Nonnegative, in any order. Infinity is the limit (square loss).
+        Nonnegative, in any order. Infinity is the limit (squared and absolute error).
     f0 : float or array of the outputs' shape, default=0
         Outputs at initialisation.
     K_test : array of shape (m, n), default=None
@@ -59,13 +60,13 @@ def gradient_flow(
         Outputs there at initialisation.
     ridge : float, default=0.0
         Penalty lambda on (1/2)|w - w_0|^2.
-    loss : {"squared_error", "log_loss", "huber"} or Loss, default="squared_error"
+    loss : {"squared_error", "log_loss", "huber", "absolute_error"} or Loss, default="squared_error"
         Summed over samples.
     sample_weight : array of shape (n,), default=None
         Positive weights of the samples in the loss.
     tolerance : float, default=1e-8
         Error that the integrator may make in a step, relative and absolute, in the parameters times the
-        largest singular value of J (so in the outputs at most). Not used on the square loss.
+        largest singular value of J (so in the outputs at most). Not used where the flow is exact.
 
     Returns
     -------
@@ -75,8 +76,8 @@ def gradient_flow(
     Raises
     ------
     ValueError
-        If K is not a positive semidefinite matrix, shapes disagree, a time is negative or NaN, infinite for
-        another loss than the square one, or the loss is one that no integrator can follow (absolute error).
+        If K is not a positive semidefinite matrix, shapes disagree, or a time is negative, NaN, or infinite
+        where no limit is known.
     RuntimeError
         If the integrator fails.
 
@@ -147,7 +148,7 @@ def gradient_descent(
     averaged : bool, default=False
         Return the mean of the iterates w_0, ..., w_k in the place of w_k; without momentum only.
     f0, K_test, f0_test, ridge, loss, sample_weight
-        As for :func:`gradient_flow`; here the absolute error is a loss like the others, with subgradients.
+        As for :func:`gradient_flow`; the absolute error is descended by subgradients.
 
     Returns
     -------

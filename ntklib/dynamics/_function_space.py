@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
 from ntklib._validation import check_real
+from ntklib.dynamics._absolute_flow import absolute_flow
 from ntklib.dynamics._losses import Loss, Risk
 from ntklib.dynamics._records import Path, along
+from ntklib.dynamics._regression_losses import AbsoluteError
 from ntklib.dynamics._spectrum import Spectrum
 from ntklib.solvers import Eigendecomposition
 
@@ -78,15 +80,19 @@ def integrate(
     r"""Integrate :math:`\dot b = -P^T \nabla R(f_0 + P b) - \lambda b`.
 
     It is the flow of a convex function, which brings paths closer: errors made on the way do not grow. Units
-    of b and of time are those in which the largest singular value is about 1.
+    of b and of time are those in which the largest singular value is about 1. The absolute error, which has
+    kinks, is followed exactly.
     """
     tolerance = check_real(tolerance, "tolerance", minimum=0, strict=True)
-    if not criterion.smooth:
+    slides = type(criterion) is AbsoluteError
+    if not (criterion.smooth or slides):
         raise ValueError(
-            f"{criterion.name} is not smooth: its flow slides along kinks where an integrator stops. "
-            "Use gradient_descent with small steps, or 'huber' with a small delta."
+            f"{criterion.name} is not smooth: its flow slides along kinks where integrators stop."
         )
-    risk, f0, P, D = _setting(K, y, times, f0, criterion, sample_weight)
+    risk, f0, P, D = _setting(K, y, times, f0, criterion, sample_weight, limits=slides)
+    if slides:
+        weights = np.ones(len(P)) if risk.weights is None else risk.weights
+        return _path(absolute_flow(P, f0 - risk.targets, weights, times, ridge), risk, f0, P, D)
     top = float(np.linalg.norm(P[:, -1])) if P.size else 1.0
     P1, ridge = P / top, ridge / top**2
     shape = (P.shape[1], risk.n_outputs)
@@ -122,12 +128,11 @@ def _setting(
     f0: ArrayLike,
     criterion: Loss,
     sample_weight: ArrayLike | None,
+    limits: bool = False,
 ) -> tuple[Risk, NDArray, NDArray, NDArray]:
     """The risk, f_0 in full shape, and P and D of :meth:`Spectrum.factors`."""
-    if np.isinf(times).any():
-        raise ValueError(
-            f"the limit at infinity is known for the square loss only; give {criterion.name} a finite time."
-        )
+    if np.isinf(times).any() and not limits:
+        raise ValueError(f"no limit at infinity is known for {criterion.name} here; give a finite time.")
     spectrum = Spectrum.of(K, sample_weight)
     risk, f0 = start(criterion, y, f0, len(spectrum.eigenvalues), spectrum.weights)
     return risk, f0, *spectrum.factors()
