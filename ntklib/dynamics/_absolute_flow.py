@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
+_EVENTS = 1000  # a sample, far more than are needed: an end to loops that rounding might make
 _STILL = 1e-11  # forces below this, relative to the largest there can be, are rounding
 
 
@@ -44,15 +45,18 @@ def absolute_flow(P: NDArray, residual: NDArray, weights: NDArray, times: NDArra
     still = _STILL * np.linalg.norm(weights) * np.linalg.norm(P)
     out = np.empty((len(times), len(b)))
     pending = np.ones(len(times), dtype=bool)
-    while pending.any():
+    for _ in range(_EVENTS * len(r)):
+        if not pending.any():
+            return out
         g = _shortest(P, b, r, weights, ridge)
         velocity = -(P.T @ g + ridge * b)
         if np.linalg.norm(velocity) <= still:
             out[pending] = b
-            break
+            return out
         rate, sign = P @ velocity, np.sign(g)
         # of the residuals at 0, those that leave follow their force, the others stay
-        rate = np.where(r != 0, rate, np.where(np.abs(g) == weights, sign * np.maximum(sign * rate, 0), 0))
+        leaving = np.where(np.abs(g) == weights, sign * np.maximum(sign * rate, 0), 0)
+        rate = np.where(r != 0, rate, leaving)
         meets = np.where(r * rate < 0, -r / np.where(rate == 0, 1, rate), np.inf)
         u = meets.min()
         then = now + _elapsed(u, ridge)
@@ -60,9 +64,11 @@ def absolute_flow(P: NDArray, residual: NDArray, weights: NDArray, times: NDArra
             out[i] = b + _unit(times[i] - now, ridge) * velocity
             pending[i] = False
         if not np.isfinite(then):
-            break
+            return out
         b, r, now = b + u * velocity, np.where(meets <= u * (1 + 1e-12), 0.0, r + u * rate), then
-    return out
+    raise RuntimeError(
+        "the flow of the absolute error did not settle; the kernel may be singular to rounding."
+    )
 
 
 def _shortest(P: NDArray, b: NDArray, r: NDArray, weights: NDArray, ridge: float) -> NDArray:
@@ -71,7 +77,9 @@ def _shortest(P: NDArray, b: NDArray, r: NDArray, weights: NDArray, ridge: float
     held = r == 0
     if held.any():
         pull, bound = P.T @ g + ridge * b, weights[held]
-        g[held] = lsq_linear(P[held].T, -pull, (-bound, bound), method="bvls", tol=1e-14).x
+        force = lsq_linear(P[held].T, -pull, (-bound, bound), method="bvls", tol=1e-14).x
+        # at a bound means at it, though the solver stops a rounding error before
+        g[held] = np.where(np.abs(force) > (1 - 1e-10) * bound, np.sign(force) * bound, force)
     return g
 
 
