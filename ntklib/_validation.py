@@ -83,6 +83,12 @@ def check_option(value: Any, name: str, options: Collection[str]) -> str:
 
 def random_generator(random_state: Any) -> np.random.Generator:
     """Return a generator: a given one itself, one seeded by a number, by a RandomState, or afresh (None)."""
+    known = (Integral, np.random.Generator, np.random.RandomState, np.random.SeedSequence, type(None))
+    if not isinstance(random_state, known):
+        raise TypeError(
+            "random_state must be an integer, a numpy Generator or RandomState, or None; "
+            f"got {random_state!r}."
+        )
     if isinstance(random_state, np.random.RandomState):
         random_state = random_state.randint(2**31 - 1)
     elif isinstance(random_state, Integral):

@@ -12,6 +12,7 @@ from sklearn.gaussian_process.kernels import Kernel
 from ntklib._blocks import require_memory, row_blocks
 from ntklib.estimators._defaults import default_kernel
 from ntklib.kernels import NNGP, NTK, ArcCosine
+from ntklib.networks import EmpiricalNTK
 
 _PRECOMPUTED = "precomputed"
 
@@ -39,7 +40,11 @@ def accepts_sparse(kernel: Any) -> bool:
     """Whether the kernel takes CSR input: ours and plain functions do, scikit-learn's objects do not."""
     if isinstance(kernel, Kernel):
         parts = [value for value in kernel.get_params(deep=False).values() if isinstance(value, Kernel)]
-        return all(map(accepts_sparse, parts)) if parts else isinstance(kernel, (NTK, NNGP, ArcCosine))
+        return (
+            all(map(accepts_sparse, parts))
+            if parts
+            else isinstance(kernel, (NTK, NNGP, ArcCosine, EmpiricalNTK))
+        )
     return not isinstance(kernel, str)
 
 

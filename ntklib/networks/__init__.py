@@ -1,9 +1,9 @@
 """Networks of finite width, their derivatives, their tangent kernels and their Taylor polynomials."""
 
 from ._model import Model
+from ._monte_carlo import MonteCarloMean
 from ._network import Network
 from ._params import Params
-from ._tangent import MonteCarloMean
 from ._taylor import CenteredModel, LinearizedModel, QuadraticModel, linearize, taylor
 from .kernel import EmpiricalNTK
 from .mlp import MLP

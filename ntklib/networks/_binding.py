@@ -37,7 +37,7 @@ def check_inputs(params: Any, X: Any, name: str = "X") -> Any:
             f"params must be what net.init returns, a Params record, got {type(params).__name__}."
         )
     X = check_rows(X, name)
-    if "W0" in params and X.shape[1] != params["W0"].shape[-1]:
+    if "W0" in params and params["W0"].ndim == 2 and X.shape[1] != params["W0"].shape[1]:
         raise ValueError(
             f"{name} has {X.shape[1]} features, but W0 was made for {params['W0'].shape[-1]}; initialise the "
             "network with the features of the rows it reads."
@@ -52,7 +52,7 @@ def check_params(spec: Spec, params: Any, n_features: int | None = None) -> Para
             f"params must be what net.init returns, a Params record, got {type(params).__name__}."
         )
     if n_features is None:
-        n_features = params["W0"].shape[-1] if "W0" in params else 1
+        n_features = params["W0"].shape[1] if "W0" in params and params["W0"].ndim == 2 else 1
     expected = spec.shapes(n_features)
     for name, shape in expected.items():
         if name not in params:
@@ -166,12 +166,14 @@ def added(total: np.ndarray | None, part: np.ndarray) -> np.ndarray:
     return total
 
 
-def check_cotangent(spec: Spec, n: int, cotangent: Any, dtype: np.dtype) -> np.ndarray:
+def check_cotangent(
+    spec: Spec, n: int, cotangent: Any, dtype: np.dtype, name: str = "cotangent"
+) -> np.ndarray:
     """Return a weight for each output of each row as (n, k)."""
     cotangent = np.asarray(cotangent, dtype=dtype)
     expected = (n,) if spec.n_outputs == 1 else (n, spec.n_outputs)
     if cotangent.shape not in (expected, (n, spec.n_outputs)):
-        raise ValueError(f"cotangent has shape {cotangent.shape}, the outputs have shape {expected}.")
+        raise ValueError(f"{name} has shape {cotangent.shape}, the outputs have shape {expected}.")
     if not np.isfinite(cotangent).all():
-        raise ValueError("cotangent holds NaN or infinity.")
+        raise ValueError(f"{name} holds NaN or infinity.")
     return cotangent.reshape(n, spec.n_outputs)

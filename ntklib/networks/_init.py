@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import check_integer
+from .._validation import check_integer, random_generator
 from ._params import Params
 from ._spec import MIRROR, Spec
 
@@ -21,9 +21,7 @@ def draw(spec: Spec, n_features: Any, random_state: Any, dtype: Any) -> Params:
     dtype = np.dtype(dtype)
     if dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
-    if isinstance(random_state, np.random.RandomState):
-        random_state = random_state.randint(2**31 - 1)
-    rng = np.random.default_rng(random_state)
+    rng = random_generator(random_state)
     arrays: dict[str, np.ndarray] = {}
     for layer, scaling in enumerate(spec.scalings(n_features)):
         rows, columns = spec.sizes(n_features)[layer + 1], spec.sizes(n_features)[layer]

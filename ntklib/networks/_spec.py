@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+import numpy as np
+
 from .._validation import check_integer, check_option, check_real
 from ..kernels._architecture import check_trainable
 from ..kernels.activations import Activation, as_activation
@@ -66,7 +68,7 @@ class Spec:
         sizes = tuple(check_integer(width, "each width", minimum=1) for width in widths)
         if not sizes:
             raise ValueError("widths is empty: a network has at least one hidden layer.")
-        if not isinstance(symmetric, (bool, int)):
+        if not isinstance(symmetric, (bool, np.bool_)):
             raise TypeError(f"symmetric must be True or False, got {symmetric!r}.")
         laws = ("gaussian", "rademacher")
         return cls(

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from .._blocks import require_memory, row_blocks, working_memory
-from .._validation import check_integer, check_same_features, same_memory
+from .._blocks import require_memory
+from .._validation import check_integer, check_same_features, random_generator, same_memory
 from . import _binding as binding
-from . import _layers as layers
-from ._features import SEGMENT, cut
 from ._gram import Plan, diagonal, fill_gram
+from ._matvec import matvec
 from ._model import Model
+from ._monte_carlo import MonteCarloMean
 from ._params import Params
+from ._plan import make_plan
 from ._spec import Spec
 
-__all__ = ["MonteCarloMean", "TangentKernels"]
-
-_FORMS = ("trace", "full", "diagonal")
-
-
-@dataclass(frozen=True, repr=False)
-class MonteCarloMean:
-    """A mean over initialisations, its standard error entry by entry, and the number of draws."""
-
-    mean: np.ndarray
-    standard_error: np.ndarray
-    draws: int
-
-    def __repr__(self) -> str:
-        return (
-            f"MonteCarloMean({self.mean.shape}, {self.draws} draws, "
-            f"largest standard error {self.standard_error.max():.2g})"
-        )
+__all__ = ["TangentKernels"]
 
 
 class TangentKernels(Model):
@@ -85,44 +69,74 @@ class TangentKernels(Model):
                [0.2, 1. ]])
         """
         spec, X, Y, dtype = self._rows(params, X, Y)
-        plan = _plan(spec, params, X.shape[1], dtype, output, weighted)
-        shape = plan.shape(X.shape[0], X.shape[0] if Y is None else Y.shape[0])
-        require_memory(shape, dtype, "tangent kernel")
-        out = np.empty(shape, dtype)
-        fill_gram(plan, X, Y, out)
-        return out
+        return _filled(make_plan(spec, params, X.shape[1], dtype, output, weighted), X, Y)
 
     def ntk_diag(
         self, params: Params, X: Any, *, output: str | int = "trace", weighted: bool = False
     ) -> np.ndarray:
         """Return the kernel of each row with itself, the same bytes as on the diagonal of `ntk`.
 
+        Parameters
+        ----------
+        params : Params
+        X : array-like or CSR matrix of shape (n, n_features)
+        output : {"trace", "diagonal"} or int, default="trace"
+        weighted : bool, default=False
+
         Returns
         -------
         ndarray of shape (n,), or (n, k) for ``output="diagonal"``
+
+        Raises
+        ------
+        ValueError
+            If ``output`` is "full" or unknown, or X or the parameters do not belong to this network.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib.networks import TwoLayerNet
+        >>> net = TwoLayerNet(64)
+        >>> X, params = np.eye(2), net.init(2, random_state=0)
+        >>> bool(np.all(net.ntk_diag(params, X) == np.diag(net.ntk(params, X))))
+        True
         """
         spec, X, _, dtype = self._rows(params, X, None)
         if output == "full":
             raise ValueError("output='full' has no diagonal; use output='diagonal' or 'trace'.")
-        return diagonal(_plan(spec, params, X.shape[1], dtype, output, weighted), X)
+        return diagonal(make_plan(spec, params, X.shape[1], dtype, output, weighted), X)
 
     def ntk_layers(
         self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
     ) -> np.ndarray:
         """Return what each layer contributes to the kernel; the sum over the first axis is `ntk`.
 
+        Parameters
+        ----------
+        params, X, Y, output, weighted
+            As in `ntk`.
+
         Returns
         -------
         ndarray of shape (depth + 1, n, m), or with the axes that `ntk` has
             0 for layers that are not trained.
+
+        Raises
+        ------
+        ValueError, MemoryError
+            As in `ntk`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib.networks import TwoLayerNet
+        >>> net = TwoLayerNet(64, trainable="output")
+        >>> net.ntk_layers(net.init(2, random_state=0), np.eye(2))[0]
+        array([[0., 0.],
+               [0., 0.]])
         """
         spec, X, Y, dtype = self._rows(params, X, Y)
-        plan = _plan(spec, params, X.shape[1], dtype, output, weighted)
-        shape = (spec.depth + 1, *plan.shape(X.shape[0], X.shape[0] if Y is None else Y.shape[0]))
-        require_memory(shape, dtype, "array of kernels")
-        out = np.empty(shape, dtype)
-        fill_gram(plan, X, Y, out, split=True)
-        return out
+        return _filled(make_plan(spec, params, X.shape[1], dtype, output, weighted), X, Y, split=True)
 
     def nngp(self, params: Params, X: Any, Y: Any = None) -> np.ndarray:
         """Return the empirical NNGP (conjugate) kernel: the outputs' covariance over redrawn output layers.
@@ -130,25 +144,44 @@ class TangentKernels(Model):
         For a two-layer net in the NTK parameterisation, weight_std^2 sigma(X W^T) sigma(Y W^T)^T / m
         + bias_std^2.
 
+        Parameters
+        ----------
+        params, X, Y
+            As in `ntk`.
+
         Returns
         -------
         ndarray of shape (n, m)
+
+        Raises
+        ------
+        ValueError, MemoryError
+            As in `ntk`.
+
+        References
+        ----------
+        Lee et al. (2018), "Deep neural networks as Gaussian processes".
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib.networks import TwoLayerNet
+        >>> net = TwoLayerNet(10_000)
+        >>> net.nngp(net.init(2, random_state=0), np.eye(2)).round(1)  # the limit is 1/2 and 1/(2 pi)
+        array([[0.5, 0.2],
+               [0.2, 0.5]])
         """
         spec, X, Y, dtype = self._rows(params, X, Y)
         last = spec.scalings(X.shape[1])[-1]
         spec = replace(spec, include=(False,) * spec.depth + (True,))
-        plan = _plan(spec, params, X.shape[1], dtype, 0, False)
+        plan = make_plan(spec, params, X.shape[1], dtype, 0, False)
         squares = last.weight_spread**2, last.bias_spread**2
         plan = replace(
             plan,
             weights=tuple(squares[0] * weight for weight in plan.weights),
             biases=tuple(squares[1] * bias for bias in plan.biases),
         )
-        shape = plan.shape(X.shape[0], X.shape[0] if Y is None else Y.shape[0])
-        require_memory(shape, dtype, "NNGP kernel")
-        out = np.empty(shape, dtype)
-        fill_gram(plan, X, Y, out)
-        return out
+        return _filled(plan, X, Y)
 
     def ntk_matvec(
         self, params: Params, X: Any, vector: Any, Y: Any = None, *, weighted: bool = False
@@ -167,21 +200,25 @@ class TangentKernels(Model):
         Returns
         -------
         ndarray of shape (n,) or (n, k)
+
+        Raises
+        ------
+        ValueError
+            If X, Y, the vector or the parameters do not belong together.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib.networks import TwoLayerNet
+        >>> net = TwoLayerNet(64)
+        >>> X, params = np.eye(2), net.init(2, random_state=0)
+        >>> bool(np.allclose(net.ntk_matvec(params, X, [1.0, 2.0]), net.ntk(params, X) @ [1.0, 2.0]))
+        True
         """
         spec, X, Y, dtype = self._rows(params, X, Y)
         Y = X if Y is None else Y
-        c = binding.check_cotangent(spec, Y.shape[0], vector, dtype)
-        steps = spec.steps() if weighted else ((1.0, 1.0),) * (spec.depth + 1)
-        result = np.zeros((X.shape[0], spec.n_outputs), dtype)
-        step = binding.row_step(spec, dtype)
-        for copy in binding.bind(spec, params, dtype):
-            for part in _slices(copy, X.shape[1], dtype):
-                gradient: layers.Directions = ()
-                for rows, y in binding.blocks(Y, step, dtype):
-                    gradient = _plus(gradient, layers.pull_back(part, layers.trace(part, y), c[rows]))
-                gradient = _times(gradient, steps, copy.coefficient**2)
-                for rows, x in binding.blocks(X, step, dtype):
-                    result[rows] += layers.push_forward(part, x, gradient)
+        c = binding.check_cotangent(spec, Y.shape[0], vector, dtype, "vector")
+        result = matvec(spec, binding.bind(spec, params, dtype), X, Y, c, weighted=weighted)
         return result[:, 0] if spec.n_outputs == 1 else result
 
     def ntk_mean(
@@ -202,25 +239,34 @@ class TangentKernels(Model):
         Y : array-like or CSR matrix of shape (m, n_features), default=None
         draws : int
             Initialisations, at least 2.
-        random_state : int or None, default=0
+        random_state : int, Generator, RandomState or None, default=0
             Each draw has a stream of its own.
+        output, weighted
+            As in `ntk`.
 
         Returns
         -------
         MonteCarloMean
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than 2 draws, or as in `ntk`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib.networks import TwoLayerNet
+        >>> net = TwoLayerNet(50)
+        >>> found = net.ntk_mean(np.eye(2), draws=100)
+        >>> bool(np.all(np.abs(found.mean - net.limit_kernel()(np.eye(2))) < 5 * found.standard_error))
+        True
         """
         draws = check_integer(draws, "draws", minimum=2)
         X = binding.check_rows(X)
-        seeds = np.random.SeedSequence(random_state).spawn(draws)
-        mean = total = np.zeros(())
-        for number, seed in enumerate(seeds, start=1):
-            params = self.init(X.shape[1], seed, dtype=X.dtype)
-            kernel = self.ntk(params, X, Y, output=output, weighted=weighted).astype(np.float64, copy=False)
-            change = kernel - mean
-            mean = mean + change / number
-            change *= kernel - mean
-            total = total + change
-        return MonteCarloMean(mean, np.sqrt(total / (draws - 1) / draws), draws)
+        streams = random_generator(random_state).spawn(draws)
+        starts = (self.init(X.shape[1], stream, dtype=X.dtype) for stream in streams)
+        return MonteCarloMean.of(self.ntk(w, X, Y, output=output, weighted=weighted) for w in starts)
 
     def _rows(self, params: Any, X: Any, Y: Any) -> tuple[Spec, Any, Any, np.dtype]:
         spec: Spec = self._spec()  # type: ignore[attr-defined]
@@ -235,64 +281,12 @@ class TangentKernels(Model):
         return spec, X, Y, dtype
 
 
-def _plan(
-    spec: Spec, params: Params, n_features: int, dtype: np.dtype, output: str | int, weighted: bool
-) -> Plan:
-    copies = binding.bind(spec, params, dtype)
-    k, form = spec.n_outputs, output
-    if not isinstance(output, str):
-        index = check_integer(output, "output", minimum=0)
-        if index >= k:
-            raise ValueError(f"output={index}, but the network's outputs are 0 to {k - 1}.")
-        copies = tuple(_one_output(copy, index) for copy in copies)
-        k, form = 1, "trace"
-    elif output not in _FORMS:
-        raise ValueError(f"output must be 'trace', 'full', 'diagonal' or an integer; got {output!r}.")
-    steps = spec.steps() if weighted else ((1.0, 1.0),) * (spec.depth + 1)
-    half = copies[0].coefficient ** 2
-    pairs = list(zip(spec.scalings(n_features), steps, strict=True))
-    return Plan(
-        copies=copies,
-        weights=tuple(half * step[0] * scaling.weight**2 for scaling, step in pairs),
-        biases=tuple(half * step[1] * scaling.bias**2 if spec.biases else 0.0 for scaling, step in pairs),
-        form=str(form),
-        n_outputs=k,
-        dtype=dtype,
-    )
-
-
-def _one_output(copy: layers.Copy, index: int) -> layers.Copy:
-    last = copy.layers[-1]
-    bias = None if last.bias is None else last.bias[index : index + 1]
-    last = replace(last, weight=np.ascontiguousarray(last.weight[index : index + 1]), bias=bias)
-    return replace(copy, layers=(*copy.layers[:-1], last))
-
-
-def _slices(copy: layers.Copy, n_features: int, dtype: np.dtype):
-    """The copy, a two-layer one in parts whose gradients fit in the working memory."""
-    if len(copy.layers) > 2:
-        yield copy
-        return
-    fit = working_memory() // (4 * dtype.itemsize * (n_features + len(copy.layers[-1].weight)))
-    for part in row_blocks(len(copy.layers[0].weight), max(SEGMENT, fit)):
-        yield cut(copy, part)
-
-
-def _plus(total: layers.Directions, part: layers.Directions) -> layers.Directions:
-    for mine, theirs in zip(total, part, strict=False):
-        if mine is not None and theirs is not None:
-            np.add(mine.weight, theirs.weight, out=mine.weight)
-            if mine.bias is not None:
-                np.add(mine.bias, theirs.bias, out=mine.bias)  # type: ignore[arg-type]
-    return total or part
-
-
-def _times(
-    gradient: layers.Directions, steps: tuple[tuple[float, float], ...], factor: float
-) -> layers.Directions:
-    for part, (weight, bias) in zip(gradient, steps, strict=True):
-        if part is not None:
-            np.multiply(part.weight, weight * factor, out=part.weight)
-            if part.bias is not None:
-                np.multiply(part.bias, bias * factor, out=part.bias)
-    return gradient
+def _filled(plan: Plan, X: Any, Y: Any, *, split: bool = False) -> np.ndarray:
+    """The kernel that a plan describes; ``split``: the layers apart."""
+    shape = plan.shape(X.shape[0], X.shape[0] if Y is None else Y.shape[0])
+    shape = (plan.top + 1, *shape) if split else shape
+    instead = "use ntk_matvec, or sklearn.kernel_approximation.Nystroem(kernel=EmpiricalNTK(network))"
+    require_memory(shape, plan.dtype, "tangent kernel", instead)
+    out = np.empty(shape, plan.dtype)
+    fill_gram(plan, X, Y, out, split=split)
+    return out

@@ -7,7 +7,7 @@ from sklearn import config_context
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.networks import _features as features
 from ntklib.networks import _gram as gram
-from ntklib.networks import _tangent as tangent
+from ntklib.networks import _matvec as matvec
 from tests import naive_networks as naive
 from tests.registry_networks import CASES
 
@@ -27,7 +27,7 @@ def test_seams_everywhere(case, monkeypatch):
     monkeypatch.setattr(gram, "ROWS", 2)
     monkeypatch.setattr(gram, "SEGMENT", 64)
     monkeypatch.setattr(gram, "_TILE", 3)
-    monkeypatch.setattr(tangent, "SEGMENT", 64)
+    monkeypatch.setattr(matvec, "SEGMENT", 64)
     net, params, X, Y = case.network, case.params, case.X, case.Y
     J, other = case.jacobian, case.other_jacobian
     bound = case.tolerance * np.linalg.norm(J, axis=(1, 2)).max() ** 2
