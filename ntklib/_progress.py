@@ -45,3 +45,36 @@ class Progress:
             if visible:  # the line is erased: what remains on screen is the result
                 self.stream.write("\r\x1b[K")
                 self.stream.flush()
+
+
+class Ticker:
+    """One line that is written over as a loop goes on, ten times a second at most.
+
+    Parameters
+    ----------
+    total : int
+        How many rounds there will be.
+    what : str
+        Name of a round.
+    stream : text stream or None, default=None
+        Where to write; None is standard error. Nothing is written unless it is a terminal.
+    """
+
+    def __init__(self, total: int, what: str, stream: TextIO | None = None) -> None:
+        self.total, self.what = total, what
+        self.stream = sys.stderr if stream is None else stream
+        self.visible, self.last = self.stream.isatty(), -1.0
+
+    def tick(self, done: int, note: str = "") -> None:
+        """Say how far the loop has come."""
+        now = time.monotonic()
+        if self.visible and now - self.last >= 0.1:
+            self.last = now
+            self.stream.write(f"\r\x1b[K{self.what} {done}/{self.total}{note}")
+            self.stream.flush()
+
+    def close(self) -> None:
+        """Erase the line."""
+        if self.visible and self.last >= 0:
+            self.stream.write("\r\x1b[K")
+            self.stream.flush()

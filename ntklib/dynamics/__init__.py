@@ -5,18 +5,21 @@ trained by gradient flow, gradient descent, heavy ball or averaged gradient desc
 eigendecomposition answers every time, step size, momentum and penalty. Other convex losses are iterated in
 function space. All losses are **sums** over the samples: for a mean, times and step sizes are n times larger.
 
-Optimisers are small objects for models that have to be trained step by step.
+`train` trains networks, and models made from them, step by step, with optimisers that are small objects.
 """
 
 from . import landscapes
+from ._callbacks import Snapshot
 from ._catalogue import LOSSES, as_loss
 from ._closed_forms import gradient_descent, gradient_flow
 from ._ensemble import EnsembleTrajectory, ensemble
+from ._history import History
 from ._log_loss import LogLoss
 from ._losses import Loss, Risk
 from ._records import Trajectory
 from ._regression_losses import AbsoluteError, Huber, SquaredError
 from ._spectrum import largest_stable_step
+from ._train import train
 from .optimizers import (
     USAM,
     Adam,
@@ -45,6 +48,7 @@ __all__ = [
     "EnsembleTrajectory",
     "GradientDescent",
     "HeavyBall",
+    "History",
     "Huber",
     "LogLoss",
     "Loss",
@@ -55,6 +59,7 @@ __all__ = [
     "Optimizer",
     "Risk",
     "SignDescent",
+    "Snapshot",
     "SquaredError",
     "State",
     "Trajectory",
@@ -66,4 +71,5 @@ __all__ = [
     "landscapes",
     "largest_stable_step",
     "polar_factor",
+    "train",
 ]

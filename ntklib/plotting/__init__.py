@@ -9,6 +9,7 @@ else.
 from ntklib.plotting._angle import KernelAngleDisplay
 from ntklib.plotting._dynamics import TrajectoryDisplay
 from ntklib.plotting._heatmap import KernelHeatmapDisplay
+from ntklib.plotting._history import HistoryDisplay
 from ntklib.plotting._path import LeaveOneOutPathDisplay
 from ntklib.plotting._spectrum import KernelSpectrumDisplay
 from ntklib.plotting._stopping import StoppingPathDisplay
@@ -16,6 +17,7 @@ from ntklib.plotting._valley import ValleyStudyDisplay
 from ntklib.plotting._width import WidthStudyDisplay
 
 __all__ = [
+    "HistoryDisplay",
     "KernelAngleDisplay",
     "KernelHeatmapDisplay",
     "KernelSpectrumDisplay",
