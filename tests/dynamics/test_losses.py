@@ -120,6 +120,12 @@ def test_two_outputs_are_the_logistic_loss_of_their_difference():
     assert LogLoss().value(f, y) == pytest.approx(LogLoss().value(f[:, 1] - f[:, 0], y), rel=1e-14)
 
 
+def test_a_column_and_a_vector_are_taken_for_one_another():
+    f, y = REAL[0], np.linspace(-1, 1, N)
+    assert SquaredError().value(f, y[:, None]) == SquaredError().value(f, y)
+    assert SquaredError().gradient(f[:, None], y).shape == (N, 1)
+
+
 def test_labels_in_any_dress_are_the_same():
     f, f3 = RNG.standard_normal(4), RNG.standard_normal((4, 3))
     zero_one = np.array([0, 1, 1, 0])
@@ -170,9 +176,7 @@ def test_losses_by_name():
     assert as_loss("huber") == Huber(1.0)
     assert as_loss("absolute_error") == AbsoluteError()
     assert as_loss(Huber(2.0)) == Huber(2.0) != Huber(1.0)
-    with pytest.raises(
-        ValueError, match="'huber', 'absolute_error'; got 'hinge'"
-    ):
+    with pytest.raises(ValueError, match="'huber', 'absolute_error'; got 'hinge'"):
         as_loss("hinge")
 
 
