@@ -36,7 +36,7 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return self.get_params() == other.get_params()  # type: ignore[attr-defined]
+        return self._spec() == other._spec()  # type: ignore[attr-defined]
 
     def __hash__(self) -> int:
         return hash((type(self), self._spec()))
@@ -52,12 +52,26 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
         return self._spec().widths
 
     def n_params(self, n_features: int) -> int:
-        """Return the number of trained parameters, p, for rows of ``n_features`` numbers."""
+        """Return the number of trained parameters, p, for rows of ``n_features`` numbers.
+
+        Examples
+        --------
+        >>> from ntklib.networks import TwoLayerNet
+        >>> TwoLayerNet(100).n_params(3)
+        400
+        """
         n_features = check_integer(n_features, "n_features", minimum=1)
         return sum(int(np.prod(shape)) for shape in self.trained_shapes(n_features).values())
 
     def trained_shapes(self, n_features: int) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of the trained arrays by name, in the order of the Jacobian's columns."""
+        """Return the shapes of the trained arrays by name, in the order of the Jacobian's columns.
+
+        Examples
+        --------
+        >>> from ntklib.networks import TwoLayerNet
+        >>> TwoLayerNet(100, trainable="output").trained_shapes(3)
+        {'W1': (1, 100)}
+        """
         return self._spec().shapes(n_features, trained=True)
 
     def on_rows(self, params: Params, X: Any) -> NetworkOnRows:
@@ -67,13 +81,21 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
 
     @property
     def step_multipliers(self) -> dict[str, float]:
-        """Factor of the learning rate for each array, which keeps training alike at any width."""
-        spec = self._spec()
-        steps = spec.steps()
-        return {
-            name: steps[int(name.removeprefix("mirror_")[1:])]["Wb".index(name.removeprefix("mirror_")[0])]
-            for name in spec.shapes(1)
-        }
+        """Factor of the learning rate for each array, which keeps training alike at any width.
+
+        Examples
+        --------
+        >>> from ntklib.networks import TwoLayerNet
+        >>> TwoLayerNet(100, parameterization="mup").step_multipliers
+        {'W0': 100.0, 'W1': 0.01}
+        """
+        spec, result = self._spec(), {}
+        for prefix, _ in spec.copies:
+            for layer, (weight, bias) in enumerate(spec.steps()):
+                result[f"{prefix}W{layer}"] = weight
+                if spec.biases:
+                    result[f"{prefix}b{layer}"] = bias
+        return result
 
     def init(self, n_features: int, random_state: Any = None, *, dtype: Any = np.float64) -> Params:
         """Draw parameters.
@@ -82,13 +104,19 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
         ----------
         n_features : int
             Numbers in a row.
-        random_state : int, Generator, SeedSequence or None
+        random_state : int, Generator, RandomState, SeedSequence or None
             The same seed gives the same parameters, in float32 those of float64 rounded.
         dtype : {numpy.float64, numpy.float32}
 
         Returns
         -------
         Params
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an option of the network, the number of features, the seed or the type is none; this is where
+            a network's options are first checked.
 
         Examples
         --------
@@ -101,10 +129,27 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
     def ravel(self, params: Params) -> np.ndarray:
         """Return the trained parameters as a vector, in the order of the Jacobian's columns.
 
+        Parameters
+        ----------
+        params : Params
+
         Returns
         -------
         ndarray of shape (p,)
             Layer by layer, the first one first; weights row by row, then the bias; then the second copy.
+
+        Raises
+        ------
+        ValueError
+            If the parameters are another network's.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib.networks import MLP
+        >>> params = MLP.params_from_arrays([[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]]])
+        >>> MLP((2,)).ravel(params)
+        array([1., 2., 3., 4., 5., 6.])
         """
         spec = self._spec()
         params = binding.check_params(spec, params)
@@ -114,10 +159,28 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
     def unravel(self, params: Params, vector: Any) -> Params:
         """Return ``params`` with the trained ones replaced by a vector's.
 
+        Parameters
+        ----------
+        params : Params
+        vector : array-like of shape (p,)
+            In the order of `ravel`.
+
+        Returns
+        -------
+        Params
+            Of the type of ``params``.
+
         Raises
         ------
         ValueError
             If the vector has another length than `ravel` gives, or holds NaN.
+
+        Examples
+        --------
+        >>> from ntklib.networks import TwoLayerNet
+        >>> net = TwoLayerNet(2)
+        >>> net.unravel(net.init(1, random_state=0), [1.0, 2.0, 3.0, 4.0])["W1"]
+        array([[3., 4.]])
         """
         spec = self._spec()
         params = binding.check_params(spec, params)
@@ -136,10 +199,20 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
     def limit_kernel(self) -> Kernel:
         """Return the analytic kernel that ``ntk(..., weighted=True)`` of one output tends to with width.
 
+        Returns
+        -------
+        Kernel
+            An `ntklib.NTK`, times a constant where the scale or the parameterisation brings one.
+
         Raises
         ------
         ValueError
             If there is none, saying why.
+
+        References
+        ----------
+        Jacot et al. (2018), "Neural tangent kernel", theorem 1; Yang & Hu (2021), "Tensor programs IV" (the
+        limits of parameterisations).
 
         Examples
         --------
@@ -151,6 +224,19 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
 
     def centered_at(self, params: Params) -> CenteredModel:
         """Return the model f(X; w) - f(X; w_0), w_0 = ``params``, with the same interface.
+
+        Parameters
+        ----------
+        params : Params
+            w_0.
+
+        Returns
+        -------
+        CenteredModel
+
+        References
+        ----------
+        Chizat, Oyallon & Bach (2019), "On lazy training in differentiable programming", section 3.
 
         Examples
         --------

@@ -49,6 +49,8 @@ class Params:
     _arrays: dict[str, np.ndarray]
 
     def __init__(self, arrays: Mapping[str, Any]) -> None:
+        if not isinstance(arrays, (Mapping, Params)):
+            raise TypeError(f"arrays must map names such as 'W0' to arrays, got {type(arrays).__name__}.")
         if not arrays:
             raise ValueError("arrays is empty: a network has at least two weight matrices.")
         found = {name: np.asarray(array) for name, array in arrays.items()}
@@ -93,12 +95,28 @@ class Params:
     def replace(self, **arrays: Any) -> Params:
         """Return a record with some arrays replaced by others of the same shape.
 
+        Parameters
+        ----------
+        **arrays : array-like
+            By name.
+
+        Returns
+        -------
+        Params
+
         Raises
         ------
         KeyError
             If there is no array of that name.
         ValueError
             If the shape differs.
+
+        Examples
+        --------
+        >>> from ntklib.networks import TwoLayerNet
+        >>> params = TwoLayerNet(2).init(1, random_state=0)
+        >>> params.replace(W1=[[1.0, -1.0]])["W1"]
+        array([[ 1., -1.]])
         """
         for name, array in arrays.items():
             if np.shape(array) != self[name].shape:
@@ -107,6 +125,11 @@ class Params:
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the arrays to an ``.npz`` file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+        overwrite : bool, default=False
 
         Raises
         ------
@@ -120,6 +143,14 @@ class Params:
     @classmethod
     def load(cls, path: str | Path) -> Params:
         """Read a file that `save` wrote; it can hold nothing but arrays.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        Params
 
         Raises
         ------

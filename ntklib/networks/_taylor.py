@@ -18,6 +18,8 @@ class _AtParams(Model):
     """A model that refers to another one at fixed parameters and is the other one where it says nothing."""
 
     def __init__(self, model: Model, params: Params) -> None:
+        if not isinstance(model, Model):
+            raise TypeError(f"model must be a network or a model made from one, got {model!r}.")
         model.ravel(params)  # says so if these are another network's parameters
         self.model = model
         self.params = params
@@ -86,7 +88,14 @@ def _shapes(params: Params) -> dict[str, tuple[int, ...]]:
 
 
 class CenteredModel(_AtParams):
-    """f(X; w) - f(X; w_0): see `Network.centered_at`."""
+    """f(X; w) - f(X; w_0): see `Network.centered_at`.
+
+    Parameters
+    ----------
+    model : network, or another model
+    params : Params
+        w_0.
+    """
 
     def on_rows(self, params: Params, X: Any) -> OnRows:
         return CenteredOnRows(self, params, X)
@@ -120,7 +129,14 @@ class CenteredModel(_AtParams):
 
 
 class LinearizedModel(_AtParams):
-    """f(X; w_0) + J (w - w_0): see `linearize`."""
+    """f(X; w_0) + J (w - w_0): see `linearize`.
+
+    Parameters
+    ----------
+    model : network, or another model
+    params : Params
+        w_0.
+    """
 
     def on_rows(self, params: Params, X: Any) -> OnRows:
         return LinearOnRows(self, params, X)
@@ -150,7 +166,14 @@ class LinearizedModel(_AtParams):
 
 
 class QuadraticModel(_AtParams):
-    """f(X; w_0) + J (w - w_0) + D^2 f[w - w_0, w - w_0] / 2: see `taylor`."""
+    """f(X; w_0) + J (w - w_0) + D^2 f[w - w_0, w - w_0] / 2: see `taylor`.
+
+    Parameters
+    ----------
+    model : network, or another model
+    params : Params
+        w_0.
+    """
 
     def apply(self, params: Params, X: Any) -> np.ndarray:
         moved = self._moved(params)
@@ -207,6 +230,11 @@ def linearize(model: Model, params: Params) -> LinearizedModel:
     -------
     LinearizedModel
         With the interface of a network: equal to it, with its Jacobian, at w_0; linear in the parameters.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no model, or the parameters are another network's.
 
     References
     ----------

@@ -30,6 +30,15 @@ class EmpiricalNTK(Kernel):
     output : "trace" or int, default="trace"
         Sum over the network's outputs, or one of them.
 
+    Raises
+    ------
+    TypeError, ValueError
+        In a call, if the network is none, the parameters are another network's, or there is no such output.
+
+    See Also
+    --------
+    ntklib.TangentFeatures : The features whose inner products the kernel is.
+
     References
     ----------
     Jacot et al. (2018), "Neural tangent kernel", section 4.

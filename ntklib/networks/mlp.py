@@ -59,6 +59,10 @@ class MLP(Network):
     scale : float, default=1.0
         :math:`\alpha`, the factor of the outputs; greater than 0.
 
+    Notes
+    -----
+    As in scikit-learn, options are checked where they are used, by `init` and all that follows.
+
     References
     ----------
     Jacot et al. (2018), "Neural tangent kernel"; Chizat, Oyallon & Bach (2019); Zhang et al. (2020), "A type
@@ -162,6 +166,12 @@ class MLP(Network):
             From the layer that reads the inputs to the output layer.
         biases : sequence of array-like of shape (outputs,), default=None
             None: the network has no biases.
+
+        Returns
+        -------
+        Params
+            For a network with ``parameterization="standard"``, where weights enter as they are; with biases
+            it needs a positive ``bias_std``, 1 for instance.
 
         Raises
         ------

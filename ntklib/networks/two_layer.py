@@ -23,6 +23,7 @@ class TwoLayerNet(Network):
         Any activation of `ntklib.kernels`.
     parameterization : {"ntk", "standard", "mean_field", "mup"}, default="ntk"
     trainable : {"all", "hidden", "output"} or tuple of int, default="all"
+        The layers that are trained, by index from 0, the layer that reads the inputs.
     weight_std : float, default=1.0
     bias_std : float, default=0.0
         Exactly 0: no biases.
@@ -34,6 +35,10 @@ class TwoLayerNet(Network):
     n_outputs : int, default=1
     scale : float, default=1.0
         :math:`\alpha`, the factor of the outputs; greater than 0.
+
+    Notes
+    -----
+    As in scikit-learn, options are checked where they are used, by `init` and all that follows.
 
     References
     ----------
