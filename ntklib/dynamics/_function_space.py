@@ -83,7 +83,7 @@ def integrate(
     of b and of time are those in which the largest singular value is about 1. The absolute error, which has
     kinks, is followed exactly.
     """
-    tolerance = check_real(tolerance, "tolerance", minimum=0, strict=True)
+    tolerance = check_real(tolerance, "tolerance", minimum=1e-13)
     slides = type(criterion) is AbsoluteError
     if not (criterion.smooth or slides):
         raise ValueError(

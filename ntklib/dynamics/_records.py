@@ -13,7 +13,7 @@ from ntklib.dynamics._losses import Loss
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trajectory:
-    r"""A tangent model along its training, :math:`f_t = f_0 + K a_t`; one row a time.
+    r"""A tangent model along its training, :math:`f_t = f_0 + K a_t`; one row a time, always in float64.
 
     Attributes
     ----------

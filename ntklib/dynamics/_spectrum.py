@@ -121,7 +121,7 @@ def largest_stable_step(
 
     with M the smoothness of the loss and :math:`\lambda` the ridge penalty. On the square loss (M = 1)
     descent converges if and only if the step is below. On other smooth losses every smaller step decreases
-    the loss without momentum, and is locally stable with it; larger ones may still be.
+    the penalised loss without momentum, and is locally stable with it; larger ones may still be.
 
     Parameters
     ----------
