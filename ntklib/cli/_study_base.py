@@ -13,6 +13,7 @@ from ntklib.cli._command import add_delimiter, note
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ntklib.datasets import Table
     from ntklib.studies import StudyResult
 
 
@@ -54,7 +55,9 @@ def positive(text: str) -> int:
     return value
 
 
-def add_data_options(parser: argparse.ArgumentParser) -> None:
+def add_data_options(
+    parser: argparse.ArgumentParser, *, max_samples: int = 200, target: str = "a column that is no input"
+) -> None:
     """Add the options on the rows."""
     group = parser.add_argument_group("data")
     group.add_argument(
@@ -64,13 +67,13 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         help="digits (default), diabetes, breast_cancer or wine, which come along; or a .csv, .npz or "
         ".parquet file",
     )
-    group.add_argument("--target", metavar="COLUMN", help="a column that is no input")
+    group.add_argument("--target", metavar="COLUMN", help=target)
     group.add_argument(
         "--max-samples",
         type=positive,
-        default=200,
+        default=max_samples,
         metavar="N",
-        help="use at most so many rows, drawn at random (default: 200)",
+        help=f"use at most so many rows, drawn at random (default: {max_samples})",
     )
     add_delimiter(group)
 
@@ -83,6 +86,38 @@ def read_rows(arguments: argparse.Namespace) -> NDArray:
     DataError
         If the table does not suit.
     """
+    return _read(arguments)[0]
+
+
+def read_samples(arguments: argparse.Namespace) -> tuple[NDArray, NDArray]:
+    """Return the rows asked for and their targets, of mean 0 and mean square 1.
+
+    Of classes, the later half in sorted order counts as 1, the others as -1, before that.
+
+    Raises
+    ------
+    DataError
+        If the table or its target does not suit.
+    """
+    import numpy as np
+
+    from ntklib.datasets import DataError, read_target
+
+    X, table, rows = _read(arguments)
+    target = read_target(table, arguments.target)
+    y = target.values
+    if target.task == "classification":
+        classes, y = np.unique(y, return_inverse=True)
+        y = np.where(y >= len(classes) // 2, 1.0, -1.0)
+    y = y[rows] - y[rows].mean()
+    size = np.sqrt(np.mean(y**2))
+    if size == 0:
+        raise DataError(f"{table.name}: the target {target.name!r} is the same in all rows that were drawn")
+    return X, y / size
+
+
+def _read(arguments: argparse.Namespace) -> tuple[NDArray, Table, NDArray]:
+    """The rows, the table they are from, and which of its rows they are."""
     import numpy as np
 
     from ntklib.datasets import Schema, load_table, make_preprocessor
@@ -94,7 +129,8 @@ def read_rows(arguments: argparse.Namespace) -> NDArray:
         table.column(target)
     schema = Schema.infer(table, target=target)
     X = make_preprocessor(schema).fit_transform(schema.encode(table, note))
-    return np.asarray(X, dtype=float)[sample_rows(len(X), arguments.max_samples, arguments.seed)]
+    rows = sample_rows(len(X), arguments.max_samples, arguments.seed)
+    return np.asarray(X, dtype=float)[rows], table, rows
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:

@@ -90,7 +90,7 @@ def width_study(
     """
     X = check_rows(X).astype(np.float64, copy=False)
     network = TwoLayerNet() if network is None else network
-    sizes = _check_widths(widths)
+    sizes = check_widths(widths)
     n_draws = check_integer(n_draws, "n_draws", minimum=2)
     random_state = check_integer(random_state, "random_state", minimum=0)
     if network.n_outputs != 1:
@@ -103,7 +103,7 @@ def width_study(
     if not spectrum[-1] > 0:
         raise ValueError("the limit is zero on these rows, so that no error is relative to it.")
     settings: dict[str, Any] = {
-        "network": _describe(network),
+        "network": describe(network),
         "data": digest(X),
         "n_draws": n_draws,
         "random_state": random_state,
@@ -116,8 +116,8 @@ def width_study(
     squared = np.array([v["squared"] for v in values]) / (limit**2).sum()
     operator = np.array([v["operator"] for v in values]) / spectrum[-1]
     eigenvalues = np.array([v["eigenvalue"] for v in values])
-    error, error_se = _root_mean_square(squared)
-    operator_error, operator_error_se = _root_mean_square(operator**2)
+    error, error_se = root_mean_square(squared)
+    operator_error, operator_error_se = root_mean_square(operator**2)
     freedom = len(sizes) * (n_draws - 1)
     width = np.array(sizes)
     return WidthStudy(
@@ -151,12 +151,12 @@ def of_width(network: Any, width: int) -> Any:
     return clone(network).set_params(**{name: value})
 
 
-def _describe(network: Any) -> str:
+def describe(network: Any) -> str:
     """The network on one line, the same in every process."""
     return re.sub(r"\s+", " ", re.sub(r" at 0x\w+", "", repr(of_width(network, 1))))
 
 
-def _check_widths(widths: Iterable[int]) -> list[int]:
+def check_widths(widths: Iterable[int]) -> list[int]:
     if isinstance(widths, int | str) or not isinstance(widths, Iterable):
         raise TypeError(f"widths must be a sequence of integers such as (64, 256, 1024), got {widths!r}.")
     sizes = sorted({check_integer(width, "each width", minimum=1) for width in widths})
@@ -186,7 +186,7 @@ def _draws(
     return {"squared": squared, "operator": operator, "eigenvalue": eigenvalue}
 
 
-def _root_mean_square(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def root_mean_square(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Root of the mean over the draws, and its standard error to first order."""
     mean = squares.mean(axis=1)
     root = np.sqrt(mean)
