@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from ntklib._threads import parallel_for
 from ntklib.dynamics import Loss, Risk
@@ -79,6 +81,11 @@ def run(descent: Descent, max_iter: int, patience: Patience, held: Held | None, 
     ------
     ValueError
         If the loss is no longer finite.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the loss on the training samples is larger than at the start.
     """
     kept, least = None, np.inf
     losses, held_losses = [], []
@@ -101,6 +108,13 @@ def run(descent: Descent, max_iter: int, patience: Patience, held: Held | None, 
         if over:
             break
     assert kept is not None
+    if kept.loss > losses[0]:
+        warnings.warn(
+            f"the loss rose from {losses[0]:.4g} to {kept.loss:.4g}: the learning rate, "
+            f"{descent.learning_rate:.4g}, may be too large.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
     return Run(kept, np.array(losses), None if held is None else np.array(held_losses))
 
 
