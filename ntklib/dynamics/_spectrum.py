@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 from scipy.sparse.linalg import ArpackError, eigsh
 
+from ntklib._blocks import row_blocks
 from ntklib._validation import check_integer, check_real
 from ntklib.dynamics._catalogue import as_loss
 from ntklib.dynamics._filters import Filter
 from ntklib.dynamics._losses import Loss
 from ntklib.solvers import Eigendecomposition
 
+_STRIP = 256  # rows compared at once
 _SMALL = 1000  # rows up to which the largest eigenvalue is computed directly
 
 
@@ -100,9 +102,10 @@ def check_gram(K: ArrayLike) -> NDArray:
         )
     if not np.isfinite(gram).all():
         raise ValueError("K contains NaN or infinity: check the inputs and the kernel.")
-    tolerance = 100 * np.finfo(gram.dtype).eps * np.abs(gram).max()
-    if np.abs(gram - gram.T).max() > tolerance:
-        raise ValueError("K is not symmetric; give the kernel of the training samples with themselves.")
+    tolerance = 100 * np.finfo(gram.dtype).eps * max(gram.max(), -gram.min())
+    for rows in row_blocks(len(gram), _STRIP):  # no second matrix
+        if np.abs(gram[rows] - gram[:, rows].T).max() > tolerance:
+            raise ValueError("K is not symmetric; give the kernel of the training samples with themselves.")
     return gram
 
 

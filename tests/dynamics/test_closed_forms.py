@@ -1,5 +1,7 @@
 """Closed forms on the square loss against brute force in parameter space, limits, and another library."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.linalg import expm
@@ -295,3 +297,11 @@ def test_bad_input_is_refused(name):
     call, message = BAD[name]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_record_is_frozen_and_pickles():
+    path = gradient_flow(np.eye(3), [1.0, 2.0, 3.0], [1.0, np.inf])
+    again = pickle.loads(pickle.dumps(path))
+    np.testing.assert_array_equal(again.outputs, path.outputs)
+    assert again.criterion == path.criterion
+    assert repr(again) == repr(path)
