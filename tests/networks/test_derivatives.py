@@ -5,7 +5,8 @@ import pytest
 from scipy import sparse
 from sklearn import config_context
 
-from ntklib.networks import linearize, taylor
+from ntklib import kernels
+from ntklib.networks import MLP, linearize, taylor
 from tests import naive_networks as naive
 from tests.registry_networks import CASES, DOUBLE, SMOOTH
 
@@ -163,3 +164,29 @@ def test_values_and_gradient_of_a_loss_in_one_pass(case):
     assert len(seen) > 2
     for found, expected in zip(parts, whole, strict=True):
         close(found, expected, 10 * case.tolerance)
+
+
+@pytest.mark.parametrize("options", [{}, {"n_outputs": 2}, {"output_init": "rademacher"}], ids=repr)
+@pytest.mark.parametrize("widths", [(70,), (5, 4)])
+@pytest.mark.parametrize(
+    "activation", ["relu", "leaky_relu", "abs", kernels.ABReLU(-0.5, 2.0), "step"], ids=repr
+)
+def test_slopes_at_kinks_are_the_activations_own(activation, widths, options):
+    """A zero row without offsets sits on every kink; the slope there is the one for z >= 0 everywhere."""
+    net = MLP(widths, activation=activation, bias_std=0.5, **options)
+    X = np.array([[0.0, 0.0], [-0.0, 0.0], [0.3, -0.4]])
+    params = net.init(2, 0)
+    params = params.replace(**{name: 0 * params[name] for name in params.names if name[0] == "b"})
+    J, k = naive.jacobian(net, params, X), net.n_outputs
+    close(net.jacobian(params, X).reshape(J.shape), J, 1e-13)
+    close(net.ntk(params, X, output="full"), naive.ntk(J), 1e-12)
+    close(net.ntk_diag(params, X), np.einsum("iap,iap->i", J, J), 1e-12)
+    c = np.arange(1.0, 1 + 3 * k).reshape(3, k)
+    close(net.vjp(params, X, c), np.einsum("ia,iap->p", c, J), 1e-12)
+    u = np.cos(np.arange(J.shape[2]))
+    close(net.jvp(params, X, u).reshape(3, k), J @ u, 1e-12)
+    close(
+        net.ntk_matvec(params, X, c.reshape(3) if k == 1 else c).reshape(3, k),
+        np.einsum("iap,jbp,jb->ia", J, J, c),
+        1e-12,
+    )

@@ -128,6 +128,15 @@ def test_equality_is_one_truth_value(params):
         assert (params != other) is True
 
 
+def test_equal_numbers_of_another_type_or_name_are_another_record():
+    ones = Params({"W0": np.ones((2, 3))})
+    assert ones == Params({"W0": [[1, 1, 1], [1, 1, 1]]})
+    assert ones != Params({"W0": np.ones((2, 3), np.float32)})
+    assert ones != Params({"W1": np.ones((2, 3))})
+    assert ones != Params({"W0": np.ones((3, 2))})
+    assert ones != Params({"W0": np.ones((1, 3))})
+
+
 def test_a_parameter_of_an_estimator(params):
     """What holds a record can be compared, cloned and printed."""
 
