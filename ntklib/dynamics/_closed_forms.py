@@ -65,7 +65,7 @@ def gradient_flow(
     sample_weight : array of shape (n,), default=None
         Positive weights of the samples in the loss.
     tolerance : float, default=1e-8
-        Error, at least 1e-13, that the integrator may make in a step, relative and absolute, in the parameters
+        Error (1e-13 or more) that the integrator may make in a step, relative and absolute, in the parameters
         times the largest singular value of J (so in the outputs at most). Not used where the flow is exact.
 
     Returns
