@@ -80,9 +80,17 @@ def warmup() -> float:
     """
     import numpy as np
 
+    from .estimators import TangentFeatures
     from .kernels import NNGP, NTK
+    from .networks import MLP, TwoLayerNet
 
     start = time.perf_counter()
+    networks = [
+        TwoLayerNet(4),
+        TwoLayerNet(4, output_init="rademacher"),
+        MLP((4, 4)),
+        MLP((4, 4), n_outputs=2),
+    ]
     for dtype in (np.float64, np.float32):
         rows = np.linspace(-1, 1, 24).reshape(8, 3).astype(dtype)
         rows[1] = rows[0]
@@ -95,4 +103,9 @@ def warmup() -> float:
                 kernel(rows, rows[:4])
                 kernel(rows, eval_gradient=True)
             NNGP()(rows)
+        for network in networks:
+            params = network.init(3, random_state=0, dtype=dtype)
+            network.ntk(params, rows)
+            network.vjp(params, rows, network.apply(params, rows))
+        TangentFeatures(TwoLayerNet(4), n_components=2).fit_transform(rows)
     return time.perf_counter() - start

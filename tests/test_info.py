@@ -41,6 +41,28 @@ print(sum(sum(loop.stats.cache_misses.values()) for loop in loops))
     assert run.stdout.strip() == "0"
 
 
+def test_warmup_leaves_nothing_to_compile_for_the_networks():
+    warmup()
+    code = """
+import numpy as np, ntklib
+from ntklib.estimators import _tangent_features as features
+from ntklib.networks import MLP, TwoLayerNet, _loops, _sweep_loops
+X = np.random.default_rng(0).standard_normal((300, 3))
+nets = TwoLayerNet(200), TwoLayerNet(200, output_init="rademacher", symmetric=True), MLP(bias_std=0.1)
+for dtype in (np.float64, np.float32):
+    for net in nets:
+        params = net.init(3, 0, dtype=dtype)
+        net.ntk(params, X.astype(dtype), X[:5].astype(dtype))
+        net.vjp(params, X.astype(dtype), np.ones(300))
+    ntklib.TangentFeatures(n_components=10).fit_transform(X.astype(dtype))
+found = [vars(module).values() for module in (features, _loops, _sweep_loops)]
+loops = [loop for values in found for loop in values if hasattr(loop, "stats")]
+print(len(loops) > 5, sum(sum(loop.stats.cache_misses.values()) for loop in loops))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "True 0"
+
+
 def test_import_brings_nothing_heavy():
     code = """
 import sys, sklearn.gaussian_process, numba
