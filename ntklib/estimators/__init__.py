@@ -2,10 +2,14 @@
 
 :class:`NTKRegressor` and :class:`NTKClassifier` fit at a given kernel and penalty;
 :class:`NTKRegressorCV` and :class:`NTKClassifierCV` choose both by exact leave-one-out.
+
+:class:`TangentRegressor` and :class:`TangentClassifier` train the tangent model of a network, of finite or
+infinite width, by gradient descent; with CV at the end they choose when to stop.
 """
 
 from ntklib.estimators._classifier import NTKClassifier
 from ntklib.estimators._classifier_cv import NTKClassifierCV
+from ntklib.estimators._network import NetworkClassifier, NetworkRegressor
 from ntklib.estimators._regressor import NTKRegressor
 from ntklib.estimators._regressor_cv import NTKRegressorCV
 from ntklib.estimators._search import PenaltyPath
@@ -22,6 +26,8 @@ __all__ = [
     "NTKClassifierCV",
     "NTKRegressor",
     "NTKRegressorCV",
+    "NetworkClassifier",
+    "NetworkRegressor",
     "PenaltyPath",
     "ScaleWarning",
     "StoppingPath",

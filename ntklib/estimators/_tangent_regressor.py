@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
-from ntklib.dynamics import SquaredError, ensemble
 from ntklib.estimators._kernel import is_precomputed
 from ntklib.estimators._tangent_base import TangentEstimator
+from ntklib.estimators._tangent_spread import ensemble_spread
 from ntklib.estimators._units import Units, make_units
-from ntklib.kernels import NTK
 
 
 class TrainedRegressor(RegressorMixin, TangentEstimator):
@@ -77,45 +76,15 @@ class TrainedRegressor(RegressorMixin, TangentEstimator):
             return values
         if return_std and return_cov:
             raise ValueError("return_std and return_cov exclude one another; the covariance has both.")
-        kernel = self._check_spread()
-        X, units, fresh = self._rows(X), self._training.units, kernel.nngp()
-        path = ensemble(
-            kernel(units.X),
-            fresh(units.X),
-            units.targets,
+        spread = ensemble_spread(
+            self._model(self._n_outputs),
+            self._training,
+            self._rows(X),
             self.n_iter_,
-            ntk_test=kernel(X, units.X),
-            nngp_test=fresh(X, units.X),
-            nngp_test_test=fresh(X) if return_cov else fresh.diag(X),
-            learning_rate=self.learning_rate_,
-            momentum=self._training.momentum,
-            sample_weight=units.weights,
-            return_cov=return_cov,
+            self.learning_rate_,
+            covariance=return_cov,
         )
-        spread: Any = path.test_covariance if return_cov else path.test_std
-        spread = spread[0]
         return values, spread if self._single else np.stack([spread] * self._n_outputs, axis=-1)
-
-    def _check_spread(self) -> NTK:
-        """The kernel, if the law of the trained ensemble is known."""
-        kernel, training = getattr(self, "kernel_", None), self._training
-        if not isinstance(kernel, NTK):
-            raise ValueError(
-                "the spread over random starts is known for infinitely wide networks only: fit with "
-                f"kernel=NTK(...), not with {'a network' if kernel is None else repr(kernel)}."
-            )
-        if kernel.normalized:
-            raise ValueError(
-                "a normalized NTK is no network's kernel: no ensemble has it; use normalized=False."
-            )
-        if not isinstance(training.loss, SquaredError):
-            raise ValueError(
-                f"with {training.loss.name} the outputs of trained networks are not Gaussian; "
-                "return_std and return_cov need loss='squared_error'."
-            )
-        if training.before is not None:
-            raise ValueError("the spread is not kept after a warm start; fit once, with a larger max_iter.")
-        return kernel
 
     def staged_predict(self, X: Any) -> Iterator[NDArray]:
         """Predict at the rows of X after each iteration of the last fit.
