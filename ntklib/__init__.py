@@ -11,6 +11,8 @@ from . import kernels, networks
 from ._info import show_versions
 from ._threads import get_threads, set_threads
 from .estimators import (
+    NetworkClassifier,
+    NetworkRegressor,
     NTKClassifier,
     NTKClassifierCV,
     NTKRegressor,
@@ -38,6 +40,8 @@ __all__ = [
     "NTKClassifierCV",
     "NTKRegressor",
     "NTKRegressorCV",
+    "NetworkClassifier",
+    "NetworkRegressor",
     "TangentClassifier",
     "TangentClassifierCV",
     "TangentFeatures",

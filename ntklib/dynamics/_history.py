@@ -33,8 +33,9 @@ class History:
     loss : ndarray of shape (T,)
         Of all training rows, a sum or a mean as trained.
     outputs : ndarray of shape (T, n) or (T, n, k)
-        On the training rows.
+        On the training rows; of the last record only, (1, n) or (1, n, k), if the others were not kept.
     test_outputs : ndarray of shape (T, m) or (T, m, k), or None
+        Likewise.
     distance : ndarray of shape (T,)
         :math:`|w_t - w_0|` of the trained parameters.
     gradient_norms : dict of str to ndarray of shape (T,)

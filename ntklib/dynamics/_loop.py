@@ -23,6 +23,7 @@ __all__ = ["Loop"]
 
 _EXPLODED = 1e10  # times the loss at the start
 _CHUNK = 1 << 16
+_NOTHING = np.empty(0)
 
 
 class _Diverged(Exception):
@@ -46,6 +47,7 @@ class Loop:
     monitors: Monitors
     callbacks: tuple[Callback, ...]
     gradient_norms: bool
+    keep_outputs: bool
     progress: bool
 
     def run(self) -> History:
@@ -147,6 +149,8 @@ class Loop:
         if self.monitors.names and (k % self.monitor_every == 0 or k == self.steps):
             self.readings.append((k, self.monitors.measure(self._params())))
         self.recorded.append((k, loss, outputs.copy(), test, distance, norms))
+        if not self.keep_outputs and k:
+            self.recorded[-2] = (*self.recorded[-2][:2], _NOTHING, _NOTHING, *self.recorded[-2][4:])
         self.kept[:] = on.vector
         seconds = time.perf_counter() - self.began
         return Snapshot(k, loss, self.recorded[-1][2], test, distance, seconds, self._params)
@@ -165,8 +169,8 @@ class Loop:
         return History(
             steps=np.array(steps),
             loss=np.array(losses),
-            outputs=np.stack(outputs),
-            test_outputs=None if self.view is None else np.stack(tests),
+            outputs=np.stack(outputs if self.keep_outputs else outputs[-1:]),
+            test_outputs=None if self.view is None else np.stack(tests if self.keep_outputs else tests[-1:]),
             distance=np.array(distances),
             gradient_norms={name: np.array([one[name] for one in norms]) for name in norms[0]},
             monitor_steps=np.array([k for k, _ in self.readings], dtype=np.int64),

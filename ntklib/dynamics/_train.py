@@ -62,6 +62,7 @@ def train(
     record_every: int | None = None,
     monitor_every: int | None = None,
     gradient_norms: bool = True,
+    keep_outputs: bool = True,
     random_state: Any = 0,
     progress: bool = False,
 ) -> History:
@@ -104,6 +105,8 @@ def train(
         Steps between readings of the monitors, a multiple of `record_every`; None is at every record.
     gradient_norms : bool, default=True
         With minibatches, records take less time without.
+    keep_outputs : bool, default=True
+        Keep the outputs of every record; False keeps the last ones only.
     random_state : int, Generator or None, default=0
     progress : bool, default=False
         Show steps and loss on standard error, if that is a terminal.
@@ -198,6 +201,7 @@ def train(
         monitors=Monitors(monitors, model, on.start, on.X, risk.targets),
         callbacks=(callbacks,) if callable(callbacks) else tuple(callbacks),
         gradient_norms=bool(gradient_norms),
+        keep_outputs=bool(keep_outputs),
         progress=bool(progress),
     )
     return loop.run()
