@@ -17,7 +17,7 @@ from ntklib.estimators._tangent_models import FiniteTangent, Tangent
 
 # Nanoseconds on one core of 2023: what they amount to decides, not what they are.
 _EIGEN = 0.12  # per cube of the order
-_STREAM = 0.2  # per number of a matrix, in a product with a vector
+_STREAM = 0.25  # per number of a matrix, in a product with a vector
 _MULTIPLY = 0.05  # per multiplication in a product of matrices
 _UNIT = 50.0  # per hidden unit and row, once forward and once back
 _STEP, _PASS = 3e4, 3e5  # per step; per step through the network
@@ -77,7 +77,7 @@ def _candidates(model: Tangent, n: int, steps: float):
     columns = 1 if model.coupled else k
     forming = 10.0 * n**2
     if isinstance(model, FiniteTangent):
-        forming = 5 * _MULTIPLY * model.units * n**2 * k
+        forming = _MULTIPLY * model.units * n**2 * (4 + k**2)
     yield Route("gram", True), forming + _EIGEN * order**3, 3 * order**2
     product = (_STREAM + _MULTIPLY * (columns - 1)) * order**2
     yield Route("gram", False), forming + steps * (_STEP + product), order**2
