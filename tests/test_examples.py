@@ -10,6 +10,7 @@ import pytest
 
 SCRIPTS = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 SAYS = {
+    "early_stopping": "<- chosen",
     "ensemble": "times as much as any trained ensemble has",
     "flat_minima": "flatter than gradient descent's in",
     "regression": "R^2 on the test patients",
