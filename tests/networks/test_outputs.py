@@ -157,6 +157,22 @@ def test_seeds():
         np.testing.assert_array_equal(single[name], net.init(3, 5)[name].astype(np.float32))
 
 
+def test_kinds_of_seeds():
+    """Whatever NumPy and scikit-learn take for a seed, as often as it is given anew."""
+    net = TwoLayerNet(5)
+    for make in (
+        lambda: 3,
+        lambda: np.int64(3),
+        lambda: np.random.default_rng(3),
+        lambda: np.random.SeedSequence(3),
+        lambda: np.random.RandomState(3),
+    ):
+        assert net.init(2, make()) == net.init(2, make())
+    assert net.init(2, 3) == net.init(2, np.random.default_rng(3)) == net.init(2, np.random.SeedSequence(3))
+    state = np.random.RandomState(3)
+    assert net.init(2, state) != net.init(2, state)
+
+
 def test_weights_do_not_depend_on_what_else_is_drawn():
     """The options that leave the weights' law alone leave the weights alone."""
     plain = TwoLayerNet(8).init(3, 1)

@@ -1,94 +1,127 @@
-"""Outputs and gradients in sweeps: segments of neurons, groups and chunks of rows, blocks, threads."""
+"""Sweeps cut into segments, groups and blocks, against backpropagation as one writes it in NumPy."""
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn import config_context
 
-import ntklib
-from ntklib.networks import MLP, TwoLayerNet
-from ntklib.networks import _derivatives as derivatives
-from ntklib.networks import _sweep as sweep
-from tests import naive_networks as naive
-from tests.registry_networks import CASES
+from ntklib import set_threads
+from ntklib.networks import MLP, TwoLayerNet, linearize, taylor
+from tests.naive_networks import activation_of, factors
 
-
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_seams_everywhere(case, monkeypatch):
-    """Two neurons a segment, one row a group at least, eight a chunk, and every task in a thread."""
-    monkeypatch.setattr(sweep, "ROWS", 8)
-    monkeypatch.setattr(derivatives, "ROWS", 8)
-    monkeypatch.setattr(sweep, "SEGMENTS", (2, 2))
-    monkeypatch.setattr(sweep, "SERIAL", 0.0)
-    net, params, X = case.network, case.params, np.concatenate([case.X, case.X[::-1], case.X])
-    J = np.concatenate([case.jacobian, case.jacobian[::-1], case.jacobian])
-    f = np.tile(naive.outputs(net, params, case.X), (3, 1))
-    f[6:12] = f[5::-1]
-    c = np.random.default_rng(6).normal(size=f.shape).astype(case.dtype)
-    size = max(np.abs(J).max(), np.abs(f).max(), np.abs(case.jacobian).sum(axis=2).max() * case.spread)
-    gradient = np.einsum("ia,iap->p", c, J)
-    shaped = c[:, 0] if net.n_outputs == 1 else c
-    for memory, threads in ((1e-4, 1), (1024, 2)):
-        with config_context(working_memory=memory), ntklib.set_threads(threads):
-            found = case.outputs_as_columns(net.apply(params, X))
-            assert np.abs(found - f).max() <= 10 * case.tolerance * size
-            found = net.vjp(params, X, shaped)
-            assert np.abs(found - gradient).max() <= 10 * case.tolerance * size
-            again, found = net.value_and_vjp(params, X, lambda rows, f: shaped[rows])
-            assert np.abs(case.outputs_as_columns(again) - f).max() <= 10 * case.tolerance * size
-            assert np.abs(found - gradient).max() <= 10 * case.tolerance * size
-
-
-WIDE = [
-    TwoLayerNet(1300, bias_std=0.2, symmetric=True),
-    TwoLayerNet(1300, activation="gelu", n_outputs=3),
-    MLP((600, 130, 90), activation="tanh", bias_std=0.3),
-    MLP((70, 1030), symmetric=True, n_outputs=2, trainable=(0, 2)),
-    MLP((300, 200), trainable=(1,), activation="softplus"),
+NETWORKS = [
+    TwoLayerNet(300),
+    TwoLayerNet(129, n_outputs=3, bias_std=0.4, parameterization="mup", activation="leaky_relu"),
+    TwoLayerNet(700, activation="erf", symmetric=True, scale=2.0),
+    TwoLayerNet(260, trainable="output", bias_std=0.2),
+    TwoLayerNet(260, trainable="hidden", activation="tanh"),
+    MLP((150, 600, 40), bias_std=0.3, input_scaling="fan_in", weight_std=1.4),
+    MLP((600, 140), trainable=(0, 2), n_outputs=2, activation="gelu"),
+    MLP((140, 1, 140), trainable=(1,), parameterization="mean_field"),
 ]
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("net", WIDE, ids=repr)
-def test_the_same_bytes_at_any_thread_count(net, dtype):
-    """And the numbers that plain NumPy gives."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(700, 5)).astype(dtype)
-    params = net.init(5, 0, dtype=dtype)
-    c = rng.normal(size=700 if net.n_outputs == 1 else (700, net.n_outputs)).astype(dtype)
-    found = []
-    for threads in (1, 2):
-        with ntklib.set_threads(threads):
-            found.append([net.apply(params, X), net.vjp(params, X, c)])
-    for one, two in zip(*found, strict=True):
-        np.testing.assert_array_equal(one, two)
-    f, gradient = by_hand(net, params, X.astype(float), c.astype(float).reshape(700, -1))
-    tolerance = 1e-12 if dtype is np.float64 else 2e-5
-    size = max(1.0, np.abs(f).max())
-    assert np.abs(found[0][0].reshape(f.shape) - f).max() <= tolerance * size
-    assert np.abs(found[0][1] - gradient).max() <= tolerance * np.abs(gradient).max() * 10
-
-
-def by_hand(net, params, X, c):
-    """A forward and a backward pass on whole arrays."""
-    sigma = naive.activation_of(net)
-    f, gradients = 0.0, {}
-    for prefix, sign in (("", 1.0), ("mirror_", -1.0))[: 1 + net.symmetric]:
-        weight = [params[f"{prefix}W{layer}"].astype(float) for layer in range(net.depth + 1)]
-        factors = naive.factors(net, X.shape[1])
-        a, h = [X], []
-        for layer, factor in enumerate(factors):
-            z = factor["weight"] * a[-1] @ weight[layer].T
-            if net.bias_std:
-                z = z + factor["bias"] * params[f"{prefix}b{layer}"]
-            h.append(z)
-            a.append(sigma(z))
-        part = sign * net.scale / np.sqrt(2 if net.symmetric else 1)
-        f = f + part * h[-1]
-        g = part * c
-        for layer in range(net.depth, -1, -1):
-            gradients[f"{prefix}W{layer}"] = factors[layer]["weight"] * g.T @ a[layer]
-            gradients[f"{prefix}b{layer}"] = factors[layer]["bias"] * g.sum(axis=0)
+def plain(net, params, X, c):
+    """Outputs and the gradient of <c, f> by array, all rows at once."""
+    sigma, gradients, total = activation_of(net), {}, 0.0
+    copies = [("", 1.0)] if not net.symmetric else [("", 0.5**0.5), ("mirror_", -(0.5**0.5))]
+    layers = factors(net, X.shape[1])
+    for prefix, sign in copies:
+        a, inputs, z = X, [], []
+        for layer, factor in enumerate(layers):
+            inputs.append(a)
+            h = factor["weight"] * a @ params[f"{prefix}W{layer}"].T
+            if f"{prefix}b{layer}" in params:
+                h = h + factor["bias"] * params[f"{prefix}b{layer}"]
+            z.append(h)
+            a = sigma(h)
+        total = total + sign * net.scale * z[-1]
+        g = sign * net.scale * c
+        for layer in range(len(layers) - 1, -1, -1):
+            gradients[f"{prefix}W{layer}"] = layers[layer]["weight"] * g.T @ inputs[layer]
+            gradients[f"{prefix}b{layer}"] = layers[layer]["bias"] * g.sum(axis=0)
             if layer:
-                g = factors[layer]["weight"] * (g @ weight[layer]) * sigma.derivative(h[layer - 1])
-    names = naive.trained_arrays(net, params)
-    return f, np.concatenate([gradients[name].ravel() for name in names])
+                back = layers[layer]["weight"] * g @ params[f"{prefix}W{layer}"]
+                g = back * sigma.derivative(z[layer - 1])
+    trained = net.trained_shapes(X.shape[1])
+    return total, np.concatenate([gradients[name].ravel() for name in trained])
+
+
+@pytest.mark.parametrize("n", [1, 40, 2500])
+@pytest.mark.parametrize("net", NETWORKS, ids=repr)
+def test_sweeps_are_backpropagation(net, n):
+    rng = np.random.default_rng(n)
+    X, c = rng.normal(size=(n, 5)), rng.normal(size=(n, net.n_outputs))
+    params = net.init(5, 0)
+    if net.symmetric:  # away from the start, where both copies are alike
+        params = net.unravel(params, net.ravel(params) + 0.1 * rng.normal(size=net.n_params(5)))
+    expected, gradient = plain(net, params, X, c)
+    found, pulled = net.value_and_vjp(params, X, lambda rows, f: c[rows].reshape(f.shape))
+    assert np.abs(found.reshape(n, -1) - expected).max() <= 1e-13 * np.abs(expected).max()
+    assert np.abs(pulled - gradient).max() <= 1e-12 * np.abs(gradient).max()
+
+
+@pytest.mark.parametrize("net", NETWORKS, ids=repr)
+def test_threads_change_no_byte(net):
+    rng = np.random.default_rng(0)
+    X, c = rng.normal(size=(2500, 5)).astype(np.float32), rng.normal(size=2500 * net.n_outputs)
+    params = net.init(5, 0, dtype=np.float32)
+    results = []
+    for threads in (1, 2, 5):
+        with set_threads(threads):
+            c = c.reshape(2500, -1) if net.n_outputs > 1 else c
+            results.append((net.apply(params, X), net.vjp(params, X, c)))
+    for found in results[1:]:
+        np.testing.assert_array_equal(found[0], results[0][0])
+        np.testing.assert_array_equal(found[1], results[0][1])
+
+
+def models():
+    net = MLP((12, 9), n_outputs=2, bias_std=0.2, activation="tanh", symmetric=True, trainable=(0, 1))
+    params = net.init(4, 0)
+    yield from (net, net.centered_at(params), linearize(net, params), taylor(net, params))
+    yield linearize(net.centered_at(params), params)
+    yield linearize(TwoLayerNet(20), TwoLayerNet(20).init(4, 1)).model
+
+
+@pytest.mark.parametrize("model", list(models()), ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("memory", [1024, 1e-4])
+def test_models_on_fixed_rows(model, memory):
+    """Outputs and gradients at any position, on any rows, are the model's own."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(30, 4))
+    start = getattr(model, "params", None) or model.init(4, 0)
+    with config_context(working_memory=memory):
+        for rows_of in (X, sparse.csr_matrix(X)):
+            on = model.on_rows(start, rows_of)
+            w = model.ravel(start) + 0.1 * rng.normal(size=on.vector.size)
+            on.vector[:] = w
+            assert on.params(on.vector) == model.unravel(start, w)
+            for rows in (slice(None), np.array([3, 1, 4])):
+                expected = model.apply(on.params(w), X[rows])
+                c = rng.normal(size=expected.shape)
+                np.testing.assert_allclose(on.evaluate(on.arrays, None, rows), expected, atol=1e-13)
+                on.evaluate(on.arrays, lambda block, f, c=c: c[block] * f, rows)
+                pulled = model.vjp(on.params(w), X[rows], c * expected)
+                np.testing.assert_allclose(on.gradient, pulled, atol=1e-12 * np.abs(pulled).max())
+                flat = np.concatenate([gradient.ravel() for gradient in on.gradients.values()])
+                np.testing.assert_array_equal(flat, on.gradient)
+
+
+def test_signs_of_preactivations():
+    net = MLP((5, 3), symmetric=True, bias_std=0.3)
+    X, params = np.random.default_rng(0).normal(size=(7, 2)), net.init(2, 0)
+    bits = np.unpackbits(net.activation_pattern(params, X), axis=1)[:, :16]
+    expected = []
+    for prefix in ("", "mirror_"):
+        a = X
+        for layer in range(2):
+            root = np.sqrt(a.shape[1]) if layer else 1.0
+            z = a @ params[f"{prefix}W{layer}"].T / root + 0.3 * params[f"{prefix}b{layer}"]
+            expected.append(z >= 0)
+            a = np.maximum(z, 0)
+    np.testing.assert_array_equal(bits, np.concatenate(expected, axis=1))
+    tangent = linearize(net, params)
+    np.testing.assert_array_equal(
+        tangent.activation_pattern(net.init(2, 1), X), net.activation_pattern(params, X)
+    )
