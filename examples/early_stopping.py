@@ -86,7 +86,7 @@ def save_paths(models: dict, folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     figure = Figure(figsize=(11, 4.2), layout="constrained")
-    for ax, (name, model) in zip(figure.subplots(1, len(models), sharey=True), models.items(), strict=True):
+    for ax, (name, model) in zip(figure.subplots(1, len(models)), models.items(), strict=True):
         StoppingPathDisplay.from_estimator(model, ax=ax)
         ax.set_title(name.split(",")[0])
     figure.savefig(folder / "stopping-paths.png", dpi=150)
