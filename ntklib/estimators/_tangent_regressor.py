@@ -198,8 +198,8 @@ class TangentRegressor(TrainedRegressor):
     >>> X = np.column_stack([np.linspace(-2, 2, 40), np.ones(40)])
     >>> y = np.sin(2 * X[:, 0])
     >>> model = TangentRegressor(kernel=NTK(depth=2), max_iter=20_000, tol=None).fit(X, y)
-    >>> model.n_iter_, round(model.score(X, y), 2)
-    (20000, 0.99)
+    >>> model.n_iter_, model.score(X, y) > 0.999
+    (20000, True)
     >>> mean, std = model.predict(X[:2], return_std=True)
     """
 

@@ -60,7 +60,7 @@ class TangentRegressorCV(TrainedRegressor, SearchingTangent):
     >>> from ntklib import NTK, TangentRegressorCV
     >>> X = np.random.default_rng(0).standard_normal((60, 2))
     >>> model = TangentRegressorCV(kernel=NTK(bias_std=1.0)).fit(X, X[:, 0] * X[:, 1])
-    >>> model.max_iter_ > 1000, model.best_score_ > -0.01
+    >>> model.max_iter_ > 1000, model.best_score_ > -0.02
     (True, True)
     """
 
