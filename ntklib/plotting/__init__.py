@@ -10,7 +10,10 @@ from ntklib.plotting._angle import KernelAngleDisplay
 from ntklib.plotting._dynamics import TrajectoryDisplay
 from ntklib.plotting._heatmap import KernelHeatmapDisplay
 from ntklib.plotting._history import HistoryDisplay
+from ntklib.plotting._linearization import LinearizationStudyDisplay
+from ntklib.plotting._parameterization import ParameterizationStudyDisplay
 from ntklib.plotting._path import LeaveOneOutPathDisplay
+from ntklib.plotting._rescaling import RescalingStudyDisplay
 from ntklib.plotting._spectrum import KernelSpectrumDisplay
 from ntklib.plotting._stopping import StoppingPathDisplay
 from ntklib.plotting._valley import ValleyStudyDisplay
@@ -22,6 +25,9 @@ __all__ = [
     "KernelHeatmapDisplay",
     "KernelSpectrumDisplay",
     "LeaveOneOutPathDisplay",
+    "LinearizationStudyDisplay",
+    "ParameterizationStudyDisplay",
+    "RescalingStudyDisplay",
     "StoppingPathDisplay",
     "TrajectoryDisplay",
     "ValleyStudyDisplay",

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ntklib.plotting._base import COLORS, axes_and_figure, light_axes
-
-_MARKERS = ("o", "s", "^", "D")
+from ntklib.plotting._power_laws import draw_power_laws, percent_axis, width_axis
 
 
 class WidthStudyDisplay:
@@ -140,43 +139,17 @@ class WidthStudyDisplay:
         self.ax_, self.figure_ = axes_and_figure(ax)
         draw = self._draw_errors if what == "error" else self._draw_eigenvalues
         draw(self.ax_)
-        self.ax_.set_xscale("log")
-        shown = self.widths[:: 1 + (self.widths.size - 1) // 10]
-        self.ax_.set_xticks(shown, [f"{width:.0f}" for width in shown])
-        self.ax_.set_xticks([], minor=True)
-        self.ax_.set_xlabel("width (bars: two standard errors)")
+        width_axis(self.ax_, self.widths)
         light_axes(self.ax_)
         self.ax_.legend(frameon=False, loc="best")
         return self
 
     def _draw_errors(self, ax: Any) -> None:
-        from matplotlib.ticker import LogLocator, NullFormatter
-
-        for index, (name, (values, spread)) in enumerate(self.errors.items()):
-            color = COLORS[index % len(COLORS)]
-            label = name
-            fitted, exponent, error = self.slopes.get(name, (None, np.nan, np.nan))
-            if fitted is not None and np.isfinite(exponent):
-                label = rf"{name}: width$^{{{exponent:.3f} \pm {error:.3f}}}$"
-                ax.plot(self.widths, fitted, color=color, linewidth=1.2, alpha=0.6)
-            marker = _MARKERS[index % len(_MARKERS)]
-            ax.errorbar(
-                self.widths * 1.03**index,  # beside each other
-                values,
-                yerr=2 * spread,
-                fmt=marker,
-                color=color,
-                capsize=3,
-                markersize=6,
-                label=label,
-            )
+        draw_power_laws(ax, self.widths, self.errors, self.slopes)
         if self.exact is not None and np.isfinite(self.exact).any():
             style = {"color": COLORS[2], "linestyle": "--", "linewidth": 1.8}
             ax.plot(self.widths, self.exact, label="exact expectation, Frobenius norm", zorder=1, **style)
-        ax.set_yscale("log")
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter(lambda value, position: f"{100 * value:g} %")
-        ax.yaxis.set_minor_formatter(NullFormatter())
+        percent_axis(ax)
         ax.set_ylabel("relative error of the kernel matrix")
 
     def _draw_eigenvalues(self, ax: Any) -> None:

@@ -6,17 +6,34 @@ the order nor on the number of threads.
 """
 
 from ntklib.studies._base import StudyResult
+from ntklib.studies._linearization import linearization_study
+from ntklib.studies._linearization_result import LinearizationStudy
+from ntklib.studies._parameterization import parameterization_study
+from ntklib.studies._parameterization_result import ParameterizationStudy
 from ntklib.studies._power_law import PowerLaw, fit_power_law
+from ntklib.studies._rescaled import rescale
+from ntklib.studies._rescaling import rescaling_study
+from ntklib.studies._rescaling_result import RescalingStudy
+from ntklib.studies._scaling import ScalingLaw, predicted_powers
 from ntklib.studies._valley import ValleyStudy, valley_study
 from ntklib.studies._width import width_study
 from ntklib.studies._width_result import WidthStudy
 
 __all__ = [
+    "LinearizationStudy",
+    "ParameterizationStudy",
     "PowerLaw",
+    "RescalingStudy",
+    "ScalingLaw",
     "StudyResult",
     "ValleyStudy",
     "WidthStudy",
     "fit_power_law",
+    "linearization_study",
+    "parameterization_study",
+    "predicted_powers",
+    "rescale",
+    "rescaling_study",
     "valley_study",
     "width_study",
 ]
