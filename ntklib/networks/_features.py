@@ -93,7 +93,7 @@ class Features:
         self.x = dense(X, rows, dtype)
         self.copy = copy if columns is None else cut(copy, columns)
         n, layers = len(self.x), self.copy.layers
-        self.k = len(layers[-1].weight)
+        self.k, self.lowest = len(layers[-1].weight), copy.include.index(True)
         self.H: list[np.ndarray | None] = [self.x if copy.include[0] else None]
         self.D: list[np.ndarray | Bits | None] = []
         packed = uses_bits(self.copy)
@@ -109,41 +109,46 @@ class Features:
         parallel_for(self._fill, row_blocks(n, ROWS))
 
     def _fill(self, rows: slice) -> None:
-        copy, start = self.copy, rows.start
+        """Compute a task's rows: up through the layers, then down again from the outputs."""
         a, slopes = self.x[rows], []
-        depth = len(copy.layers) - 1
-        lowest = copy.include.index(True)
-        for index, layer in enumerate(copy.layers[:-1]):
-            width, last = len(layer.weight), index == depth - 1
-            values, at = self.H[index + 1], start
-            if values is None:
-                values, at = np.empty((len(a) if not last else 0, width), a.dtype), 0
-            signal = self.D[index]
-            factors = _factors(copy) if last and self.k == 1 else np.ones(0, a.dtype)
-            place, offset = np.empty((0, 0), a.dtype), 0
-            if index >= lowest and not isinstance(signal, Bits):
-                if factors.size and signal is not None:
-                    place, offset = signal[:, 0], start
-                    place = signal.reshape(len(signal), width)
-                else:
-                    place = np.empty((len(a), width), a.dtype)
-            for part in row_blocks(width, SEGMENT):
-                z = _affine(layer, a, part)
-                if len(values):
-                    write_values(copy.activation, z, values, at, part.start)
-                if isinstance(signal, Bits):
-                    pack_bits(z, signal.words, start, part.start // 64)
-                elif place.size:
-                    write_slopes(copy.activation, z, factors[part], place, offset, part.start)
-            slopes.append(place[offset : offset + len(a)])
-            a = values[at : at + len(a)]
+        for index in range(len(self.copy.layers) - 1):
+            a, slope = self._layer(index, a, rows)
+            slopes.append(slope)
         if not isinstance(self.D[-1], Bits):
-            self._back(rows, slopes, lowest)
+            self._back(rows, slopes)
 
-    def _back(self, rows: slice, slopes: list[np.ndarray], lowest: int) -> None:
+    def _layer(self, index: int, a: np.ndarray, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Values and slopes of hidden layer ``index``, with no rows where nobody asks for them.
+
+        They are written into the features themselves where these keep them, else into memory of the task.
+        If there is one output, the slopes of the last hidden layer come times its weights.
+        """
+        copy, n, width = self.copy, len(a), len(self.copy.layers[index].weight)
+        last = index == len(copy.layers) - 2
+        H, D, at, start = self.H[index + 1], self.D[index], rows.start, 0
+        if H is None:
+            H, at = np.empty((0 if last else n, width), a.dtype), 0
+        S, factors = np.empty((0, width), a.dtype), np.ones(0, a.dtype)
+        if last and self.k == 1:
+            factors = _output_weights(copy)
+        if isinstance(D, np.ndarray) and factors.size:
+            S, start = D.reshape(len(D), width), rows.start
+        elif index >= self.lowest and not isinstance(D, Bits):
+            S = np.empty((n, width), a.dtype)
+        for part in row_blocks(width, SEGMENT):
+            z = _affine(copy.layers[index], a, part)
+            if len(H):
+                write_values(copy.activation, z, H, at, part.start)
+            if isinstance(D, Bits):
+                pack_bits(z, D.words, rows.start, part.start // 64)
+            elif len(S):
+                write_slopes(copy.activation, z, factors[part], S, start, part.start)
+        return H[at : at + n], S[start : start + n]
+
+    def _back(self, rows: slice, slopes: list[np.ndarray]) -> None:
         """Propagate from the outputs down to the lowest trained layer."""
         layers, g = self.copy.layers, None
-        for index in range(len(layers) - 2, lowest - 1, -1):
+        for index in range(len(layers) - 2, self.lowest - 1, -1):
             layer, slope = layers[index + 1], slopes[index]
             if g is not None:
                 back = layer.back(g.reshape(-1, g.shape[-1]), layer.weight).reshape(len(slope), self.k, -1)
@@ -190,7 +195,7 @@ def _empty_bits(copy: Copy, n: int, width: int) -> Bits:
     return Bits(np.zeros((n, -(-width // 64)), np.uint64), levels, square, width)
 
 
-def _factors(copy: Copy) -> np.ndarray:
+def _output_weights(copy: Copy) -> np.ndarray:
     last = copy.layers[-1]
     return last.weight.dtype.type(last.weight_multiplier) * last.weight[0]
 

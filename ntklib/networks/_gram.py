@@ -55,12 +55,9 @@ class Plan:
 
     def place(self, out: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
         """View of the output, with or without a leading axis of layers, that a tile goes to."""
-        return out[..., rows, :, columns, :] if self.form == "full" else _last(out, self.form)(rows, columns)
-
-
-def _last(out: np.ndarray, form: str):
-    tail = (slice(None),) if form == "diagonal" else ()
-    return lambda rows, columns: out[(..., rows, columns, *tail)]
+        if self.form == "trace":
+            return out[..., rows, columns]
+        return out[..., rows, columns, :] if self.form == "diagonal" else out[..., rows, :, columns, :]
 
 
 def fill_gram(plan: Plan, X: Any, Y: Any, out: np.ndarray, *, split: bool = False) -> None:
@@ -109,7 +106,7 @@ class _Squares:
     def add(self, features: Features) -> None:
         """Take another chunk of neurons."""
         for layer in self.plan.trained:
-            if layer or not self.inputs.get(0, np.empty(0)).size:  # chunks have the rows themselves in common
+            if layer or layer not in self.inputs:  # chunks of neurons have the rows themselves in common
                 self.inputs[layer] = self.inputs.get(layer, 0) + features.input_squares(layer)
             if layer < self.plan.top:
                 self.signals[layer] = self.signals.get(layer, 0) + features.signal_squares(layer)
@@ -247,21 +244,22 @@ def _division(plan: Plan, shape: tuple[int, int], other: tuple[int, int]) -> tup
     n = max(shape[0], other[0])
     sides = 1 if n <= shape[0] and shape == other else 2
     numbers = working_memory() // plan.dtype.itemsize
-    signal = 1 / 16 if uses_bits(copy) else k  # per neuron
-    width = [len(layer.weight) for layer in layers[:-1]]
+    signal = 1 / 16 if uses_bits(copy) else k  # numbers for each neuron of a row, packed bits rounded up
+    widths = [len(layer.weight) for layer in layers[:-1]]
     row = shape[1] + sum(
-        size * ((index + 1 in trained) + (signal if index in trained else 0))
-        for index, size in enumerate(width)
+        width * ((index + 1 in trained) + (signal if index in trained else 0))
+        for index, width in enumerate(widths)
     )
     if sides * n * row <= numbers:
         return n, [None]
     if len(layers) > 2:
         return _whole(numbers / (2 * row)), [None]
-    forms = 1 + {"trace": 1, "diagonal": k, "full": k * k}[plan.form]
-    block = min(n, _whole(isqrt(int(numbers / (3 * forms)))))
+    # a third for the products that grow from chunk to chunk, a third for the features of a chunk
+    products = 1 + {"trace": 1, "diagonal": k, "full": k * k}[plan.form]
+    block = min(n, _whole(isqrt(int(numbers / (3 * products)))))
     neurons = (numbers / 3 / (2 * block) - shape[1]) / (1 + signal)
     chunk = max(SEGMENT, int(neurons) // SEGMENT * SEGMENT)
-    return block, list(row_blocks(width[0], chunk))
+    return block, list(row_blocks(widths[0], chunk))
 
 
 def _whole(rows: float) -> int:
