@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from math import sqrt
 from typing import Any
 
@@ -48,6 +47,7 @@ def _torch() -> Peers:
 
 def _neural_tangents() -> Peers:
     try:
+        import jax
         import neural_tangents as nt
         from jax import numpy as jnp
     except Exception as error:  # it fails in more ways than ImportError on a current JAX
@@ -57,12 +57,17 @@ def _neural_tangents() -> Peers:
     def net(w: dict[str, Any], X: Any) -> Any:
         return jnp.maximum(X @ w["W0"].T, 0) @ w["W1"].T / sqrt(w["W1"].shape[1])
 
-    def kernel(implementation: Any, params: Any, X: np.ndarray) -> np.ndarray:
-        function = nt.empirical_ntk_fn(net, vmap_axes=0, implementation=implementation)
-        return np.asarray(function(X, None, {name: np.array(array) for name, array in params.items()}))
+    def kernel(**options: Any) -> Callable[[Any, np.ndarray], np.ndarray]:
+        function = jax.jit(lambda X, w: nt.empirical_ntk_fn(net, **options)(X, None, w))
+        return lambda params, X: np.asarray(function(X, {name: jnp.array(a) for name, a in params.items()}))
 
     kinds = nt.NtkImplementation
     return {
-        "neural-tangents, structured derivatives": partial(kernel, kinds.STRUCTURED_DERIVATIVES),
-        "neural-tangents, Jacobian contraction": partial(kernel, kinds.JACOBIAN_CONTRACTION),
+        "neural-tangents, structured, told of the batch axis": kernel(
+            vmap_axes=0, implementation=kinds.STRUCTURED_DERIVATIVES
+        ),
+        "neural-tangents, structured": kernel(implementation=kinds.STRUCTURED_DERIVATIVES),
+        "neural-tangents, Jacobian contraction": kernel(
+            vmap_axes=0, implementation=kinds.JACOBIAN_CONTRACTION
+        ),
     }

@@ -153,7 +153,7 @@ def others(repeats: int) -> None:
         times = medians(actions, repeats)
         print(f"\npeers, n = {n:,}, width {width:,}, d = {d}, float32: ours {times['ours']:.4f} s")
         for name in list(actions)[1:]:
-            print(f"  {name:45s} {times[name]:8.3f} s   / ours {times[name] / times['ours']:.1f}")
+            print(f"  {name:52s} {times[name]:8.3f} s   / ours {times[name] / times['ours']:.1f}")
 
 
 def main() -> None:
