@@ -32,6 +32,7 @@ class Case:
 
     def __str__(self) -> str:
         name = re.sub(r"<function (\w+) at 0x\w+>", r"\1", repr(self.network))  # the same in every process
+        name = " ".join(name.split())
         return name if self.dtype is np.float64 else f"{name}-float32"
 
     @property
