@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from ntklib.dynamics._losses import Risk
+from ntklib.dynamics._spectrum import _largest_eigenvalue
 from ntklib.dynamics.optimizers import GradientDescent, HeavyBall, Minibatches, Momentum, Nesterov, Optimizer
 from ntklib.networks import Params
+from ntklib.networks._taylor import QuadraticModel
 
 __all__ = ["auto_step", "largest_eigenvalue"]
 
 _SMALL = 32  # order up to which an operator is written out
+_DENSE = 4096  # order up to which the Gram matrix is, and it serves all batches
 _BATCHES = 10  # that are looked at
 
 
@@ -59,12 +62,12 @@ def auto_step(
     momentum = 0.0 if isinstance(optimizer, Nesterov) else getattr(optimizer, "momentum", 0.0)
     if callable(momentum):
         raise ValueError("learning_rate='auto' needs a constant momentum.")
-    factors = _multipliers(model, X.shape[1])
-    top = _curvature(model, params, X, risk, factors)
+    curvature = _by_gram if _has_gram(model, risk) else _by_products
+    of_rows = curvature(model, params, X, risk)
+    top = of_rows(slice(None))
     if batches.batch_size < X.shape[0]:
         for batch in map(batches.batch, range(min(_BATCHES, batches.per_epoch))):
-            part = _curvature(model, params, X[batch.rows], risk.take(batch.rows), factors)
-            top = max(top, batch.scale * part)
+            top = max(top, batch.scale * of_rows(batch.rows))
     if top == 0:
         return 1.0  # nothing moves
     smoothness = risk.loss.smoothness(risk.n_outputs)
@@ -91,17 +94,49 @@ def largest_eigenvalue(operator: Callable[[NDArray], NDArray], order: int) -> fl
     return float(eigsh(linear, 1, v0=start, tol=1e-6, return_eigenvectors=False)[0])
 
 
-def _curvature(model: Any, params: Params, X: Any, risk: Risk, factors: NDArray | None) -> float:
-    n = X.shape[0]
-    root = np.ones((n, 1)) if risk.weights is None else np.sqrt(risk.weights)[:, None]
+Curvature = Callable[[Any], float]
+"""The largest eigenvalue of W^{1/2} J D J^T W^{1/2} over some rows."""
 
-    def operator(vector: NDArray) -> NDArray:
-        c = (root * vector.reshape(n, -1)).reshape(risk.shape)
-        gradient = model.vjp(params, X, c)
-        moved = model.jvp(params, X, gradient if factors is None else factors * gradient)
-        return (root * moved.reshape(n, -1)).ravel().astype(np.float64)
 
-    return largest_eigenvalue(operator, int(np.prod(risk.shape)))
+def _has_gram(model: Any, risk: Risk) -> bool:
+    return risk.targets.size <= _DENSE and not isinstance(model, QuadraticModel)
+
+
+def _by_gram(model: Any, params: Params, X: Any, risk: Risk) -> Curvature:
+    n, k = X.shape[0], risk.n_outputs
+    output = "full" if k > 1 else "trace"
+    gram = model.ntk(params, X, output=output, weighted=True).reshape(n, k, n, k).astype(np.float64)
+    root = _root(risk)
+    gram *= root[:, :, None, None] * root
+
+    def of_rows(rows: Any) -> float:
+        part = gram[rows][:, :, rows]
+        order = part.shape[0] * k
+        return _largest_eigenvalue(part.reshape(order, order))
+
+    return of_rows
+
+
+def _by_products(model: Any, params: Params, X: Any, risk: Risk) -> Curvature:
+    factors, root = _multipliers(model, X.shape[1]), _root(risk)
+
+    def of_rows(rows: Any) -> float:
+        part, own = X[rows], root[rows]
+
+        def operator(vector: NDArray) -> NDArray:
+            c = own * vector.reshape(len(own), -1)
+            gradient = model.vjp(params, part, c if c.shape[1] > 1 else c[:, 0])
+            moved = model.jvp(params, part, gradient if factors is None else factors * gradient)
+            return (own * moved.reshape(len(own), -1)).ravel().astype(np.float64)
+
+        return largest_eigenvalue(operator, len(own) * risk.n_outputs)
+
+    return of_rows
+
+
+def _root(risk: Risk) -> NDArray:
+    """Square roots of the samples' weights, (n, 1)."""
+    return np.ones((risk.shape[0], 1)) if risk.weights is None else np.sqrt(risk.weights)[:, None]
 
 
 def _multipliers(model: Any, n_features: int) -> NDArray | None:

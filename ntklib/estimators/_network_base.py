@@ -59,6 +59,12 @@ class Course:
         )
 
 
+def _rate(history: History) -> float:
+    rate = history.optimizer.learning_rate
+    assert not callable(rate)
+    return rate
+
+
 class Watch:
     """Callback that stops when patience is over, and keeps the parameters that are best on other samples."""
 
@@ -120,11 +126,11 @@ class TrainedNetwork:
             history = course.run(max_iter, rate, callbacks=watch, keep_outputs=False, **(options or {}))
             if self.learning_rate != "auto" or history.status != "diverged":
                 break
-            rate = history.optimizer.learning_rate / 2  # features moved, and the curvature with them
+            rate = _rate(history) / 2  # features moved, and the curvature with them
         self._report(history)
         self._training, self.network_, self.support_ = course, network, part.support
         self.initial_params_, self.loss_curve_ = start, history.loss
-        self.learning_rate_ = history.optimizer.learning_rate
+        self.learning_rate_ = _rate(history)
         if held is None:
             self.params_, self.n_iter_ = history.params, len(history) - 1
             self.__dict__.pop("validation_loss_curve_", None)
@@ -146,17 +152,17 @@ class TrainedNetwork:
 
     def _report(self: Any, history: History) -> None:
         """Say so if training did not end well."""
-        rate = history.optimizer.learning_rate
         if history.status == "diverged":
             raise ValueError(
-                f"training {history.stop_reason} with learning_rate={rate:.4g}; take a smaller one, or 'auto'."
+                f"training {history.stop_reason}, with learning_rate={_rate(history):.4g}; take a smaller "
+                "one, or 'auto'."
             )
         if history.status == "interrupted":
             warnings.warn(f"training was {history.stop_reason}; the model is what it came to.", stacklevel=4)
         if history.loss[-1] > history.loss[0]:
             warnings.warn(
                 f"the loss rose from {history.loss[0]:.4g} to {history.loss[-1]:.4g}: the learning rate, "
-                f"{rate:.4g}, may be too large.",
+                f"{_rate(history):.4g}, may be too large.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

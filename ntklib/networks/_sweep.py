@@ -190,8 +190,9 @@ class _Pass:
     def _cut(self, layer: Layer, above: Layer) -> tuple[list[slice], list[slice]]:
         """Segments of the layer's neurons, and groups of rows."""
         width, inputs = layer.weight.shape
-        thin = max(inputs, len(above.weight)) <= THIN
-        parts = list(row_blocks(width, SEGMENTS[0 if thin else 1]))
+        least = SEGMENTS[0 if max(inputs, len(above.weight)) <= THIN else 1]
+        most = min(SEGMENTS[0] * ROWS // self.n, width // TASKS)  # of few rows, wide tiles
+        parts = list(row_blocks(width, max(least, most // 128 * 128)))
         groups = min(-(-TASKS // len(parts)), -(-self.n // (ROWS // 8)))
         return parts, list(row_blocks(self.n, -(-self.n // groups)))
 
