@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ntklib.cli._command import Command, note
 from ntklib.cli._study_base import Study
+from ntklib.cli._study_parameterization import PARAMETERIZATION, RESCALING
 from ntklib.cli._study_valley import VALLEY
 from ntklib.cli._study_width import WIDTH
 
-STUDIES: tuple[Study, ...] = (WIDTH, VALLEY)
+STUDIES: tuple[Study, ...] = (WIDTH, VALLEY, PARAMETERIZATION, RESCALING)
 """The studies, in the order of the help."""
 
 

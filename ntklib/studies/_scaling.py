@@ -92,7 +92,7 @@ def predicted_powers(network: Any) -> dict[str, float]:
     counts = [1.0 if layer in (0, top) else 2.0 for layer in range(top + 1)]
     norms = [entry + count / 2 for entry, count in zip(entries, counts, strict=True)]
     # biases never count for more than the weights beside them in any parameterisation
-    largest = -max(2 * norm + step for norm, step in zip(norms, s, strict=True))
+    largest = 0.0 - max(2 * norm + step for norm, step in zip(norms, s, strict=True))
     return {
         "first_entry": entries[0],
         **{f"norm_{layer}": norm for layer, norm in enumerate(norms)},
