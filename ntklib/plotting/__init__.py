@@ -10,6 +10,7 @@ from ntklib.plotting._angle import KernelAngleDisplay
 from ntklib.plotting._dynamics import TrajectoryDisplay
 from ntklib.plotting._heatmap import KernelHeatmapDisplay
 from ntklib.plotting._history import HistoryDisplay
+from ntklib.plotting._lazy import LazyStudyDisplay
 from ntklib.plotting._linearization import LinearizationStudyDisplay
 from ntklib.plotting._parameterization import ParameterizationStudyDisplay
 from ntklib.plotting._path import LeaveOneOutPathDisplay
@@ -24,6 +25,7 @@ __all__ = [
     "KernelAngleDisplay",
     "KernelHeatmapDisplay",
     "KernelSpectrumDisplay",
+    "LazyStudyDisplay",
     "LeaveOneOutPathDisplay",
     "LinearizationStudyDisplay",
     "ParameterizationStudyDisplay",

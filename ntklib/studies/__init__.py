@@ -6,6 +6,8 @@ the order nor on the number of threads.
 """
 
 from ntklib.studies._base import StudyResult
+from ntklib.studies._lazy import lazy_study
+from ntklib.studies._lazy_result import LazyStudy, LinearModel
 from ntklib.studies._linearization import linearization_study
 from ntklib.studies._linearization_result import LinearizationStudy
 from ntklib.studies._parameterization import parameterization_study
@@ -20,6 +22,8 @@ from ntklib.studies._width import width_study
 from ntklib.studies._width_result import WidthStudy
 
 __all__ = [
+    "LazyStudy",
+    "LinearModel",
     "LinearizationStudy",
     "ParameterizationStudy",
     "PowerLaw",
@@ -29,6 +33,7 @@ __all__ = [
     "ValleyStudy",
     "WidthStudy",
     "fit_power_law",
+    "lazy_study",
     "linearization_study",
     "parameterization_study",
     "predicted_powers",

@@ -10,7 +10,7 @@ from ntklib._blocks import working_memory
 from ntklib._threads import get_threads, parallel_for, set_threads
 from ntklib.dynamics import GradientDescent, Snapshot, Trajectory, gradient_descent, train
 
-__all__ = ["Task", "draws", "recorded"]
+__all__ = ["Task", "draws", "recorded", "step_factors"]
 
 _RECORDS = 25
 
@@ -59,7 +59,7 @@ def _compare(network: Any, task: Task, rng: np.random.Generator) -> dict[str, An
     path = _tangent(network, params, task)
     if not path.loss[0] > 0:
         raise ValueError("the targets are the network's outputs at the start: there is nothing to learn.")
-    multipliers = _multipliers(network, X.shape[1])
+    multipliers = step_factors(network, X.shape[1])
     moved: list[float] = []
     apart: list[float] = []
 
@@ -116,7 +116,7 @@ def _tangent(network: Any, params: Any, task: Task) -> Trajectory:
     return gradient_descent(kernel, y.ravel(), recorded(steps), learning_rate=eta, f0=f0, **test)
 
 
-def _multipliers(network: Any, n_features: int) -> np.ndarray:
+def step_factors(network: Any, n_features: int) -> np.ndarray:
     """Return the factor of the learning rate for each trained parameter."""
     factors = network.step_multipliers
     shapes = network.trained_shapes(n_features)
