@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,7 +93,7 @@ def run(descent: Descent, max_iter: int, patience: Patience, held: Held | None, 
     every = 1 if verbose > 1 else max(1, max_iter // 10)
     for stage in descent.stages(range(max_iter + 1), None if held is None else held.view):
         watched = stage.loss if held is None else _value(held.risk, stage.outputs)
-        if not np.isfinite(stage.loss + watched):
+        if not isfinite(stage.loss + watched):
             raise ValueError(
                 f"training diverged after {stage.step} iterations of size {descent.learning_rate:.4g}; "
                 "learning_rate='auto' is half the largest stable step."

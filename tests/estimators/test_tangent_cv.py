@@ -147,6 +147,23 @@ def test_the_smallest_of_equal_numbers_is_chosen():
     assert search.cv_results_["rank_test_score"].tolist() == [1, 1]
 
 
+@pytest.mark.parametrize(
+    "chosen", [{"kernel": NTK(bias_std=1.0)}, {"network": TwoLayerNet(30, bias_std=1.0)}]
+)
+def test_endless_training_interpolates(chosen):
+    """The limit of gradient descent is the interpolant of least displacement, or of least norm."""
+    few, y = X[:12], Y[:12]
+    model = TangentRegressorCV(max_iters=[10**9], random_state=0, cv=3, **chosen).fit(few, y)
+    if "kernel" in chosen:
+        expected = chosen["kernel"](X, few) @ np.linalg.solve(chosen["kernel"](few), y)
+    else:
+        net, w_0 = model.network_, model.params_
+        J, J_all = (net.jacobian(w_0, rows).reshape(2 * len(rows), -1) for rows in (few, X))
+        moved = np.linalg.lstsq(J, (y - net.apply(w_0, few)).ravel())[0]
+        expected = net.apply(w_0, X) + (J_all @ moved).reshape(-1, 2)
+    np.testing.assert_allclose(model.predict(X), expected, rtol=1e-6, atol=1e-7)
+
+
 def test_the_path_prints_draws_and_makes_a_frame():
     search = TangentRegressorCV(kernel=NTK(), max_iters=STEPS).fit(X, Y)
     assert "4 numbers of iterations, 1 to 80, on 5 folds of 40 samples" in repr(search.stopping_path_)

@@ -180,6 +180,22 @@ def test_the_spread_is_one_or_the_other_and_not_after_a_warm_start():
         model.fit(X, Y).predict(NEW, return_std=True)
 
 
+def test_wide_networks_tend_to_the_kernel():
+    """The mean square of the difference, over starts with f_0 = 0, falls as the inverse of the width."""
+    infinite = TangentRegressor(kernel=NTK(), max_iter=40, **FIXED).fit(X, Y[:, 0])
+    settings = {**FIXED, "max_iter": 40, "learning_rate": infinite.learning_rate_ / 2}
+    infinite = TangentRegressor(kernel=NTK(), **settings).fit(X, Y[:, 0]).predict(NEW)
+
+    def apart(width, seed):
+        network = TwoLayerNet(width, symmetric=True, output_init="rademacher")
+        model = TangentRegressor(network, **{**settings, "random_state": seed}).fit(X, Y[:, 0])
+        return np.square(model.predict(NEW) - infinite).mean()
+
+    narrow, wide = ([apart(width, seed) for seed in range(20)] for width in (100, 1600))
+    assert 8 < np.mean(narrow) / np.mean(wide) < 32
+    assert np.mean(wide) < 1e-2 * np.square(infinite).mean()
+
+
 def test_verbose_says_how_it_goes(capsys):
     TangentRegressor(kernel=NTK(), max_iter=20, verbose=1, tol=None).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()
