@@ -98,8 +98,8 @@ PARAMETERIZATION = Study(
     summary="gradients and the best step size against width, by parameterisation",
     description=(
         "Draw networks at several widths in the standard, NTK and maximal-update parameterisations, and fit\n"
-        "powers of the width to the size of their gradients, to the largest stable step size, to the best one\n"
-        "of short trainings, and to what a step changes of the first layer, beside the powers predicted.\n"
+        "powers of the width to the size of their gradients, the largest stable step size, the best one of\n"
+        "short trainings, and what a step changes of the first layer, beside the powers predicted.\n"
         "For homogeneous activations it also trains the rescaled pair: see ntklib study rescaling.\n"
         "--parameterization is that of the rescaled pair."
     ),
