@@ -116,6 +116,20 @@ def read_samples(arguments: argparse.Namespace) -> tuple[NDArray, NDArray]:
     return X, y / size
 
 
+def read_classes(arguments: argparse.Namespace) -> tuple[NDArray, NDArray]:
+    """Return the rows asked for and their class labels.
+
+    Raises
+    ------
+    DataError
+        If the table does not suit, or its target is no class.
+    """
+    from ntklib.datasets import read_target
+
+    X, table, rows = _read(arguments)
+    return X, read_target(table, arguments.target, task="classification").values[rows]
+
+
 def _read(arguments: argparse.Namespace) -> tuple[NDArray, Table, NDArray]:
     """The rows, the table they are from, and which of its rows they are."""
     import numpy as np
@@ -133,12 +147,21 @@ def _read(arguments: argparse.Namespace) -> tuple[NDArray, Table, NDArray]:
     return np.asarray(X, dtype=float)[rows], table, rows
 
 
-def add_network_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options on the network, all but its width."""
+def add_network_options(
+    parser: argparse.ArgumentParser,
+    *,
+    activation: str = "relu",
+    weight_std: float = 1.0,
+    input_scaling: str = "none",
+    symmetric: bool = False,
+) -> None:
+    """Add the options on the network, all but its width, with these defaults."""
     group = parser.add_argument_group("network")
     group.add_argument("--depth", type=positive, default=1, metavar="L", help="hidden layers (default: 1)")
     sigma = group.add_mutually_exclusive_group()
-    sigma.add_argument("--activation", default="relu", metavar="NAME", help="by name (default: relu)")
+    sigma.add_argument(
+        "--activation", default=activation, metavar="NAME", help=f"by name (default: {activation})"
+    )
     sigma.add_argument("--degree", type=int, metavar="N", help="the activation z^N for z >= 0, 0 below")
     group.add_argument(
         "--parameterization",
@@ -149,13 +172,14 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--trainable", choices=("all", "hidden", "output"), default="all", help="layers (default: all)"
     )
-    group.add_argument("--weight-std", type=float, default=1.0, metavar="S", help="(default: 1)")
+    std = f"(default: {weight_std:.4g})"
+    group.add_argument("--weight-std", type=float, default=weight_std, metavar="S", help=std)
     group.add_argument("--bias-std", type=float, default=0.0, metavar="S", help="(default: 0, no biases)")
     group.add_argument(
         "--input-scaling",
         choices=("none", "fan_in"),
-        default="none",
-        help="fan_in divides the first layer by the root of the number of inputs (default: none)",
+        default=input_scaling,
+        help=f"fan_in divides the first layer by the root of the number of inputs (default: {input_scaling})",
     )
     group.add_argument(
         "--output-init",
@@ -164,7 +188,10 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         help="law of the output weights (default: gaussian)",
     )
     group.add_argument(
-        "--symmetric", action="store_true", help="two copies whose outputs cancel at the start"
+        "--symmetric",
+        action=argparse.BooleanOptionalAction,
+        default=symmetric,
+        help=f"two copies whose outputs cancel at the start (default: {'yes' if symmetric else 'no'})",
     )
 
 
