@@ -1,4 +1,4 @@
-"""``ntklib study linearization`` and ``lazy``: networks against their tangent models, by width and by scale."""
+"""``ntklib study linearization`` and ``lazy``: networks and tangent models, by width and by scale."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ LINEARIZATION = Study(
     name="linearization",
     summary="how closely networks follow their tangent models through training",
     description=(
-        "Train networks of several widths and their tangent models by the same steps of gradient descent, and\n"
-        "measure how far they come apart: outputs on training and new rows, parameters, the tangent kernel,\n"
-        "each with the fitted power of the width."
+        "Train networks of several widths and their tangent models by the same steps of gradient descent,\n"
+        "and measure how far they come apart: outputs on training and new rows, parameters, the tangent\n"
+        "kernel, each with the fitted power of the width."
     ),
     examples=(
         "  ntklib study linearization                            erf networks on handwritten digits\n"
