@@ -10,6 +10,7 @@ from ntklib.plotting._angle import KernelAngleDisplay
 from ntklib.plotting._dynamics import TrajectoryDisplay
 from ntklib.plotting._heatmap import KernelHeatmapDisplay
 from ntklib.plotting._history import HistoryDisplay
+from ntklib.plotting._implicit_bias import ImplicitBiasDisplay
 from ntklib.plotting._lazy import LazyStudyDisplay
 from ntklib.plotting._linearization import LinearizationStudyDisplay
 from ntklib.plotting._parameterization import ParameterizationStudyDisplay
@@ -22,6 +23,7 @@ from ntklib.plotting._width import WidthStudyDisplay
 
 __all__ = [
     "HistoryDisplay",
+    "ImplicitBiasDisplay",
     "KernelAngleDisplay",
     "KernelHeatmapDisplay",
     "KernelSpectrumDisplay",

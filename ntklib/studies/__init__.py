@@ -6,6 +6,7 @@ the order nor on the number of threads.
 """
 
 from ntklib.studies._base import StudyResult
+from ntklib.studies._implicit_bias import ImplicitBiasStudy, implicit_bias_study
 from ntklib.studies._lazy import lazy_study
 from ntklib.studies._lazy_result import LazyStudy, LinearModel
 from ntklib.studies._linearization import linearization_study
@@ -22,6 +23,7 @@ from ntklib.studies._width import width_study
 from ntklib.studies._width_result import WidthStudy
 
 __all__ = [
+    "ImplicitBiasStudy",
     "LazyStudy",
     "LinearModel",
     "LinearizationStudy",
@@ -33,6 +35,7 @@ __all__ = [
     "ValleyStudy",
     "WidthStudy",
     "fit_power_law",
+    "implicit_bias_study",
     "lazy_study",
     "linearization_study",
     "parameterization_study",

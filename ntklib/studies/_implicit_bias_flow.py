@@ -6,8 +6,8 @@ Models that are linear in their parameters are followed in :math:`s = \log(1 + t
 .. math:: \frac{dw}{ds} = -e^s \nabla L(w) = \sum_i \omega_i\, e^s p_i\, y_i \phi_i - e^s \lambda w, \qquad
           p_i = \frac{1}{1 + e^{y_i \phi_i \cdot w}},
 
-whose right-hand side stays of order one: :math:`e^s p_i` tends to the multipliers of the support vector machine.
-Formed as one exponential it neither overflows nor underflows at any s.  Networks take steps
+whose right-hand side stays of order one: :math:`e^s p_i` tends to the multipliers of the support vector
+machine.  Formed as one exponential it neither overflows nor underflows at any s.  Networks take steps
 :math:`\eta_k \propto 1/L(w_k)`, which keep pace with the falling loss, on the clock
 :math:`t_k = \sum_{j<k} \eta_j`.
 """

@@ -11,7 +11,7 @@ from scipy.special import log_expit, logsumexp
 from ntklib.studies._implicit_bias_flow import homogeneity, linear_flow, network_flow
 from ntklib.studies._implicit_bias_svm import MaxMargin, max_margin
 
-__all__ = ["MarginPath", "asymptotic_offset", "margin_path", "network_margin_path"]
+__all__ = ["MarginPath", "asymptotic_offset", "expansion", "margin_path", "network_margin_path"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +29,10 @@ class MarginPath:
         Between the direction :math:`w_t/|w_t|` and the machine's; NaN where nothing separates yet.
     gap : ndarray of shape (T,)
         Share of the largest margin that is still missing, :math:`1 - \min_i y_i f_i / (|w_t|\, \gamma)`.
+    expected_distance, expected_gap : ndarray of shape (T,)
+        The same from :math:`w = \hat w \log t + \tilde w`; NaN for networks.
     distance_rate, gap_rate : ndarray of shape ()
-        What distance and gap times log t tend to in theory; NaN for networks.
+        What distance and gap times log t tend to; NaN for networks.
     share : ndarray of shape (T, n)
         Share of each sample in the gradient, :math:`p_i / \sum_j p_j`, about in proportion to
         :math:`e^{-y_i f_i}`.
@@ -45,6 +47,8 @@ class MarginPath:
     log_time: np.ndarray
     distance: np.ndarray
     gap: np.ndarray
+    expected_distance: np.ndarray
+    expected_gap: np.ndarray
     distance_rate: np.ndarray
     gap_rate: np.ndarray
     share: np.ndarray
@@ -86,6 +90,11 @@ def asymptotic_offset(
     return spanned + end - np.linalg.lstsq(rows, rows @ end, rcond=None)[0]
 
 
+def expansion(machine: MaxMargin, offset: np.ndarray, log_times: np.ndarray) -> np.ndarray:
+    r"""Return :math:`\hat w \log t + \tilde w` at given times, shape (T, p)."""
+    return np.outer(log_times, machine.weights) + offset
+
+
 def margin_path(features: np.ndarray, signs: np.ndarray, log_times: np.ndarray) -> dict[str, np.ndarray]:
     r"""Follow a model that is linear in its parameters, from w = 0, and compare it with the SVM.
 
@@ -114,19 +123,17 @@ def margin_path(features: np.ndarray, signs: np.ndarray, log_times: np.ndarray) 
     if machine is None:
         return {}
     path = linear_flow(signed, log_times)
-    compared = [_compare(w, signed @ w, machine, 1) for w in path]
     offset = asymptotic_offset(signed, machine, path[-1])
+    compared, expected = (
+        [_compare(w, signed @ w, machine, 1) for w in course]
+        for course in (path, expansion(machine, offset, log_times))
+    )
     along = machine.direction * (offset @ machine.direction)
     alpha = machine.multipliers[machine.support]
     entropy = np.log(alpha.max()) - (alpha @ np.log(alpha)) / alpha.sum()
-    return _fields(
-        log_times,
-        path @ signed.T,
-        compared,
-        machine,
-        np.linalg.norm(offset - along) * machine.margin,
-        entropy,
-    )
+    distance_rate = np.linalg.norm(offset - along) * machine.margin
+    margins = path @ signed.T
+    return _fields(log_times, margins, compared, expected, machine, (distance_rate, entropy))
 
 
 def network_margin_path(
@@ -134,8 +141,8 @@ def network_margin_path(
 ) -> dict[str, np.ndarray]:
     r"""Follow a homogeneous network, :math:`f(c w) = c^q f(w)`, and compare it with the SVM in its gradients.
 
-    Since :math:`f(x; w) = \langle \nabla f(x; w), w \rangle / q`, a direction is a Karush-Kuhn-Tucker point of
-    the largest-margin problem of the network if and only if it is that of the SVM in the features
+    Since :math:`f(x; w) = \langle \nabla f(x; w), w \rangle / q`, a direction is a Karush-Kuhn-Tucker point
+    of the largest-margin problem of the network if and only if it is that of the SVM in the features
     :math:`\nabla f(x; w)`.
 
     References
@@ -153,7 +160,8 @@ def network_margin_path(
         compared.append(_compare(w, margins[-1], machine, degree))
     if machine is None:
         return {}
-    return _fields(log_times, np.array(margins), compared, machine, np.nan, np.nan)
+    unknown = [[np.nan] * 3] * len(path)
+    return _fields(log_times, np.array(margins), compared, unknown, machine, (np.nan, np.nan))
 
 
 def _compare(w: np.ndarray, margins: np.ndarray, machine: MaxMargin | None, degree: int) -> list[float]:
@@ -169,9 +177,9 @@ def _fields(
     log_times: np.ndarray,
     margins: np.ndarray,
     compared: list[list[float]],
+    expected: list[list[float]],
     machine: MaxMargin,
-    distance_rate: float,
-    gap_rate: float,
+    rates: tuple[float, float],
 ) -> dict[str, np.ndarray]:
     pulls = log_expit(-margins)
     distance, gap, margin = np.array(compared).T
@@ -179,8 +187,10 @@ def _fields(
         "log_time": log_times,
         "distance": distance,
         "gap": gap,
-        "distance_rate": np.array(distance_rate),
-        "gap_rate": np.array(gap_rate),
+        "expected_distance": np.array(expected)[:, 0],
+        "expected_gap": np.array(expected)[:, 1],
+        "distance_rate": np.array(rates[0]),
+        "gap_rate": np.array(rates[1]),
         "share": np.exp(pulls - logsumexp(pulls, axis=1, keepdims=True)),
         "multipliers": machine.multipliers / machine.multipliers.sum(),
         "margin": margin,

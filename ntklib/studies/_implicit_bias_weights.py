@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ntklib.studies._implicit_bias_flow import linear_flow, network_flow
-from ntklib.studies._implicit_bias_margin import asymptotic_offset
+from ntklib.studies._implicit_bias_margin import asymptotic_offset, expansion
 from ntklib.studies._implicit_bias_svm import max_margin
 
 __all__ = ["WeightEffect", "network_weight_effect", "weight_effect"]
@@ -24,6 +24,9 @@ class WeightEffect:
         :math:`\log(1 + t)`.
     effect : ndarray of shape (T,)
         Distance between the directions :math:`w/|w|` with weights and without.
+    expected : ndarray of shape (T,)
+        The same from :math:`w = \hat w \log t + \tilde w`; NaN where classes are not
+        separated, and for networks.
     rate : ndarray of shape ()
         What the effect times log t tends to in theory; NaN where it is not known.
     remains : ndarray of shape ()
@@ -37,6 +40,7 @@ class WeightEffect:
 
     log_time: np.ndarray
     effect: np.ndarray
+    expected: np.ndarray
     rate: np.ndarray
     remains: np.ndarray
     separated: np.ndarray
@@ -89,18 +93,20 @@ def weight_effect(
     signed = features * signs[:, None]
     paths = [linear_flow(signed, log_times, weights=omega, ridge=ridge) for omega in (None, weights)]
     machine = max_margin(signed) if ridge == 0 else None
-    rate = np.nan
+    rate, expected = np.nan, np.full(len(log_times), np.nan)
     if machine is not None:
-        plain, weighted = (
+        offsets = [
             asymptotic_offset(signed, machine, path[-1], omega)
             for path, omega in zip(paths, (None, weights), strict=True)
-        )
-        delta = weighted - plain
+        ]
+        expected = _distance(*(expansion(machine, offset, log_times) for offset in offsets))
+        delta = offsets[1] - offsets[0]
         along = machine.direction * (delta @ machine.direction)
         rate = float(np.linalg.norm(delta - along)) * machine.margin
     remains = _distance(*paths)[-1] if machine is None else 0.0
-    margins = [path @ signed.T for path in paths]
-    return _fields(log_times, paths, margins, [path @ probes.T for path in paths], signs, weights, rate, remains)
+    margins, found = ([path @ rows.T for path in paths] for rows in (signed, probes))
+    theory = {"expected": expected, "rate": np.array(rate), "remains": np.array(remains)}
+    return _fields(log_times, paths, margins, found, signs, weights) | theory
 
 
 def network_weight_effect(
@@ -120,7 +126,12 @@ def network_weight_effect(
 
     margins = [outputs(path, X) * signs for path in paths]
     found = [outputs(path, probes) for path in paths]
-    return _fields(log_times, paths, margins, found, signs, weights, np.nan, np.nan)
+    unknown = {
+        "expected": np.full(len(log_times), np.nan),
+        "rate": np.array(np.nan),
+        "remains": np.array(np.nan),
+    }
+    return _fields(log_times, paths, margins, found, signs, weights) | unknown
 
 
 def _distance(plain: np.ndarray, weighted: np.ndarray) -> np.ndarray:
@@ -135,15 +146,11 @@ def _fields(
     probed: list[np.ndarray],
     signs: np.ndarray,
     weights: np.ndarray,
-    rate: float,
-    remains: float,
 ) -> dict[str, np.ndarray]:
     heavier = 1.0 if weights[signs > 0].mean() >= weights[signs < 0].mean() else -1.0
     return {
         "log_time": log_times,
         "effect": _distance(*paths),
-        "rate": np.array(rate),
-        "remains": np.array(remains),
         "separated": np.array([_first(log_times, m.min(axis=1) > 0) for m in margins]),
         "positive": np.array([(heavier * found > 0).mean(axis=1) for found in probed]),
     }
