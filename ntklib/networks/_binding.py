@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from .._blocks import row_blocks, working_memory
 from .._validation import check_rows
 from ._layers import Copy, Direction, Directions, Layer
 from ._params import Params
 from ._spec import Spec
 
 __all__ = [
-    "added",
     "bind",
-    "blocks",
     "check_cotangent",
     "check_inputs",
     "check_params",
-    "dense",
     "directions",
     "flat",
     "layered",
     "named",
-    "row_step",
 ]
 
 
@@ -88,26 +82,6 @@ def bind(spec: Spec, params: Params | Mapping[str, np.ndarray], dtype: np.dtype)
     return tuple(copies)
 
 
-def dense(X: Any, rows: slice, dtype: np.dtype) -> np.ndarray:
-    """Some rows as a C-contiguous array of the computing type."""
-    block = X[rows]
-    if sparse.issparse(block):
-        block = block.toarray()
-    return np.ascontiguousarray(block, dtype=dtype)
-
-
-def row_step(spec: Spec, dtype: np.dtype, arrays: int = 6) -> int:
-    """Rows a block may have for ``arrays`` arrays of every layer to fit in the working memory."""
-    row = arrays * dtype.itemsize * (sum(spec.widths) + spec.n_outputs) * len(spec.copies)
-    return max(1, working_memory() // row)
-
-
-def blocks(X: Any, step: int, dtype: np.dtype) -> Iterator[tuple[slice, np.ndarray]]:
-    """Slices of rows, and the rows."""
-    for rows in row_blocks(X.shape[0], step):
-        yield rows, dense(X, rows, dtype)
-
-
 def directions(spec: Spec, n_features: int, vector: Any, dtype: np.dtype, name: str) -> list[Directions]:
     """A vector in parameter space, cut into the layers of each copy."""
     vector = np.asarray(vector, dtype=dtype)
@@ -156,14 +130,6 @@ def flat(copies: list[Directions], dtype: np.dtype) -> np.ndarray:
         if array is not None
     ]
     return np.concatenate([array.ravel() for array in arrays]).astype(dtype, copy=False)
-
-
-def added(total: np.ndarray | None, part: np.ndarray) -> np.ndarray:
-    """``total + part``, in the memory of the total where there is one already."""
-    if total is None:
-        return part
-    total += part
-    return total
 
 
 def check_cotangent(

@@ -10,6 +10,7 @@ import numpy as np
 from .._blocks import require_memory
 from . import _binding as binding
 from . import _layers as layers
+from . import _passes as passes
 from ._model import Model
 from ._params import Params
 from ._spec import Spec
@@ -47,8 +48,13 @@ class Derivatives(Model):
     def jacobian(self, params: Params, X: Any) -> np.ndarray:
         """Return the derivative of every output in every trained parameter.
 
-        Of the two-layer net, df/dv = m^(-1/2) sigma(W x) and df/dW = m^(-1/2) (sigma'(W x) * v) x^T.
-        Most uses need no such array: see `jvp`, `vjp` and `ntk`.
+        With one hidden layer of m units, df/dv = m^(-1/2) sigma(W x) and
+        df/dW = m^(-1/2) (sigma'(W x) * v) x^T.  Most uses need no such array: see `jvp`, `vjp`, `ntk`.
+
+        Parameters
+        ----------
+        params : Params
+        X : array-like or CSR matrix of shape (n, n_features)
 
         Returns
         -------
@@ -58,29 +64,32 @@ class Derivatives(Model):
         ------
         MemoryError
             If the array would not fit.
+        ValueError, TypeError
+            If X or the parameters do not belong to this network.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib.networks import TwoLayerNet
+        >>> net = TwoLayerNet(16)
+        >>> params = net.init(3, random_state=0)
+        >>> J = net.jacobian(params, np.eye(3))
+        >>> J.shape, bool(np.allclose(J @ J.T, net.ntk(params, np.eye(3))))
+        ((3, 64), True)
         """
         spec, copies, X, dtype = self._bound(params, X)
         n, p = X.shape[0], self.n_params(X.shape[1])
-        require_memory((n, spec.n_outputs, p), dtype, "Jacobian")
+        require_memory(
+            (n, spec.n_outputs, p), dtype, "Jacobian", instead="use jvp, vjp or ntk, which need none"
+        )
         result = np.empty((n, spec.n_outputs, p), dtype)
-        step = max(1, binding.row_step(spec, dtype, 4 * spec.n_outputs))
-        for rows, x in binding.blocks(X, step, dtype):
+
+        def fill(rows: slice, x: np.ndarray) -> None:
             start = 0
             for copy in copies:
-                passed = layers.trace(copy, x)
-                for index, g in enumerate(layers.signals(copy, passed)):
-                    if not copy.include[index] or g is None:
-                        continue
-                    layer, a = copy.layers[index], passed.inputs[index]
-                    factor = dtype.type(copy.coefficient * layer.weight_multiplier)
-                    stop = start + layer.weight.size
-                    place = result[rows, :, start:stop].reshape(*g.shape, a.shape[1])  # a view
-                    np.multiply((factor * g)[..., None], a[:, None, None, :], out=place)
-                    start = stop
-                    if layer.bias is not None:
-                        stop = start + layer.bias.size
-                        result[rows, :, start:stop] = dtype.type(copy.coefficient * layer.bias_multiplier) * g
-                        start = stop
+                start = _write_jacobian(copy, x, result[rows], start)
+
+        passes.each_block(X, passes.row_step(spec, dtype, 4 * spec.n_outputs), dtype, fill)
         return result[:, 0] if spec.n_outputs == 1 else result
 
     def jvp(self, params: Params, X: Any, vector: Any) -> np.ndarray:
@@ -95,13 +104,21 @@ class Derivatives(Model):
         Returns
         -------
         ndarray of shape (n,) or (n, k)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X, the parameters or a vector do not belong to this network, or hold NaN.
         """
         spec, copies, X, dtype = self._bound(params, X)
         along = binding.directions(spec, X.shape[1], vector, dtype, "vector")
         result = np.empty((X.shape[0], spec.n_outputs), dtype)
-        for rows, x in binding.blocks(X, binding.row_step(spec, dtype), dtype):
+
+        def push(rows: slice, x: np.ndarray) -> None:
             parts = [layers.push_forward(copy, x, u) for copy, u in zip(copies, along, strict=True)]
             result[rows] = combined(copies, parts)
+
+        passes.each_block(X, passes.row_step(spec, dtype), dtype, push)
         return _squeezed(result)
 
     def second_derivative(self, params: Params, X: Any, u: Any, v: Any) -> np.ndarray:
@@ -116,16 +133,22 @@ class Derivatives(Model):
         Returns
         -------
         ndarray of shape (n,) or (n, k)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X, the parameters or a vector do not belong to this network, or hold NaN.
         """
         spec, copies, X, dtype = self._bound(params, X)
         first = binding.directions(spec, X.shape[1], u, dtype, "u")
         second = first if u is v else binding.directions(spec, X.shape[1], v, dtype, "v")
         result = np.empty((X.shape[0], spec.n_outputs), dtype)
-        for rows, x in binding.blocks(X, binding.row_step(spec, dtype, 10), dtype):
-            parts = [
-                layers.second_push(copy, x, *pair) for copy, *pair in zip(copies, first, second, strict=True)
-            ]
-            result[rows] = combined(copies, parts)
+
+        def push(rows: slice, x: np.ndarray) -> None:
+            along = zip(copies, first, second, strict=True)
+            result[rows] = combined(copies, [layers.second_push(copy, x, *pair) for copy, *pair in along])
+
+        passes.each_block(X, passes.row_step(spec, dtype, 10), dtype, push)
         return _squeezed(result)
 
     def vjp(self, params: Params, X: Any, cotangent: Any) -> np.ndarray:
@@ -140,6 +163,11 @@ class Derivatives(Model):
         Returns
         -------
         ndarray of shape (p,)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X, the parameters or a vector do not belong to this network, or hold NaN.
         """
         spec, copies, X, dtype = self._bound(params, X)
         c = binding.check_cotangent(spec, X.shape[0], cotangent, dtype)
@@ -182,19 +210,25 @@ class Derivatives(Model):
         Returns
         -------
         ndarray of shape (p,)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X, the parameters or a vector do not belong to this network, or hold NaN.
         """
         spec, copies, X, dtype = self._bound(params, X)
         c = binding.check_cotangent(spec, X.shape[0], cotangent, dtype)
         along = binding.directions(spec, X.shape[1], vector, dtype, "vector")
-        total: np.ndarray | None = None
-        for rows, x in binding.blocks(X, binding.row_step(spec, dtype, 12), dtype):
+
+        def product(rows: slice, x: np.ndarray) -> np.ndarray:
             parts = [
                 layers.curvature_product(copy, x, dtype.type(copy.coefficient) * c[rows], v)
                 for copy, v in zip(copies, along, strict=True)
             ]
-            total = binding.added(total, binding.flat(parts, dtype))
-        assert total is not None
-        return total
+            return binding.flat(parts, dtype)
+
+        step = passes.row_step(spec, dtype, 12)
+        return passes.sum_blocks(X, step, dtype, np.size(vector), product, passes.added)
 
     def activation_pattern(self, params: Params, X: Any) -> np.ndarray:
         """Return the signs of all hidden preactivations, one bit a unit.
@@ -211,9 +245,12 @@ class Derivatives(Model):
         """
         spec, copies, X, dtype = self._bound(params, X)
         result = np.empty((X.shape[0], -(-len(copies) * sum(spec.widths) // 8)), np.uint8)
-        for rows, x in binding.blocks(X, binding.row_step(spec, dtype), dtype):
+
+        def pack(rows: slice, x: np.ndarray) -> None:
             z = [h for copy in copies for h in layers.trace(copy, x).preactivations]
             result[rows] = np.packbits(np.concatenate([h >= 0 for h in z], axis=1), axis=1)
+
+        passes.each_block(X, passes.row_step(spec, dtype), dtype, pack)
         return result
 
     def _bound(self, params: Any, X: Any) -> tuple[Spec, tuple[layers.Copy, ...], Any, np.dtype]:
@@ -230,6 +267,25 @@ def _swept(spec, copies, X, dtype, cotangent) -> tuple[np.ndarray, np.ndarray]:
     gradient = np.empty(size, dtype)
     parts = binding.layered(spec, X.shape[1], gradient)
     return Sweep(spec, X.shape[0], dtype)(copies, X, cotangent, parts), gradient
+
+
+def _write_jacobian(copy: layers.Copy, x: np.ndarray, out: np.ndarray, start: int) -> int:
+    """Write the derivatives in the parameters of one copy from column ``start`` on; return where they end."""
+    passed, number = layers.trace(copy, x), out.dtype.type
+    for index, g in enumerate(layers.signals(copy, passed)):
+        if not copy.include[index] or g is None:
+            continue
+        layer, a = copy.layers[index], passed.inputs[index]
+        stop = start + layer.weight.size
+        place = out[:, :, start:stop].reshape(*g.shape, a.shape[1])  # a view
+        factor = number(copy.coefficient * layer.weight_multiplier)
+        np.multiply((factor * g)[..., None], a[:, None, None, :], out=place)
+        start = stop
+        if layer.bias is not None:
+            stop = start + layer.bias.size
+            out[:, :, start:stop] = number(copy.coefficient * layer.bias_multiplier) * g
+            start = stop
+    return start
 
 
 def _squeezed(f: np.ndarray) -> np.ndarray:

@@ -13,9 +13,9 @@ import numpy as np
 
 from .._blocks import row_blocks
 from .._threads import parallel_for
-from ._binding import dense
 from ._layers import Copy, Layer
 from ._loops import common_bits, pack_bits, slope_levels, write_slopes, write_values
+from ._passes import dense
 
 __all__ = ["ROWS", "SEGMENT", "Bits", "Features", "uses_bits"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .._blocks import row_blocks, working_memory
-from . import _binding as binding
 from . import _layers as layers
 from ._features import SEGMENT, cut
+from ._passes import each_block, row_step, sum_blocks
 from ._spec import Spec
 
 __all__ = ["matvec"]
@@ -23,15 +23,22 @@ def matvec(
     dtype = cotangent.dtype
     steps = spec.steps() if weighted else ((1.0, 1.0),) * (spec.depth + 1)
     result = np.zeros((X.shape[0], spec.n_outputs), dtype)
-    step = binding.row_step(spec, dtype)
+    step = row_step(spec, dtype)
     for copy in copies:
         for part in _slices(copy, X.shape[1], dtype):
-            gradient: layers.Directions = ()
-            for rows, y in binding.blocks(Y, step, dtype):
-                gradient = _plus(gradient, layers.pull_back(part, layers.trace(part, y), cotangent[rows]))
-            gradient = _times(gradient, steps, copy.coefficient**2)
-            for rows, x in binding.blocks(X, step, dtype):
-                result[rows] += layers.push_forward(part, x, gradient)
+
+            def back(rows: slice, y: np.ndarray, part: layers.Copy = part) -> layers.Directions:
+                return layers.pull_back(part, layers.trace(part, y), cotangent[rows])
+
+            size = sum(layer.weight.size for layer in part.layers)
+            gradient = _times(sum_blocks(Y, step, dtype, size, back, _plus), steps, copy.coefficient**2)
+
+            def forward(
+                rows: slice, x: np.ndarray, part: layers.Copy = part, u: layers.Directions = gradient
+            ) -> None:
+                result[rows] += layers.push_forward(part, x, u)
+
+            each_block(X, step, dtype, forward)
     return result
 
 
@@ -45,13 +52,15 @@ def _slices(copy: layers.Copy, n_features: int, dtype: np.dtype) -> Iterator[lay
         yield cut(copy, part)
 
 
-def _plus(total: layers.Directions, part: layers.Directions) -> layers.Directions:
-    for mine, theirs in zip(total, part, strict=False):
+def _plus(total: layers.Directions | None, part: layers.Directions) -> layers.Directions:
+    if total is None:
+        return part
+    for mine, theirs in zip(total, part, strict=True):
         if mine is not None and theirs is not None:
             np.add(mine.weight, theirs.weight, out=mine.weight)
             if mine.bias is not None:
                 np.add(mine.bias, theirs.bias, out=mine.bias)  # type: ignore[arg-type]
-    return total or part
+    return total
 
 
 def _times(

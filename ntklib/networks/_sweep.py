@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from .._blocks import row_blocks
-from .._threads import parallel_for
-from ._binding import dense, row_step
+from .._threads import get_threads, parallel_for
 from ._layers import Copy, Direction, Layer
+from ._passes import dense, row_step
 from ._spec import Spec
 from ._sweep_loops import multiply_slopes, write_signals, write_values
 
@@ -218,13 +218,16 @@ class _Pass:
         self.scratch.append(tile.base)
 
     def _run(self, work: Callable[[Any], None], layer: Layer, above: Layer, tasks: list[Any]) -> None:
-        def quiet(task: Any) -> None:
+        waiting = iter(tasks)
+
+        def take_turns(_: int) -> None:
             with np.errstate(all="ignore"):  # each thread has its own
-                work(task)
+                for task in waiting:  # the next one that no thread has taken
+                    work(task)
 
         width, inputs = layer.weight.shape
         operations = 2.0 * self.n * width * (inputs + len(above.weight))
-        parallel_for(quiet, tasks, threads=1 if operations < SERIAL else None)
+        parallel_for(take_turns, range(1 if operations < SERIAL else min(get_threads(), len(tasks))))
 
 
 def _chunks(group: slice) -> Iterator[slice]:
