@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ntklib import kernels
+from ntklib.networks import _sweep_loops as sweep
 from ntklib.networks._loops import common_bits, pack_bits, slope_levels, write_slopes, write_values
 
 pytestmark = pytest.mark.compiled
@@ -71,3 +72,22 @@ def test_bits_are_packed_and_counted(z, columns):
     active = (z >= 0).astype(int)
     np.testing.assert_array_equal(counts[:, 1:], active @ active.T)
     assert not counts[:, 0].any()
+
+
+@pytest.mark.parametrize("activation", [*ACTIVATIONS, kernels.Tanh()], ids=repr)
+def test_passes_of_a_sweep(activation, z):
+    rng = np.random.default_rng(1)
+    c, v = rng.standard_normal(5).astype(z.dtype), rng.standard_normal(70).astype(z.dtype)
+    values, slopes = activation(z), activation.derivative(z)
+    # a sum of five terms, a product of four factors: a few units in the last place of the largest term
+    close = {"rtol": 0, "atol": 20 * np.finfo(z.dtype).eps * np.abs(values).max() * np.abs(slopes).max()}
+    close["atol"] = max(close["atol"], 40 * np.finfo(z.dtype).eps)
+    out = np.empty_like(z)
+    sweep.write_values(activation, z, 0.5, out)
+    np.testing.assert_allclose(out, 0.5 * values, **close)
+    sums = sweep.write_signals(activation, z, c, v, 0.5, out)
+    np.testing.assert_allclose(out, 0.5 * np.outer(c, v) * slopes, **close)
+    np.testing.assert_allclose(sums, c @ values, **close)
+    out[...] = 1
+    sweep.multiply_slopes(activation, z, 0.5, out)
+    np.testing.assert_allclose(out, 0.5 * slopes, **close)
