@@ -8,6 +8,7 @@ from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 
 from ntklib.dynamics import AveragedMomentum, HeavyBall, Momentum, Nesterov, averaging_weights
 
+pytestmark = pytest.mark.compiled
 T = 60
 HESSIAN = np.array([[1.0, 0.3, 0.0], [0.3, 0.5, 0.1], [0.0, 0.1, 0.2]])
 
