@@ -170,7 +170,7 @@ class ImplicitBiasDisplay:
     def _draw_support(self, ax: Any, model: str) -> None:
         record = self.margin[model]
         support = record.multipliers > 0
-        seen = record.log_time <= 50  # after that shares no longer change
+        seen = record.log_time <= 1000  # after that shares hardly change
         times, shares = record.log_time[seen], record.share[seen]
         for mine, color, label in (
             (~support, COLORS[-1], f"{(~support).sum()} other samples"),

@@ -107,9 +107,9 @@ def implicit_bias_study(
     width: int = 64,
     noise: float = 0.1,
     weight: float = 10.0,
-    penalty: float = 0.1,
-    horizon: float = 1000.0,
-    network_horizon: float = 30.0,
+    penalty: float = 0.5,
+    horizon: float = 10_000.0,
+    network_horizon: float = 50.0,
     steps: int = 10_000,
     left_out: int = 12,
     random_state: int = 0,
@@ -147,9 +147,9 @@ def implicit_bias_study(
         Share of labels that are wrong in the parts on weights and on influence, below 1/2.
     weight : float, default=10.0
         Importance weight of the first class in sorted order, the other having 1.
-    penalty : float, default=0.1
+    penalty : float, default=0.5
         Of ridge regression, of the networks in the part on influence and of one model in that on weights.
-    horizon, network_horizon : float, default=1000.0, 30.0
+    horizon, network_horizon : float, default=10_000.0, 50.0
         Largest log t, for models linear in their parameters and for networks.
     steps : int, default=10_000
         In the part on the norm.
