@@ -40,7 +40,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--draws", type=positive, default=8, metavar="N", help="networks a width (default: 8)"
     )
     parser.add_argument(
-        "--steps", type=positive, default=20, metavar="K", help="of the short trainings (default: 20)"
+        "--steps",
+        type=int,
+        default=20,
+        metavar="K",
+        help="of the short trainings; 0 trains nothing and takes a second (default: 20)",
     )
     add_data_options(parser, max_samples=50, target=_TARGET)
     add_network_options(parser)

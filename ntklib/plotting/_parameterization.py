@@ -114,7 +114,9 @@ class ParameterizationStudyDisplay:
                 fitted.standard_error,
                 law.predicted,
             )
-        sweeps = {name: [study.sweeps[row] for row in np.flatnonzero(at)] for name, at in rows.items()}
+        sweeps = {}
+        if study.sweeps:
+            sweeps = {name: [study.sweeps[row] for row in np.flatnonzero(at)] for name, at in rows.items()}
         return cls(widths, quantities, sweeps, steps=study.steps).plot(ax, what=what)
 
     def plot(self, ax: Any = None, *, what: str = "steps") -> ParameterizationStudyDisplay:
@@ -163,7 +165,7 @@ class ParameterizationStudyDisplay:
 
     def _draw_powers(self, ax: Any, names: tuple[str, ...], titles: tuple[str, ...], label: str) -> None:
         for line, (quantity, title) in enumerate(zip(names, titles, strict=True)):
-            for index, (name, series) in enumerate(self.quantities[quantity].items()):
+            for index, (name, series) in enumerate(self.quantities.get(quantity, {}).items()):
                 color = COLORS[index % len(COLORS)]
                 filled = {"markerfacecolor": color if line == 0 else "none"}
                 words = f"{name}, {title}" if title else name

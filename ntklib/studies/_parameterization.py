@@ -81,7 +81,7 @@ def parameterization_study(
     n_draws : int, default=8
         Networks a width, at least 2; the same random numbers in every parameterisation.
     steps : int, default=20
-        Of the short trainings.
+        Of the short trainings; 0 trains nothing, neither for the best step size nor the rescaled pair.
     random_state : int, default=0
         Draw d at width m is seeded by (random_state, m, d) and by nothing else.
     out : str, Path or None, default=None
@@ -123,7 +123,7 @@ def parameterization_study(
         "network": describe(clone(network).set_params(parameterization="ntk")),
         "data": digest(X, y),
         "n_draws": check_integer(n_draws, "n_draws", minimum=2),
-        "steps": check_integer(steps, "steps", minimum=1),
+        "steps": check_integer(steps, "steps", minimum=0),
         "random_state": check_integer(random_state, "random_state", minimum=0),
     }
     nets = {name: clone(network).set_params(parameterization=name) for name in names}
@@ -135,7 +135,7 @@ def parameterization_study(
         for name, m in rows
     }
     values = list(run_parts("parameterization", settings, parts, out=out, progress=progress).values())
-    quantities = predicted_powers(network)
+    quantities = [name for name in predicted_powers(network) if name in values[0]]
     draws = {name: np.array([value[name] for value in values]) for name in quantities}
     means = {name: [_power_mean(row, _ORDER.get(name, 2)) for row in draws[name]] for name in quantities}
     found = {name: np.array([mean for mean, _ in pairs]) for name, pairs in means.items()}
@@ -143,14 +143,15 @@ def parameterization_study(
     laws = []
     for index, name in enumerate(names):
         at = slice(index * len(sizes), (index + 1) * len(sizes))
-        for quantity, power in predicted_powers(nets[name]).items():
+        powers = predicted_powers(nets[name])
+        for quantity in quantities:
             freedom = len(sizes) * (n_draws - 1)
             fitted = fit_power_law(
                 np.array(sizes), found[quantity][at], errors[quantity][at], degrees_of_freedom=freedom
             )
-            laws.append(ScalingLaw(name, quantity, power, fitted))
+            laws.append(ScalingLaw(name, quantity, powers[quantity], fitted))
     rescaling = None
-    if can_be_rescaled(network):
+    if steps and can_be_rescaled(network):
         width = max([m for m in sizes if m <= _RESCALED_WIDTH], default=sizes[0])
         rescaling = rescaling_study(
             X,
@@ -168,13 +169,13 @@ def parameterization_study(
         first_norm=norms[:, 0],
         output_norm=norms[:, -1],
         largest_step=found["largest_step"],
-        best_step=found["best_step"],
+        best_step=found.get("best_step", np.full(len(rows), np.nan)),
         first_change=found["first_change"],
         hidden_norms=norms[:, 1:-1],
         laws=tuple(laws),
         draws=draws,
         standard_errors=errors,
-        sweeps=tuple(np.stack([value["rates"], value["losses"]], axis=1) for value in values),
+        sweeps=tuple(np.stack([value["rates"], value["losses"]], axis=1) for value in values if steps),
         rescaling=rescaling,
         network=settings["network"],
         n_samples=X.shape[0],
@@ -215,7 +216,7 @@ def _measure(
     network: Any, X: Any, y: np.ndarray, n_draws: int, steps: int, seed: tuple[int, int]
 ) -> dict[str, np.ndarray]:
     """Every quantity of every draw, and the losses of the sweep."""
-    found = {name: np.empty(n_draws) for name in predicted_powers(network)}
+    found = {name: np.empty(n_draws) for name in predicted_powers(network) if name != "best_step"}
     multipliers = network.step_multipliers
     starts: list[Any] = [None] * n_draws
 
@@ -237,6 +238,8 @@ def _measure(
         starts[index] = network.init(X.shape[1], source, dtype=np.float32)
 
     parallel_for(draw, range(n_draws))
+    if not steps:
+        return found
     limit = _power_mean(found["largest_step"], -1)[0]
     rates, losses, found["best_step"] = best_steps(network, starts, X, y, limit, steps)
     return {**found, "rates": rates, "losses": losses}

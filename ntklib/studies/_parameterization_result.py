@@ -34,7 +34,8 @@ class ParameterizationStudy(StudyResult):
     largest_step : ndarray
         2 over the mean largest eigenvalue of the kernel weighted by the step multipliers.
     best_step : ndarray
-        Step size that leaves the smallest loss after ``steps`` steps, geometric mean over the draws.
+        Step size that leaves the smallest loss after ``steps`` steps, geometric mean over the draws; NaN if
+        there were none.
     first_change : ndarray
         What the first step, with the largest stable step size, changes of the first layer's entries, relative
         to their size; geometric mean over the draws.
@@ -47,9 +48,10 @@ class ParameterizationStudy(StudyResult):
     standard_errors : dict of str to ndarray of shape (n_rows,)
     sweeps : tuple of ndarray of shape (k, 2)
         For each row the step sizes tried, and what they leave of the loss, geometric mean over the draws; it
-        is cut at 1000, which stands for divergence.
+        is cut at 1000, which stands for divergence.  Empty if nothing was trained.
     rescaling : RescalingStudy or None
-        The rescaled pair of networks; None if the network's activation is not homogeneous.
+        The rescaled pair of networks; None if the network's activation is not homogeneous or nothing was
+        trained.
     network : str
         The network, of width 1.
     n_samples, n_features, n_draws, steps, random_state : int
@@ -149,6 +151,7 @@ class ParameterizationStudy(StudyResult):
 
     def pictures(self) -> Mapping[str, Callable[[Any], Any]]:
         """Return the drawings that `save` makes."""
-        names = ("steps", "entries", "norms", "change", *(f"sweep-{p}" for p in self.parameterizations))
+        sweeps = [f"sweep-{name}" for name in self.parameterizations] if self.sweeps else []
+        names = ("steps", "entries", "norms", "change", *sweeps)
         own = {name: partial(self.plot, what=name) for name in names}
         return own if self.rescaling is None else {**own, **self.rescaling.pictures()}
