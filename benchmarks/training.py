@@ -7,7 +7,7 @@ arrays that exist.  All train the same regression net in float32 with gradient d
 ours by `train`, PyTorch by autograd and SGD with the same threads, scikit-learn's MLPRegressor by calls of
 partial_fit (it has biases, and computes the loss, as ours does).  Actions take turns, round after round, and
 medians are compared; ours is the difference of a long and a short run, over the steps that the long one has
-more.  ``--cpu`` compares the time of the process on one thread, which other work on the machine disturbs less.
+more.  ``--cpu`` compares processor time on one thread, which other work on the machine disturbs less.
 """
 
 from __future__ import annotations

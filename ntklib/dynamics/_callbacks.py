@@ -29,6 +29,16 @@ class Snapshot:
         |w - w_0|.
     seconds : float
         Since training began.
+
+    Examples
+    --------
+    >>> from ntklib.dynamics import train
+    >>> from ntklib.networks import TwoLayerNet
+    >>> def enough(snapshot):
+    ...     return snapshot.loss < 0.01
+    >>> history = train(TwoLayerNet(64), [[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0], callbacks=enough)
+    >>> history.status
+    'stopped'
     """
 
     step: int

@@ -56,6 +56,14 @@ class History:
     batch_size : int or None
         None is all rows.
     seconds : float
+
+    Examples
+    --------
+    >>> from ntklib.dynamics import train
+    >>> from ntklib.networks import TwoLayerNet
+    >>> history = train(TwoLayerNet(64), [[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0], steps=50, record_every=25)
+    >>> history.steps.tolist(), history.outputs.shape, list(history.gradient_norms), history.status
+    ([0, 25, 50], (3, 2), ['W0', 'W1'], 'finished')
     """
 
     steps: NDArray
