@@ -154,7 +154,7 @@ class TangentEstimator(BaseEstimator):
                 held = Held(view, loss.risk(own.targets, own.targets.shape, own.weights))
             return descent, run(descent, max_iter, patience, held, int(self.verbose))
 
-        descent, result = undisturbed(train, training.order(model))
+        descent, result = undisturbed(train, training.held(model))
         self._store(training, descent.learning_rate, result.stage.step, descent.solution(result.stage.state))
         self.loss_curve_ = result.losses
         if result.held_losses is not None:

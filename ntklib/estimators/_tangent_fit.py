@@ -17,11 +17,11 @@ from ntklib.dynamics import Loss, Risk
 from ntklib.estimators._tangent_descent import Descent, Stage, start_descent
 from ntklib.estimators._tangent_models import Tangent
 from ntklib.estimators._tangent_problem import Problem
-from ntklib.estimators._tangent_route import Route
+from ntklib.estimators._tangent_route import Route, numbers_held
 from ntklib.estimators._tangent_steps import Patience
 from ntklib.estimators._units import Units
 
-_SMALL = 1000  # order of a Gram matrix that fits in the cache
+_SMALL = 3_000_000  # numbers of matrices about as large as a cache
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Training:
     iterations: float
     before: Any = None
 
-    def order(self, model: Tangent) -> int:
-        """Rows of the Gram matrix."""
-        return len(self.units) * (model.n_outputs if model.coupled else 1)
+    def held(self, model: Tangent) -> int:
+        """Numbers that its matrices take."""
+        return numbers_held(model, len(self.units), self.route)
 
     def descent(self, model: Tangent, learning_rate: Any) -> Descent:
         """Make ready to train, from the beginning."""
@@ -53,9 +53,9 @@ class Held(NamedTuple):
     risk: Risk
 
 
-def undisturbed(function: Callable[[], Any], order: int) -> Any:
-    """Call it; with a single-threaded BLAS where matrices of this order lose by its threads."""
-    if order > _SMALL:
+def undisturbed(function: Callable[[], Any], numbers: int) -> Any:
+    """Call it; with a single-threaded BLAS where matrices of so few numbers lose by its threads."""
+    if numbers > _SMALL:
         return function()
     found: list[Any] = []
     parallel_for(lambda _: found.append(function()), [None], threads=1)

@@ -70,6 +70,11 @@ def choose_route(model: Tangent, n: int, *, square: bool, iterations: float) -> 
     return min(found, default=(0.0, Route("gram", square)))[1]
 
 
+def numbers_held(model: Tangent, n: int, route: Route) -> int:
+    """Numbers that the matrices of a route take."""
+    return next(numbers for found, _, numbers in _candidates(model, n, 0.0) if found == route)
+
+
 def _candidates(model: Tangent, n: int, steps: float):
     """Routes, their costs, and the numbers each holds in memory."""
     k = model.n_outputs

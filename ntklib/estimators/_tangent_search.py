@@ -19,8 +19,6 @@ from ntklib.estimators._tangent_fit import Training, held_rows, undisturbed
 from ntklib.estimators._tangent_models import Tangent
 from ntklib.estimators._units import Units
 
-_COPIES = 4  # arrays of the Gram matrix's size alive in one closed form
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class StoppingPath:
@@ -125,14 +123,13 @@ def search_stopping(
             pair = criterion(values, test, weights) if np.isfinite(values).all() else (-np.inf, -np.inf)
             ranks[fold, i] = pair
 
-    order = training.order(model)
-    room = working_memory() // (_COPIES * 8 * order**2)
-    parallel = min(get_threads(), len(splits), room)
+    held = training.held(model)
+    parallel = min(get_threads(), len(splits), working_memory() // (8 * held))
     if parallel > 1:
         parallel_for(run, range(len(splits)), threads=parallel)
     else:
         for fold in range(len(splits)):
-            undisturbed(partial(run, fold), order)
+            undisturbed(partial(run, fold), held)
     mean = ranks.mean(axis=0)
     comparable = np.where(np.isfinite(mean), mean, -np.inf)
     best = max(range(len(max_iters)), key=lambda i: (*comparable[i], -i))

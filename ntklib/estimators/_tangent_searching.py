@@ -42,7 +42,7 @@ class SearchingTangent(TangentEstimator):
             descent = training.descent(model, self.learning_rate)
             return descent, next(descent.stages([self.max_iter_]))
 
-        descent, stage = undisturbed(train, training.order(model))
+        descent, stage = undisturbed(train, training.held(model))
         self._store(training, descent.learning_rate, stage.step, descent.solution(stage.state))
         return found
 
