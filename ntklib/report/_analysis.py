@@ -20,6 +20,7 @@ from ntklib.plotting._base import sample_rows
 from ntklib.plotting._heatmap import cosines
 from ntklib.plotting._names import describe_kernel
 from ntklib.plotting._path import score_title, search_paths
+from ntklib.report._bias import follow
 from ntklib.report._contenders import CONTENDERS, Contender
 from ntklib.report._records import Analysis, DataSummary, KernelResult, ModelResult
 from ntklib.report._scores import (
@@ -40,7 +41,7 @@ MIN_ROWS = 20
 SPECTRUM_ROWS = 2000
 HEATMAP_ROWS = 200
 ANGLE_ROWS = 500
-N_STEPS = 4 + len(CONTENDERS)
+N_STEPS = 6 + len(CONTENDERS)
 
 
 def analyse(
@@ -121,6 +122,9 @@ def analyse(
         kernel = _look(fitted["ntk"], fitted["rbf"], X_train, y[train], seed)
     with progress.step("drawing networks"):
         width = widen(fitted["ntk"].kernel_, X_train, seed)
+    with progress.step("training the kernel"):
+        ours = fitted["ntk"]
+        bias = follow(ours.kernel_, X_train, y[train], chosen.task, float(ours.alpha_), seed)
     data = DataSummary(
         name=table.name,
         description=table.description,
@@ -145,6 +149,7 @@ def analyse(
         y_test=y[test],
         kernel=kernel,
         width=width,
+        bias=bias,
         seconds=dict(progress.seconds),
         versions=collect_versions(),
         notes=tuple(notes),

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ntklib._files import plain
 from ntklib.report._scores import Score
 
 if TYPE_CHECKING:
+    from ntklib.report._bias import Bias
     from ntklib.studies import WidthStudy
 
 
@@ -84,6 +86,7 @@ class Analysis:
     y_test: NDArray
     kernel: KernelResult
     width: WidthStudy | None
+    bias: Bias
     seconds: Mapping[str, float]
     versions: Mapping[str, str]
     notes: tuple[str, ...]
@@ -136,6 +139,7 @@ class Analysis:
                 "curves": {name: curve.tolist() for name, curve in kernel.curves.items()},
             },
             "width_study": None if self.width is None else self.width.to_dict(),
+            "implicit_bias": plain(self.bias),
             "predictions": {
                 "true": self.y_test.tolist(),
                 **{model.key: model.predicted.tolist() for model in self.models},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ntklib.report._bias import bias
 from ntklib.report._comparison import data, predictions, reproduce, scores, summary, timing
 from ntklib.report._kernel import angle, heatmap, path, spectrum
 from ntklib.report._records import Analysis
@@ -30,6 +31,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("heatmap", "Kernel matrix", heatmap),
     Section("angle", "Kernel against angle", angle),
     Section("width", "How wide a network has to be", width),
+    Section("bias", "What training ends at", bias),
     Section("timing", "Time", timing),
     Section("reproduce", "To do it again", reproduce),
 )

@@ -7,6 +7,10 @@ the order nor on the number of threads.
 
 from ntklib.studies._base import StudyResult
 from ntklib.studies._implicit_bias import ImplicitBiasStudy, implicit_bias_study
+from ntklib.studies._implicit_bias_influence import Influence
+from ntklib.studies._implicit_bias_margin import MarginPath
+from ntklib.studies._implicit_bias_norm import MinimumNorm
+from ntklib.studies._implicit_bias_weights import WeightEffect
 from ntklib.studies._lazy import lazy_study
 from ntklib.studies._lazy_result import LazyStudy, LinearModel
 from ntklib.studies._linearization import linearization_study
@@ -24,15 +28,19 @@ from ntklib.studies._width_result import WidthStudy
 
 __all__ = [
     "ImplicitBiasStudy",
+    "Influence",
     "LazyStudy",
     "LinearModel",
     "LinearizationStudy",
+    "MarginPath",
+    "MinimumNorm",
     "ParameterizationStudy",
     "PowerLaw",
     "RescalingStudy",
     "ScalingLaw",
     "StudyResult",
     "ValleyStudy",
+    "WeightEffect",
     "WidthStudy",
     "fit_power_law",
     "implicit_bias_study",
