@@ -81,8 +81,9 @@ def lazy_study(
     Raises
     ------
     ValueError, TypeError
-        If a parameter is not as above, a class has fewer than two rows, the network has no limit, or ``out``
-        holds a study of other data or settings.
+        If a parameter is not as above, a class has fewer than two rows, the network has no limit, the step
+        is too large for the tangent model of a network as narrow as this, or ``out`` holds a study of other
+        data or settings.
 
     References
     ----------
