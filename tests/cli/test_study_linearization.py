@@ -28,7 +28,9 @@ def test_linearization(tmp_path, capsys):
     rows = np.random.default_rng(0).normal(size=(9, 2))
     data.write_text("a,b,y\n" + "".join(f"{a},{b},{a * b}\n" for a, b in rows.tolist()))
     options = ["--activation", "relu", "--depth", 2, "--no-symmetric", "--learning-rate", 0.05, "--seed", 3]
-    out = run(capsys, "linearization", "--data", data, *QUICK[2:], *options, "--format", "json").out
+    out = run(
+        capsys, "linearization", "--data", data, "--target", "y", *QUICK[2:], *options, "--format", "json"
+    ).out
     mixed = np.random.default_rng(3).permutation(9)
     X, y = (rows - rows.mean(axis=0)) / rows.std(axis=0), rows.prod(axis=1)
     y = (y - y.mean()) / y.std()
