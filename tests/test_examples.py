@@ -17,6 +17,7 @@ SAYS = {
     "gaussian_process": "log evidence",
     "kernel_choice": "best here",
     "parameterizations": "written in two ways",
+    "step_against_width": "loss left with the best step size of",
     "trained_mlp": "kernel of the trained network",
     "width_study": "exponent of the width",
 }

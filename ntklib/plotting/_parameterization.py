@@ -169,7 +169,7 @@ class ParameterizationStudyDisplay:
                 color = COLORS[index % len(COLORS)]
                 filled = {"markerfacecolor": color if line == 0 else "none"}
                 words = f"{name}, {title}" if title else name
-                power = rf"width$^{{{series.exponent:.2f} \pm {series.exponent_error:.2f}}}$"
+                power = rf"width$^{{{series.exponent:.3f} \pm {series.exponent_error:.3f}}}$"
                 ax.errorbar(
                     self.widths * 1.02 ** (index + 3 * line),  # beside each other
                     series.values,
