@@ -84,14 +84,18 @@ class OnRows:
             k = self.model.n_outputs
             return np.full((X.shape[0], k) if k > 1 else X.shape[0], np.nan, self.dtype)
         params = self.model.unravel(self.start, vector)
-        if cotangent is None:
-            return self.model.apply(params, X)
-        outputs, self.gradient[:] = self.model.value_and_vjp(params, X, cotangent)
+        outputs = self.model.apply(params, X)
+        if cotangent is not None:
+            self._pull(params, X, np.asarray(cotangent(slice(0, len(outputs)), outputs), self.dtype))
         return outputs
 
     def params(self, vector: np.ndarray) -> Params:
         """Return a record of the parameters with the trained ones taken from a vector."""
         return self.model.unravel(self.start, vector)
+
+    def _pull(self, params: Params, X: Any, c: np.ndarray) -> None:
+        """Write J^T c, or NaN if c is not finite."""
+        self.gradient[:] = self.model.vjp(params, X, c) if np.isfinite(c).all() else np.nan
 
     def _flat(self, position: Position) -> np.ndarray:
         if position is self.arrays:
@@ -166,14 +170,14 @@ class LinearOnRows(OnRows):
     ) -> np.ndarray:
         moved = self._flat(position) - self.origin
         J = None if self.J is None else self.J[rows]
-        X, base = self.X[rows], self.model.model
+        X, model = self.X[rows], self.model
         outputs = self.offset[rows].copy()
 
         def add(block: slice) -> None:
             if J is not None:
                 outputs[block] += (J[block] @ moved).reshape(outputs[block].shape)
             else:
-                outputs[block] += base.jvp(self.model.params, X[block], moved)
+                outputs[block] += model.jvp(model.params, X[block], moved)
 
         if J is None and not np.isfinite(moved).all():
             return np.full_like(outputs, np.nan)
@@ -182,7 +186,7 @@ class LinearOnRows(OnRows):
             return outputs
         c = np.asarray(cotangent(slice(0, len(outputs)), outputs), self.dtype)
         if J is None:
-            self.gradient[:] = base.vjp(self.model.params, X, c) if np.isfinite(c).all() else np.nan
+            self._pull(self.model.params, X, c)
             return outputs
         flat, weights = J.reshape(-1, self.vector.size), c.ravel()
 

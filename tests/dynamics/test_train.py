@@ -242,6 +242,39 @@ def test_auto_is_half_the_largest_stable_step(name, momentum):
     assert found.optimizer.learning_rate == pytest.approx(expected, rel=2e-4)
 
 
+@pytest.mark.parametrize("name", ["two-layer", "mup"])
+def test_auto_without_the_gram_matrix(name):
+    """Quadratic models have no weighted kernel: there the eigenvalue is found by products with J."""
+    net, (X, y) = NETWORKS[name], data(40)
+    start, batches = net.init(3, 0), Minibatches(40, 36, random_state=0)
+    second = taylor(net, start)
+    root = np.sqrt(np.linspace(0.1, 2, 40))[:, None]
+    J = root * second.jacobian(start, X) * np.sqrt(weights_of(net, 3))
+    top = [np.linalg.norm(J, 2) ** 2] + [
+        batches.batch(k).scale * np.linalg.norm(J[batches.batch(k).rows], 2) ** 2 for k in range(2)
+    ]
+    found = train(second, X, y, steps=1, sample_weight=root[:, 0] ** 2, batch_size=batches)
+    assert found.optimizer.learning_rate == pytest.approx(1 / max(top), rel=2e-4)
+
+
+def test_auto_where_nothing_moves():
+    for n in (4, 40):
+        second = taylor(TwoLayerNet(3), TwoLayerNet(3).init(2, 0))
+        flat = train(second, np.zeros((n, 2)), np.ones(n), steps=2)
+        assert (flat.distance[-1], flat.status) == (0, "finished")
+
+
+def test_the_common_type_is_computed_in():
+    net, (X, y) = TwoLayerNet(5), data()
+    single = net.init(3, 0, dtype=np.float32)
+    history = train(net, X, y, params=single, steps=3)
+    assert history.params.dtype == history.outputs.dtype == np.float64
+    history = train(net, X.astype(np.float32), y, params=single, steps=3)
+    assert history.params.dtype == history.outputs.dtype == np.float32
+    history = train(net, X.astype(np.float32), y, params=net.init(3, 0), steps=3)
+    assert history.params.dtype == np.float64
+
+
 def test_auto_of_minibatches_and_of_losses_that_are_not_smooth():
     net, (X, y) = NETWORKS["two-layer"], data(40)
     start, batches = net.init(3, 0), Minibatches(40, 5, random_state=0)
@@ -297,6 +330,16 @@ def test_divergence_is_reported_and_leaves_nothing_infinite(net, rate, dtype):
         if model is net:
             f = net.apply(history.params, X.astype(dtype))
             np.testing.assert_allclose(f, history.outputs[-1], rtol=1e-4, atol=1e-4 * np.abs(f).max())
+
+
+def test_divergence_of_models_without_a_jacobian():
+    net, (X, y) = TwoLayerNet(20, activation="erf"), data()
+    start = net.init(3, 0)
+    second = train(taylor(net, start), X, y, learning_rate=1e300, steps=9)
+    assert (second.status, second.n_steps) == ("diverged", 0)
+    with config_context(working_memory=1e-4):
+        first = train(linearize(net, start), X, y, learning_rate=np.finfo(float).max, steps=9)
+    assert (first.status, first.n_steps) == ("diverged", 0)
 
 
 def test_what_cannot_begin_is_an_error():

@@ -47,9 +47,20 @@ def plain(net, params, X, c):
     return total, np.concatenate([gradients[name].ravel() for name in trained])
 
 
-@pytest.mark.parametrize("n", [1, 40, 2500])
+@pytest.mark.compiled
+@pytest.mark.parametrize("n", [1, 40])
+@pytest.mark.parametrize("net", NETWORKS, ids=repr)
+def test_sweeps_of_few_rows_are_backpropagation(net, n):
+    check_sweep(net, n)
+
+
+@pytest.mark.parametrize("n", [700, 2500])
 @pytest.mark.parametrize("net", NETWORKS, ids=repr)
 def test_sweeps_are_backpropagation(net, n):
+    check_sweep(net, n)
+
+
+def check_sweep(net, n):
     rng = np.random.default_rng(n)
     X, c = rng.normal(size=(n, 5)), rng.normal(size=(n, net.n_outputs))
     params = net.init(5, 0)
