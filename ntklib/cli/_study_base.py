@@ -90,44 +90,19 @@ def read_rows(arguments: argparse.Namespace) -> NDArray:
 
 
 def read_samples(arguments: argparse.Namespace) -> tuple[NDArray, NDArray]:
-    """Return the rows asked for and their targets, of mean 0 and mean square 1.
-
-    Of classes, the later half in sorted order counts as 1, the others as -1, before that.
+    """Return the rows asked for and their targets as numbers of mean 0 and mean square 1.
 
     Raises
     ------
     DataError
         If the table or its target does not suit.
     """
-    import numpy as np
-
-    from ntklib.datasets import DataError, read_target
+    from ntklib.datasets import read_target
+    from ntklib.datasets._target import centred_numbers
 
     X, table, rows = _read(arguments)
     target = read_target(table, arguments.target)
-    y = target.values
-    if target.task == "classification":
-        classes, y = np.unique(y, return_inverse=True)
-        y = np.where(y >= len(classes) // 2, 1.0, -1.0)
-    y = y[rows] - y[rows].mean()
-    size = np.sqrt(np.mean(y**2))
-    if size == 0:
-        raise DataError(f"{table.name}: the target {target.name!r} is the same in all rows that were drawn")
-    return X, y / size
-
-
-def read_classes(arguments: argparse.Namespace) -> tuple[NDArray, NDArray]:
-    """Return the rows asked for and their class labels.
-
-    Raises
-    ------
-    DataError
-        If the table does not suit, or its target is no class.
-    """
-    from ntklib.datasets import read_target
-
-    X, table, rows = _read(arguments)
-    return X, read_target(table, arguments.target, task="classification").values[rows]
+    return X, centred_numbers(target.values[rows], target.task)
 
 
 def _read(arguments: argparse.Namespace) -> tuple[NDArray, Table, NDArray]:

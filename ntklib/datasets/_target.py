@@ -102,6 +102,32 @@ def read_target(
     return Target(name, chosen, reason, values)
 
 
+def centred_numbers(values: NDArray, task: str) -> NDArray:
+    """Return a target as numbers of mean 0 and mean square 1, for models of one output.
+
+    Of classes, the later half in sorted order counts as 1 and the others as -1, before that.
+
+    Raises
+    ------
+    DataError
+        If all values are the same.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> centred_numbers(np.array(["a", "b", "b", "a"]), "classification").tolist()
+    [-1.0, 1.0, 1.0, -1.0]
+    """
+    if task == "classification":
+        classes, index = np.unique(values, return_inverse=True)
+        values = np.where(index >= len(classes) // 2, 1.0, -1.0)
+    centred = values - values.mean()
+    size = np.sqrt(np.mean(centred**2))
+    if size == 0:
+        raise DataError("the target is the same in all rows that were drawn")
+    return centred / size
+
+
 def _whole(values: NDArray) -> bool:
     return bool(np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**53))
 

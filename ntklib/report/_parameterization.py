@@ -1,0 +1,89 @@
+"""How step sizes of networks like the chosen kernel's depend on their width: its study and its section."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.gaussian_process.kernels import Kernel
+
+from ntklib._progress import Progress
+from ntklib.datasets import DataError
+from ntklib.datasets._target import centred_numbers
+from ntklib.plotting._base import sample_rows
+from ntklib.report._figures import figure
+from ntklib.report._width import network_of
+
+if TYPE_CHECKING:
+    from ntklib.report._records import Analysis
+    from ntklib.studies import ParameterizationStudy
+
+WIDTHS = (64, 128, 256, 512)
+N_DRAWS = 8
+N_ROWS = 60
+_NAMES = {"standard": "standard", "ntk": "NTK", "mup": "maximal-update"}
+
+
+def measure_steps(
+    kernel: Kernel, X: NDArray, y: NDArray, task: str, seed: int
+) -> ParameterizationStudy | None:
+    """Draw networks of the kernel's kind in three parameterisations, on (some of) the rows.
+
+    None if the kernel is no network's, or not one all of whose layers are trained, or y says nothing there.
+    """
+    from ntklib.studies import parameterization_study
+
+    network = network_of(kernel)
+    if network is None or not all(network._spec().include):
+        return None
+    rows = sample_rows(len(X), N_ROWS, seed)
+    try:
+        target = centred_numbers(y[rows], task)
+    except DataError:
+        return None
+    silent = Progress(3 * len(WIDTHS), io.StringIO())  # the report has a line of its own
+    return parameterization_study(
+        np.asarray(X)[rows],
+        target,
+        WIDTHS,
+        network=network,
+        n_draws=N_DRAWS,
+        steps=0,
+        random_state=seed,
+        progress=silent,
+    )
+
+
+def parameterization(analysis: Analysis) -> str | None:
+    """Show how the largest stable step depends on width, and what it changes of the first layer."""
+    study = analysis.parameterization
+    if study is None:
+        return None
+    steps = figure(
+        "steps",
+        study.plot,
+        alt="largest stable step size against width in three parameterisations",
+        caption=f"Means over {study.n_draws} random networks a width, on {study.n_samples} training rows.",
+    )
+    change = figure(
+        "change",
+        lambda ax: study.plot(ax, what="change"),
+        alt="relative change of the first layer in one step against width in three parameterisations",
+        caption="By one step of the largest stable size, relative to the layer's weights at the start.",
+    )
+    powers = ", ".join(
+        f"width<sup>{study.law(name, 'first_change').fitted.exponent:.2f}</sup> in the {title} one"
+        for name, title in _NAMES.items()
+    )
+    fitted = study.law("standard", "largest_step").fitted
+    return (
+        "<p>A network like the chosen kernel's can be written in several ways, which differ in how far it "
+        "may step. In the standard parameterisation, that of most libraries, the largest stable step goes like "
+        f"width<sup>{fitted.exponent:.2f}</sup> (95 % interval {fitted.low:.2f} to {fitted.high:.2f}; in "
+        "theory -1), so that a step size tuned on a narrow network is too large for a wide one. In the other two it "
+        f"does not depend on width.</p>{steps}<p>Such a step changes the first layer like {powers} (in "
+        "theory -1.5, -0.5 and 0): the wider a network of the first two kinds, the closer training stays to the "
+        f"kernel; one of the third learns features at any width.</p>{change}"
+    )
