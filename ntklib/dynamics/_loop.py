@@ -147,7 +147,10 @@ class Loop:
         if not np.isfinite(numbers).all() or (test is not None and not np.isfinite(test).all()):
             raise _Diverged
         if self.monitors.names and (k % self.monitor_every == 0 or k == self.steps):
-            self.readings.append((k, self.monitors.measure(self._params())))
+            reading = self.monitors.measure(self._params())
+            if not np.isfinite(list(reading.values())).all():
+                raise _Diverged
+            self.readings.append((k, reading))
         self.recorded.append((k, loss, outputs.copy(), test, distance, norms))
         if not self.keep_outputs and k:
             self.recorded[-2] = (*self.recorded[-2][:2], _NOTHING, _NOTHING, *self.recorded[-2][4:])

@@ -69,8 +69,7 @@ class Monitors:
         if "min_eigenvalue" in self.names:
             order = self.targets.size
             kernel = self.model.ntk(params, self.X, output="full" if self.targets.shape[1] > 1 else "trace")
-            values = eigh(kernel.reshape(order, order), eigvals_only=True, subset_by_index=[0, 0])
-            found["min_eigenvalue"] = float(values[0])
+            found["min_eigenvalue"] = _smallest_eigenvalue(kernel.reshape(order, order))
         if "sign_changes" in self.names:
             flips = np.unpackbits(self.pattern ^ self.model.activation_pattern(params, self.X))
             found["sign_changes"] = float(flips.sum() / self.units)
@@ -79,6 +78,13 @@ class Monitors:
     def _alignment(self, kernel: NDArray) -> float:
         Y = self.targets
         return float(np.sum(Y * (kernel @ Y)) / (_norm(kernel) * _norm(Y.T @ Y)))
+
+
+def _smallest_eigenvalue(kernel: NDArray) -> float:
+    """NaN if the kernel is not finite, as the other measurements are."""
+    if not np.isfinite(kernel).all():
+        return np.nan
+    return float(eigh(kernel, eigvals_only=True, subset_by_index=[0, 0])[0])
 
 
 def _norm(matrix: NDArray) -> float:

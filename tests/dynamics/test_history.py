@@ -76,6 +76,21 @@ def test_a_linearisation_does_not_drift(net, data):
     assert moved.monitors["min_eigenvalue"][-1] == pytest.approx(np.linalg.svd(J)[1][-1] ** 2, rel=1e-6)
 
 
+def test_a_kernel_that_overflows_is_divergence(data, monkeypatch):
+    net, (X, Y) = TwoLayerNet(9), data
+    ntk = TwoLayerNet.ntk
+
+    def huge(self, params, *rest, **options):
+        K = ntk(self, params, *rest, **options)
+        return K if params == net.init(3, 0) else K * np.inf
+
+    monkeypatch.setattr(TwoLayerNet, "ntk", huge)
+    for monitor in ALL[:3]:
+        found = train(net, X, Y[:, 0], steps=4, learning_rate=1e-3, record_every=2, monitors=monitor)
+        assert (found.status, found.n_steps) == ("diverged", 0)
+        assert np.isfinite(found.monitors[monitor]).all()
+
+
 def test_alignment_needs_targets(data):
     with pytest.raises(ValueError, match="targets that are not all 0"):
         train(TwoLayerNet(4), data[0], np.zeros(12), monitors="kernel_alignment")
