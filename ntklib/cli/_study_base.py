@@ -105,6 +105,20 @@ def read_samples(arguments: argparse.Namespace) -> tuple[NDArray, NDArray]:
     return X, centred_numbers(target.values[rows], target.task)
 
 
+def read_classes(arguments: argparse.Namespace) -> tuple[NDArray, NDArray]:
+    """Return the rows asked for and their class labels.
+
+    Raises
+    ------
+    DataError
+        If the table does not suit, or its target is no class.
+    """
+    from ntklib.datasets import read_target
+
+    X, table, rows = _read(arguments)
+    return X, read_target(table, arguments.target, task="classification").values[rows]
+
+
 def _read(arguments: argparse.Namespace) -> tuple[NDArray, Table, NDArray]:
     """The rows, the table they are from, and which of its rows they are."""
     import numpy as np
