@@ -80,10 +80,10 @@ def parameterization(analysis: Analysis) -> str | None:
     fitted = study.law("standard", "largest_step").fitted
     return (
         "<p>A network like the chosen kernel's can be written in several ways, which differ in how far it "
-        "may step. In the standard parameterisation, that of most libraries, the largest stable step goes like "
-        f"width<sup>{fitted.exponent:.2f}</sup> (95 % interval {fitted.low:.2f} to {fitted.high:.2f}; in "
-        "theory -1), so that a step size tuned on a narrow network is too large for a wide one. In the other two it "
-        f"does not depend on width.</p>{steps}<p>Such a step changes the first layer like {powers} (in "
-        "theory -1.5, -0.5 and 0): the wider a network of the first two kinds, the closer training stays to the "
-        f"kernel; one of the third learns features at any width.</p>{change}"
+        "may step. In the standard parameterisation, that of most libraries, the largest stable step goes "
+        f"like width<sup>{fitted.exponent:.2f}</sup> (95 % interval {fitted.low:.2f} to {fitted.high:.2f}; "
+        "in theory -1), so that a step size tuned on a narrow network is too large for a wide one. In the "
+        f"other two it does not depend on width.</p>{steps}<p>Such a step changes the first layer like "
+        f"{powers} (in theory -1.5, -0.5 and 0): the wider a network of the first two kinds, the closer "
+        f"training stays to the kernel; one of the third learns features at any width.</p>{change}"
     )
