@@ -211,7 +211,7 @@ def implicit_bias_study(
         out=out,
         progress=progress,
     )
-    records = split(values)
+    records: dict[str, Any] = split(values)
     return ImplicitBiasStudy(
         **finding_rows(*records.values()),
         **records,

@@ -131,9 +131,9 @@ def margin_path(features: np.ndarray, signs: np.ndarray, log_times: np.ndarray) 
     along = machine.direction * (offset @ machine.direction)
     alpha = machine.multipliers[machine.support]
     entropy = np.log(alpha.max()) - (alpha @ np.log(alpha)) / alpha.sum()
-    distance_rate = np.linalg.norm(offset - along) * machine.margin
+    distance_rate = float(np.linalg.norm(offset - along)) * machine.margin
     margins = path @ signed.T
-    return _fields(log_times, margins, compared, expected, machine, (distance_rate, entropy))
+    return _fields(log_times, margins, compared, expected, machine, (distance_rate, float(entropy)))
 
 
 def network_margin_path(

@@ -101,7 +101,7 @@ def split(values: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str,
     records: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
     for name, found in values.items():
         part, model = name.split(": ")
-        fields = dict(found)
+        fields: dict[str, Any] = dict(found)
         afresh = [fields.pop(key, None) for key in ("afresh", "probe_afresh")]
         if fields:
             records[part][model] = RECORDS[part](**fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -17,14 +18,14 @@ COLUMNS = ("part", "model", "quantity", "measured", "predicted")
 SPANNED = ("gradient descent", "momentum", "minibatches")
 """Methods whose steps are combinations of gradients."""
 
-Norms, Margins = Mapping[str, MinimumNorm], Mapping[str, MarginPath]
-Weights, Influences = Mapping[str, WeightEffect], Mapping[str, Influence]
+Norms = Mapping[str, MinimumNorm]
+Margins = Mapping[str, MarginPath]
+Weights = Mapping[str, WeightEffect]
+Influences = Mapping[str, Influence]
 Row = tuple[str, str, str, float, float]
 
 
-def finding_rows(
-    norm: Norms, margin: Margins, weights: Weights, influence: Influences
-) -> dict[str, np.ndarray]:
+def finding_rows(norm: Norms, margin: Margins, weights: Weights, influence: Influences) -> dict[str, Any]:
     """Return the columns of the table."""
     rows = [*_norm(norm), *_margin(margin), *_weights(weights), *_influence(influence)]
     columns = zip(*rows, strict=True) if rows else ([] for _ in COLUMNS)
