@@ -16,6 +16,7 @@ SAYS = {
     "regression": "R^2 on the test patients",
     "gaussian_process": "log evidence",
     "kernel_choice": "best here",
+    "margin": "are among the",
     "parameterizations": "written in two ways",
     "step_against_width": "loss left with the best step size of",
     "trained_mlp": "kernel of the trained network",
