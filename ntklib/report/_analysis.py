@@ -22,6 +22,8 @@ from ntklib.plotting._names import describe_kernel
 from ntklib.plotting._path import score_title, search_paths
 from ntklib.report._bias import follow
 from ntklib.report._contenders import CONTENDERS, Contender
+from ntklib.report._linearization import train_beside
+from ntklib.report._parameterization import measure_steps
 from ntklib.report._records import Analysis, DataSummary, KernelResult, ModelResult
 from ntklib.report._scores import (
     METRICS,
@@ -41,7 +43,7 @@ MIN_ROWS = 20
 SPECTRUM_ROWS = 2000
 HEATMAP_ROWS = 200
 ANGLE_ROWS = 500
-N_STEPS = 6 + len(CONTENDERS)
+N_STEPS = 7 + len(CONTENDERS)
 
 
 def analyse(
@@ -122,6 +124,9 @@ def analyse(
         kernel = _look(fitted["ntk"], fitted["rbf"], X_train, y[train], seed)
     with progress.step("drawing networks"):
         width = widen(fitted["ntk"].kernel_, X_train, seed)
+        steps = measure_steps(fitted["ntk"].kernel_, X_train, y[train], chosen.task, seed)
+    with progress.step("training networks"):
+        beside = train_beside(fitted["ntk"].kernel_, X_train, y[train], chosen.task, seed)
     with progress.step("training the kernel"):
         ours = fitted["ntk"]
         bias = follow(ours.kernel_, X_train, y[train], chosen.task, float(ours.alpha_), seed)
@@ -149,6 +154,8 @@ def analyse(
         y_test=y[test],
         kernel=kernel,
         width=width,
+        parameterization=steps,
+        linearization=beside,
         bias=bias,
         seconds=dict(progress.seconds),
         versions=collect_versions(),

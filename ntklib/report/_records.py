@@ -14,7 +14,7 @@ from ntklib.report._scores import Score
 
 if TYPE_CHECKING:
     from ntklib.report._bias import Bias
-    from ntklib.studies import WidthStudy
+    from ntklib.studies import LinearizationStudy, ParameterizationStudy, WidthStudy
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ class Analysis:
     y_test: NDArray
     kernel: KernelResult
     width: WidthStudy | None
+    parameterization: ParameterizationStudy | None
+    linearization: LinearizationStudy | None
     bias: Bias
     seconds: Mapping[str, float]
     versions: Mapping[str, str]
@@ -139,6 +141,10 @@ class Analysis:
                 "curves": {name: curve.tolist() for name, curve in kernel.curves.items()},
             },
             "width_study": None if self.width is None else self.width.to_dict(),
+            "linearization_study": None if self.linearization is None else self.linearization.to_dict(),
+            "parameterization_study": (
+                None if self.parameterization is None else self.parameterization.to_dict()
+            ),
             "implicit_bias": plain(self.bias),
             "predictions": {
                 "true": self.y_test.tolist(),

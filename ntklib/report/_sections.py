@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ntklib.report._bias import bias
 from ntklib.report._comparison import data, predictions, reproduce, scores, summary, timing
 from ntklib.report._kernel import angle, heatmap, path, spectrum
+from ntklib.report._linearization import linearization
+from ntklib.report._parameterization import parameterization
 from ntklib.report._records import Analysis
 from ntklib.report._width import width
 
@@ -31,6 +33,8 @@ SECTIONS: tuple[Section, ...] = (
     Section("heatmap", "Kernel matrix", heatmap),
     Section("angle", "Kernel against angle", angle),
     Section("width", "How wide a network has to be", width),
+    Section("linearization", "Whether networks stay with the kernel", linearization),
+    Section("steps", "How large steps may be", parameterization),
     Section("bias", "What training ends at", bias),
     Section("timing", "Time", timing),
     Section("reproduce", "To do it again", reproduce),
