@@ -16,6 +16,7 @@ SAYS = {
     "regression": "R^2 on the test patients",
     "gaussian_process": "log evidence",
     "kernel_choice": "best here",
+    "lazy_or_not": "of the activations changed sign",
     "margin": "are among the",
     "parameterizations": "written in two ways",
     "step_against_width": "loss left with the best step size of",
