@@ -51,30 +51,29 @@ def _powers(z, degree, left, right, zero, factors, out, row, column):
     """right |z|^degree where z >= 0, left |z|^degree elsewhere, and ``zero`` at 0 for degree 0."""
     rows, columns = z.shape
     for i in range(rows):
-        if degree == 0 and factors.size:
+        line, place = (
+            z[i],
+            out[row + i, column : column + columns],
+        )  # contiguous, indexed from 0: they vectorise
+        if degree == 0:
             for j in range(columns):
-                t = z[i, j]
+                t = line[j]
                 value = right if t > 0 else left
-                out[row + i, column + j] = (zero if t == 0 else value) * factors[j]
-        elif degree == 0:
-            for j in range(columns):
-                t = z[i, j]
-                value = right if t > 0 else left
-                out[row + i, column + j] = zero if t == 0 else value
+                place[j] = zero if t == 0 else value
         elif degree == 1:
             for j in range(columns):
-                t = z[i, j]
-                out[row + i, column + j] = (right if t >= 0 else -left) * t
+                t = line[j]
+                place[j] = (right if t >= 0 else -left) * t
         else:
             for j in range(columns):
-                t = abs(z[i, j])
+                t = abs(line[j])
                 power = t
                 for _ in range(degree - 1):
                     power *= t
-                out[row + i, column + j] = (right if z[i, j] >= 0 else left) * power
-        if degree > 0 and factors.size:
+                place[j] = (right if line[j] >= 0 else left) * power
+        if factors.size:
             for j in range(columns):
-                out[row + i, column + j] *= factors[j]
+                place[j] *= factors[j]
 
 
 def slope_levels(activation: Activation) -> tuple[float, float] | None:
