@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ntklib.report._records import Analysis
     from ntklib.studies import ParameterizationStudy
 
-WIDTHS = (64, 128, 256, 512)
+WIDTHS = (256, 512, 1024)
 N_DRAWS = 8
-N_ROWS = 60
+N_ROWS = 40
 _NAMES = {"standard": "standard", "ntk": "NTK", "mup": "maximal-update"}
 
 
@@ -31,12 +31,13 @@ def measure_steps(
 ) -> ParameterizationStudy | None:
     """Draw networks of the kernel's kind in three parameterisations, on (some of) the rows.
 
-    None if the kernel is no network's, or not one all of whose layers are trained, or y says nothing there.
+    All layers are trained, whether the kernel is one of such networks or not.  None if it is no network's, or
+    y is the same in all of the rows.
     """
     from ntklib.studies import parameterization_study
 
     network = network_of(kernel)
-    if network is None or not all(network._spec().include):
+    if network is None:
         return None
     rows = sample_rows(len(X), N_ROWS, seed)
     try:
@@ -48,7 +49,7 @@ def measure_steps(
         np.asarray(X)[rows],
         target,
         WIDTHS,
-        network=network,
+        network=network.set_params(trainable="all"),
         n_draws=N_DRAWS,
         steps=0,
         random_state=seed,
@@ -79,11 +80,12 @@ def parameterization(analysis: Analysis) -> str | None:
     )
     fitted = study.law("standard", "largest_step").fitted
     return (
-        "<p>A network like the chosen kernel's can be written in several ways, which differ in how far it "
-        "may step. In the standard parameterisation, that of most libraries, the largest stable step goes "
-        f"like width<sup>{fitted.exponent:.2f}</sup> (95 % interval {fitted.low:.2f} to {fitted.high:.2f}; "
-        "in theory -1), so that a step size tuned on a narrow network is too large for a wide one. In the "
-        f"other two it does not depend on width.</p>{steps}<p>Such a step changes the first layer like "
-        f"{powers} (in theory -1.5, -0.5 and 0): the wider a network of the first two kinds, the closer "
-        f"training stays to the kernel; one of the third learns features at any width.</p>{change}"
+        "<p>A network like the chosen kernel's, with all layers trained, can be written in several ways, "
+        "which differ in how far it may step. In the standard parameterisation, that of most libraries, the "
+        f"largest stable step goes like width<sup>{fitted.exponent:.2f}</sup> (95 % interval "
+        f"{fitted.low:.2f} to {fitted.high:.2f}; in theory -1 for wide ones), so that a step size tuned on a "
+        "narrow network is too large for a wide one. In the other two it does not depend on width.</p>"
+        f"{steps}<p>Such a step changes the first layer like {powers} (in theory -1.5, -0.5 and 0): the wider "
+        "a network of the first two kinds, the closer training stays to the kernel; one of the third learns "
+        f"features at any width.</p>{change}"
     )
