@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
+from ntklib._threads import parallel_for
 from ntklib.solvers import Eigendecomposition, leave_one_out, ridge
 
 __all__ = ["Influence", "leave_one_out_changes", "network_influence", "ridge_influence"]
@@ -186,15 +188,19 @@ def network_influence(
         ) from None
     predicted = np.einsum("ip,pi->i", J[chosen], moves)
     base = network.apply(params, probes)
-    found: dict[str, list[np.ndarray]] = {"on": [], "afresh": []}
-    for i in chosen:
+    changes = np.empty((2, len(chosen), 1 + len(probes)))  # from the minimum, and afresh
+
+    def leave_out(run: tuple[int, int]) -> None:
+        way, position = run
+        i = chosen[position]
         kept = everything.copy()
         kept[i] = 0.0
-        for name, begin in (("on", best), ("afresh", first)):
-            again = network.unravel(start, _minimise(network, X, y, kept, penalty, start, begin))
-            own = network.apply(again, X[[i]]) - outputs[i]
-            found[name].append(np.concatenate([own, network.apply(again, probes) - base]))
-    on, afresh = (np.stack(changes) for changes in found.values())
+        again = network.unravel(start, _minimise(network, X, y, kept, penalty, start, (best, first)[way]))
+        changes[way, position, 0] = network.apply(again, X[[i]])[0] - outputs[i]
+        changes[way, position, 1:] = network.apply(again, probes) - base
+
+    parallel_for(leave_out, product((0, 1), range(len(chosen))))
+    on, afresh = changes
     return {
         "predicted": predicted,
         "actual": on[:, 0],
