@@ -91,7 +91,8 @@ def largest_eigenvalue(operator: Callable[[NDArray], NDArray], order: int) -> fl
     if not operator(start).any():
         return 0.0
     linear = LinearOperator((order, order), matvec=operator, dtype=np.float64)
-    return float(eigsh(linear, 1, v0=start, tol=1e-6, return_eigenvectors=False)[0])
+    # an error of the vector counts squared in the eigenvalue
+    return float(eigsh(linear, 1, v0=start, tol=1e-9, return_eigenvectors=False)[0])
 
 
 Curvature = Callable[[Any], float]

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib.dynamics import Loss, Risk, largest_stable_step
+from ntklib.dynamics._stable_step import largest_eigenvalue
 from ntklib.estimators._tangent_models import Tangent
-from ntklib.estimators._tangent_steps import largest_curvature
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,10 @@ def _with_curvature(problem: Problem, forward: Callable, adjoint: Callable) -> O
     p, shape = problem.model.n_params, problem.risk.shape  # type: ignore[union-attr]
     weights = np.ones(shape[0]) if problem.risk.weights is None else problem.risk.weights
     if p <= np.prod(shape):
-        top = largest_curvature(lambda v: adjoint(weights[:, None] * forward(v)), p)
+        top = largest_eigenvalue(lambda v: adjoint(weights[:, None] * forward(v)), p)
     else:
         root = np.sqrt(weights)[:, None]
-        top = largest_curvature(
+        top = largest_eigenvalue(
             lambda c: (root * forward(adjoint(root * c.reshape(shape)))).ravel(), int(np.prod(shape))
         )
     return Operators(np.zeros(p), forward, adjoint, top)

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, eigsh
 
 from ntklib._validation import check_real
 from ntklib.dynamics import Risk, SquaredError
 from ntklib.dynamics._spectrum import check_step
-
-_SMALL = 32  # order up to which an operator is written out
-
-
-def largest_curvature(operator: Callable[[NDArray], NDArray], order: int) -> float:
-    """Largest eigenvalue of a symmetric, positive semidefinite operator on vectors of this length."""
-    if order <= _SMALL:
-        matrix = np.stack([operator(row) for row in np.eye(order)])
-        return max(float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[-1]), 0.0)
-    start = np.random.default_rng(0).standard_normal(order)
-    if not operator(start).any():
-        return 0.0
-    linear = LinearOperator((order, order), matvec=operator, dtype=np.float64)
-    # an error of the vector counts squared in the eigenvalue
-    return float(eigsh(linear, 1, v0=start, tol=1e-9, return_eigenvectors=False)[0])
 
 
 def step_size(
