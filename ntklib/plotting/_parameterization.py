@@ -31,9 +31,10 @@ class ParameterizationStudyDisplay:
     Parameters
     ----------
     widths : array-like of shape (k,)
-    quantities : mapping of str to mapping of str to Series
-        By quantity and parameterisation: ``first_entry``, ``norm_0``, ..., ``norm_L``, ``largest_step``,
-        ``best_step``, ``first_change``.
+    quantities : mapping of str to mapping of str to tuple
+        By quantity and parameterisation: values, standard errors and the fitted law's values, each of shape
+        (k,), then the fitted exponent, its standard error, and the predicted one.  Quantities are
+        ``first_entry``, ``norm_0``, ..., ``norm_L``, ``largest_step``, ``best_step``, ``first_change``.
     sweeps : mapping of str to sequence of array-like of shape (j, 2)
         By parameterisation, for each width the step sizes and what is left of the loss; 1000 is divergence.
     steps : int
@@ -52,8 +53,7 @@ class ParameterizationStudyDisplay:
     Examples
     --------
     >>> from ntklib.plotting import ParameterizationStudyDisplay
-    >>> from ntklib.plotting._parameterization import Series
-    >>> falling = Series([1.0, 0.5], [0.01, 0.01], [1.0, 0.5], -0.5, 0.01, -0.5)
+    >>> falling = ([1.0, 0.5], [0.01, 0.01], [1.0, 0.5], -0.5, 0.01, -0.5)
     >>> ParameterizationStudyDisplay([10, 40], {"first_entry": {"ntk": falling}}).widths.tolist()
     [10.0, 40.0]
     """
@@ -61,7 +61,7 @@ class ParameterizationStudyDisplay:
     def __init__(
         self,
         widths: ArrayLike,
-        quantities: Mapping[str, Mapping[str, Series]],
+        quantities: Mapping[str, Mapping[str, tuple[Any, ...]]],
         sweeps: Mapping[str, Any] | None = None,
         *,
         steps: int = 0,
@@ -69,7 +69,10 @@ class ParameterizationStudyDisplay:
         self.widths: NDArray = np.asarray(widths, dtype=float)
         if self.widths.ndim != 1 or self.widths.size == 0 or not (self.widths > 0).all():
             raise ValueError("widths must be a one-dimensional array of positive numbers, not empty")
-        self.quantities = {name: dict(found) for name, found in quantities.items()}
+        self.quantities = {
+            name: {key: Series(*series) for key, series in found.items()}
+            for name, found in quantities.items()
+        }
         for name, found in self.quantities.items():
             for key, series in found.items():
                 for part in ("values", "errors", "fit"):
@@ -164,8 +167,9 @@ class ParameterizationStudyDisplay:
         return self
 
     def _draw_powers(self, ax: Any, names: tuple[str, ...], titles: tuple[str, ...], label: str) -> None:
-        for line, (quantity, title) in enumerate(zip(names, titles, strict=True)):
-            for index, (name, series) in enumerate(self.quantities.get(quantity, {}).items()):
+        drawn = [pair for pair in zip(names, titles, strict=True) if pair[0] in self.quantities]
+        for line, (quantity, title) in enumerate(drawn):
+            for index, (name, series) in enumerate(self.quantities[quantity].items()):
                 color = COLORS[index % len(COLORS)]
                 filled = {"markerfacecolor": color if line == 0 else "none"}
                 words = f"{name}, {title}" if title else name
@@ -189,7 +193,7 @@ class ParameterizationStudyDisplay:
         ax.set_xlabel("width (bars: two standard errors; predicted powers in brackets)")
         ax.set_ylabel(label)
         above = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)}  # the lines leave no room among them
-        ax.legend(frameon=False, fontsize="small", ncols=len(names), **above)
+        ax.legend(frameon=False, fontsize="small", ncols=len(drawn), **above)
 
     def _draw_sweep(self, ax: Any, name: str) -> None:
         from matplotlib import colormaps

@@ -85,7 +85,7 @@ def parameterization(analysis: Analysis) -> str | None:
         f"largest stable step goes like width<sup>{fitted.exponent:.2f}</sup> (95 % interval "
         f"{fitted.low:.2f} to {fitted.high:.2f}; in theory -1 for wide ones), so that a step size tuned on a "
         "narrow network is too large for a wide one. In the other two it does not depend on width.</p>"
-        f"{steps}<p>Such a step changes the first layer like {powers} (in theory -1.5, -0.5 and 0): the wider "
-        "a network of the first two kinds, the closer training stays to the kernel; one of the third learns "
+        f"{steps}<p>Such a step changes the first layer like {powers} (in theory -1.5, -0.5 and 0): the "
+        "wider a network of the first two kinds, the closer training stays to the kernel; one of the third learns "
         f"features at any width.</p>{change}"
     )

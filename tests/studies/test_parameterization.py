@@ -9,7 +9,6 @@ from ntklib import NTK
 from ntklib.cli import main
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.plotting import ParameterizationStudyDisplay
-from ntklib.plotting._parameterization import Series
 from ntklib.studies import ParameterizationStudy, parameterization_study, predicted_powers
 from ntklib.studies._best_step import DIVERGED, best_steps
 from ntklib.studies._parts import PARTS
@@ -276,7 +275,7 @@ def test_display(study, axes):
         display.plot(axes, what="sweep-mean_field")
     with pytest.raises(ValueError, match="widths must be"):
         ParameterizationStudyDisplay([], {})
-    one = Series([1.0], [0.1], [1.0], 0.0, 0.1, 0.0)
+    one = ([1.0], [0.1], [1.0], 0.0, 0.1, 0.0)
     with pytest.raises(ValueError, match="values of first_entry in 'ntk' have shape"):
         ParameterizationStudyDisplay([1, 2], {"first_entry": {"ntk": one}})
     with pytest.raises(ValueError, match=r"sweeps\['ntk'\] must hold"):
