@@ -86,6 +86,6 @@ def parameterization(analysis: Analysis) -> str | None:
         f"{fitted.low:.2f} to {fitted.high:.2f}; in theory -1 for wide ones), so that a step size tuned on a "
         "narrow network is too large for a wide one. In the other two it does not depend on width.</p>"
         f"{steps}<p>Such a step changes the first layer like {powers} (in theory -1.5, -0.5 and 0): the "
-        "wider a network of the first two kinds, the closer training stays to the kernel; one of the third learns "
-        f"features at any width.</p>{change}"
+        "wider a network of the first two kinds, the closer training stays to the kernel; one of the third "
+        f"learns features at any width.</p>{change}"
     )

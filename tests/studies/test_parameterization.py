@@ -71,7 +71,7 @@ class Naive:
 
 
 def test_every_draw_is_what_the_formulas_give():
-    study = parameterization_study(X, Y, **SMALL, parameterizations=NAMES)
+    study = parameterization_study(X, Y, **{**SMALL, "steps": 0}, parameterizations=NAMES)
     for row, (name, width) in enumerate(zip(study.parameterization, study.width, strict=True)):
         for draw in range(3):
             net = Naive(name, int(width), draw)
@@ -154,12 +154,12 @@ def test_norms_have_their_exact_expectations():
 def test_powers_are_those_predicted(options, widths):
     net = MLP(**options) if "widths" in options else TwoLayerNet(**options)
     study = parameterization_study(
-        X, Y, widths, network=net, n_draws=20, steps=0, parameterizations=NAMES, random_state=4
+        X, Y, widths, network=net, n_draws=10, steps=0, parameterizations=NAMES, random_state=4
     )
     assert len(study.laws) == 4 * (4 + net.depth)
     for law in study.laws:
         assert abs(law.z) < 5, str(law)
-        assert law.fitted.standard_error < 0.1, str(law)
+        assert law.fitted.standard_error < 0.15, str(law)
     assert study.hidden_norms.shape == (4 * len(widths), net.depth - 1)
 
 
