@@ -2,12 +2,15 @@
 
 Start with :class:`NTKRegressorCV` or :class:`NTKClassifierCV` on a table of data, with :class:`NTK` as the
 kernel of any scikit-learn estimator, or with the functions of :mod:`ntklib.kernels`; networks of finite width
-are in :mod:`ntklib.networks`.
+are in :mod:`ntklib.networks`, their training in :mod:`ntklib.dynamics`, what is known about them in
+:mod:`ntklib.theory` and experiments in :mod:`ntklib.studies`.
 """
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 
-from . import kernels, networks
+from . import dynamics, kernels, networks
 from ._info import show_versions
 from ._threads import get_threads, set_threads
 from .estimators import (
@@ -48,9 +51,19 @@ __all__ = [
     "TangentRegressor",
     "TangentRegressorCV",
     "__version__",
+    "dynamics",
     "get_threads",
     "kernels",
     "networks",
     "set_threads",
     "show_versions",
+    "studies",
+    "theory",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import theory and studies when they are first asked for."""
+    if name in ("studies", "theory"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
