@@ -166,4 +166,6 @@ class RescalingStudyDisplay:
         ax.set_yscale("log")
         ax.set_xlabel("steps")
         ax.set_ylabel("loss, relative to the start")
-        ax.set_title(f"{optimizer}, from one function written with weights c W_0, W_L / c", fontsize="medium")
+        ax.set_title(
+            rf"{optimizer}, from one function written with weights $c\,W_0$ and $W_L / c$", fontsize="medium"
+        )
