@@ -22,9 +22,10 @@ class LazyStudyDisplay:
     ----------
     scales : array-like of shape (k,)
     accuracy : pair of array-like of shape (k,)
-        The networks' accuracies and their standard errors.
-    linear_models : mapping of str to (accuracy, standard error) or None, default=None
-        What is drawn across.
+        The networks' accuracies, and the standard errors of what they are better than the tangent model:
+        those of the accuracies themselves are mostly the splits', which all models share.
+    linear_models : mapping of str to float or None, default=None
+        Accuracies that are drawn across.
     changes : mapping of str to array-like of shape (k,) or None, default=None
         Relative changes in training, by name.
 
@@ -41,7 +42,7 @@ class LazyStudyDisplay:
     Examples
     --------
     >>> from ntklib.plotting import LazyStudyDisplay
-    >>> display = LazyStudyDisplay([0.1, 10.0], ([0.95, 0.93], [0.01, 0.01]), {"NTK": (0.94, 0.01)})
+    >>> display = LazyStudyDisplay([0.1, 10.0], ([0.95, 0.93], [0.01, 0.01]), {"NTK": 0.94})
     >>> display.scales.tolist()
     [0.1, 10.0]
     """
@@ -50,7 +51,7 @@ class LazyStudyDisplay:
         self,
         scales: ArrayLike,
         accuracy: tuple[ArrayLike, ArrayLike],
-        linear_models: Mapping[str, tuple[float, float]] | None = None,
+        linear_models: Mapping[str, float] | None = None,
         *,
         changes: Mapping[str, ArrayLike] | None = None,
     ) -> None:
@@ -86,11 +87,8 @@ class LazyStudyDisplay:
         titles = {"tangent": "tangent model", "ntk": "analytic NTK", "random_features": "random features"}
         display = cls(
             study.scale,
-            (study.accuracy, study.accuracy_se),
-            {
-                titles[name]: (model.accuracy, model.accuracy_se)
-                for name, model in study.linear_models.items()
-            },
+            (study.accuracy, study.advantage_se),
+            {titles[name]: model.accuracy for name, model in study.linear_models.items()},
             changes={
                 "activations that changed sign": study.sign_changes,
                 "tangent kernel": study.kernel,
@@ -136,14 +134,13 @@ class LazyStudyDisplay:
         values, spread = self.accuracy
         style = {"color": COLORS[0], "capsize": 3, "markersize": 6, "linewidth": 1.4}
         ax.errorbar(self.scales, values, yerr=2 * spread, fmt="o-", label="network", zorder=3, **style)
-        for index, (name, (height, error)) in enumerate(self.linear_models.items()):
+        for index, (name, height) in enumerate(self.linear_models.items()):
             color = COLORS[1 + index % (len(COLORS) - 1)]
-            label = f"{name}: {100 * height:.2f} ± {100 * error:.2f} %"
+            label = f"{name}: {100 * height:.1f} %"
             line = _LINES[index % len(_LINES)]
             ax.axhline(height, color=color, linestyle=line, linewidth=1.6, label=label)
-            ax.axhspan(height - 2 * error, height + 2 * error, color=color, alpha=0.08, linewidth=0)
         ax.yaxis.set_major_formatter(lambda value, position: f"{100 * value:g} %")
-        ax.set_ylabel("test accuracy (bars and bands: two standard errors)")
+        ax.set_ylabel("test accuracy (bars: two standard errors\nof the difference to the tangent model)")
 
     def _draw_changes(self, ax: Any) -> None:
         for index, (name, values) in enumerate(self.changes.items()):

@@ -143,11 +143,11 @@ class LinearizationStudyDisplay:
             draw_power_laws(self.ax_, self.widths, self.gaps, self.slopes)
             width_axis(self.ax_, self.widths)
             percent_axis(self.ax_)
-            self.ax_.set_ylabel("gap between network and tangent model,\nrelative to the tangent model's way")
+            self.ax_.set_ylabel("gap between network and tangent model,\nrelative to how far the latter goes")
         elif what == "training":
             self._draw_paths(self.ax_, "outputs", "-", labelled=True)
             percent_axis(self.ax_)
-            self.ax_.set_ylabel("gap in the outputs, relative\nto the tangent model's way")
+            self.ax_.set_ylabel("gap in the outputs, relative to\nhow far the tangent model goes")
         else:
             self._draw_paths(self.ax_, "loss", "-", labelled=True)
             self._draw_paths(self.ax_, "tangent_loss", "--", labelled=False)
