@@ -294,15 +294,15 @@ def test_weights_on_a_network():
     network, weights = TwoLayerNet(16), np.where(SIGNS > 0, 1.0, 10.0)
     start = network.init(5, random_state=0)
     found = WeightEffect(
-        **network_weight_effect(network, X, X, SIGNS, weights, start, np.geomspace(0.1, 8, 8))
+        **network_weight_effect(network, X, X, SIGNS, weights, start, np.geomspace(0.1, 6, 8))
     )
     assert np.isfinite(found.separated).all()
     assert found.positive[1, 0] > found.positive[0, 0]
     np.testing.assert_allclose(found.positive[:, -1], (SIGNS < 0).mean())
     # equal weights change the clock only
-    fast = network_flow(network, X, SIGNS, start, np.log1p([5.0]), weights=np.full(40, 3.0), stride=0.1)
-    slow = network_flow(network, X, SIGNS, start, np.log1p([15.0]), stride=0.1)
-    assert np.linalg.norm(fast - slow) < 5e-3 * np.linalg.norm(slow)
+    fast = network_flow(network, X, SIGNS, start, np.log1p([5.0]), weights=np.full(40, 3.0), stride=0.25)
+    slow = network_flow(network, X, SIGNS, start, np.log1p([15.0]), stride=0.25)
+    assert np.linalg.norm(fast - slow) < 1e-2 * np.linalg.norm(slow)
 
 
 def test_influence_is_short_of_leave_one_out_by_a_known_factor():
@@ -327,14 +327,14 @@ def test_influence_of_a_network_is_a_derivative():
     best = _minimise(network, rows, y, np.ones(15), 0.5, start, network.ravel(start))
     for position, i in enumerate((0, 7)):
         outputs = []
-        for change in (-1e-3, 1e-3):  # a little of the sample, taken out and put on top
+        for change in (-5e-3, 5e-3):  # a little of the sample, taken out and put on top
             kept = np.ones(15)
             kept[i] += change
             params = network.unravel(start, _minimise(network, rows, y, kept, 0.5, start, best))
             outputs.append(network.apply(params, np.vstack([rows[[i]], probes])))
-        slope = (outputs[0] - outputs[1]) / 2e-3
+        slope = (outputs[0] - outputs[1]) / 1e-2
         predicted = np.append(found["predicted"][position], found["probe_predicted"][position])
-        np.testing.assert_allclose(predicted, slope, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(predicted, slope, rtol=2e-3, atol=3e-5)
     assert np.all((found["leverage"] > 0) & (found["leverage"] < 1))
     alone = np.delete(np.arange(15), 7)
     again = _minimise(network, rows[alone], y[alone], np.ones(14), 0.5, start, best)
