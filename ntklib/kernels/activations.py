@@ -89,9 +89,12 @@ class _Homogeneous(Activation):
             factor, degree, a = factor * degree, degree - 1, -a
         if factor == 0:
             return np.zeros_like(z)
-        power = np.abs(z) ** degree
-        zero = z.dtype.type(0)
-        return factor * (np.where(z >= 0, b * power, zero) + np.where(z < 0, a * power, zero)).astype(z.dtype)
+        number = z.dtype.type
+        result = np.where(z >= 0, number(factor * b), number(factor * a + 0.0))  # + 0.0: never -0.0
+        if degree:
+            size = np.abs(z)
+            result *= size if degree == 1 else size**degree
+        return result
 
     def __call__(self, z: Any) -> np.ndarray:
         return self._powers(z, 0)

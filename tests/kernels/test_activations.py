@@ -30,6 +30,19 @@ def test_values(entry):
     assert kernel == NTK(activation=activation)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_tanh_is_flat_far_out(dtype):
+    """No warning either, though cosh would overflow."""
+    z = np.array([-1e30, -800.0, 100.0, 1e3], dtype)
+    assert np.abs(kernels.Tanh().derivative(z)).max() <= 1e-80
+    assert kernels.Tanh().derivative(z).dtype == dtype
+
+
+def test_slopes_of_nothing_are_plain_zeros():
+    for order in (kernels.ReLU(), kernels.ReLU().derivative, kernels.RectifiedPower(3).second_derivative):
+        assert not np.signbit(order(np.array([-2.0, -0.0, 1.0]))).any()
+
+
 @pytest.mark.parametrize("entry", NAMED, ids=str)
 def test_repr_evaluates_to_the_same(entry):
     assert eval(repr(entry.activation), vars(kernels)) == entry.activation
