@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from ._spec import Spec
 
 __all__ = ["matvec"]
 
+_ROWS = 1024  # at a time; with fewer, reading the weights again and again would take longer than the products
+
 
 def matvec(
     spec: Spec, copies: tuple[layers.Copy, ...], X: Any, Y: Any, cotangent: np.ndarray, *, weighted: bool
@@ -23,9 +26,10 @@ def matvec(
     dtype = cotangent.dtype
     steps = spec.steps() if weighted else ((1.0, 1.0),) * (spec.depth + 1)
     result = np.zeros((X.shape[0], spec.n_outputs), dtype)
-    step = row_step(spec, dtype)
     for copy in copies:
         for part in _slices(copy, X.shape[1], dtype):
+            widths = tuple(len(layer.weight) for layer in part.layers[:-1])
+            step = row_step(replace(spec, widths=widths), dtype)
 
             def back(rows: slice, y: np.ndarray, part: layers.Copy = part) -> layers.Directions:
                 return layers.pull_back(part, layers.trace(part, y), cotangent[rows])
@@ -43,11 +47,12 @@ def matvec(
 
 
 def _slices(copy: layers.Copy, n_features: int, dtype: np.dtype) -> Iterator[layers.Copy]:
-    """The copy, a two-layer one in parts whose gradients fit in the working memory."""
+    """The copy, a two-layer one in parts: their gradients fit in the working memory, and so do many rows."""
     if len(copy.layers) > 2:
         yield copy
         return
-    fit = working_memory() // (4 * dtype.itemsize * (n_features + len(copy.layers[-1].weight)))
+    row = max(4 * (n_features + len(copy.layers[-1].weight)), 6 * _ROWS)
+    fit = working_memory() // (dtype.itemsize * row)
     for part in row_blocks(len(copy.layers[0].weight), max(SEGMENT, fit)):
         yield cut(copy, part)
 
