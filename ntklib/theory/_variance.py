@@ -170,8 +170,8 @@ def ntk_variance_of(network: Any, X: Any, Y: Any = None) -> NTKVariance:
     Raises
     ------
     ValueError
-        If there is no such formula: more layers or outputs, an activation that is not homogeneous, or the
-        standard parameterisation, whose kernel has no limit.
+        If there is no such formula: more layers or outputs, an activation that is not homogeneous, or a
+        trained output layer in the standard parameterisation, whose kernel has no limit.
 
     Examples
     --------
@@ -187,13 +187,13 @@ def ntk_variance_of(network: Any, X: Any, Y: Any = None) -> NTKVariance:
         raise ValueError("the exact variance is known for networks of one hidden layer and one output.")
     if not is_homogeneous(activation):
         raise ValueError(f"the exact variance is known for homogeneous activations, not for {activation!r}.")
-    if network.parameterization == "standard":
-        raise ValueError("the tangent kernel of the standard parameterisation grows with the width.")
     (width,), (first, last) = network.hidden_widths, check_trainable(network.trainable, 1)
+    if network.parameterization == "standard" and last:
+        raise ValueError("the tangent kernel of the standard parameterisation grows with the width.")
     n_features = np.shape(X)[1] if np.ndim(X) == 2 else 1
     spread = network.weight_std / (sqrt(n_features) if network.input_scaling == "fan_in" else 1.0)
-    # in the maximal-update parameterisation the spreads are inside the weights, and gradients go without
-    inside = network.parameterization == "mup"
+    # where the spreads are inside the weights, gradients go without
+    inside = network.parameterization in ("standard", "mup")
     weight, bias = (1.0, float(network.bias_std > 0)) if inside else (spread, network.bias_std)
     back = network.scale * network.weight_std
     law = NeuronLaw(

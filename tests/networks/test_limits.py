@@ -77,6 +77,15 @@ def test_no_limit(net, message):
         net.limit_kernel()
 
 
+@pytest.mark.parametrize("options", [{"weight_std": 1.5, "scale": 2.0}, {"bias_std": 1.0}], ids=repr)
+@pytest.mark.parametrize("widths", [(300,), (300, 300)], ids=repr)
+def test_the_first_layer_of_the_standard_parameterization_has_a_limit(widths, options):
+    net = MLP(widths, activation="erf", parameterization="standard", trainable=(0,), **options)
+    limit, found = net.limit_kernel()(X), net.ntk_mean(X, draws=60, random_state=0)
+    # beyond one hidden layer the mean is that of the limit but for terms of order 1 / width
+    assert np.all(np.abs(found.mean - limit) < 5 * found.standard_error + 0.01 * np.abs(limit).max())
+
+
 def test_the_standard_parameterization_grows_with_width():
     """The trace of the kernel is proportional to width, which is why there is no limit."""
     traces = [
