@@ -110,7 +110,8 @@ class MLP(Network):
     def from_sklearn(cls, estimator: MLPRegressor | MLPClassifier) -> tuple[MLP, Params]:
         """Return the network that a fitted scikit-learn MLP is, and its parameters.
 
-        The outputs are those before a classifier's logistic or softmax function.
+        The outputs are those before the last function: a classifier's logistic or softmax, the exponential of
+        a regressor with Poisson loss.
 
         Parameters
         ----------
