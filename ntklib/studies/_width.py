@@ -90,6 +90,8 @@ def width_study(
     """
     X = check_rows(X).astype(np.float64, copy=False)
     network = TwoLayerNet() if network is None else network
+    if not isinstance(network, TwoLayerNet | MLP):
+        raise TypeError(f"network must be a TwoLayerNet or an MLP, got {network!r}.")
     sizes = check_widths(widths)
     n_draws = check_integer(n_draws, "n_draws", minimum=2)
     random_state = check_integer(random_state, "random_state", minimum=0)
@@ -105,6 +107,8 @@ def width_study(
     settings: dict[str, Any] = {
         "network": describe(network),
         "data": digest(X),
+        # functions of the user's may share a name: their limits tell them apart
+        "limit_norm": float(f"{np.linalg.norm(limit):.6g}"),
         "n_draws": n_draws,
         "random_state": random_state,
     }

@@ -81,7 +81,8 @@ class WidthStudy(StudyResult):
     @property
     def exact_ratio(self) -> tuple[float, float]:
         """Mean squared error over its exact expectation, pooled over the widths, with its standard error."""
-        ratios = self.squared_errors / (self.exact_error**2)[:, None]
+        exact = np.where(self.exact_error > 0, self.exact_error, np.nan)
+        ratios = self.squared_errors / (exact**2)[:, None]
         return float(ratios.mean()), float(ratios.std(ddof=1) / np.sqrt(ratios.size))
 
     def width_for(self, error: float) -> int:

@@ -259,9 +259,29 @@ def test_sparse_and_single_precision_rows_and_user_functions():
     assert " at 0x" not in width_study(X, (8, 32), n_draws=2, network=net).network
 
 
+def test_functions_of_one_name_are_not_taken_for_each_other(tmp_path):
+    def network(factor):
+        return TwoLayerNet(
+            1, activation=NumericalActivation(lambda z: factor * z, lambda z: factor * np.ones_like(z))
+        )
+
+    width_study(X, (4, 8), n_draws=2, network=network(1.0), out=tmp_path)
+    with pytest.raises(ValueError, match="another study"):
+        width_study(X, (4, 8), n_draws=2, network=network(2.0), out=tmp_path)
+
+
+def test_no_ratio_where_nothing_varies():
+    """Output signs and one slope everywhere: the hidden layer's kernel is its limit at any width."""
+    net = TwoLayerNet(1, activation="identity", output_init="rademacher", trainable="hidden")
+    study = width_study(X[:2], (4, 8), n_draws=2, network=net)
+    assert np.isnan(study.exact_ratio[0])
+    assert "exact expectation" not in study.headline()
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        ({"network": "relu"}, TypeError, "network must be a TwoLayerNet or an MLP"),
         ({"widths": [64]}, ValueError, "at least two different"),
         ({"widths": 64}, TypeError, "sequence of integers"),
         ({"widths": [0, 4]}, ValueError, "each width must be at least 1"),
