@@ -112,13 +112,13 @@ def findings(norm: Norms, margin: Margins, weights: Weights, influence: Influenc
             f"margin, network: {1 - path.gap[-1]:.1%} of the largest margin in its own gradients at log t = "
             f"{path.log_time[-1]:g}, where {path.support_share[-1]:.1%} of the gradient is support vectors'"
         )
-    separated, other = "tangent, wrong labels", "tangent, penalty"
-    if separated in weights and other in weights:
-        fading, staying = weights[separated], weights[other]
-        yield (
-            f"weights: at the end they turn the tangent model by {fading.effect[-1]:.1g}, with a penalty by "
-            f"{staying.effect[-1]:.2g}"
-        )
+    for model in weights:
+        if model != "linear":
+            moved = 100 * (weights[model].positive[1] - weights[model].positive[0])
+            yield (
+                f"weights, {model}: the heavier class gets {moved[0]:.1f} % more of the points between the "
+                f"classes at the start, {moved[-1]:.1f} % at the end"
+            )
     if "kernel ridge" in influence:
         record = influence["kernel ridge"]
         others = ", ".join(
