@@ -58,6 +58,28 @@ class Model:
         """Return the tangent kernel J(X) J(Y)^T."""
         raise NotImplementedError  # pragma: no cover
 
+    def ntk_diag(
+        self, params: Params, X: Any, *, output: str | int = "trace", weighted: bool = False
+    ) -> np.ndarray:
+        """Return the tangent kernel of each row with itself."""
+        raise NotImplementedError  # pragma: no cover
+
+    def ntk_layers(
+        self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
+    ) -> np.ndarray:
+        """Return what each layer contributes to the tangent kernel."""
+        raise NotImplementedError  # pragma: no cover
+
+    def ntk_matvec(
+        self, params: Params, X: Any, vector: Any, Y: Any = None, *, weighted: bool = False
+    ) -> np.ndarray:
+        """Return J(X) J(Y)^T v without the kernel."""
+        raise NotImplementedError  # pragma: no cover
+
+    def nngp(self, params: Params, X: Any, Y: Any = None) -> np.ndarray:
+        """Return the empirical NNGP kernel."""
+        raise NotImplementedError  # pragma: no cover
+
     def n_params(self, n_features: int) -> int:
         """Return p, the number of trained parameters, for rows of ``n_features`` numbers."""
         raise NotImplementedError  # pragma: no cover

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._validation import check_integer, check_rows
+from ._at_params import AtParams
 from ._model import Model
 from ._on_rows import CenteredOnRows, LinearOnRows, OnRows
 from ._params import Params
@@ -14,80 +15,7 @@ from ._params import Params
 __all__ = ["CenteredModel", "LinearizedModel", "QuadraticModel", "linearize", "taylor"]
 
 
-class _AtParams(Model):
-    """A model that refers to another one at fixed parameters and is the other one where it says nothing."""
-
-    def __init__(self, model: Model, params: Params) -> None:
-        if not isinstance(model, Model):
-            raise TypeError(f"model must be a network or a model made from one, got {model!r}.")
-        model.ravel(params)  # says so if these are another network's parameters
-        self.model = model
-        self.params = params
-
-    @property
-    def n_outputs(self) -> int:
-        """Number of outputs."""
-        return self.model.n_outputs  # type: ignore[attr-defined]
-
-    def n_params(self, n_features: int) -> int:
-        """Return the number of trained parameters."""
-        return self.model.n_params(n_features)
-
-    def trained_shapes(self, n_features: int) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of the trained arrays."""
-        return self.model.trained_shapes(n_features)
-
-    def activation_pattern(self, params: Params, X: Any) -> np.ndarray:
-        """Return the signs of the preactivations where the expansion is made: they do not move."""
-        return self.model.activation_pattern(self.params, X)
-
-    @property
-    def step_multipliers(self) -> dict[str, float]:
-        """Factor of the learning rate for each array."""
-        return self.model.step_multipliers
-
-    def init(self, n_features: int, random_state: Any = None, *, dtype: Any = np.float64) -> Params:
-        return self.model.init(n_features, random_state, dtype=dtype)
-
-    def ravel(self, params: Params) -> np.ndarray:
-        return self.model.ravel(params)
-
-    def unravel(self, params: Params, vector: Any) -> Params:
-        return self.model.unravel(params, vector)
-
-    def limit_kernel(self):
-        return self.model.limit_kernel()
-
-    def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
-            return NotImplemented
-        return self.model == other.model and self.params == other.params  # type: ignore[attr-defined]
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.model, self.params))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.model!r}, {self.params!r})"
-
-    def _at(self, params: Params) -> Params:
-        """The parameters that the model was made at, if ``params`` are of the same shapes."""
-        if not isinstance(params, Params) or _shapes(params) != _shapes(self.params):
-            self.ravel(params)  # says so if they are another network's
-            raise ValueError(
-                f"W0 has shape {params['W0'].shape}, but the model was made at parameters with one of "
-                f"{self.params['W0'].shape}; use parameters for rows of the same length."
-            )
-        return self.params
-
-    def _moved(self, params: Params) -> np.ndarray:
-        return self.ravel(params) - self.ravel(self._at(params))
-
-
-def _shapes(params: Params) -> dict[str, tuple[int, ...]]:
-    return {name: array.shape for name, array in params.items()}
-
-
-class CenteredModel(_AtParams):
+class CenteredModel(AtParams):
     """f(X; w) - f(X; w_0): see `Network.centered_at`.
 
     Parameters
@@ -122,13 +50,11 @@ class CenteredModel(_AtParams):
     def second_derivative(self, params: Params, X: Any, u: Any, v: Any) -> np.ndarray:
         return self.model.second_derivative(params, X, u, v)
 
-    def ntk(
-        self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
-    ) -> np.ndarray:
-        return self.model.ntk(params, X, Y, output=output, weighted=weighted)
+    def _kernel_at(self, params: Params) -> Params:
+        return params
 
 
-class LinearizedModel(_AtParams):
+class LinearizedModel(AtParams):
     """f(X; w_0) + J (w - w_0): see `linearize`.
 
     Parameters
@@ -159,13 +85,11 @@ class LinearizedModel(_AtParams):
     def second_derivative(self, params: Params, X: Any, u: Any, v: Any) -> np.ndarray:
         return np.zeros_like(self.jvp(params, X, u))
 
-    def ntk(
-        self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
-    ) -> np.ndarray:
-        return self.model.ntk(self._at(params), X, Y, output=output, weighted=weighted)
+    def _kernel_at(self, params: Params) -> Params:
+        return self._at(params)
 
 
-class QuadraticModel(_AtParams):
+class QuadraticModel(AtParams):
     """f(X; w_0) + J (w - w_0) + D^2 f[w - w_0, w - w_0] / 2: see `taylor`.
 
     Parameters
@@ -206,11 +130,12 @@ class QuadraticModel(_AtParams):
     def second_derivative(self, params: Params, X: Any, u: Any, v: Any) -> np.ndarray:
         return self.model.second_derivative(self._at(params), X, u, v)
 
-    def ntk(
-        self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
-    ) -> np.ndarray:
+    def _kernel_at(self, params: Params) -> Params:
+        raise ValueError("the quadratic model moves its kernel with its parameters; it offers ntk alone.")
+
+    def ntk(self, params: Params, X: Any, Y: Any = None, **options: Any) -> np.ndarray:
         """Return J J^T summed over outputs, from the Jacobians themselves: meant for small problems."""
-        if output != "trace" or weighted:
+        if options.get("output", "trace") != "trace" or options.get("weighted", False):
             raise ValueError("the quadratic model's kernel has no options.")
         J = self.jacobian(params, X)
         K = J if Y is None else self.jacobian(params, Y)

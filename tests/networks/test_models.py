@@ -191,3 +191,24 @@ def test_parameters_of_another_network(make):
                 getattr(model, method)(other, X, *arguments)
     with pytest.raises(TypeError, match="params"):
         model.apply(net.ravel(other), X[:, :3])
+
+
+@EVERY
+def test_every_form_of_the_kernel_is_offered(case):
+    net, params, X, Y = case.network, case.params, case.X, case.Y
+    vectors, c = parts(case)
+    moved = net.unravel(params, net.ravel(params) + 0.1 * vectors[0])
+    for model, at in ((linearize(net, params), params), (net.centered_at(params), moved)):
+        np.testing.assert_array_equal(model.ntk_diag(moved, X), net.ntk_diag(at, X))
+        np.testing.assert_array_equal(model.ntk_layers(moved, X, Y), net.ntk_layers(at, X, Y))
+        np.testing.assert_array_equal(
+            model.ntk_matvec(moved, X, c, weighted=True), net.ntk_matvec(at, X, c, weighted=True)
+        )
+        np.testing.assert_array_equal(model.nngp(moved, X), net.nngp(at, X))
+
+
+def test_the_quadratic_model_says_which_kernel_it_has():
+    net = TwoLayerNet(5, activation="erf")
+    params = net.init(3, 0)
+    with pytest.raises(ValueError, match="ntk alone"):
+        taylor(net, params).ntk_diag(params, np.eye(3))
