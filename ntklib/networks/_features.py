@@ -71,12 +71,12 @@ def _count(words: np.ndarray) -> np.ndarray:
 def uses_bits(copy: Copy) -> bool:
     """Whether the signals of a two-layer copy take two values, up to sign: see `Bits`."""
     output = copy.layers[-1].weight
-    squares = output[0] * output[0]
+    sizes = np.abs(output[0])
     return (
         len(copy.layers) == 2
         and len(output) == 1
         and slope_levels(copy.activation) is not None
-        and bool(np.all(squares == squares[0]))
+        and bool(np.all(sizes == sizes[0]))
     )
 
 

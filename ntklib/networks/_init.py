@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._blocks import require_memory
 from .._validation import check_integer, random_generator
 from ._params import Params
 from ._spec import MIRROR, Spec
@@ -23,6 +24,9 @@ def draw(spec: Spec, n_features: Any, random_state: Any, dtype: Any) -> Params:
         raise ValueError(f"dtype must be float32 or float64, got {dtype}.")
     rng = random_generator(random_state)
     arrays: dict[str, np.ndarray] = {}
+    for name, shape in spec.shapes(n_features).items():
+        if not name.startswith(MIRROR):  # the second copy is the same memory
+            require_memory(shape, dtype, f"array {name} of parameters", instead="take fewer units")
     for layer, scaling in enumerate(spec.scalings(n_features)):
         rows, columns = spec.sizes(n_features)[layer + 1], spec.sizes(n_features)[layer]
         last = layer == spec.depth

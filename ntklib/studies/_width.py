@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import eigvalsh
+from sklearn import config_context
 from sklearn.base import clone
 
 from ntklib._blocks import require_memory, working_memory
@@ -156,8 +157,10 @@ def of_width(network: Any, width: int) -> Any:
 
 
 def describe(network: Any) -> str:
-    """The network on one line, the same in every process."""
-    return re.sub(r"\s+", " ", re.sub(r" at 0x\w+", "", repr(of_width(network, 1))))
+    """The network on one line, the same in every process and under every configuration of scikit-learn."""
+    with config_context(print_changed_only=True):
+        text = of_width(network, 1).__repr__(N_CHAR_MAX=100_000)  # whole
+    return re.sub(r"\s+", " ", re.sub(r" at 0x\w+", "", text))
 
 
 def check_widths(widths: Iterable[int]) -> list[int]:

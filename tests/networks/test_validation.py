@@ -230,3 +230,10 @@ def test_public_names():
         assert name in networks.__all__
     assert ntklib.EmpiricalNTK is networks.EmpiricalNTK
     assert ntklib.networks is networks
+
+
+def test_parameters_that_cannot_fit_are_refused_before_they_are_drawn():
+    with pytest.raises(
+        MemoryError, match=r"1,000,000,000,000 x 3 float64 array W0 .* take fewer units"
+    ):
+        TwoLayerNet(10**12).init(3)

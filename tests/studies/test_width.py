@@ -20,6 +20,7 @@ from ntklib.networks import MLP, TwoLayerNet
 from ntklib.plotting import WidthStudyDisplay
 from ntklib.studies import WidthStudy, fit_power_law, width_study
 from ntklib.studies._parts import PARTS
+from ntklib.studies._width import describe
 
 # rows of lengths from 0.3 to 3, the last along the first
 X = np.random.default_rng(1).normal(size=(5, 3)) * np.array([[0.2], [0.5], [1.0], [2.0], [1.0]])
@@ -369,3 +370,10 @@ def test_display(axes):
 def test_what_cannot_be_drawn(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_description_does_not_depend_on_how_scikit_learn_prints():
+    net = TwoLayerNet(activation="erf", symmetric=True)
+    with config_context(print_changed_only=False):
+        assert describe(net) == "TwoLayerNet(activation='erf', symmetric=True, width=1)"
+    assert describe(net) == "TwoLayerNet(activation='erf', symmetric=True, width=1)"
