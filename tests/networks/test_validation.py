@@ -233,7 +233,5 @@ def test_public_names():
 
 
 def test_parameters_that_cannot_fit_are_refused_before_they_are_drawn():
-    with pytest.raises(
-        MemoryError, match=r"1,000,000,000,000 x 3 float64 array W0 .* take fewer units"
-    ):
+    with pytest.raises(MemoryError, match=r"1,000,000,000,000 x 3 float64 array W0 .* take fewer units"):
         TwoLayerNet(10**12).init(3)
