@@ -158,8 +158,9 @@ def gradient_descent(
     Raises
     ------
     ValueError
-        If the step is too large (the message names the largest stable one), a parameter is out of range, K is
-        not a positive semidefinite matrix, or shapes disagree.
+        If the step is too large (the message names the largest stable one; on other losses than the square
+        this is found when outputs overflow), a parameter is out of range, K is not a positive semidefinite
+        matrix, or shapes disagree.
 
     References
     ----------

@@ -15,7 +15,7 @@ from ntklib.dynamics._absolute_flow import absolute_flow
 from ntklib.dynamics._losses import Loss, Risk
 from ntklib.dynamics._records import Path, along
 from ntklib.dynamics._regression_losses import AbsoluteError
-from ntklib.dynamics._spectrum import Spectrum
+from ntklib.dynamics._spectrum import Spectrum, largest_stable_step
 from ntklib.solvers import Eigendecomposition
 
 
@@ -60,9 +60,19 @@ def descend(
                 b = b + velocity
                 f = f0 + P @ b
     if not np.isfinite(f).all():
+        advice = "take a smaller one."
+        if criterion.smooth:
+            safe = largest_stable_step(
+                K,
+                momentum=momentum,
+                ridge=ridge,
+                loss=criterion,
+                n_outputs=risk.n_outputs,
+                sample_weight=sample_weight,
+            )
+            advice = f"those below the largest stable step, {safe:.6g}, are safe."
         raise ValueError(
-            f"gradient descent diverged within {last} steps of size {learning_rate:.4g}; "
-            "largest_stable_step gives a safe one."
+            f"gradient descent diverged within {last} steps of size {learning_rate:.4g}; {advice}"
         )
     return _path(np.stack([recorded[int(k)] for k in steps]), risk, f0, P, D)
 

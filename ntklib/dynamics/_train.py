@@ -40,6 +40,7 @@ OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     "muon": Muon,
     "usam": USAM,
 }
+_OF_CURVATURE = ("gradient_descent", "momentum", "nesterov")  # whose stable steps it tells
 _RECORDS = 100
 
 
@@ -85,8 +86,9 @@ def train(
     optimizer : str or Optimizer, default="gradient_descent"
         An object, or "gradient_descent", "momentum", "nesterov", "adam", "sign_descent", "muon" or "usam".
     learning_rate : float, "auto" or callable, default=None
-        Replaces the optimiser's own.  "auto", the default for ``"gradient_descent"``, is half the largest
-        stable step at the start, for the squared error :math:`(1 + \mu)/\lambda_{\max}(J J^T)`.
+        Replaces the optimiser's own.  "auto", the default for the names "gradient_descent", "momentum" and
+        "nesterov", is half the largest stable step at the start, for the squared error
+        :math:`(1 + \mu)/\lambda_{\max}(J J^T)`.
     steps : int, default=1000
     batch_size : int or Minibatches, default=None
         None is all rows.  A number draws without replacement, with `random_state`.
@@ -179,7 +181,7 @@ def train(
     elif batches.n_samples != X.shape[0]:
         raise ValueError(f"batch_size draws from {batches.n_samples} samples, and X has {X.shape[0]} rows.")
     chosen = _optimizer(optimizer)
-    if learning_rate is None and optimizer == "gradient_descent":
+    if learning_rate is None and optimizer in _OF_CURVATURE:
         learning_rate = "auto"
     if isinstance(learning_rate, str):
         check_option(learning_rate, "learning_rate", ("auto",))

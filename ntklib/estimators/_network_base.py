@@ -102,6 +102,10 @@ class TrainedNetwork:
         loss, momentum = self._loss(), check_momentum(self.momentum)
         max_iter = check_integer(self.max_iter, "max_iter", minimum=1)
         if self.learning_rate != "auto":
+            if isinstance(self.learning_rate, str):
+                raise ValueError(
+                    f"learning_rate must be 'auto' or a positive number, got {self.learning_rate!r}."
+                )
             check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
         rows, watched = self._split(len(units), strata)
         part = units if watched is None else units.take(rows)

@@ -257,6 +257,16 @@ def test_auto_without_the_gram_matrix(name):
     assert found.optimizer.learning_rate == pytest.approx(1 / max(top), rel=2e-4)
 
 
+@pytest.mark.parametrize("name", ["gradient_descent", "momentum", "nesterov"])
+def test_auto_is_the_default_of_methods_that_it_suits(name):
+    net, (X, y) = TwoLayerNet(500), data(40)
+    found = train(net, X, y, optimizer=name, steps=100)
+    assert found.status == "finished"
+    assert found.loss[-1] < found.loss[0]
+    given = train(net, X, y, optimizer=name, learning_rate="auto", steps=0)
+    assert found.optimizer == given.optimizer
+
+
 def test_auto_where_nothing_moves():
     for n in (4, 40):
         second = taylor(TwoLayerNet(3), TwoLayerNet(3).init(2, 0))

@@ -262,7 +262,7 @@ def test_interruption_leaves_a_model(data, monkeypatch):
     ("options", "error", "message"),
     [
         ({"loss": "log_loss"}, ValueError, "loss must be one of"),
-        ({"learning_rate": "fast"}, (TypeError, ValueError), "learning_rate"),
+        ({"learning_rate": "fast"}, ValueError, "learning_rate must be 'auto' or a positive number"),
         ({"learning_rate": 0.0}, ValueError, "learning_rate"),
         ({"momentum": 1.0}, ValueError, "momentum must be less than 1"),
         ({"max_iter": 0}, ValueError, "max_iter must be at least 1"),
