@@ -106,7 +106,9 @@ def _log_loss(network: Any, start: Params, X: Any, y: np.ndarray, steps: int, k:
         record_every=steps,
         gradient_norms=False,
     )
-    if history.status != "finished":
+    if history.status == "interrupted":
+        raise KeyboardInterrupt
+    if history.status == "diverged":
         return float(np.log(DIVERGED))
     left = history.loss[-1] / history.loss[0]
     return float(np.log(np.clip(left, 1e-300, DIVERGED)))

@@ -223,6 +223,8 @@ def _outputs(
         record_every=1,
         gradient_norms=False,
     )
+    if history.status == "interrupted":
+        raise KeyboardInterrupt
     found = np.full((steps + 1, len(y)), np.inf)
     found[: len(history)] = history.outputs
     return found

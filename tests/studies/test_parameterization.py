@@ -7,6 +7,7 @@ import pytest
 
 from ntklib import NTK
 from ntklib.cli import main
+from ntklib.dynamics import GradientDescent
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.plotting import ParameterizationStudyDisplay
 from ntklib.studies import ParameterizationStudy, parameterization_study, predicted_powers
@@ -125,6 +126,16 @@ def test_a_sweep_that_begins_elsewhere_finds_its_way():
     usual = best_steps(net, starts, X, Y, 0.5, 5)[2]
     for limit in (0.5 / 200, 0.5 * 200):
         np.testing.assert_allclose(best_steps(net, starts, X, Y, limit, 5)[2], usual, rtol=0.03)
+
+
+def test_an_interruption_is_no_divergence(monkeypatch, tmp_path):
+    def interrupted(self, k):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(GradientDescent, "_rule", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        parameterization_study(np.eye(4), np.arange(4.0), [8, 16], n_draws=2, steps=3, out=tmp_path)
+    assert not list(tmp_path.rglob("*.npz"))
 
 
 def test_norms_have_their_exact_expectations():

@@ -146,6 +146,22 @@ def test_divergence_is_infinite(axes, tmp_path):
     study.save(tmp_path)
 
 
+class Interrupted(GradientDescent):
+    """Ctrl-C in the third step."""
+
+    def _rule(self, k):
+        if k == 2:
+            raise KeyboardInterrupt
+        return super()._rule(k)
+
+
+def test_an_interruption_is_no_divergence(tmp_path):
+    X, y = np.eye(4), np.arange(4.0)
+    with pytest.raises(KeyboardInterrupt):
+        rescaling_study(X, y, [0.5], optimizers={"gd": Interrupted(0.01)}, steps=5, out=tmp_path)
+    assert not list(tmp_path.rglob("*.npz"))
+
+
 def test_the_result(study, tmp_path):
     assert isinstance(study, RescalingStudy)
     assert study == rescaling_study(X, Y, **SMALL, out=tmp_path)
