@@ -23,7 +23,8 @@ import ntklib
 from ntklib._blocks import row_blocks, tiles
 from ntklib._threads import parallel_for
 from ntklib.networks import MLP, TwoLayerNet
-from ntklib.networks._loops import common_bits, pack_bits
+from ntklib.networks._features import Bits
+from ntklib.networks._loops import pack_bits
 
 FLOATS = (np.float64, np.float32)
 
@@ -113,14 +114,12 @@ def bits(n: int, width: int, repeats: int) -> None:
 def packed(Z: np.ndarray, out: np.ndarray) -> None:
     """Counts of common active neurons, one triangle of tiles, in the library's threads."""
     n, width = Z.shape
-    words = np.zeros((n, -(-width // 64)), np.uint64)
-    parallel_for(lambda part: pack_bits(Z[part], words, part.start, 0), row_blocks(n, 256))
+    bits = Bits(np.zeros((n, -(-width // 64)), np.uint64), (0.0, 1.0), 1.0, width)
+    parallel_for(lambda part: pack_bits(Z[part], bits.words, part.start, 0), row_blocks(n, 128))
 
     def count(place: tuple[slice, slice]) -> None:
         mine, theirs = place
-        part = np.empty((mine.stop - mine.start, theirs.stop - theirs.start), np.uint64)
-        common_bits(words[mine], np.ascontiguousarray(words[theirs].T), part)
-        out[mine, theirs] = part
+        out[place] = bits.product(mine, bits, theirs, out.dtype)
 
     parallel_for(count, tiles(n, n, 256, symmetric=True))
 

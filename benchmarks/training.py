@@ -5,9 +5,10 @@
 The floor of a step is X W^T, the two products of a matrix and a vector, and B^T X, by NumPy's BLAS into
 arrays that exist.  All train the same regression net in float32 with gradient descent on the squared error:
 ours by `train`, PyTorch by autograd and SGD with the same threads, scikit-learn's MLPRegressor by calls of
-partial_fit (it has biases, and computes the loss, as ours does).  Actions take turns, round after round, and
-medians are compared; ours is the difference of a long and a short run, over the steps that the long one has
-more.  ``--cpu`` compares processor time on one thread, which other work on the machine disturbs less.
+partial_fit (it has biases, and computes the loss, as ours does).  Actions take turns, round after round,
+with a pause between them, and medians are compared; ours is the difference of a long and a short run, over
+the steps that the long one has more.  ``--cpu`` compares processor time on one thread, which other work on
+the machine disturbs less.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ntklib.dynamics import GradientDescent, train
 from ntklib.networks import TwoLayerNet
 
 STEPS = 5  # of an action
+PAUSE = 0.3  # seconds, in which the idle threads of the library timed before stop spinning
 
 
 def floor(X: np.ndarray, W: np.ndarray, v: np.ndarray, c: np.ndarray) -> Callable[[], None]:
@@ -120,6 +122,7 @@ def compare(n: int, d: int, width: int, repeats: int) -> None:
     times: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(repeats):
         for name, action in actions.items():
+            time.sleep(PAUSE)
             times[name].append(action())
     kind = "processor time, one thread" if ntklib.get_threads() == 1 else f"{ntklib.get_threads()} threads"
     print(f"\na step of a two-layer ReLU net, n = {n:,}, d = {d}, width {width:,}, float32, {kind}")

@@ -85,17 +85,11 @@ def slope_levels(activation: Activation) -> tuple[float, float] | None:
     return None
 
 
-@compiled
-def pack_bits(z, out, row, word):
-    """Write the bits z >= 0, 64 columns a word, at (row, word) of ``out``; columns missing are 0."""
-    rows, columns = z.shape
-    for i in range(rows):
-        for start in range(0, columns, 64):
-            bits = np.uint64(0)
-            for j in range(start, min(start + 64, columns)):
-                if z[i, j] >= 0:
-                    bits |= np.uint64(1) << np.uint64(j - start)
-            out[row + i, word + start // 64] = bits
+def pack_bits(z: np.ndarray, out: np.ndarray, row: int, word: int) -> None:
+    """Write the bits z >= 0, 64 columns a word, at (row, word) of ``out``; columns missing are left as 0."""
+    packed = np.packbits(z >= 0, axis=1)
+    start = 8 * word
+    out.view(np.uint8)[row : row + len(z), start : start + packed.shape[1]] = packed
 
 
 @compiled
