@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -67,10 +68,14 @@ def _run(arguments: argparse.Namespace) -> None:
     from ntklib.datasets import DataError
     from ntklib.report._output import claim_folder
     from ntklib.studies._base import CSV, RESULTS
+    from ntklib.studies._parts import PARTS
 
     folder: Path | None = None
     if arguments.out is not None:
+        finished = (Path(arguments.out) / RESULTS).exists()
         folder = claim_folder(arguments.out, (RESULTS, CSV), default="", force=arguments.force)
+        if finished:  # and to be overwritten: its parts are of no use to another study
+            shutil.rmtree(folder / PARTS, ignore_errors=True)
     try:
         result = arguments.study.run(arguments, folder)
     except (TypeError, ValueError) as error:

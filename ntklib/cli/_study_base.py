@@ -113,10 +113,16 @@ def read_classes(arguments: argparse.Namespace) -> tuple[NDArray, NDArray]:
     DataError
         If the table does not suit, or its target is no class.
     """
-    from ntklib.datasets import read_target
+    from ntklib.datasets import DataError, read_target
 
     X, table, rows = _read(arguments)
-    return X, read_target(table, arguments.target, task="classification").values[rows]
+    target = read_target(table, arguments.target)
+    if target.task != "classification":
+        raise DataError(
+            f"{table.name}: this study needs classes, and the target is a number ({target.reason}); name a "
+            "column of classes with --target"
+        )
+    return X, target.values[rows]
 
 
 def _read(arguments: argparse.Namespace) -> tuple[NDArray, Table, NDArray]:

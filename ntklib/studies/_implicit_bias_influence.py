@@ -17,6 +17,7 @@ from ntklib.solvers import Eigendecomposition, leave_one_out, ridge
 
 __all__ = ["Influence", "leave_one_out_changes", "network_influence", "ridge_influence"]
 
+_CUT_SHORT = 1e-3  # of that where a run starts: one that ends above this was stopped on its way
 _TOLERANCE = 1e-10  # of the gradient, relative to that at w = 0
 
 
@@ -226,4 +227,11 @@ def _minimise(
 
     size = float(np.abs(objective(w)[1]).max())
     options = {"maxiter": 20_000, "maxfun": 40_000, "ftol": 0.0, "gtol": _TOLERANCE * size, "maxcor": 30}
-    return minimize(objective, w, jac=True, method="L-BFGS-B", options=options).x
+    found = minimize(objective, w, jac=True, method="L-BFGS-B", options=options)
+    reached = float(np.abs(objective(found.x)[1]).max())
+    if reached > _CUT_SHORT * size:  # a run cut short would be held against influence functions
+        raise RuntimeError(
+            f"a network did not reach its minimum ({found.message}): its gradient is {reached:.2g}, "
+            f"{size:.2g} at the start; use a larger penalty or a narrower network."
+        )
+    return found.x

@@ -87,7 +87,8 @@ def minimum_norm(
     scale, size = float(np.linalg.norm(target)), float(np.linalg.norm(residual))
     marks = np.unique(np.concatenate([[0], np.geomspace(1, steps, 60).astype(int)]))
     top, low = singular[0] ** 2, singular[len(right) - 1] ** 2
-    rate = 2 / (top + low)  # the fastest of constant steps
+    # the fastest of constant steps, kept apart from the largest stable one where rounding would join them
+    rate = min(2 / (top + low), (1 - 1e-6) * 2 / top)
     found: dict[str, list[np.ndarray]] = {"error": [], "outside": [], "length": [], "residual": []}
     methods = _methods(len(J), J, rate, float(low / top), scale, steps, random_state)
     for optimizer, batches in methods.values():

@@ -52,7 +52,7 @@ class LinearizationStudy(StudyResult):
     output_paths, loss_paths, tangent_loss_paths : ndarray of shape (n_widths, n_draws, n_records)
         Gap in the outputs, and losses relative to the start, at each of these steps.
     network : str
-        The network, of width 1.
+        The network, its widths written as m.
     learning_rate : float
     n_samples, n_features, n_draws, random_state : int
     """

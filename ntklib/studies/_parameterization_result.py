@@ -53,7 +53,7 @@ class ParameterizationStudy(StudyResult):
         The rescaled pair of networks; None if the network's activation is not homogeneous or nothing was
         trained.
     network : str
-        The network, of width 1.
+        The network, its widths written as m.
     n_samples, n_features, n_draws, steps, random_state : int
     """
 

@@ -41,7 +41,7 @@ class RescalingStudy(StudyResult):
     losses, differences : ndarray of shape (n_rows, steps + 1)
         Loss, relative to the start's, and largest difference over the rows, at each step.
     network : str
-        The network, of width 1.
+        The network, its widths written as m.
     width, n_samples, n_features, steps, random_state : int
     """
 
@@ -72,7 +72,7 @@ class RescalingStudy(StudyResult):
     def headline(self) -> str:
         """Say how far the outputs go apart, and that rescaled steps bring them together."""
         lines = [
-            f"one function, W_0 times c and W_L over c; {self.network} of width {self.width}, "
+            f"one function, W_0 times c and W_L over c; {self.network}, m = {self.width}, "
             f"{self.steps} steps on {self.n_samples} rows",
         ]
         for name in self.optimizers:

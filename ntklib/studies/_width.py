@@ -157,10 +157,11 @@ def of_width(network: Any, width: int) -> Any:
 
 
 def describe(network: Any) -> str:
-    """The network on one line, the same in every process and under every configuration of scikit-learn."""
+    """The network on one line, its widths as m; the same in every process and configuration."""
     with config_context(print_changed_only=True):
         text = of_width(network, 1).__repr__(N_CHAR_MAX=100_000)  # whole
-    return re.sub(r"\s+", " ", re.sub(r" at 0x\w+", "", text))
+    text = re.sub(r"\s+", " ", re.sub(r" at 0x\w+", "", text))
+    return re.sub(r"(?<=width=)1\b|(?<=widths=)\(1,[1, ]*\)", lambda m: m[0].replace("1", "m"), text)
 
 
 def check_widths(widths: Iterable[int]) -> list[int]:

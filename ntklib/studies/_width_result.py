@@ -42,7 +42,7 @@ class WidthStudy(StudyResult):
     squared_errors, operator_errors, eigenvalues : ndarray of shape (n_widths, n_draws)
         The draws: squared relative Frobenius errors, relative operator errors, smallest eigenvalues.
     network : str
-        The network, of width 1.
+        The network, its widths written as m.
     n_samples, n_features, n_draws, random_state : int
     """
 

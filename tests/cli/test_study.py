@@ -56,7 +56,7 @@ def test_every_option_reaches_the_study(tmp_path, capsys):
         run(capsys, "width", "--depth", 2, "--activation", "erf", "--parameterization", "mup",
             "--format", "json", *QUICK).out
     )  # fmt: skip
-    assert deep["network"] == "MLP(activation='erf', parameterization='mup', widths=(1, 1))"
+    assert deep["network"] == "MLP(activation='erf', parameterization='mup', widths=(m, m))"
 
 
 def _power(degree):
@@ -75,8 +75,6 @@ def test_a_folder_is_filled_and_not_overwritten_unasked(tmp_path, capsys):
     assert "holds results already; --force" in run(capsys, *command, code=2).err
     assert run(capsys, *command, "--force").out == out
     assert (tmp_path / "new" / "study" / "results.json").read_bytes() == before
-    other = run(capsys, *command, "--force", "--draws", 5, code=2).err
-    assert "another study (n_draws was 4, is 5); delete it" in other
 
 
 def test_a_stopped_run_goes_on(tmp_path, capsys, monkeypatch):
@@ -93,11 +91,21 @@ def test_a_stopped_run_goes_on(tmp_path, capsys, monkeypatch):
     stopping = True
     assert "interrupted" in run(capsys, *command, code=130).err
     assert not (tmp_path / "results.json").exists()
+    other = run(capsys, *command, "--draws", 5, code=2).err
+    assert "another study (n_draws was 4, is 5); delete it" in other
     stopping = False
     computed.clear()
     resumed = run(capsys, *command).out
     assert computed == [32] * 4
     assert resumed == run(capsys, "width", *QUICK).out
+
+
+def test_force_begins_a_finished_study_anew_with_other_settings(tmp_path, capsys):
+    command = ["width", "--out", tmp_path, *QUICK]
+    run(capsys, *command)
+    changed = [*command, "--seed", "5"]
+    assert "--force overwrites them" in run(capsys, *changed, code=2).err
+    assert run(capsys, *changed, "--force").out == run(capsys, "width", *QUICK, "--seed", "5").out
 
 
 @pytest.mark.parametrize(
@@ -116,6 +124,7 @@ def test_a_stopped_run_goes_on(tmp_path, capsys, monkeypatch):
         (["width", "--data", "wine", "--target", "cultivator"], "did you mean 'cultivar'"),
         (["width", "--seed", "-1"], "--seed: must be at least 0"),
         (["width", "--activation", "erf", "--degree", "2"], "not allowed with"),
+        (["implicit-bias", "--data", "diabetes"], "this study needs classes, and the target is a number"),
     ],
 )
 def test_bad_input_is_one_line(capsys, arguments, message):

@@ -448,3 +448,12 @@ def test_command(capsys, tmp_path):
     assert "there is no class 'sherry'; there are class_0" in capsys.readouterr().err
     assert main(["study", "implicit-bias", "--target", "x"]) == 2
     assert "--target goes with --data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nearly_equal_rows_leave_the_step_below_the_largest_stable_one(seed):
+    rng = np.random.default_rng(seed)
+    J, residual = rng.normal(size=(12, 30)), rng.normal(size=12)
+    J[1] = J[0] + 1e-9 * rng.normal(size=30)
+    found = minimum_norm(J, residual, np.zeros(30), steps=20, random_state=0)
+    assert np.isfinite(found["error"]).all()

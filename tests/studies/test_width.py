@@ -241,12 +241,12 @@ def test_the_result(tmp_path):
     content = json.loads((tmp_path / "results.json").read_text())
     assert content["table"]["error"] == study.error.tolist()
     assert content["slope"]["exponent"] == study.slope.exponent
-    assert content["network"] == "TwoLayerNet(width=1)"
+    assert content["network"] == "TwoLayerNet(width=m)"
     deep = width_study(X, (8, 32), network=MLP((9, 9)), n_draws=2)
     assert deep.width_for(0.1) == pytest.approx(np.mean(deep.width * deep.error**2) / 0.01, abs=1)
     assert "exact" not in deep.headline()
     assert deep.records()[0]["exact_error"] != deep.records()[0]["exact_error"]
-    assert "MLP(widths=(1, 1))" in deep.headline()
+    assert "MLP(widths=(m, m))" in deep.headline()
 
 
 def test_sparse_and_single_precision_rows_and_user_functions():
@@ -375,5 +375,5 @@ def test_what_cannot_be_drawn(make, message):
 def test_a_description_does_not_depend_on_how_scikit_learn_prints():
     net = TwoLayerNet(activation="erf", symmetric=True)
     with config_context(print_changed_only=False):
-        assert describe(net) == "TwoLayerNet(activation='erf', symmetric=True, width=1)"
-    assert describe(net) == "TwoLayerNet(activation='erf', symmetric=True, width=1)"
+        assert describe(net) == "TwoLayerNet(activation='erf', symmetric=True, width=m)"
+    assert describe(net) == "TwoLayerNet(activation='erf', symmetric=True, width=m)"
