@@ -63,7 +63,7 @@ def two_layer(n: int, width: int, repeats: int) -> None:
             params = net.init(d, 0, dtype=dtype)
             floor = floor_actions(X, [params["W0"]])
             own = {"ours": partial(net.ntk, params, X), "plain NumPy": partial(plain_numpy, params, X)}
-            times = medians(floor | own, repeats)
+            times = medians(floor | own, repeats, pause=0.3)
             total, ours = sum(times[name] for name in floor), times["ours"]
             print(f"\ntwo-layer ReLU, n = {n:,}, width {width:,}, d = {d}, {np.dtype(dtype).name}")
             print(
@@ -98,7 +98,7 @@ def bits(n: int, width: int, repeats: int) -> None:
         for law in ("gaussian", "rademacher"):
             net = TwoLayerNet(width, output_init=law, trainable=trainable)
             actions[f"{trainable}, {law}"] = partial(net.ntk, net.init(20, 0, dtype=np.float32), X)
-    times = medians(actions, repeats)
+    times = medians(actions, repeats, pause=0.3)
     print(f"\nbit-packed hidden-layer Gram, n = {n:,}, width {width:,}, d = 20, float32")
     print(f"  syrk {times['syrk']:.4f} s, pack and count {times['bits']:.4f} s", end="")
     print(f"   syrk / bits {times['syrk'] / times['bits']:.1f}")

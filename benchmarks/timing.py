@@ -14,11 +14,15 @@ TUNABLES = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=200000000000"
 Actions = dict[str, Callable[[], object]]
 
 
-def medians(actions: Actions, repeats: int) -> dict[str, float]:
-    """Median time of each action; each time it runs once before, so that none pays for its forerunner."""
+def medians(actions: Actions, repeats: int, *, pause: float = 0.0) -> dict[str, float]:
+    """Median time of each action; each time it runs once before, so that none pays for its forerunner.
+
+    In a pause, in seconds, the idle threads of BLAS stop spinning: for actions that take no longer than that.
+    """
     times: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(repeats):
         for name, action in actions.items():
+            time.sleep(pause)
             action()
             start = time.perf_counter()
             action()
