@@ -35,9 +35,17 @@ _NYSTROEM = "approximate it with sklearn.kernel_approximation.Nystroem(kernel=NT
 
 
 def require_memory(
-    shape: tuple[int, ...], dtype: np.typing.DTypeLike, what: str = "Gram matrix", instead: str = _NYSTROEM
+    shape: tuple[int, ...],
+    dtype: np.typing.DTypeLike,
+    what: str = "Gram matrix",
+    instead: str = _NYSTROEM,
+    *,
+    rows: bool = True,
 ) -> None:
-    """Raise MemoryError, with the figure and the way out, if an array of this shape cannot fit."""
+    """Raise MemoryError, with the figure and the ways out, if an array of this shape cannot fit.
+
+    ``rows`` says whether fewer rows would help.
+    """
     dtype = np.dtype(dtype)
     needed = dtype.itemsize
     for length in shape:
@@ -45,10 +53,11 @@ def require_memory(
     free = available_memory()
     if free is not None and needed > free:
         size = " x ".join(f"{length:,}" for length in shape)
-        smaller = "" if dtype.itemsize <= 4 else "use float32, "
+        ways = ["subsample the rows, "] * rows + ["use float32, "] * (dtype.itemsize > 4)
+        ways.append(f"or {instead}" if ways else instead)
         raise MemoryError(
             f"a {size} {dtype.name} {what} needs {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are "
-            f"available; subsample the rows, {smaller}or {instead}."
+            f"available; {''.join(ways)}."
         )
 
 

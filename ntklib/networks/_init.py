@@ -26,7 +26,9 @@ def draw(spec: Spec, n_features: Any, random_state: Any, dtype: Any) -> Params:
     arrays: dict[str, np.ndarray] = {}
     for name, shape in spec.shapes(n_features).items():
         if not name.startswith(MIRROR):  # the second copy is the same memory
-            require_memory(shape, dtype, f"array {name} of parameters", instead="take fewer units")
+            require_memory(
+                shape, dtype, f"array {name} of parameters", instead="take fewer units", rows=False
+            )
     for layer, scaling in enumerate(spec.scalings(n_features)):
         rows, columns = spec.sizes(n_features)[layer + 1], spec.sizes(n_features)[layer]
         last = layer == spec.depth
