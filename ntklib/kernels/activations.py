@@ -7,12 +7,14 @@ An activation is callable on arrays; ``derivative`` and ``second_derivative`` ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._validation import check_integer, check_real
+from ._suprema import power_suprema, supremum
 
 if TYPE_CHECKING:
     from ._dual import Dual
@@ -51,6 +53,44 @@ class Activation:
     def second_derivative(self, z: Any) -> np.ndarray:
         """Return sigma''(z), almost everywhere."""
         raise NotImplementedError  # pragma: no cover
+
+    def derivative_bounds(self, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the suprema of |sigma'| and of |sigma''| over intervals.
+
+        Parameters
+        ----------
+        low, high : array-like of float
+            Ends of the intervals, which belong to them; ``low <= high``, of shapes that go together.
+
+        Returns
+        -------
+        first, second : ndarray
+            ``second`` is infinite where sigma' jumps (step, ReLU), whatever the interval: it bounds how far
+            sigma' changes.
+
+        Raises
+        ------
+        ValueError
+            If nothing is known of the derivatives between points, as for a `NumericalActivation`.
+
+        Examples
+        --------
+        >>> from ntklib.kernels import RectifiedPower
+        >>> RectifiedPower(2).derivative_bounds([-3.0, -3.0], [-1.0, 2.0])
+        (array([0., 4.]), array([0., 2.]))
+        """
+        low, high = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+        first, second = self._turning_points()
+        return supremum(self.derivative, low, high, first), supremum(
+            self.second_derivative, low, high, second
+        )
+
+    def _turning_points(self) -> tuple[Iterable[float], Iterable[float]]:
+        """Where |sigma'| and where |sigma''| may be largest inside an interval: zeros of the next derivative."""
+        raise ValueError(
+            f"{self!r} tells its derivatives at points only, so that no bound over an interval is known; "
+            "use one of the named activations."
+        )
 
     @property
     def dual(self) -> Dual:
@@ -104,6 +144,10 @@ class _Homogeneous(Activation):
 
     def second_derivative(self, z: Any) -> np.ndarray:
         return self._powers(z, 2)
+
+    def derivative_bounds(self, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray]:
+        degree, a, b, _ = self._parts()
+        return power_suprema(degree, a, b, np.asarray(low, np.float64), np.asarray(high, np.float64))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import atanh, sqrt
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,10 @@ class Tanh(_ByQuadrature):
     def second_derivative(self, z):
         return -2 * self(z) * self.derivative(z)
 
+    def _turning_points(self):
+        steepest = atanh(sqrt(1 / 3))
+        return (0.0,), (-steepest, steepest)
+
 
 @dataclass(frozen=True)
 class Logistic(_ByQuadrature):
@@ -121,6 +126,9 @@ class Logistic(_ByQuadrature):
         z = as_floats(z)
         return self.derivative(z) * (special.expit(-z) - special.expit(z))
 
+    def _turning_points(self):  # twice those of tanh
+        return tuple(tuple(2 * z for z in points) for points in Tanh()._turning_points())
+
 
 @dataclass(frozen=True)
 class Softplus(_ByQuadrature):
@@ -135,6 +143,9 @@ class Softplus(_ByQuadrature):
 
     def second_derivative(self, z):
         return Logistic().derivative(z)
+
+    def _turning_points(self):
+        return (), (0.0,)
 
 
 @dataclass(frozen=True)
@@ -152,3 +163,8 @@ class SiLU(_ByQuadrature):
     def second_derivative(self, z):
         z = as_floats(z)
         return Logistic().derivative(z) * (2 + z * (special.expit(-z) - special.expit(z)))
+
+    def _turning_points(self):
+        # the solutions of z t = 2 and of 6 t = z (3 t^2 - 1), t = tanh(z / 2)
+        first, second = 2.399357280515468, 3.435840993495111
+        return (-first, first), (-second, 0.0, second)

@@ -13,6 +13,7 @@ from .._validation import check_integer, check_real
 from . import _closed_forms as closed
 from ._dual import Dual
 from ._hermite import PolynomialDual
+from ._suprema import wave_suprema
 from .activations import Activation, as_floats
 
 __all__ = ["GELU", "RBF", "Cos", "Erf", "Exp", "Gaussian", "Hermite", "Sin"]
@@ -36,6 +37,9 @@ class Erf(Activation):
     def second_derivative(self, z):
         return -2 * as_floats(z) * self.derivative(z)
 
+    def _turning_points(self):
+        return (0.0,), (-sqrt(0.5), sqrt(0.5))
+
     @property
     def dual(self) -> Dual:
         return closed.ErfDual()
@@ -57,6 +61,9 @@ class GELU(Activation):
         z = as_floats(z)
         return (2 - z * z) * _density(z)
 
+    def _turning_points(self):
+        return (-sqrt(2), sqrt(2)), (-2.0, 0.0, 2.0)
+
     @property
     def dual(self) -> Dual:
         return closed.GELUDual()
@@ -74,6 +81,9 @@ class Sin(Activation):
 
     def second_derivative(self, z):
         return -np.sin(as_floats(z))
+
+    def derivative_bounds(self, low, high):
+        return wave_suprema(np.asarray(low, np.float64), np.asarray(high, np.float64))
 
     @property
     def dual(self) -> Dual:
@@ -93,6 +103,9 @@ class Cos(Activation):
     def second_derivative(self, z):
         return -np.cos(as_floats(z))
 
+    def derivative_bounds(self, low, high):
+        return wave_suprema(np.asarray(low, np.float64), np.asarray(high, np.float64))[::-1]
+
     @property
     def dual(self) -> Dual:
         return closed.CosDual()
@@ -106,6 +119,9 @@ class Exp(Activation):
         return np.exp(as_floats(z))
 
     derivative = second_derivative = __call__
+
+    def _turning_points(self):
+        return (), ()
 
     @property
     def dual(self) -> Dual:
@@ -126,6 +142,9 @@ class Gaussian(Activation):
     def second_derivative(self, z):
         z = as_floats(z)
         return (z * z - 1) * self(z)
+
+    def _turning_points(self):
+        return (-1.0, 1.0), (-sqrt(3), 0.0, sqrt(3))
 
     @property
     def dual(self) -> Dual:
@@ -155,6 +174,11 @@ class RBF(Activation):
 
     def second_derivative(self, z):
         return -2 * self.gamma * self(z)
+
+    def derivative_bounds(self, low, high):
+        phase = [sqrt(2 * self.gamma) * np.asarray(z, np.float64) + pi / 4 for z in (low, high)]
+        first, second = wave_suprema(*phase)
+        return 2 * sqrt(self.gamma) * first, 2 * self.gamma * sqrt(2) * second
 
     @property
     def dual(self) -> Dual:
@@ -190,6 +214,10 @@ class Hermite(Activation):
 
     def second_derivative(self, z):
         return self._value(z, 2)
+
+    def _turning_points(self):  # He_n' = n He_{n-1}
+        degrees = self.degree - 2, self.degree - 3
+        return tuple(special.roots_hermitenorm(n)[0] if n > 0 else () for n in degrees)
 
     @property
     def dual(self) -> Dual:
