@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntklib.dynamics._losses import Loss
+from ntklib.dynamics._losses import Loss, Risk
 from ntklib.dynamics.optimizers import Optimizer
 from ntklib.networks import Params
 
@@ -51,7 +51,11 @@ class History:
         Step at which training ended; of a divergence, where it showed.
     optimizer : Optimizer
         With the learning rate that was used.
-    criterion : Loss
+    model : Model
+    X : ndarray or CSR matrix of shape (n, d)
+        The training rows themselves, not a copy.
+    risk : Risk
+        The loss with targets and sample weights, a sum over rows.
     reduction : {"sum", "mean"}
     batch_size : int or None
         None is all rows.
@@ -79,7 +83,9 @@ class History:
     status: str
     stopped_at: int
     optimizer: Optimizer
-    criterion: Loss
+    model: Any
+    X: Any
+    risk: Risk
     reduction: str
     batch_size: int | None
     seconds: float
@@ -91,6 +97,11 @@ class History:
     def n_steps(self) -> int:
         """Steps that led to ``params``."""
         return int(self.steps[-1])
+
+    @property
+    def criterion(self) -> Loss:
+        """The loss of one sample."""
+        return self.risk.loss
 
     @property
     def gradient_norm(self) -> NDArray:

@@ -113,6 +113,18 @@ def test_the_record_is_frozen_and_can_be_stored(history):
     assert len(copy) == len(history) == 11
 
 
+def test_it_refers_to_what_was_trained(net, data, history):
+    X, Y = data
+    assert history.model is net
+    assert history.X is X
+    np.testing.assert_array_equal(history.risk.targets, Y)
+    assert history.criterion is history.risk.loss
+    assert history.risk.value(history.outputs[-1]) == history.loss[-1]
+    start = net.init(3, 0)
+    for model in (net.centered_at(start), linearize(net, start)):
+        assert train(model, X, Y, steps=1).model is model
+
+
 def test_it_prints_well(history):
     text = str(history)
     lines = text.splitlines()
