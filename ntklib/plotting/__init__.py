@@ -12,6 +12,7 @@ from ntklib.plotting._heatmap import KernelHeatmapDisplay
 from ntklib.plotting._history import HistoryDisplay
 from ntklib.plotting._implicit_bias import ImplicitBiasDisplay
 from ntklib.plotting._lazy import LazyStudyDisplay
+from ntklib.plotting._lazy_decay import LazyDecayDisplay
 from ntklib.plotting._linearization import LinearizationStudyDisplay
 from ntklib.plotting._parameterization import ParameterizationStudyDisplay
 from ntklib.plotting._path import LeaveOneOutPathDisplay
@@ -27,6 +28,7 @@ __all__ = [
     "KernelAngleDisplay",
     "KernelHeatmapDisplay",
     "KernelSpectrumDisplay",
+    "LazyDecayDisplay",
     "LazyStudyDisplay",
     "LeaveOneOutPathDisplay",
     "LinearizationStudyDisplay",
