@@ -11,12 +11,20 @@ from pathlib import Path
 from ntklib.cli._command import Command, note
 from ntklib.cli._study_base import Study
 from ntklib.cli._study_implicit_bias import IMPLICIT_BIAS
-from ntklib.cli._study_linearization import LAZY, LINEARIZATION
+from ntklib.cli._study_linearization import LAZY_ACCURACY, LINEARIZATION
 from ntklib.cli._study_parameterization import PARAMETERIZATION, RESCALING
 from ntklib.cli._study_valley import VALLEY
 from ntklib.cli._study_width import WIDTH
 
-STUDIES: tuple[Study, ...] = (WIDTH, LINEARIZATION, LAZY, VALLEY, PARAMETERIZATION, RESCALING, IMPLICIT_BIAS)
+STUDIES: tuple[Study, ...] = (
+    WIDTH,
+    LINEARIZATION,
+    LAZY_ACCURACY,
+    VALLEY,
+    PARAMETERIZATION,
+    RESCALING,
+    IMPLICIT_BIAS,
+)
 """The studies, in the order of the help."""
 
 

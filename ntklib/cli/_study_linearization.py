@@ -1,4 +1,4 @@
-"""``ntklib study linearization`` and ``lazy``: networks and tangent models, by width and by scale."""
+"""``ntklib study linearization`` and ``lazy-accuracy``: networks and tangent models by width and scale."""
 
 from __future__ import annotations
 
@@ -135,8 +135,8 @@ def _run_lazy(arguments: argparse.Namespace, out: Path | None) -> StudyResult:
     )
 
 
-LAZY = Study(
-    name="lazy",
+LAZY_ACCURACY = Study(
+    name="lazy-accuracy",
     summary="networks that learn features or do not, beside their linear relatives",
     description=(
         "Classify with networks whose outputs are scaled up (lazy: they train like their tangent models) or\n"
@@ -144,8 +144,8 @@ LAZY = Study(
         "and kernels with the tangent model, the analytic NTK and random features."
     ),
     examples=(
-        "  ntklib study lazy                                     handwritten digits, less than a minute\n"
-        "  ntklib study lazy --data wine --scales 0.1 1 10 --out lazy-wine"
+        "  ntklib study lazy-accuracy                            handwritten digits, less than a minute\n"
+        "  ntklib study lazy-accuracy --data wine --scales 0.1 1 10 --out lazy-wine"
     ),
     add_options=_add_lazy_options,
     run=_run_lazy,

@@ -149,7 +149,7 @@ def lazy_study(
     parts: dict[str, Callable[[], Mapping[str, Any]]] = {
         f"draw {d}": partial(compare, plan, (random_state, d)) for d in range(n_draws)
     }
-    values = list(run_parts("lazy", settings, parts, out=out, progress=progress).values())
+    values = list(run_parts("lazy-accuracy", settings, parts, out=out, progress=progress).values())
     draws = {name: np.stack([v[name] for v in values], axis=1) for name in MEASURES}
     draws["advantage"] = draws["accuracy"] - np.array([v["tangent"][0] for v in values])
     mean = {name: value.mean(axis=1) for name, value in draws.items()}

@@ -80,7 +80,7 @@ class LazyStudy(StudyResult):
     steps, n_train, n_test, n_features, n_classes, n_draws, random_state : int
     """
 
-    study = "lazy"
+    study = "lazy-accuracy"
     columns = (
         "scale",
         "accuracy",

@@ -1,4 +1,4 @@
-"""``ntklib study linearization`` and ``lazy``: options reach the studies, bad input is one line."""
+"""``ntklib study linearization`` and ``lazy-accuracy``: options reach the studies, bad input is one line."""
 
 import json
 
@@ -53,9 +53,20 @@ def test_linearization(tmp_path, capsys):
 def test_lazy(capsys):
     from sklearn.datasets import load_wine
 
-    found = json.loads(run(capsys, "lazy", *LAZY, "--format", "json").out)
+    found = json.loads(run(capsys, "lazy-accuracy", *LAZY, "--format", "json").out)
     assert (found["n_train"], found["n_test"], found["n_classes"]) == (30, 30, 3)
-    command = ["lazy", *LAZY, "--max-samples", 999, "--train", 50, "--momentum", 0.5, "--format", "json"]
+    command = [
+        "lazy-accuracy",
+        *LAZY,
+        "--max-samples",
+        999,
+        "--train",
+        50,
+        "--momentum",
+        0.5,
+        "--format",
+        "json",
+    ]
     found = json.loads(run(capsys, *command).out)
     X, y = load_wine(return_X_y=True)
     expected = lazy_study(
@@ -74,7 +85,7 @@ def test_lazy(capsys):
 
 def test_folders_are_filled(tmp_path, capsys):
     run(capsys, "linearization", *QUICK, "--out", tmp_path / "a")
-    run(capsys, "lazy", *LAZY, "--out", tmp_path / "b")
+    run(capsys, "lazy-accuracy", *LAZY, "--out", tmp_path / "b")
     assert {path.name for path in (tmp_path / "a").glob("*.png")} == {"gaps.png", "training.png", "loss.png"}
     assert {path.name for path in (tmp_path / "b").glob("*.png")} == {"accuracy.png", "changes.png"}
 
@@ -85,10 +96,10 @@ def test_folders_are_filled(tmp_path, capsys):
         (["linearization", "--widths", "8"], "at least two different"),
         (["linearization", "--learning-rate", "100"], "largest stable step"),
         (["linearization", "--parameterization", "standard"], "no limit kernel"),
-        (["lazy", "--data", "diabetes"], "classes"),
-        (["lazy", "--scales", "0"], "greater than 0"),
-        (["lazy", "--data", "wine", "--train", "178"], "too few to test on"),
-        (["lazy", "--momentum", "1"], "momentum must be less than 1"),
+        (["lazy-accuracy", "--data", "diabetes"], "classes"),
+        (["lazy-accuracy", "--scales", "0"], "greater than 0"),
+        (["lazy-accuracy", "--data", "wine", "--train", "178"], "too few to test on"),
+        (["lazy-accuracy", "--momentum", "1"], "momentum must be less than 1"),
     ],
 )
 def test_bad_input_is_one_line(capsys, arguments, message):

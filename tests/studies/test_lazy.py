@@ -141,7 +141,7 @@ def test_a_study_stopped_midway_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(Counted, "stop", 2)
     with pytest.raises(KeyboardInterrupt):
         lazy_study(**options, out=tmp_path)
-    assert [path.name for path in (tmp_path / PARTS).iterdir()] == ["lazy-draw-0.npz"]
+    assert [path.name for path in (tmp_path / PARTS).iterdir()] == ["lazy-accuracy-draw-0.npz"]
     monkeypatch.setattr(Counted, "stop", None)
     monkeypatch.setattr(Counted, "drawn", 0)
     assert lazy_study(**options, out=tmp_path) == whole
