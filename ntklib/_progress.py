@@ -1,4 +1,4 @@
-"""One line on standard error that says what is being done; nothing where nobody is looking."""
+"""What is said on standard error while a job runs, and how long it takes; nothing where nobody is looking."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ class Progress:
         self.stream = sys.stderr if stream is None else stream
         self.seconds: dict[str, float] = {}
 
+    def say(self, line: str) -> None:
+        """Write a line that stays, where somebody is looking."""
+        if self.stream.isatty():
+            self.stream.write(f"{line}\n")
+            self.stream.flush()
+
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
         """Announce a step, and time the block under it."""
@@ -45,6 +51,21 @@ class Progress:
             if visible:  # the line is erased: what remains on screen is the result
                 self.stream.write("\r\x1b[K")
                 self.stream.flush()
+
+
+def seconds_text(seconds: float) -> str:
+    """Write a time for people.
+
+    Examples
+    --------
+    >>> seconds_text(0.0123), seconds_text(3.21), seconds_text(75.0)
+    ('12 ms', '3.2 s', '1 min 15 s')
+    """
+    if seconds < 1:
+        return f"{1000 * seconds:.{1 if seconds < 0.01 else 0}f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
 class Ticker:

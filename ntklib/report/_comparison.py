@@ -6,6 +6,7 @@ from html import escape
 
 import numpy as np
 
+from ntklib._progress import seconds_text
 from ntklib.report._figures import (
     draw_class_counts,
     draw_confusion,
@@ -16,7 +17,7 @@ from ntklib.report._figures import (
 )
 from ntklib.report._records import Analysis, ModelResult
 from ntklib.report._scores import METRICS, N_RESAMPLES, Metric
-from ntklib.report._tables import cell, heading, score_cell, seconds_text, table, tiles, verdict
+from ntklib.report._tables import cell, heading, score_cell, table, tiles, verdict
 
 MAX_CLASSES_SHOWN = 20
 

@@ -51,21 +51,6 @@ def score_cell(score: Score | None, metric: Metric, *, signed: bool = False) -> 
     return f'{value}{unit}<br><span class="interval">{low} to {high}</span>'
 
 
-def seconds_text(seconds: float) -> str:
-    """Write a time for people.
-
-    Examples
-    --------
-    >>> seconds_text(0.0123), seconds_text(3.21), seconds_text(75.0)
-    ('12 ms', '3.2 s', '1 min 15 s')
-    """
-    if seconds < 1:
-        return f"{1000 * seconds:.{1 if seconds < 0.01 else 0}f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
-
-
 def verdict(analysis: Analysis) -> list[str]:
     """Compare the NTK with each rival in a sentence that claims no more than the interval allows."""
     metric = METRICS[analysis.data.task][0]

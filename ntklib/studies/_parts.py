@@ -7,7 +7,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ def run_parts(
     *,
     out: str | Path | None = None,
     progress: Progress | None = None,
+    forecast: Callable[[Sequence[str]], str] | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Compute the parts of a study that are not kept in ``out`` yet, and return the values of all.
 
@@ -48,6 +50,11 @@ def run_parts(
         The study's folder; finished parts are kept in the folder ``parts`` inside it.  None keeps nothing.
     progress : Progress or None, default=None
         Told about each part; None writes to standard error if that is a terminal.
+    forecast : callable or None, default=None
+        Receives the names of the parts that are to be computed, if there are any, and returns a line that
+        says how long it will take.
+    announce : callable or None, default=None
+        Receives that line; None writes it where progress is written.
 
     Returns
     -------
@@ -66,11 +73,12 @@ def run_parts(
         if folder is not None and (values := _read(folder / _file(study, name), settings)) is not None:
             kept[name] = values
     progress = progress or Progress(len(parts) - len(kept))
-    for name, compute in parts.items():
-        if name in kept:
-            continue
+    left = [name for name in parts if name not in kept]
+    if forecast is not None and left:
+        (announce or progress.say)(f"{study}: {forecast(left)}")
+    for name in left:
         with progress.step(f"{study}: {name}"):
-            kept[name] = {key: np.asarray(value) for key, value in compute().items()}
+            kept[name] = {key: np.asarray(value) for key, value in parts[name]().items()}
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             _write(folder / _file(study, name), settings, kept[name])

@@ -115,6 +115,15 @@ class Counting:
         return {name: lambda name=name: part(name) for name in names}
 
 
+def test_it_says_beforehand_how_long_it_takes(tmp_path):
+    said, forecast = [], lambda left: f"{len(left)} parts, about 3 s"
+    for names in ("a", "ab", "ab"):  # what is left to compute counts
+        run_parts("toy", {}, Counting().parts(names), out=tmp_path, forecast=forecast, announce=said.append)
+    assert said == ["toy: 1 parts, about 3 s"] * 2
+    run_parts("toy", {}, Counting().parts("a"), announce=said.append)
+    assert len(said) == 2
+
+
 def test_a_study_killed_midway_goes_on(tmp_path):
     names, settings = ["width 8", "width 64", "a/b"], {"seed": 1, "data": digest(np.eye(2))}
     first = Counting(fail="a/b")
