@@ -99,8 +99,8 @@ def _command_line(arguments: argparse.Namespace) -> str:
 
 def _summary(analysis: Analysis) -> str:
     """Return the table of scores for the terminal."""
-    from ntklib.report._scores import METRICS
     from ntklib._progress import seconds_text
+    from ntklib.report._scores import METRICS
 
     data, metrics = analysis.data, METRICS[analysis.data.task]
     lines = [
