@@ -5,7 +5,8 @@ trained by gradient flow, gradient descent, heavy ball or averaged gradient desc
 eigendecomposition answers every time, step size, momentum and penalty. Other convex losses are iterated in
 function space. All losses are **sums** over the samples: for a mean, times and step sizes are n times larger.
 
-`train` trains networks, and models made from them, step by step, with optimisers that are small objects.
+`train` trains networks, and models made from them, step by step, with optimisers that are small objects;
+`integrate_flow` follows the gradient flow of the square loss in parameter space, accurately at any scale.
 """
 
 from . import landscapes
@@ -13,7 +14,10 @@ from ._callbacks import Snapshot
 from ._catalogue import LOSSES, as_loss
 from ._closed_forms import gradient_descent, gradient_flow
 from ._ensemble import EnsembleTrajectory, ensemble
+from ._flow import integrate_flow
+from ._flow_record import Flow
 from ._history import History
+from ._linear_flow import linearized_flow
 from ._log_loss import LogLoss
 from ._losses import Loss, Risk
 from ._records import Trajectory
@@ -46,6 +50,7 @@ __all__ = [
     "AveragedMomentum",
     "Batch",
     "EnsembleTrajectory",
+    "Flow",
     "GradientDescent",
     "HeavyBall",
     "History",
@@ -68,8 +73,10 @@ __all__ = [
     "ensemble",
     "gradient_descent",
     "gradient_flow",
+    "integrate_flow",
     "landscapes",
     "largest_stable_step",
+    "linearized_flow",
     "polar_factor",
     "train",
 ]
