@@ -167,6 +167,6 @@ def _stuck(moment: float, end: float, scale: float, count: int, message: str | N
     reason = f"{count} gradients" if message is None else message.strip().rstrip(".")
     return (
         f"the gradient flow came to time {moment / scale**2:.4g} of {end / scale**2:.4g} only ({reason}). "
-        "Ask for shorter times or a larger rtol, or raise max_evaluations; flows of activations with kinks, such "
-        "as relu, may slide along one, where they cannot be integrated."
+        "Ask for shorter times or a larger rtol, or raise max_evaluations; flows of activations with kinks, "
+        "such as relu, may slide along one, where they cannot be integrated."
     )
