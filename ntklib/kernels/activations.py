@@ -86,7 +86,7 @@ class Activation:
         )
 
     def _turning_points(self) -> tuple[Iterable[float], Iterable[float]]:
-        """Where |sigma'| and where |sigma''| may be largest inside an interval: zeros of the next derivative."""
+        """Where |sigma'| and |sigma''| may be largest inside an interval: zeros of the next derivative."""
         raise ValueError(
             f"{self!r} tells its derivatives at points only, so that no bound over an interval is known; "
             "use one of the named activations."

@@ -1,5 +1,23 @@
-"""What can be said exactly: how far a net of finite width is from its limit."""
+"""What can be said exactly: how far a net of finite width is from its limit, and how lazily it trains."""
 
+from ntklib.theory._certificate import LazyCertificate, certificate_from_constants, lazy_certificate
+from ntklib.theory._criterion import lazy_criterion
+from ntklib.theory._criterion_record import LazyCriterion
+from ntklib.theory._curvature import Interval, second_derivative_norm
+from ntklib.theory._jacobian_lipschitz import JacobianLipschitz, jacobian_lipschitz
 from ntklib.theory._variance import NTKVariance, ntk_variance, ntk_variance_of
 
-__all__ = ["NTKVariance", "ntk_variance", "ntk_variance_of"]
+__all__ = [
+    "Interval",
+    "JacobianLipschitz",
+    "LazyCriterion",
+    "LazyCertificate",
+    "NTKVariance",
+    "certificate_from_constants",
+    "jacobian_lipschitz",
+    "lazy_criterion",
+    "lazy_certificate",
+    "ntk_variance",
+    "ntk_variance_of",
+    "second_derivative_norm",
+]

@@ -1,0 +1,209 @@
+"""What a certificate of lazy training says: a record, made from the constants at the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, inf, isfinite
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ntklib._validation import check_real
+from ntklib.theory._constants import LazyConstants
+from ntklib.theory._scale_interval import residual
+from ntklib.theory._theorems import THEOREMS, Promise, Reach
+
+__all__ = ["LazyCertificate", "certify"]
+
+OUTWARD = 1 + 1e-9
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class LazyCertificate:
+    r"""What a lazy-training theorem says of gradient flow on the square loss, from constants at its start.
+
+    The clock is that of :math:`\dot w = -\nabla L`, :math:`L(w) = \frac12 |\alpha h(w) - y|^2`; rates are of
+    the loss.  All numbers are rounded outward: limits, intervals and rates down, distances and losses up.
+
+    Attributes
+    ----------
+    theorem : {"A", "A'", "B"}
+    scale : float
+        :math:`\alpha`.
+    holds : bool
+        Whether the theorem applies; if not, it promises nothing: ``rate`` is 0 and bounds are infinite.
+    failures : tuple of str
+        Assumptions that do not hold, each with its number.
+    sigma_min, sigma_max : float
+        Extreme singular values of the Jacobian of h at the start.
+    eigenvalue_error : float
+        Bound on the rounding errors of their squares.
+    jacobian_lipschitz : float
+        :math:`\beta`, a bound on the Lipschitz constant of the Jacobian of h within ``radius``.
+    radius : float
+        Of the ball around the start that is needed.
+    residual : float
+        :math:`|h_0 - y/\alpha|`; for theorem B the larger one of :math:`|h_0|` and :math:`|y|/\alpha`.
+    residual_limit : float
+        What it may be at most.
+    initial_loss : float
+        :math:`L_0`.
+    scale_interval : (float, float) or None
+        The scales that are certified: a half-line, a bounded interval, or none.
+    scale_threshold : float
+        Its lower end, infinite if it is empty.
+    rate : float
+        :math:`L(t) \le L_0 e^{-rate\, t}`.
+    linear_rate : float
+        The same for the linearised model, :math:`2 \alpha^2 \sigma_{\min}^2`.
+    distance_bound, linear_distance_bound : float
+        How far the parameters of the network, and of the linearised model, move at most.
+    """
+
+    theorem: str
+    scale: float
+    holds: bool
+    failures: tuple[str, ...]
+    sigma_min: float
+    sigma_max: float
+    eigenvalue_error: float
+    jacobian_lipschitz: float
+    radius: float
+    residual: float
+    residual_limit: float
+    initial_loss: float
+    scale_interval: tuple[float, float] | None
+    rate: float
+    linear_rate: float
+    distance_bound: float
+    linear_distance_bound: float
+    constants: LazyConstants
+
+    @property
+    def scale_threshold(self) -> float:
+        """The lower end of the interval of certified scales, infinite if there are none."""
+        return inf if self.scale_interval is None else self.scale_interval[0]
+
+    @property
+    def condition_number(self) -> float:
+        """(sigma_max / sigma_min)^2, that of the tangent kernel."""
+        return (self.sigma_max / self.sigma_min) ** 2 if self.sigma_min else inf
+
+    @property
+    def certifying_width(self) -> int | None:
+        """About the width from which on scale 1 would be certified.
+
+        None where none is known, and where the width does not matter.  For networks in the NTK
+        parameterisation; it takes sigma_min, sigma_max and h_0 as they are, and beta to fall like the root of
+        the width, which neglects that the largest of more weights is a little larger.
+        """
+        known, theorem = self.constants, THEOREMS[self.theorem]
+        if known.width is None or known.sigma_min == 0:
+            return None
+        demand = theorem.demand(known.h0, known.y, 1.0)
+        strain = theorem.strain(known.sigma_min, known.sigma_max, known.beta, demand)
+        return max(1, ceil(known.width * strain**2)) if 0 < strain < inf else None
+
+    def loss_bound(self, t: ArrayLike) -> NDArray:
+        """Return what the network's loss is at most at times t, an array like t; infinite if none is."""
+        return self._decay(t, self.rate) if self.holds else np.full(np.shape(t), inf)
+
+    def linear_loss_bound(self, t: ArrayLike) -> NDArray:
+        """Return what the loss of the linearised model is at most at times t, an array like t."""
+        return self._decay(t, self.linear_rate)
+
+    def _decay(self, t: ArrayLike, rate: float) -> NDArray:
+        times = np.asarray(t, dtype=np.float64)
+        if not (times >= 0).all():
+            raise ValueError("t must be at least 0: the bounds look forward in time.")
+        return np.asarray(self.initial_loss * np.exp(-rate * times))
+
+    def at_scale(self, scale: float) -> LazyCertificate:
+        """Return the certificate of the same model at another scale."""
+        return certify(self.constants, check_real(scale, "scale", minimum=0.0, strict=True), self.theorem)
+
+    def __repr__(self) -> str:
+        verdict = "holds" if self.holds else "does not hold"
+        lines = [f"LazyCertificate: theorem {self.theorem} at scale {self.scale:.6g} {verdict}"]
+        lines += [f"  because of {failure}" for failure in self.failures]
+        lines += [f"  {name:<10} {text}" for name, text in self.findings().items()]
+        if self.holds:
+            lines.append(
+                "  The bounds are for gradient flow, dw/dt = -grad L; of gradient descent with small steps,"
+            )
+            lines.append("  t is the number of steps times the learning rate.")
+        return "\n".join(lines)
+
+    def findings(self) -> dict[str, str]:
+        """Return what the certificate says, in words, by subject."""
+        what = "max(|h_0|, |y|/alpha)" if self.theorem == "B" else "|h_0 - y/alpha|"
+        low, high = self.scale_interval or (inf, inf)
+        certified = f"from {low:.4g} on" if high == inf else f"from {low:.4g} to {high:.4g}"
+        found = {
+            "Jacobian": f"sigma_min = {self.sigma_min:.4g}, sigma_max = {self.sigma_max:.4g} "
+            f"(condition number {self.condition_number:.3g})",
+            "curvature": f"beta = {self.jacobian_lipschitz:.4g} within {self.radius:.4g} of the start",
+            "residual": f"{what} = {self.residual:.4g}, at most {self.residual_limit:.4g} is allowed",
+            "scales": "none is certified" if low == inf else f"certified {certified}",
+        }
+        if self.holds:
+            found["loss"] = f"L(t) <= {self.initial_loss:.4g} exp(-{self.rate:.4g} t)"
+            found["distance"] = f"|w(t) - w(0)| <= {self.distance_bound:.4g}"
+        width = self.certifying_width
+        if width is not None:
+            found["width"] = f"about {width:,} would certify scale 1; it is {self.constants.width:,}"
+        return found
+
+
+def certify(known: LazyConstants, scale: float, name: str) -> LazyCertificate:
+    """Return what a theorem says at a scale, rounded outward."""
+    theorem, failures = THEOREMS[name], list(known.failures)
+    low, high, beta = known.sigma_min, known.sigma_max, known.beta
+    demand, e = (
+        number * OUTWARD + known.output_error
+        for number in (theorem.demand(known.h0, known.y, scale), residual(known.h0, known.y, scale))
+    )
+    reach, interval = Reach(0.0, 0.0), None
+    if not failures:
+        reach = theorem.reach(low, high, beta)
+        interval = theorem.scales(known.h0, known.y, (reach.limit - known.output_error) / OUTWARD)
+    nothing = promise = Promise(0.0, inf, reach.radius)
+    if not failures and demand <= reach.limit:
+        promise = theorem.promise(low, high, beta, reach.radius, e)
+    holds = promise.rate > 0
+    if not holds:
+        promise = nothing
+        failures = failures or [_out_of_reach(known, scale, interval, reach.limit)]
+    return LazyCertificate(
+        theorem=name,
+        scale=scale,
+        holds=holds,
+        failures=tuple(failures),
+        sigma_min=low,
+        sigma_max=high,
+        eigenvalue_error=known.eigenvalue_error,
+        jacobian_lipschitz=beta(promise.radius) if isfinite(promise.radius) else 0.0,
+        radius=promise.radius,
+        residual=demand,
+        residual_limit=reach.limit,
+        initial_loss=(scale * e) ** 2 / 2 * OUTWARD,
+        scale_interval=interval,
+        rate=scale**2 * promise.rate,
+        linear_rate=2 * (scale * low) ** 2 / OUTWARD,
+        distance_bound=promise.distance,
+        linear_distance_bound=e / low * OUTWARD if low else inf,
+        constants=known,
+    )
+
+
+def _out_of_reach(
+    known: LazyConstants, scale: float, interval: tuple[float, float] | None, limit: float
+) -> str:
+    if interval is not None:
+        low, high = interval
+        return f"scale: {scale:.6g} is outside the certified ones, {low:.6g} to {high:.6g}"
+    start = float(np.linalg.norm(known.h0))
+    return (
+        f"scale: none is certified, as |h_0| = {start:.4g} and the limit is {limit:.4g}; outputs that start "
+        "at 0, by symmetric=True or net.centered_at(params), have one"
+    )

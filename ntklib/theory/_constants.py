@@ -1,0 +1,135 @@
+"""The constants of the lazy-training theorems, and what keeps them from being applied at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ntklib._validation import check_rows
+from ntklib.networks import Params
+from ntklib.networks._taylor import CenteredModel
+from ntklib.theory._jacobian import jacobian_spectrum
+from ntklib.theory._jacobian_lipschitz import bound
+from ntklib.theory._neurons import EPS, Neurons, base_network, in_float64, unscaled
+
+__all__ = ["LazyConstants", "constants_of", "targets_like"]
+
+
+@dataclass(frozen=True)
+class OnBalls:
+    """beta(B) of a network, each ball looked at once."""
+
+    neurons: Neurons
+    known: dict[float, float] = field(default_factory=dict)
+
+    def __call__(self, radius: float) -> float:
+        if radius not in self.known:
+            self.known[radius] = bound(self.neurons, radius).value
+        return self.known[radius]
+
+
+@dataclass(frozen=True)
+class LazyConstants:
+    """What the theorems know of h at the start; no scale is in it.
+
+    Attributes
+    ----------
+    h0, y : ndarray of shape (n k,)
+    output_error : float
+        Bound on the rounding error of h0, a Euclidean norm.
+    sigma_min, sigma_max : float
+        Of the Jacobian, rounded outward.
+    eigenvalue_error : float
+        Bound on the rounding errors of the eigenvalues they are the roots of.
+    beta : callable
+        Of the radius of a ball.
+    failures : tuple of str
+        Assumptions that do not hold, whatever the scale.
+    width : int or None
+        Of a network in the NTK parameterisation, whose beta falls like the root of its width.
+    """
+
+    h0: NDArray
+    y: NDArray
+    output_error: float
+    sigma_min: float
+    sigma_max: float
+    eigenvalue_error: float
+    beta: Any
+    failures: tuple[str, ...] = ()
+    width: int | None = None
+
+
+def constants_of(net: Any, params: Params, X: Any, y: ArrayLike) -> LazyConstants:
+    """Return the constants of a network of one hidden layer, or a centred one."""
+    network, model, params, X = base_network(net), unscaled(net), in_float64(params), check_rows(X)
+    neurons = Neurons.of(model, params, X)
+    spectrum = jacobian_spectrum(model, params, X, neurons)
+    h0 = model.apply(params, X)
+    target = targets_like(h0, y)
+    beta = OnBalls(neurons)
+    start = bound(neurons, 0.0)
+    failures = []
+    if start.reason:
+        failures.append(f"activation: {start.reason} (beta = {start.value:g})")
+    p, order = network.n_params(X.shape[1]), h0.size
+    if p < order:
+        failures.append(f"parameters: p = {p:,} trained ones cannot fit {order:,} outputs, p < n")
+    copies = len(neurons.rows) - len(np.unique(neurons.rows, axis=0))
+    if copies:
+        failures.append(f"duplicate rows: {copies} of {len(neurons.rows)} rows repeat another one")
+    if spectrum.sigma_min == 0:
+        failures.append(
+            f"rank deficiency: the smallest eigenvalue of the tangent kernel, {spectrum.eigenvalues[0]:.3g}, "
+            f"is not above its rounding error, {spectrum.eigenvalue_error:.2g}"
+        )
+    return LazyConstants(
+        h0=h0.ravel(),
+        y=target,
+        output_error=0.0 if not h0.any() and _starts_at_zero(net, params) else _output_error(neurons),
+        sigma_min=spectrum.sigma_min,
+        sigma_max=spectrum.sigma_max,
+        eigenvalue_error=spectrum.eigenvalue_error,
+        beta=beta if not start.reason else lambda radius: inf,
+        failures=tuple(failures),
+        width=network.hidden_widths[0] if network.parameterization == "ntk" else None,
+    )
+
+
+def targets_like(h0: NDArray, y: ArrayLike) -> NDArray:
+    """Return the targets as a vector in the order of the outputs.
+
+    Raises
+    ------
+    ValueError
+        If they are of another shape, or not finite.
+    """
+    target = np.asarray(y, dtype=np.float64)
+    if target.shape != h0.shape:
+        raise ValueError(f"y has shape {target.shape}, but the outputs have shape {h0.shape}.")
+    if not np.isfinite(target).all():
+        raise ValueError("y holds NaN or infinity.")
+    return target.ravel()
+
+
+def _starts_at_zero(net: Any, params: Params) -> bool:
+    """Whether outputs are 0 by construction, not by luck of rounding."""
+    if isinstance(net, CenteredModel):
+        return True
+    mirrored = [name for name in params if name.startswith("mirror_")]
+    return bool(mirrored) and all(
+        (params[name] == params[name.removeprefix("mirror_")]).all() for name in mirrored
+    )
+
+
+def _output_error(neurons: Neurons) -> float:
+    """Norm of what rounding may have done to the outputs."""
+    sigma = neurons.activation
+    terms = np.abs(sigma(neurons.z))
+    slope = np.abs(sigma.derivative(neurons.z)) * neurons.z_error
+    weights = neurons.factor * np.abs(neurons.output).T
+    return float(np.linalg.norm(weights @ ((2 * len(terms) + 16) * EPS * terms + slope)))

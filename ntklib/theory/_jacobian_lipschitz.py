@@ -1,0 +1,176 @@
+r"""How fast the Jacobian of a network changes: an upper bound on a ball of parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntklib._validation import check_real
+from ntklib.networks import Params
+from ntklib.theory._neurons import Neurons, unscaled
+
+__all__ = ["JacobianLipschitz", "bound", "jacobian_lipschitz", "largest_block"]
+
+OUTWARD = 1 + 1e-9
+"""Covers the rounding of a few hundred operations, each relatively exact."""
+
+_CHUNK = 1 << 20  # numbers in the matrices that are looked at together
+
+
+@dataclass(frozen=True)
+class JacobianLipschitz:
+    """An upper bound on the Lipschitz constant of w -> Dh(w) on a ball, in the operator norm.
+
+    Attributes
+    ----------
+    value : float
+        The bound; infinite where there is none.
+    radius : float
+        Of the ball.
+    neuron : int
+        The hidden neuron that decides; of a symmetric network those of the second copy follow the first's.
+    reason : str
+        Why there is no finite bound; empty if there is one.
+    """
+
+    value: float
+    radius: float
+    neuron: int
+    reason: str = ""
+
+    def __float__(self) -> float:
+        return self.value
+
+
+def jacobian_lipschitz(net: Any, params: Params, X: Any, radius: float = 0.0) -> JacobianLipschitz:
+    r"""Return an upper bound on :math:`\beta`, the Lipschitz constant of :math:`w \mapsto Dh(w)` on a ball.
+
+    :math:`|Dh(w) - Dh(w')| \le \beta |w - w'|` for all w, w' within ``radius`` of ``params``, h being the
+    network at scale 1 on the rows of X, in the operator norm.  The second derivative is block diagonal over
+    the hidden neurons, so that the worst one decides.  With multiplier c, output weights :math:`v_r` (enlarged
+    by the radius if they are trained), and :math:`s'_i, s''_i` the suprema of :math:`|\sigma'|, |\sigma''|`
+    over :math:`|z - w_r \cdot x_i| \le |x_i| B`, its block has at most the norm of
+
+    .. math::
+        \begin{pmatrix} 0 & A \\ A & G \end{pmatrix}, \quad
+        A^2 = c^2 \lambda_{\max}\bigl(s'_i s'_j \langle x_i, x_j \rangle\bigr), \quad
+        G^2 = c^2 |v_r|^2 \lambda_{\max}\bigl(s''_i s''_j \langle x_i, x_j \rangle^2\bigr)
+
+    and at most the root of the sum of the squares of the same norms of single rows; the lesser counts.  A is
+    0 if only the hidden layer is trained, and the whole bound if only the output layer is.
+
+    Parameters
+    ----------
+    net : TwoLayerNet, MLP of one hidden layer, or one of these centred
+    params : Params
+        The centre of the ball.
+    X : array-like or CSR matrix of shape (n, d)
+    radius : float, default=0
+        At least 0; at 0 it bounds the norm of the second derivative.
+
+    Returns
+    -------
+    JacobianLipschitz
+        Infinite, with the reason, for activations whose derivative jumps (ReLU, step).
+
+    Raises
+    ------
+    ValueError
+        For networks of more hidden layers, and activations known at points only (`NumericalActivation`).
+    TypeError
+        If ``net`` is no network.
+
+    References
+    ----------
+    L. Chizat, E. Oyallon and F. Bach, "On lazy training in differentiable programming", NeurIPS 2019 (the
+    constant); the bound is derived in ``docs/theory.md``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib.networks import TwoLayerNet
+    >>> from ntklib.theory import jacobian_lipschitz
+    >>> net = TwoLayerNet(100, activation="erf")
+    >>> params = net.init(2, random_state=0)
+    >>> round(jacobian_lipschitz(net, params, np.eye(2), radius=0.1).value, 2)
+    0.33
+    >>> jacobian_lipschitz(TwoLayerNet(100), params, np.eye(2)).reason
+    'the derivative of ReLU() jumps, so that no ball has a finite bound'
+    """
+    radius = check_real(radius, "radius", minimum=0.0)
+    return bound(Neurons.of(unscaled(net), params, X), radius)
+
+
+def bound(neurons: Neurons, radius: float) -> JacobianLipschitz:
+    """Return the bound for a network that has been looked at."""
+    if not neurons.trains_hidden:
+        return JacobianLipschitz(0.0, radius, 0)  # linear in the output weights
+    reach = radius * neurons.lengths * OUTWARD + neurons.z_error
+    with np.errstate(over="ignore"):  # exp may: its bound is infinite then
+        first, second = neurons.activation.derivative_bounds(neurons.z - reach, neurons.z + reach)
+    if np.isinf(second).any():
+        activation = neurons.activation
+        reason = f"the derivative of {activation!r} jumps, so that no ball has a finite bound"
+        if np.isfinite(activation.derivative_bounds(0.0, 0.0)[1]):
+            reason = f"the derivatives of {activation!r} overflow on a ball of this size"
+        return JacobianLipschitz(inf, radius, 0, reason)
+    value, neuron = largest_block(neurons, first, second, radius)
+    return JacobianLipschitz(value, radius, neuron)
+
+
+def largest_block(
+    neurons: Neurons, first: NDArray, second: NDArray, radius: float = 0.0
+) -> tuple[float, int]:
+    """Return the largest bound on a neuron's block, and its neuron.
+
+    Parameters
+    ----------
+    neurons : Neurons
+    first, second : ndarray of shape (M, n)
+        What |sigma'| and |sigma''| are at most, by neuron and row.
+    radius : float, default=0
+        By which trained output weights may grow.
+    """
+    c, v = neurons.factor, neurons.output_lengths
+    if neurons.trains_output:
+        v = v + radius
+    else:
+        first = np.zeros_like(first)
+    second = v[:, None] * second
+    lengths, gram = neurons.lengths, neurons.rows @ neurons.rows.T
+    by_row = np.linalg.norm(_norm(first * lengths, second * lengths**2), axis=1)
+    # row sums bound eigenvalues too, and cost less: most neurons need no eigenvalue to be passed over
+    sums = _norm(np.sqrt(_row_sums(first, np.abs(gram))), np.sqrt(_row_sums(second, gram**2)))
+    at_most = np.minimum(by_row, sums)
+    best, worst = 0.0, 0
+    order = np.argsort(-at_most, kind="stable")
+    size = max(1, _CHUNK // len(gram) ** 2)
+    for start in range(0, len(order), size):
+        part = order[start : start + size]
+        if at_most[part[0]] <= best:
+            break
+        exact = _norm(_roots(first[part], gram), _roots(second[part], gram**2))
+        exact = np.minimum(exact, at_most[part])
+        if exact.max() > best:
+            best, worst = float(exact.max()), int(part[exact.argmax()])
+    return c * best * OUTWARD, worst
+
+
+def _norm(a: NDArray, g: NDArray) -> NDArray:
+    """Norms of [[0, a], [a, g]], for nonnegative a and g."""
+    return (g + np.hypot(g, 2 * a)) / 2
+
+
+def _row_sums(s: NDArray, gram: NDArray) -> NDArray:
+    """The largest row sum of s_i s_j G_ij, for each row s."""
+    return (s * (s @ gram)).max(axis=1)
+
+
+def _roots(s: NDArray, gram: NDArray) -> NDArray:
+    """Roots of the largest eigenvalues of s_i s_j G_ij, for each row s."""
+    values = np.linalg.eigvalsh(s[:, :, None] * s[:, None, :] * gram)[:, -1]
+    return np.sqrt(np.maximum(values, 0.0))

@@ -1,0 +1,137 @@
+"""The hidden neurons of a network of one hidden layer on given rows: what its curvature is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import clone
+
+from ntklib.kernels import Activation
+from ntklib.networks import Params
+from ntklib.networks._network import Network
+from ntklib.networks._taylor import CenteredModel
+
+__all__ = ["Neurons", "base_network", "in_float64", "unscaled"]
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class Neurons:
+    r"""M neurons on n rows: :math:`h_{ij} = c \sum_r v_{jr} \sigma(z_{ir})`, :math:`z_{ir} = w_r \cdot x_i`.
+
+    A bias is one more weight, and its multiplier one more column of the rows; a symmetric network has the
+    neurons of both copies.  The second derivative of h is block diagonal over the neurons.
+
+    Attributes
+    ----------
+    activation : Activation
+    z : ndarray of shape (M, n)
+        Preactivations.
+    z_error : ndarray of shape (M, n)
+        Bounds on their rounding errors.
+    weights : ndarray of shape (M, q)
+        Rows :math:`w_r`.
+    output : ndarray of shape (M, k)
+        Rows :math:`v_r`, without the signs of the copies.
+    rows : ndarray of shape (n, q)
+        :math:`x_i`, with the multipliers of the parameterisation.
+    factor : float
+        c, over the root of two in a symmetric network.
+    trains_hidden, trains_output : bool
+    """
+
+    activation: Activation
+    z: NDArray
+    z_error: NDArray
+    weights: NDArray
+    output: NDArray
+    rows: NDArray
+    factor: float
+    trains_hidden: bool
+    trains_output: bool
+
+    @classmethod
+    def of(cls, model: Any, params: Params, X: Any) -> Neurons:
+        """Look at a network, or a centred one, at its own scale.
+
+        Raises
+        ------
+        ValueError
+            If it has more than one hidden layer.
+        TypeError
+            If it is neither a network nor one that was centred.
+        """
+        network = base_network(model)
+        if network.depth != 1:
+            raise ValueError(
+                f"the second derivative is bounded for networks of one hidden layer, and this one has "
+                f"{network.depth}; lazy_criterion measures deeper ones from below."
+            )
+        spec, copies, X, _ = network._bound(in_float64(params), X)
+        X = (X.toarray() if sparse.issparse(X) else X).astype(np.float64, copy=False)
+        first, last = copies[0].layers
+        rows, weights = (
+            first.weight_multiplier * X,
+            np.concatenate([copy.layers[0].weight for copy in copies]),
+        )
+        if first.bias is not None:
+            rows = np.hstack([rows, np.full((len(rows), 1), first.bias_multiplier)])
+            biases = np.concatenate([copy.layers[0].bias for copy in copies])
+            weights = np.hstack([weights, biases[:, None]])
+        # any order of summation: |error| <= q u sum |w_j x_j|, doubled to cover the rows' own rounding
+        error = (weights.shape[1] + 2) * EPS * (np.abs(weights) @ np.abs(rows).T)
+        return cls(
+            activation=spec.activation,
+            z=weights @ rows.T,
+            z_error=error,
+            weights=weights,
+            output=np.concatenate([copy.layers[1].weight.T for copy in copies]),
+            rows=rows,
+            factor=abs(copies[0].coefficient) * last.weight_multiplier,
+            trains_hidden=spec.include[0],
+            trains_output=spec.include[1],
+        )
+
+    @property
+    def lengths(self) -> NDArray:
+        """Lengths of the rows, (n,)."""
+        return np.linalg.norm(self.rows, axis=1)
+
+    @property
+    def output_lengths(self) -> NDArray:
+        """Lengths of the output weights, (M,)."""
+        return np.linalg.norm(self.output, axis=1)
+
+
+def base_network(model: Any) -> Network:
+    """Return the network that a model is, or that it was centred from."""
+    if isinstance(model, CenteredModel):
+        return base_network(model.model)
+    if not isinstance(model, Network):
+        raise TypeError(
+            f"net must be a TwoLayerNet, an MLP, or net.centered_at(params), got {type(model).__name__}."
+        )
+    return model
+
+
+def unscaled(model: Any) -> Any:
+    """Return h, the model whose outputs times ``scale`` are this one's."""
+    if isinstance(model, CenteredModel):
+        return CenteredModel(unscaled(model.model), model.params)
+    return clone(base_network(model)).set_params(scale=1.0)
+
+
+def in_float64(params: Params) -> Params:
+    """Return the same numbers in float64."""
+    if not isinstance(params, Params):
+        raise TypeError(
+            f"params must be what net.init returns, a Params record, got {type(params).__name__}."
+        )
+    if params.dtype == np.float64:
+        return params
+    return Params({name: array.astype(np.float64) for name, array in params.items()})
