@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ntklib._validation import check_rows
 from ntklib.networks import Params
+from ntklib.networks._spec import MIRROR
 from ntklib.networks._taylor import CenteredModel
 from ntklib.theory._jacobian import jacobian_spectrum
 from ntklib.theory._jacobian_lipschitz import bound
@@ -90,7 +91,7 @@ def constants_of(net: Any, params: Params, X: Any, y: ArrayLike) -> LazyConstant
     return LazyConstants(
         h0=h0.ravel(),
         y=target,
-        output_error=0.0 if not h0.any() and _starts_at_zero(net, params) else _output_error(neurons),
+        output_error=_output_error(net, params, X),
         sigma_min=spectrum.sigma_min,
         sigma_max=spectrum.sigma_max,
         eigenvalue_error=spectrum.eigenvalue_error,
@@ -116,20 +117,18 @@ def targets_like(h0: NDArray, y: ArrayLike) -> NDArray:
     return target.ravel()
 
 
-def _starts_at_zero(net: Any, params: Params) -> bool:
-    """Whether outputs are 0 by construction, not by luck of rounding."""
+def _output_error(net: Any, params: Params, X: Any) -> float:
+    """Norm of what rounding may have done to the outputs at scale 1; 0 where they are 0 by construction."""
     if isinstance(net, CenteredModel):
-        return True
-    mirrored = [name for name in params if name.startswith("mirror_")]
-    return bool(mirrored) and all(
-        (params[name] == params[name.removeprefix("mirror_")]).all() for name in mirrored
-    )
-
-
-def _output_error(neurons: Neurons) -> float:
-    """Norm of what rounding may have done to the outputs."""
-    sigma = neurons.activation
-    terms = np.abs(sigma(neurons.z))
-    slope = np.abs(sigma.derivative(neurons.z)) * neurons.z_error
+        centre = in_float64(net.params)
+        if params == centre:
+            return 0.0
+        return _output_error(net.model, params, X) + _output_error(net.model, centre, X)
+    mirrored = [name for name in params if name.startswith(MIRROR)]
+    if mirrored and all((params[name] == params[name.removeprefix(MIRROR)]).all() for name in mirrored):
+        return 0.0
+    neurons = Neurons.of(unscaled(net), params, X)
+    value = np.abs(neurons.activation(neurons.z))
+    slope = np.abs(neurons.activation.derivative(neurons.z)) * neurons.z_error
     weights = neurons.factor * np.abs(neurons.output).T
-    return float(np.linalg.norm(weights @ ((2 * len(terms) + 16) * EPS * terms + slope)))
+    return float(np.linalg.norm(weights @ ((2 * len(value) + 16) * EPS * value + slope)))
