@@ -43,7 +43,8 @@ class History:
     monitor_steps : ndarray of int of shape (S,)
         Steps at which monitors were read.
     monitors : dict of str to ndarray of shape (S,)
-        ``ntk_drift``, ``kernel_alignment``, ``min_eigenvalue``, ``sign_changes``: those asked for.
+        ``ntk_drift``, ``kernel_alignment``, ``min_eigenvalue``, ``max_eigenvalue``, ``sign_changes``: those
+        asked for.
     params, initial_params : Params
         At the end (of the record) and at the start.
     status : {"finished", "stopped", "interrupted", "diverged"}

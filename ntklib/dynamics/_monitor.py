@@ -12,9 +12,9 @@ from scipy.linalg import eigh
 from ntklib._validation import check_option
 from ntklib.networks import Params
 
-__all__ = ["MONITORS", "Monitors"]
+__all__ = ["MONITORS", "Monitors", "flips", "hidden_units"]
 
-MONITORS = ("ntk_drift", "kernel_alignment", "min_eigenvalue", "sign_changes")
+MONITORS = ("ntk_drift", "kernel_alignment", "min_eigenvalue", "max_eigenvalue", "sign_changes")
 
 
 class Monitors:
@@ -25,7 +25,7 @@ class Monitors:
     - ``ntk_drift``: :math:`|\Theta_t - \Theta_0|_F / |\Theta_0|_F`;
     - ``kernel_alignment``: :math:`\langle \Theta_t, Y Y^T \rangle / (|\Theta_t|_F |Y Y^T|_F)` with the
       targets Y as the loss reads them;
-    - ``min_eigenvalue``: the smallest eigenvalue of :math:`J_t J_t^T`, (n k, n k);
+    - ``min_eigenvalue``, ``max_eigenvalue``: the extreme eigenvalues of :math:`J_t J_t^T`, (n k, n k);
     - ``sign_changes``: the share of hidden preactivations whose sign differs from the start.
 
     Parameters
@@ -55,7 +55,7 @@ class Monitors:
             self.first = model.ntk(params, X)
         if "sign_changes" in self.names:
             self.pattern = model.activation_pattern(params, X)
-            self.units = X.shape[0] * _hidden_units(params)
+            self.units = X.shape[0] * hidden_units(params)
 
     def measure(self, params: Params) -> dict[str, float]:
         """Return a number for each name."""
@@ -66,13 +66,17 @@ class Monitors:
                 found["ntk_drift"] = float(_norm(kernel - self.first) / _norm(self.first))
             if "kernel_alignment" in self.names:
                 found["kernel_alignment"] = self._alignment(kernel)
-        if "min_eigenvalue" in self.names:
+        ends = [name for name in ("min_eigenvalue", "max_eigenvalue") if name in self.names]
+        if ends:
             order = self.targets.size
             kernel = self.model.ntk(params, self.X, output="full" if self.targets.shape[1] > 1 else "trace")
-            found["min_eigenvalue"] = _smallest_eigenvalue(kernel.reshape(order, order))
+            for name in ends:
+                index = 0 if name == "min_eigenvalue" else order - 1
+                found[name] = _eigenvalue(kernel.reshape(order, order), index)
         if "sign_changes" in self.names:
-            flips = np.unpackbits(self.pattern ^ self.model.activation_pattern(params, self.X))
-            found["sign_changes"] = float(flips.sum() / self.units)
+            found["sign_changes"] = (
+                flips(self.pattern, self.model.activation_pattern(params, self.X)) / self.units
+            )
         return {name: found[name] for name in self.names}
 
     def _alignment(self, kernel: NDArray) -> float:
@@ -80,18 +84,23 @@ class Monitors:
         return float(np.sum(Y * (kernel @ Y)) / (_norm(kernel) * _norm(Y.T @ Y)))
 
 
-def _smallest_eigenvalue(kernel: NDArray) -> float:
-    """NaN if the kernel is not finite, as the other measurements are."""
+def _eigenvalue(kernel: NDArray, index: int) -> float:
+    """One of the eigenvalues, in ascending order; NaN if the kernel is not finite, as others are."""
     if not np.isfinite(kernel).all():
         return np.nan
-    return float(eigh(kernel, eigvals_only=True, subset_by_index=[0, 0])[0])
+    return float(eigh(kernel, eigvals_only=True, subset_by_index=[index, index])[0])
 
 
 def _norm(matrix: NDArray) -> float:
     return float(np.linalg.norm(matrix.astype(np.float64, copy=False)))
 
 
-def _hidden_units(params: Params) -> int:
+def flips(first: NDArray, second: NDArray) -> int:
+    """Signs in which two activation patterns differ."""
+    return int(np.unpackbits(first ^ second).sum())
+
+
+def hidden_units(params: Params) -> int:
     """Units of all hidden layers: rows of all weight matrices but the output layers'."""
     weights = [name for name in params.names if name.removeprefix("mirror_").startswith("W")]
     last = max(int(name.removeprefix("mirror_")[1:]) for name in weights)

@@ -100,7 +100,8 @@ def train(
     callbacks : callable or iterable of callable, default=()
         Each is called with a `Snapshot` at every record; training stops if it returns True.
     monitors : iterable of str, default=()
-        What to measure beyond that: "ntk_drift", "kernel_alignment", "min_eigenvalue", "sign_changes".
+        What to measure beyond that: "ntk_drift", "kernel_alignment", "min_eigenvalue",
+        "max_eigenvalue", "sign_changes".
     record_every : int, default=None
         Steps between records; None makes about a hundred.  The first and the last step always are recorded.
     monitor_every : int, default=None

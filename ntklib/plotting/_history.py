@@ -17,6 +17,7 @@ _LABELS = {
     "ntk_drift": r"drift $|\Theta_t - \Theta_0|_F \,/\, |\Theta_0|_F$",
     "kernel_alignment": "alignment of kernel and targets",
     "min_eigenvalue": r"smallest eigenvalue of $J J^\top$",
+    "max_eigenvalue": r"largest eigenvalue of $J J^\top$",
     "sign_changes": "share of preactivations that changed sign",
 }
 

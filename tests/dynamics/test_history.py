@@ -12,7 +12,7 @@ from ntklib.networks import MLP, TwoLayerNet, linearize, taylor
 from ntklib.plotting import HistoryDisplay
 
 matplotlib.use("Agg")
-ALL = ("ntk_drift", "kernel_alignment", "min_eigenvalue", "sign_changes")
+ALL = ("ntk_drift", "kernel_alignment", "min_eigenvalue", "max_eigenvalue", "sign_changes")
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,9 @@ def test_monitors_are_what_they_say(net, data, history):
     target = Y @ Y.T
     aligned = [np.sum(K * target) / np.linalg.norm(K) / np.linalg.norm(target) for K in kernels]
     np.testing.assert_allclose(history.monitors["kernel_alignment"][[0, -1]], aligned, rtol=1e-9)
-    values = [np.linalg.svd(J.reshape(24, -1))[1][-1] ** 2 for J in (first, last)]
-    np.testing.assert_allclose(history.monitors["min_eigenvalue"][[0, -1]], values, rtol=1e-7)
+    for name, place in (("min_eigenvalue", -1), ("max_eigenvalue", 0)):
+        values = [np.linalg.svd(J.reshape(24, -1))[1][place] ** 2 for J in (first, last)]
+        np.testing.assert_allclose(history.monitors[name][[0, -1]], values, rtol=1e-7)
     flips = np.mean(signs(net, start, X) != signs(net, end, X))
     assert history.monitors["sign_changes"][0] == 0
     assert history.monitors["sign_changes"][-1] == pytest.approx(flips)
@@ -85,7 +86,7 @@ def test_a_kernel_that_overflows_is_divergence(data, monkeypatch):
         return K if params == net.init(3, 0) else K * np.inf
 
     monkeypatch.setattr(TwoLayerNet, "ntk", huge)
-    for monitor in ALL[:3]:
+    for monitor in ALL[:4]:
         found = train(net, X, Y[:, 0], steps=4, learning_rate=1e-3, record_every=2, monitors=monitor)
         assert (found.status, found.n_steps) == ("diverged", 0)
         assert np.isfinite(found.monitors[monitor]).all()
@@ -133,7 +134,7 @@ def test_it_prints_well(history):
     assert lines[1].split() == ["step", "loss", "|w", "-", "w_0|", *ALL]
     assert [line.split()[0] for line in lines[2:]] == ["0", "4", "8", "...", "36", "40"]
     assert len(lines[3].split()) == 3  # no reading at step 4
-    assert len(lines[4].split()) == 7
+    assert len(lines[4].split()) == 8
     X, y = np.eye(3), np.ones(3)
     short = train(
         TwoLayerNet(4), X, y, steps=1, optimizer=GradientDescent(0.1), batch_size=2, reduction="mean"
