@@ -5,6 +5,8 @@ from ntklib.theory._criterion import lazy_criterion
 from ntklib.theory._criterion_record import LazyCriterion
 from ntklib.theory._curvature import Interval, second_derivative_norm
 from ntklib.theory._jacobian_lipschitz import JacobianLipschitz, jacobian_lipschitz
+from ntklib.theory._path_certificate import path_certificate
+from ntklib.theory._path_record import PathCertificate
 from ntklib.theory._variance import NTKVariance, ntk_variance, ntk_variance_of
 
 __all__ = [
@@ -13,11 +15,13 @@ __all__ = [
     "LazyCertificate",
     "LazyCriterion",
     "NTKVariance",
+    "PathCertificate",
     "certificate_from_constants",
     "jacobian_lipschitz",
     "lazy_certificate",
     "lazy_criterion",
     "ntk_variance",
     "ntk_variance_of",
+    "path_certificate",
     "second_derivative_norm",
 ]
