@@ -98,7 +98,7 @@ class LazyCertificate:
         the width, which neglects that the largest of more weights is a little larger.
         """
         known, theorem = self.constants, THEOREMS[self.theorem]
-        if known.width is None or known.sigma_min == 0:
+        if known.width is None or known.sigma_min == 0 or known.beta(0.0) == inf:
             return None
         demand = theorem.demand(known.h0, known.y, 1.0)
         strain = theorem.strain(known.sigma_min, known.sigma_max, known.beta, demand)

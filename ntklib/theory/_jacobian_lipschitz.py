@@ -51,8 +51,8 @@ def jacobian_lipschitz(net: Any, params: Params, X: Any, radius: float = 0.0) ->
 
     :math:`|Dh(w) - Dh(w')| \le \beta |w - w'|` for all w, w' within ``radius`` of ``params``, h being the
     network at scale 1 on the rows of X, in the operator norm.  The second derivative is block diagonal over
-    the hidden neurons, so that the worst one decides.  With multiplier c, output weights :math:`v_r` (longer by
-    the radius if they are trained), and :math:`s'_i, s''_i` the suprema of :math:`|\sigma'|, |\sigma''|`
+    the hidden neurons, so that the worst one decides.  With multiplier c, output weights :math:`v_r` (longer
+    by the radius if they are trained), and :math:`s'_i, s''_i` the suprema of :math:`|\sigma'|, |\sigma''|`
     over :math:`|z - w_r \cdot x_i| \le |x_i| B`, its block has at most the norm of
 
     .. math::

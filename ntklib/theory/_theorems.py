@@ -14,7 +14,7 @@ from math import inf, isfinite, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 
 from ntklib.theory._scale_interval import residual, scales_within
 
@@ -111,7 +111,10 @@ class Sharp(Theorem):
         if not isfinite(edge):
             return Reach(inf, inf)
         found = minimize_scalar(
-            lambda ball: -_gain(low, beta, ball), bounds=(0, edge), method="bounded", options={"maxiter": 30}
+            lambda ball: -_gain(low, beta, ball),
+            bounds=(0, edge),
+            method="bounded",
+            options={"xatol": 1e-4 * edge},
         )
         radius = max((float(found.x), edge), key=lambda ball: _gain(low, beta, ball))
         return Reach(_gain(low, beta, radius) * _INWARD, radius)
@@ -119,11 +122,12 @@ class Sharp(Theorem):
     def promise(self, low: float, high: float, beta: Lipschitz, radius: float, e: float) -> Promise:
         if e == 0:
             return Promise(2 * low**2 * _INWARD, 0.0, 0.0)
-        # the smallest ball that the path cannot leave; with beta = 0 it would be the first of these
-        least, ball = e / low, radius if isfinite(radius) else e / low
-        while ball > least * (1 + _PRECISION):
-            middle = sqrt(least * ball)
-            least, ball = (least, middle) if _gain(low, beta, middle) >= e else (middle, ball)
+        # the smallest ball that the path cannot leave has the smallest beta; with beta = 0 it is the first here
+        ball = e / low
+        if beta(ball) > 0:
+            ball = brentq(lambda b: _gain(low, beta, b) - e, ball, radius, rtol=_PRECISION) * (1 + _PRECISION)
+        while _gain(low, beta, ball) < e and ball < radius:
+            ball = min(ball * (1 + _PRECISION), radius)
         q = max(low**2 - 2 * beta(ball) * e, 0.0)
         path = 2 * e / (low + sqrt(q))  # (sigma_min - sqrt q) / beta, with beta = 0 too
         return Promise(2 * q * _INWARD, path / _INWARD, ball)
@@ -135,7 +139,7 @@ class Sharp(Theorem):
             lambda ball: beta(ball) * ball**2 / (2 * (low * ball - demand)),
             bounds=(1.01 * demand / low, 4 * demand / low),
             method="bounded",
-            options={"maxiter": 30},
+            options={"xatol": 1e-3 * demand / low},
         )
         return float(found.fun)
 
@@ -156,10 +160,14 @@ def _largest_ball(beta: Lipschitz, target: float) -> float:
     low = high / 2
     while low * beta(low) > target:
         low, high = low / 2, low
-    while high > low * (1 + _PRECISION):
-        middle = sqrt(low * high)
-        low, high = (middle, high) if middle * beta(middle) <= target else (low, middle)
-    return low
+    ball = (
+        brentq(lambda b: b * beta(b) - target, low, high, rtol=_PRECISION)
+        if low * beta(low) < target
+        else low
+    )
+    while ball * beta(ball) > target:
+        ball *= 1 - _PRECISION
+    return ball
 
 
 def _gain(low: float, beta: Lipschitz, radius: float) -> float:
