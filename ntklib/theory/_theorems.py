@@ -122,7 +122,7 @@ class Sharp(Theorem):
     def promise(self, low: float, high: float, beta: Lipschitz, radius: float, e: float) -> Promise:
         if e == 0:
             return Promise(2 * low**2 * _INWARD, 0.0, 0.0)
-        # the smallest ball that the path cannot leave has the smallest beta; with beta = 0 it is the first here
+        # the smallest ball that the path cannot leave has the least beta; with beta = 0 it is the first here
         ball = e / low
         if beta(ball) > 0:
             ball = brentq(lambda b: _gain(low, beta, b) - e, ball, radius, rtol=_PRECISION) * (1 + _PRECISION)
