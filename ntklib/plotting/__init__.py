@@ -8,6 +8,7 @@ else.
 
 from ntklib.plotting._angle import KernelAngleDisplay
 from ntklib.plotting._dynamics import TrajectoryDisplay
+from ntklib.plotting._feature_learning import FeatureLearningDisplay
 from ntklib.plotting._heatmap import KernelHeatmapDisplay
 from ntklib.plotting._history import HistoryDisplay
 from ntklib.plotting._implicit_bias import ImplicitBiasDisplay
@@ -23,6 +24,7 @@ from ntklib.plotting._valley import ValleyStudyDisplay
 from ntklib.plotting._width import WidthStudyDisplay
 
 __all__ = [
+    "FeatureLearningDisplay",
     "HistoryDisplay",
     "ImplicitBiasDisplay",
     "KernelAngleDisplay",

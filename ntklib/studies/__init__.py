@@ -6,6 +6,8 @@ the order nor on the number of threads.
 """
 
 from ntklib.studies._base import StudyResult
+from ntklib.studies._feature_learning import feature_learning_study
+from ntklib.studies._feature_learning_result import FeatureLearningStudy, MeanFieldLimit, NeuronPaths
 from ntklib.studies._implicit_bias import ImplicitBiasStudy, implicit_bias_study
 from ntklib.studies._implicit_bias_influence import Influence
 from ntklib.studies._implicit_bias_margin import MarginPath
@@ -27,13 +29,16 @@ from ntklib.studies._width import width_study
 from ntklib.studies._width_result import WidthStudy
 
 __all__ = [
+    "FeatureLearningStudy",
     "ImplicitBiasStudy",
     "Influence",
     "LazyStudy",
     "LinearModel",
     "LinearizationStudy",
     "MarginPath",
+    "MeanFieldLimit",
     "MinimumNorm",
+    "NeuronPaths",
     "ParameterizationStudy",
     "PowerLaw",
     "RescalingStudy",
@@ -42,6 +47,7 @@ __all__ = [
     "ValleyStudy",
     "WeightEffect",
     "WidthStudy",
+    "feature_learning_study",
     "fit_power_law",
     "implicit_bias_study",
     "lazy_study",
