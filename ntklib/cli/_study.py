@@ -13,6 +13,7 @@ from ntklib.cli._study_base import Study
 from ntklib.cli._study_implicit_bias import IMPLICIT_BIAS
 from ntklib.cli._study_linearization import LAZY_ACCURACY, LINEARIZATION
 from ntklib.cli._study_parameterization import PARAMETERIZATION, RESCALING
+from ntklib.cli._study_scale import SCALE
 from ntklib.cli._study_valley import VALLEY
 from ntklib.cli._study_width import WIDTH
 
@@ -20,6 +21,7 @@ STUDIES: tuple[Study, ...] = (
     WIDTH,
     LINEARIZATION,
     LAZY_ACCURACY,
+    SCALE,
     VALLEY,
     PARAMETERIZATION,
     RESCALING,

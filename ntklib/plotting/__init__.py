@@ -18,6 +18,7 @@ from ntklib.plotting._linearization import LinearizationStudyDisplay
 from ntklib.plotting._parameterization import ParameterizationStudyDisplay
 from ntklib.plotting._path import LeaveOneOutPathDisplay
 from ntklib.plotting._rescaling import RescalingStudyDisplay
+from ntklib.plotting._scale import ScaleStudyDisplay
 from ntklib.plotting._spectrum import KernelSpectrumDisplay
 from ntklib.plotting._stopping import StoppingPathDisplay
 from ntklib.plotting._valley import ValleyStudyDisplay
@@ -36,6 +37,7 @@ __all__ = [
     "LinearizationStudyDisplay",
     "ParameterizationStudyDisplay",
     "RescalingStudyDisplay",
+    "ScaleStudyDisplay",
     "StoppingPathDisplay",
     "TrajectoryDisplay",
     "ValleyStudyDisplay",

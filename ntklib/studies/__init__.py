@@ -23,6 +23,8 @@ from ntklib.studies._power_law import PowerLaw, fit_power_law
 from ntklib.studies._rescaled import rescale
 from ntklib.studies._rescaling import rescaling_study
 from ntklib.studies._rescaling_result import RescalingStudy
+from ntklib.studies._scale import scale_study
+from ntklib.studies._scale_result import LocalSlopes, ScaleStudy
 from ntklib.studies._scaling import ScalingLaw, predicted_powers
 from ntklib.studies._valley import ValleyStudy, valley_study
 from ntklib.studies._width import width_study
@@ -35,6 +37,7 @@ __all__ = [
     "LazyStudy",
     "LinearModel",
     "LinearizationStudy",
+    "LocalSlopes",
     "MarginPath",
     "MeanFieldLimit",
     "MinimumNorm",
@@ -42,6 +45,7 @@ __all__ = [
     "ParameterizationStudy",
     "PowerLaw",
     "RescalingStudy",
+    "ScaleStudy",
     "ScalingLaw",
     "StudyResult",
     "ValleyStudy",
@@ -56,6 +60,7 @@ __all__ = [
     "predicted_powers",
     "rescale",
     "rescaling_study",
+    "scale_study",
     "valley_study",
     "width_study",
 ]
