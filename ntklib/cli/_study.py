@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ntklib.cli._command import Command, note
 from ntklib.cli._study_base import Study
+from ntklib.cli._study_features import FEATURES
 from ntklib.cli._study_implicit_bias import IMPLICIT_BIAS
 from ntklib.cli._study_linearization import LAZY_ACCURACY, LINEARIZATION
 from ntklib.cli._study_parameterization import PARAMETERIZATION, RESCALING
@@ -26,6 +27,7 @@ STUDIES: tuple[Study, ...] = (
     PARAMETERIZATION,
     RESCALING,
     IMPLICIT_BIAS,
+    FEATURES,
 )
 """The studies, in the order of the help."""
 

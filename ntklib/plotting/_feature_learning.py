@@ -1,4 +1,4 @@
-"""Teachers and students: paths of neurons in the plane, test losses by scale and width, the mean-field limit."""
+"""Teachers and students: paths of neurons in the plane, test losses by scale and by width, a limit."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class FeatureLearningDisplay:
         Curves by name: test loss against scale, against width, distance from the limit against width.
     levels : mapping of str to mapping of str to float, default=None
         Lines across, by picture and name.
-    exponent : tuple of float, default=None
-        Of the effective width in the last picture, with its standard error.
+    reference_width : float, default=inf
+        Of the student that is taken for the limit.
 
     Attributes
     ----------
@@ -55,12 +55,12 @@ class FeatureLearningDisplay:
         width: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]] | None = None,
         limit: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]] | None = None,
         levels: Mapping[str, Mapping[str, float]] | None = None,
-        exponent: tuple[float, float] | None = None,
+        reference_width: float = np.inf,
     ) -> None:
         self.paths = dict(paths or {})
         self.scale, self.width, self.limit = _curves(scale), _curves(width), _curves(limit)
         self.levels = {kind: dict(named) for kind, named in (levels or {}).items()}
-        self.exponent = exponent
+        self.reference_width = float(reference_width)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -97,16 +97,20 @@ class FeatureLearningDisplay:
                 r"$1/\sqrt{m}$": (study.width[ntk], mean[ntk], error[ntk]),
                 r"$1/m$": (study.width[rows], mean[rows], error[rows]),
             },
-            limit={"outputs on test rows": (far.width, far.distance, far.distance_se)},
+            limit={
+                rf"after {step} steps: power ${power:.2f} \pm {spread:.2f}$": (far.width, *curve)
+                for step, power, spread, *curve in zip(
+                    far.step, far.exponent, far.exponent_se, far.distance, far.distance_se, strict=True
+                )
+            },
             levels={
                 "scale": {"tangent model": study.tangent_loss},
                 "width": {
                     r"analytic NTK, the limit of $1/\sqrt{m}$": study.kernel_loss,
                     f"width {far.reference_width}, near the limit of $1/m$": float(mean[wide[-1]]),
                 },
-                "limit": {"M": float(far.reference_width), "from": float(far.smallest_fitted)},
             },
-            exponent=(far.exponent, far.exponent_se),
+            reference_width=far.reference_width,
         ).plot(ax, what=what)
 
     def plot(self, ax: Any = None, *, what: str = "paths") -> FeatureLearningDisplay:
@@ -142,7 +146,7 @@ class FeatureLearningDisplay:
         ax.axis("off")
         share = 1 / len(self.paths)
         for index, record in enumerate(self.paths.values()):
-            panel = ax.inset_axes((index * share, 0.0, share, 0.9))
+            panel = ax.inset_axes((index * share, 0.06, share, 0.88), anchor="N")
             _draw_neurons(panel, record)
             panel.set_title(f"weights of scale {record.scale:g} at the start", fontsize="medium")
         style = {"color": "grey", "linestyle": "none"}
@@ -151,7 +155,7 @@ class FeatureLearningDisplay:
         ax.plot([], [], marker="o", markerfacecolor="none", markersize=4, label="before", **style)
         for color, label in ((_PLUS, "positive output"), (_MINUS, "negative output")):
             ax.plot([], [], color=color, label=label)
-        ax.legend(frameon=False, loc="upper center", ncols=5, fontsize="small", bbox_to_anchor=(0.5, 1.08))
+        ax.legend(frameon=False, loc="lower center", ncols=5, fontsize="small", bbox_to_anchor=(0.5, -0.04))
 
     def _draw_scale(self, ax: Any) -> None:
         self._draw_losses(ax, "scale")
@@ -173,31 +177,23 @@ class FeatureLearningDisplay:
         for index, (name, height) in enumerate(self.levels.get(kind, {}).items()):
             color = COLORS[index] if kind == "width" else "black"
             ax.axhline(height, color=color, linestyle=":", linewidth=1.4, label=name)
-        ax.set_yscale("log")
         percent_axis(ax)
         ax.set_ylabel("test loss, relative to outputs 0\n(bars: two standard errors)")
         light_axes(ax)
 
     def _draw_limit(self, ax: Any) -> None:
-        levels = self.levels.get("limit", {})
-        M = levels.get("M", np.inf)
+        M = self.reference_width
         for index, (name, (m, distance, error)) in enumerate(self.limit.items()):
             style = {"color": COLORS[index], "capsize": 3, "markersize": 6}
-            ax.errorbar(m, distance, yerr=2 * error, fmt="o", label=name, **style)
-            wide = m >= levels.get("from", 0)
-            effective = 1 / (1 / m + 1 / M)
-            middle = np.exp(np.mean(np.log(distance[wide] * np.sqrt(effective[wide]))))
-            label = r"$\propto (1/m + 1/M)^{1/2}$"
-            ax.plot(m, middle / np.sqrt(effective), "k--", linewidth=1.2, label=label)
+            ax.errorbar(m, distance, yerr=2 * error, fmt="os"[index % 2], label=name, **style)
+            root = np.sqrt(1 / m + 1 / M)
+            through = np.exp(np.mean(np.log(distance / root)[m.size // 2 :]))
+            ax.plot(m, through * root, "--", color=COLORS[index], linewidth=1.2)
+        ax.plot([], [], "--", color="grey", label=r"$\propto (1/m + 1/M)^{1/2}$")
         percent_axis(ax)
         width_axis(ax, m)
         ax.set_xlabel("width m (bars: two standard errors)")
-        ax.set_ylabel(f"difference from width M = {M:.0f},\nrelative to the teacher's outputs")
-        if self.exponent is not None:
-            power, spread = self.exponent
-            ax.set_title(
-                rf"fitted: (effective width)$^{{{power:.2f} \pm {spread:.2f}}}$", fontsize="medium"
-            )
+        ax.set_ylabel(f"difference from outputs of width M = {M:g},\nrelative to the teacher's")
         light_axes(ax)
         ax.legend(frameon=False)
 
@@ -230,7 +226,7 @@ def _curves(
     for name, arrays in (given or {}).items():
         x, y, error = (np.asarray(array, dtype=float) for array in arrays)
         if x.ndim != 1 or x.size == 0 or not x.shape == y.shape == error.shape:
-            raise ValueError(f"{name!r} needs x, y and errors of one length, got {x.shape, y.shape, error.shape}")
+            raise ValueError(f"{name!r} needs x, y and standard errors of one length, not empty")
         if not (x > 0).all():
             raise ValueError(f"x of {name!r} must be positive")
         curves[name] = (x, y, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,14 @@ import numpy as np
 
 from ntklib._progress import Progress
 from ntklib._validation import check_integer, check_real
-from ntklib.studies._feature_learning_draws import MEASURES, PLANE_SCALES, PLANE_WIDTH, Plan, compare
+from ntklib.studies._feature_learning_draws import (
+    MEASURES,
+    PLANE_SCALES,
+    PLANE_WIDTH,
+    Plan,
+    compare,
+    early_step,
+)
 from ntklib.studies._feature_learning_result import FeatureLearningStudy, MeanFieldLimit, NeuronPaths
 from ntklib.studies._parts import run_parts
 from ntklib.studies._power_law import fit_power_law
@@ -22,7 +29,7 @@ __all__ = ["feature_learning_study"]
 
 SCALES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 WIDTHS = (4, 8, 16, 32, 64, 128, 256)
-_WIDE = 32  # from here on the error of a sum over neurons falls as the law of large numbers says
+_WIDE = 16  # from here on sums over the neurons scatter about as the law of large numbers says
 
 
 def feature_learning_study(
@@ -45,7 +52,7 @@ def feature_learning_study(
     r"""Train ReLU students :math:`c \sum_{j=1}^m v_j \sigma(w_j \cdot x)` on the outputs of a small teacher.
 
     - **plane**: inputs on the circle, 15 of them, 16 neurons, c = 1, and Gaussian weights of standard
-      deviation 0.1 or 2.  At the small scale neurons turn towards the teacher's and grow there; at the large
+      deviation 0.05 or 2.  At the small scale neurons turn towards the teacher's and grow there; at the large
       one they hardly move.
     - **scale**: the same in more dimensions, at every scale: the larger it is, the lazier the student and the
       higher its test loss, up to that of its tangent model.
@@ -65,7 +72,7 @@ def feature_learning_study(
         Of the students in part "scale", two of them at least.  Scaling both layers by s scales outputs by
         s squared.
     widths : iterable of int, default=(4, 8, 16, 32, 64, 128, 256)
-        Of the students in the last part: even, two of 32 or more at least.
+        Of the students in the last part: even, two of 16 or more at least.
     n_features, n_train, n_test : int, default=30, 300, 1000
         Of the parts that are not in the plane; rows are uniform on the unit sphere.
     width : int, default=50
@@ -133,11 +140,13 @@ def feature_learning_study(
     if sum(m >= _WIDE for m in plan.widths) < 2:
         raise ValueError(f"widths must name two of {_WIDE} or more, for the rate of the mean-field limit.")
     if teacher_width > PLANE_WIDTH // 2:
-        raise ValueError(f"teacher_width must be at most {PLANE_WIDTH // 2}, half the students' in the plane.")
+        raise ValueError(
+            f"teacher_width must be at most {PLANE_WIDTH // 2}, half that of students in the plane."
+        )
     n_draws = check_integer(n_draws, "n_draws", minimum=2)
     random_state = check_integer(random_state, "random_state", minimum=0)
     say = _once(announce or _to_terminal)
-    parts = {
+    parts: dict[str, Callable[[], Mapping[str, Any]]] = {
         f"draw {d}": partial(_draw, plan, (random_state, d), n_draws - d, say) for d in range(n_draws)
     }
     settings = {**plan._asdict(), "random_state": random_state}
@@ -145,14 +154,16 @@ def feature_learning_study(
     return _result(plan, values, random_state)
 
 
-def _draw(plan: Plan, seed: tuple[int, int], left: int, say: Callable[[str], None]) -> Mapping[str, Any]:
+def _draw(
+    plan: Plan, seed: tuple[int, int], left: int, say: Callable[[Callable[[], str]], None]
+) -> Mapping[str, Any]:
     def announce(seconds: Callable[[], float]) -> None:
         say(lambda: f"{left} draws to go, about {left * seconds():.0f} seconds")
 
     return compare(plan, seed, announce)
 
 
-def _result(plan: Plan, values: list[Mapping[str, Any]], random_state: int) -> FeatureLearningStudy:
+def _result(plan: Plan, values: Sequence[Mapping[str, Any]], random_state: int) -> FeatureLearningStudy:
     """Average the draws."""
     names = [f"plane {scale!r}" for scale in PLANE_SCALES]
     names += [f"scale {scale!r}" for scale in plan.scales]
@@ -163,16 +174,11 @@ def _result(plan: Plan, values: list[Mapping[str, Any]], random_state: int) -> F
     measured = np.stack([[v[f"{name}: measures"] for v in values] for name in names])
     draws: dict[str, np.ndarray] = {name: measured[:, :, k] for k, name in enumerate(MEASURES)}
     by_width = np.isin(part, ("ntk", "mean_field"))
-    distance = np.stack([v["distance"] for v in values], axis=1)
-    draws["distance"] = distance
+    distance = np.stack([v["distance"] for v in values], axis=2)  # widths, steps, draws
+    draws |= {"early_distance": distance[:, 0], "distance": distance[:, 1]}
     draws |= {name: np.array([[float(v[name]) for v in values]]) for name in ("tangent", "kernel")}
     mean = {name: value.mean(axis=1) for name, value in draws.items()}
     error = {name: value.std(axis=1, ddof=1) / np.sqrt(len(values)) for name, value in draws.items()}
-    width = np.array(plan.widths)
-    effective = 1 / (1 / width + 1 / plan.reference)
-    wide = width >= _WIDE
-    none = np.zeros(wide.sum())
-    exponents = [fit_power_law(effective[wide], one[wide], none).exponent for one in distance.T]
     return FeatureLearningStudy(
         part=part,
         width=np.where(by_width, number, np.where(part == "plane", PLANE_WIDTH, plan.width)).astype(int),
@@ -180,8 +186,10 @@ def _result(plan: Plan, values: list[Mapping[str, Any]], random_state: int) -> F
         **{name: mean[name] for name in MEASURES},
         test_loss_se=error["test_loss"],
         alignment_se=error["alignment"],
-        **{f"{name}_loss": float(mean[name][0]) for name in ("tangent", "kernel")},
-        **{f"{name}_loss_se": float(error[name][0]) for name in ("tangent", "kernel")},
+        tangent_loss=float(mean["tangent"][0]),
+        tangent_loss_se=float(error["tangent"][0]),
+        kernel_loss=float(mean["kernel"][0]),
+        kernel_loss_se=float(error["kernel"][0]),
         paths={
             name: NeuronPaths(
                 scale=scale,
@@ -191,16 +199,7 @@ def _result(plan: Plan, values: list[Mapping[str, Any]], random_state: int) -> F
             )
             for name, scale in zip(("small", "large"), PLANE_SCALES, strict=True)
         },
-        limit=MeanFieldLimit(
-            reference_width=plan.reference,
-            width=width,
-            distance=mean["distance"],
-            distance_se=error["distance"],
-            effective_width=effective,
-            smallest_fitted=_WIDE,
-            exponent=float(np.mean(exponents)),
-            exponent_se=float(np.std(exponents, ddof=1) / np.sqrt(len(values))),
-        ),
+        limit=_limit(plan, draws),
         draws=draws,
         n_features=plan.n_features,
         n_train=plan.n_train,
@@ -209,6 +208,30 @@ def _result(plan: Plan, values: list[Mapping[str, Any]], random_state: int) -> F
         steps=plan.steps,
         n_draws=len(values),
         random_state=random_state,
+    )
+
+
+def _limit(plan: Plan, draws: Mapping[str, np.ndarray]) -> MeanFieldLimit:
+    """Fit the powers draw by draw: widths share the rows and the very wide student, draws share nothing."""
+    width = np.array(plan.widths)
+    effective = 1 / (1 / width + 1 / plan.reference)
+    wide = width >= _WIDE
+    distance = np.stack([draws["early_distance"], draws["distance"]])
+    none = np.zeros(wide.sum())
+    exponents = np.array(
+        [[fit_power_law(effective[wide], one[wide], none).exponent for one in rows.T] for rows in distance]
+    )
+    root = np.sqrt(distance.shape[2])
+    return MeanFieldLimit(
+        reference_width=plan.reference,
+        width=width,
+        effective_width=effective,
+        step=np.array([early_step(plan.steps), plan.steps]),
+        distance=distance.mean(axis=2),
+        distance_se=distance.std(axis=2, ddof=1) / root,
+        exponent=exponents.mean(axis=1),
+        exponent_se=exponents.std(axis=1, ddof=1) / root,
+        smallest_fitted=_WIDE,
     )
 
 

@@ -21,15 +21,23 @@ from ntklib.studies._feature_learning_teacher import (
     student,
 )
 
-__all__ = ["MEASURES", "PLANE_ROWS", "PLANE_SCALES", "PLANE_WIDTH", "Plan", "compare", "expected_seconds"]
+__all__ = [
+    "MEASURES",
+    "PLANE_ROWS",
+    "PLANE_SCALES",
+    "PLANE_WIDTH",
+    "Plan",
+    "compare",
+    "early_step",
+]
 
-PLANE_SCALES, PLANE_WIDTH, PLANE_ROWS = (0.1, 2.0), 16, 15
-"""Of the experiment in the plane, as in the paper."""
+PLANE_SCALES, PLANE_WIDTH, PLANE_ROWS = (0.05, 2.0), 16, 15
+"""Of the experiment in the plane."""
 
 MEASURES = ("test_loss", "best_test_loss", "train_loss", "alignment", "start_alignment", "movement")
 """What is measured of each student."""
 
-_RECORDS, _PLANE_RECORDS, _TRIAL = 40, 200, 40
+_RECORDS, _PATH_RECORDS, _TRIAL = 40, 200, 40
 _AMPLITUDE = 10.0  # of the teacher in the experiment on widths, times sqrt(d)
 
 
@@ -57,7 +65,7 @@ class Job(NamedTuple):
     learning_rate: float
 
     def run(self, steps: int, *, path: bool = False) -> dict[str, np.ndarray]:
-        """Train, and return the measures, the outputs on the test rows and, if asked for, the neurons."""
+        """Train, and return the measures, early and last test outputs and, if asked for, the neurons."""
         sample, net = self.sample, self.student.network
         seen: list[tuple[np.ndarray, np.ndarray]] = []
 
@@ -71,7 +79,7 @@ class Job(NamedTuple):
             params=self.start,
             learning_rate=self.learning_rate,
             steps=steps,
-            record_every=max(1, steps // (_PLANE_RECORDS if path else _RECORDS)),
+            record_every=max(1, steps // _PATH_RECORDS) if path else early_step(steps),
             gradient_norms=False,
             X_test=sample.X_test,
             callbacks=look if path else (),
@@ -96,8 +104,13 @@ class Job(NamedTuple):
         if path:
             points = [np.abs(v)[:, None] * W for W, v in seen]
             found |= {"step": history.steps, "points": np.stack(points), "signs": np.sign(v)}
-        found["outputs"] = history.test_outputs[-1]
+        found["outputs"] = history.test_outputs[[min(1, len(history) - 1), -1]]
         return found
+
+
+def early_step(steps: int) -> int:
+    """Return the first step after the start that is recorded."""
+    return max(1, steps // _RECORDS)
 
 
 def compare(
@@ -118,15 +131,10 @@ def compare(
     with set_threads(1):  # within a job; the longest begins first
         parallel_for(work, sorted(jobs, key=lambda job: -_size(job)), threads=threads)
     values = limits()
-    reference = jobs[-1]
-    size = np.sqrt(np.square(reference.sample.y_test).mean())
-    values["distance"] = np.array(
-        [
-            np.sqrt(np.square(found[f"mean_field {m}"]["outputs"] - found[reference.name]["outputs"]).mean())
-            for m in plan.widths
-        ]
+    last = jobs[-1]
+    values["distance"] = np.stack(
+        [_distance(found[f"mean_field {m}"], found[last.name], last.sample) for m in plan.widths]
     )
-    values["distance"] /= size
     for job in jobs:
         for name, value in found[job.name].items():
             if name != "outputs":
@@ -178,6 +186,12 @@ def jobs_of(plan: Plan, seed: tuple[int, int]) -> tuple[list[Job], Callable[[], 
         }
 
     return jobs, limits
+
+
+def _distance(one: dict[str, np.ndarray], other: dict[str, np.ndarray], sample: Sample) -> np.ndarray:
+    """Distance of the test outputs, early and after training, relative to the teacher's."""
+    squares = np.square(one["outputs"] - other["outputs"]).mean(axis=1)
+    return np.sqrt(squares / np.square(sample.y_test).mean())
 
 
 def _linear_loss(sample: Sample, kernel: np.ndarray, steps: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The result of `feature_learning_study`: students by scale and width, their paths, and the mean-field limit."""
+"""The result of `feature_learning_study`: students by scale and width, paths of neurons, a limit."""
 
 from __future__ import annotations
 
@@ -49,27 +49,30 @@ class MeanFieldLimit:
     ----------
     reference_width : int
         M, of the very wide student.
-    width : ndarray
+    width : ndarray of shape (k,)
         m.
-    distance, distance_se : ndarray
-        Root-mean-square difference of the outputs on test rows after training, relative to the teacher's
+    effective_width : ndarray of shape (k,)
+        ``1 / (1/m + 1/M)``: at a fixed step, two students whose neurons are drawn independently differ like
+        its power -1/2.
+    step : ndarray of int of shape (2,)
+        An early one and the last.
+    distance, distance_se : ndarray of shape (2, k)
+        Root-mean-square difference of the outputs on test rows at these steps, relative to the teacher's
         outputs; mean of the draws and standard error.
-    effective_width : ndarray
-        ``1 / (1/m + 1/M)``: two students whose neurons are drawn independently differ like its power -1/2.
+    exponent, exponent_se : ndarray of shape (2,)
+        Of the power of the effective width, fitted draw by draw to the widths from ``smallest_fitted``.
     smallest_fitted : int
-        Widths below are not wide enough for the fit.
-    exponent, exponent_se : float
-        Of the power of the effective width, fitted draw by draw; the law of large numbers says -1/2.
     """
 
     reference_width: int
     width: np.ndarray
+    effective_width: np.ndarray
+    step: np.ndarray
     distance: np.ndarray
     distance_se: np.ndarray
-    effective_width: np.ndarray
+    exponent: np.ndarray
+    exponent_se: np.ndarray
     smallest_fitted: int
-    exponent: float
-    exponent_se: float
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -108,7 +111,7 @@ class FeatureLearningStudy(StudyResult):
         "small" and "large" scale in the plane, of the first draw.
     limit : MeanFieldLimit
     draws : mapping of str to ndarray of shape (rows, n_draws)
-        The draws of the columns, and of "tangent", "kernel" and "distance".
+        The draws of the columns, and of "tangent", "kernel", "early_distance" and "distance".
     n_features, n_train, n_test, teacher_width, steps, n_draws, random_state : int
     """
 
@@ -160,8 +163,8 @@ class FeatureLearningStudy(StudyResult):
     def headline(self) -> str:
         """Compare small scales with large ones, and both ways of growing wide."""
         lines = [
-            f"students of {self.teacher_width} ReLU neurons, {self.n_draws} draws of teacher, rows and student; "
-            f"{self.steps} steps of gradient descent",
+            f"students of {self.teacher_width} ReLU neurons, {self.n_draws} draws of teacher, rows and "
+            f"student; {self.steps} steps of gradient descent",
             "in the plane: " + self._ends("plane", ("alignment", "movement")),
             f"in {self.n_features} dimensions: " + self._ends("scale", ("test_loss", "alignment")),
             f"  tangent model: test loss {_number(self.tangent_loss, self.tangent_loss_se)}",
@@ -175,10 +178,11 @@ class FeatureLearningStudy(StudyResult):
             )
         limit = self.limit
         lines[-2] += f"; analytic NTK {_number(self.kernel_loss, self.kernel_loss_se)}"
-        lines.append(
-            f"  outputs come near those of width {limit.reference_width} like (effective width)^"
-            f"{limit.exponent:.2f} +- {limit.exponent_se:.2f}"
+        powers = (
+            f"(effective width)^{_number(power, error)} after {step} steps"
+            for power, error, step in zip(limit.exponent, limit.exponent_se, limit.step, strict=True)
         )
+        lines.append(f"  outputs come near those of width {limit.reference_width} like {', '.join(powers)}")
         return "\n".join(lines)
 
     def _loss(self, row: int) -> str:

@@ -1,4 +1,4 @@
-"""Students and teachers: sums of few ReLU neurons, rows on a sphere, and how well neurons of two such agree."""
+"""Teachers and students: sums of few ReLU neurons, rows on a sphere, and how well their neurons agree."""
 
 from __future__ import annotations
 
