@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ntklib.cli._command import Command, note
 from ntklib.cli._study_base import Study
+from ntklib.cli._study_criterion import CRITERION
 from ntklib.cli._study_features import FEATURES
 from ntklib.cli._study_implicit_bias import IMPLICIT_BIAS
 from ntklib.cli._study_linearization import LAZY_ACCURACY, LINEARIZATION
@@ -23,6 +24,7 @@ STUDIES: tuple[Study, ...] = (
     LINEARIZATION,
     LAZY_ACCURACY,
     SCALE,
+    CRITERION,
     VALLEY,
     PARAMETERIZATION,
     RESCALING,

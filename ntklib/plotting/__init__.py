@@ -7,12 +7,14 @@ else.
 """
 
 from ntklib.plotting._angle import KernelAngleDisplay
+from ntklib.plotting._criterion import CriterionStudyDisplay
 from ntklib.plotting._dynamics import TrajectoryDisplay
 from ntklib.plotting._feature_learning import FeatureLearningDisplay
 from ntklib.plotting._heatmap import KernelHeatmapDisplay
 from ntklib.plotting._history import HistoryDisplay
 from ntklib.plotting._implicit_bias import ImplicitBiasDisplay
 from ntklib.plotting._lazy import LazyStudyDisplay
+from ntklib.plotting._lazy_bounds import LazyBoundsDisplay
 from ntklib.plotting._lazy_decay import LazyDecayDisplay
 from ntklib.plotting._linearization import LinearizationStudyDisplay
 from ntklib.plotting._parameterization import ParameterizationStudyDisplay
@@ -25,12 +27,14 @@ from ntklib.plotting._valley import ValleyStudyDisplay
 from ntklib.plotting._width import WidthStudyDisplay
 
 __all__ = [
+    "CriterionStudyDisplay",
     "FeatureLearningDisplay",
     "HistoryDisplay",
     "ImplicitBiasDisplay",
     "KernelAngleDisplay",
     "KernelHeatmapDisplay",
     "KernelSpectrumDisplay",
+    "LazyBoundsDisplay",
     "LazyDecayDisplay",
     "LazyStudyDisplay",
     "LeaveOneOutPathDisplay",

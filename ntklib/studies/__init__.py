@@ -6,6 +6,8 @@ the order nor on the number of threads.
 """
 
 from ntklib.studies._base import StudyResult
+from ntklib.studies._criterion import criterion_study
+from ntklib.studies._criterion_result import CriterionStudy
 from ntklib.studies._feature_learning import feature_learning_study
 from ntklib.studies._feature_learning_result import FeatureLearningStudy, MeanFieldLimit, NeuronPaths
 from ntklib.studies._implicit_bias import ImplicitBiasStudy, implicit_bias_study
@@ -14,6 +16,8 @@ from ntklib.studies._implicit_bias_margin import MarginPath
 from ntklib.studies._implicit_bias_norm import MinimumNorm
 from ntklib.studies._implicit_bias_weights import WeightEffect
 from ntklib.studies._lazy import lazy_study
+from ntklib.studies._lazy_decay import lazy_decay_study
+from ntklib.studies._lazy_decay_result import DecaySetting, LazyDecayStudy
 from ntklib.studies._lazy_result import LazyStudy, LinearModel
 from ntklib.studies._linearization import linearization_study
 from ntklib.studies._linearization_result import LinearizationStudy
@@ -31,9 +35,12 @@ from ntklib.studies._width import width_study
 from ntklib.studies._width_result import WidthStudy
 
 __all__ = [
+    "CriterionStudy",
     "FeatureLearningStudy",
+    "DecaySetting",
     "ImplicitBiasStudy",
     "Influence",
+    "LazyDecayStudy",
     "LazyStudy",
     "LinearModel",
     "LinearizationStudy",
@@ -51,9 +58,11 @@ __all__ = [
     "ValleyStudy",
     "WeightEffect",
     "WidthStudy",
+    "criterion_study",
     "feature_learning_study",
     "fit_power_law",
     "implicit_bias_study",
+    "lazy_decay_study",
     "lazy_study",
     "linearization_study",
     "parameterization_study",
