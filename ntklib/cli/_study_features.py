@@ -36,7 +36,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         ("reference-width", 1024, "neurons of the student that stands for the mean-field limit"),
         ("teacher-width", 3, "neurons of the teachers"),
         ("steps", 2000, "of every training"),
-        ("draws", 10, "of teacher, rows and students"),
+        ("draws", 8, "of teacher, rows and students"),
     ):
         parser.add_argument(
             f"--{name}", type=positive, default=default, metavar="N", help=f"{text} (default: {default})"

@@ -146,7 +146,7 @@ class FeatureLearningDisplay:
         ax.axis("off")
         share = 1 / len(self.paths)
         for index, record in enumerate(self.paths.values()):
-            panel = ax.inset_axes((index * share, 0.06, share, 0.88), anchor="N")
+            panel = ax.inset_axes((index * share, 0.09, share, 0.84))
             _draw_neurons(panel, record)
             panel.set_title(f"weights of scale {record.scale:g} at the start", fontsize="medium")
         style = {"color": "grey", "linestyle": "none"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ntklib._progress import Progress
+from ntklib._progress import Progress, seconds_text
 from ntklib._validation import check_integer, check_real
 from ntklib.studies._feature_learning_draws import (
     MEASURES,
@@ -19,6 +18,7 @@ from ntklib.studies._feature_learning_draws import (
     Plan,
     compare,
     early_step,
+    trial,
 )
 from ntklib.studies._feature_learning_result import FeatureLearningStudy, MeanFieldLimit, NeuronPaths
 from ntklib.studies._parts import run_parts
@@ -43,11 +43,11 @@ def feature_learning_study(
     reference_width: int = 1024,
     teacher_width: int = 3,
     steps: int = 2000,
-    n_draws: int = 10,
+    n_draws: int = 8,
     random_state: int = 0,
     out: str | Path | None = None,
     progress: Progress | None = None,
-    announce: Callable[[str], object] | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> FeatureLearningStudy:
     r"""Train ReLU students :math:`c \sum_{j=1}^m v_j \sigma(w_j \cdot x)` on the outputs of a small teacher.
 
@@ -83,7 +83,7 @@ def feature_learning_study(
         Neurons of the teachers: directions uniform on the sphere, redrawn until the lines through any two
         are at least 90 / `teacher_width` degrees apart, and random signs.
     steps : int, default=2000
-    n_draws : int, default=10
+    n_draws : int, default=8
         Of teacher, rows and students, two at least.
     random_state : int, default=0
         Draw d is seeded by (random_state, d); results are the same bytes at any number of threads.
@@ -93,8 +93,7 @@ def feature_learning_study(
     progress : Progress or None, default=None
         None writes to standard error if that is a terminal.
     announce : callable or None, default=None
-        Receives a line that says how long the study will take, after a few steps of each training.  None
-        writes it to standard error if that is a terminal.
+        Receives a line that says beforehand how long it will take; None writes it where progress is written.
 
     Returns
     -------
@@ -145,22 +144,22 @@ def feature_learning_study(
         )
     n_draws = check_integer(n_draws, "n_draws", minimum=2)
     random_state = check_integer(random_state, "random_state", minimum=0)
-    say = _once(announce or _to_terminal)
+    seeds = {f"draw {d}": (random_state, d) for d in range(n_draws)}
     parts: dict[str, Callable[[], Mapping[str, Any]]] = {
-        f"draw {d}": partial(_draw, plan, (random_state, d), n_draws - d, say) for d in range(n_draws)
+        name: partial(compare, plan, seed) for name, seed in seeds.items()
     }
+
+    def forecast(left: Sequence[str]) -> str:
+        """From a few steps of one training of each size."""
+        count, seconds = trial(plan, seeds[left[0]])
+        return f"{count * len(left)} trainings, about {seconds_text(max(1.0, seconds * len(left)))}"
+
     settings = {**plan._asdict(), "random_state": random_state}
-    values = list(run_parts("features", settings, parts, out=out, progress=progress).values())
+    found = run_parts(
+        "features", settings, parts, out=out, progress=progress, forecast=forecast, announce=announce
+    )
+    values = list(found.values())
     return _result(plan, values, random_state)
-
-
-def _draw(
-    plan: Plan, seed: tuple[int, int], left: int, say: Callable[[Callable[[], str]], None]
-) -> Mapping[str, Any]:
-    def announce(seconds: Callable[[], float]) -> None:
-        say(lambda: f"{left} draws to go, about {left * seconds():.0f} seconds")
-
-    return compare(plan, seed, announce)
 
 
 def _result(plan: Plan, values: Sequence[Mapping[str, Any]], random_state: int) -> FeatureLearningStudy:
@@ -249,20 +248,3 @@ def _check_even(value: int, name: str) -> int:
     if value % 2:
         raise ValueError(f"{name} must be even, since neurons come in opposite pairs, got {value}.")
     return value
-
-
-def _once(announce: Callable[[str], object]) -> Callable[[Callable[[], str]], None]:
-    """Return a function that asks for the message and announces it, the first time it is called."""
-    said: list[bool] = []
-
-    def say(message: Callable[[], str]) -> None:
-        if not said:
-            said.append(True)
-            announce(message())
-
-    return say
-
-
-def _to_terminal(message: str) -> None:
-    if sys.stderr.isatty():
-        print(message, file=sys.stderr)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +28,7 @@ __all__ = [
     "Plan",
     "compare",
     "early_step",
+    "trial",
 ]
 
 PLANE_SCALES, PLANE_WIDTH, PLANE_ROWS = (0.05, 2.0), 16, 15
@@ -37,7 +37,7 @@ PLANE_SCALES, PLANE_WIDTH, PLANE_ROWS = (0.05, 2.0), 16, 15
 MEASURES = ("test_loss", "best_test_loss", "train_loss", "alignment", "start_alignment", "movement")
 """What is measured of each student."""
 
-_RECORDS, _PATH_RECORDS, _TRIAL = 40, 200, 40
+_RECORDS, _PATH_RECORDS = 40, 200
 _AMPLITUDE = 10.0  # of the teacher in the experiment on widths, times sqrt(d)
 
 
@@ -64,7 +64,7 @@ class Job(NamedTuple):
     start: Params
     learning_rate: float
 
-    def run(self, steps: int, *, path: bool = False) -> dict[str, np.ndarray]:
+    def run(self, steps: int, every: int, *, path: bool = False) -> dict[str, np.ndarray]:
         """Train, and return the measures, early and last test outputs and, if asked for, the neurons."""
         sample, net = self.sample, self.student.network
         seen: list[tuple[np.ndarray, np.ndarray]] = []
@@ -79,7 +79,7 @@ class Job(NamedTuple):
             params=self.start,
             learning_rate=self.learning_rate,
             steps=steps,
-            record_every=max(1, steps // _PATH_RECORDS) if path else early_step(steps),
+            record_every=max(1, every * _RECORDS // _PATH_RECORDS) if path else every,
             gradient_norms=False,
             X_test=sample.X_test,
             callbacks=look if path else (),
@@ -113,19 +113,14 @@ def early_step(steps: int) -> int:
     return max(1, steps // _RECORDS)
 
 
-def compare(
-    plan: Plan, seed: tuple[int, int], announce: Callable[[Callable[[], float]], None]
-) -> dict[str, np.ndarray]:
-    """Return what was measured of each student of the draw, named as in `jobs_of`, and of both limits.
-
-    ``announce`` receives a function that estimates how many seconds a draw takes.
-    """
+def compare(plan: Plan, seed: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Return what was measured of each student of the draw, named as in `jobs_of`, and of both limits."""
     jobs, limits = jobs_of(plan, seed)
-    announce(partial(expected_seconds, plan, jobs))
     found: dict[str, Any] = {}
 
     def work(job: Job) -> None:
-        found[job.name] = job.run(plan.steps, path=job.name.startswith("plane") and seed[1] == 0)
+        drawn = job.name.startswith("plane") and seed[1] == 0
+        found[job.name] = job.run(plan.steps, early_step(plan.steps), path=drawn)
 
     threads = get_threads()
     with set_threads(1):  # within a job; the longest begins first
@@ -198,7 +193,7 @@ def _linear_loss(sample: Sample, kernel: np.ndarray, steps: int) -> np.ndarray:
     """Relative test loss of a model linear in its parameters, trained as long as the students."""
     n = len(sample.X)
     K = (kernel[:n] + kernel[:n].T) / 2
-    rate = 1 / np.linalg.eigvalsh(K)[-1]
+    rate = 1 / (np.linalg.eigvalsh(K)[-1] or 1.0)  # few neurons may see no row
     path = gradient_descent(K, sample.y, steps, learning_rate=rate, K_test=kernel[n:])
     assert path.test_outputs is not None
     return np.square(path.test_outputs[-1] - sample.y_test).mean() / np.square(sample.y_test).mean()
@@ -208,20 +203,20 @@ def _size(job: Job) -> int:
     return job.sample.X.size * job.student.network.width
 
 
-def expected_seconds(plan: Plan, jobs: list[Job]) -> float:
-    """Return how long a draw will take, from a few steps of one training of each size."""
-    total, known = 0.0, dict[int, float]()
+def trial(plan: Plan, seed: tuple[int, int]) -> tuple[int, float]:
+    """Return how many trainings a draw has, and the time they take, from a few steps of one of each size."""
+    jobs, known = jobs_of(plan, seed)[0], dict[int, float]()
+
+    every = early_step(plan.steps)
 
     def seconds(job: Job, steps: int) -> float:
         start = time.perf_counter()
-        job.run(steps)
+        job.run(steps, every)
         return time.perf_counter() - start
 
     with set_threads(1):
-        for job in jobs:
-            if _size(job) not in known:
-                short = min(seconds(job, 1) for _ in range(3))  # two records, one step
-                step = max(seconds(job, 1 + _TRIAL) - short, 0.0) / _TRIAL
-                known[_size(job)] = plan.steps * step + _RECORDS * short / 2
-            total += known[_size(job)]
-    return total / min(get_threads(), len(jobs))
+        for job in {_size(job): job for job in jobs}.values():
+            short = min(seconds(job, 1) for _ in range(2))
+            one_record_more = max(seconds(job, 1 + every) - short, 0.0)
+            known[_size(job)] = short + one_record_more * plan.steps / every
+    return len(jobs), sum(known[_size(job)] for job in jobs) / min(get_threads(), len(jobs))

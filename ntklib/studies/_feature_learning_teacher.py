@@ -110,13 +110,15 @@ def draw_sample(
 ) -> Sample:
     """Draw a teacher of unit neurons with random signs, and rows on the unit sphere."""
     widest = np.cos(np.pi / (2 * teacher_width))
-    while True:  # neurons on nearly one line could not be told apart; in the plane that is likely
+    while True:
         directions = _on_sphere(rng, teacher_width, n_features)
-        if (np.abs(directions @ directions.T - np.eye(teacher_width)) <= widest).all():
-            break
-    teacher = Teacher(directions, rng.choice([-1.0, 1.0], teacher_width), amplitude)
-    X, X_test = _on_sphere(rng, n_train, n_features), _on_sphere(rng, n_test, n_features)
-    return Sample(teacher, X, teacher(X), X_test, teacher(X_test))
+        teacher = Teacher(directions, rng.choice([-1.0, 1.0], teacher_width), amplitude)
+        X, X_test = _on_sphere(rng, n_train, n_features), _on_sphere(rng, n_test, n_features)
+        sample = Sample(teacher, X, teacher(X), X_test, teacher(X_test))
+        # neurons on nearly one line could not be told apart; in the plane that is likely
+        cosines = np.abs(directions @ directions.T)[~np.eye(teacher_width, dtype=bool)]
+        if (cosines <= widest).all() and sample.y.any() and sample.y_test.any():
+            return sample
 
 
 def _on_sphere(rng: np.random.Generator, n: int, d: int) -> Any:
