@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ntklib.plotting._base import COLORS, axes_and_figure, light_axes
 from ntklib.plotting._power_laws import percent_axis, width_axis
 
-_KINDS = ("paths", "scale", "width", "limit")
+_KINDS = ("paths", "scale", "width", "limit", "laws")
 _PLUS, _MINUS = COLORS[1], COLORS[0]
 
 
@@ -24,6 +24,8 @@ class FeatureLearningDisplay:
         By name: ``scale``, ``points`` (T, m, 2), ``signs`` (m,), ``teacher`` (k, 2), ``teacher_signs`` (k,).
     scale, width, limit : mapping of str to (x, y, standard error), default=None
         Curves by name: test loss against scale, against width, distance from the limit against width.
+    laws : mapping of int to (cosine, share), default=None
+        Distribution functions by width.
     levels : mapping of str to mapping of str to float, default=None
         Lines across, by picture and name.
     reference_width : float, default=inf
@@ -54,11 +56,13 @@ class FeatureLearningDisplay:
         scale: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]] | None = None,
         width: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]] | None = None,
         limit: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]] | None = None,
+        laws: Mapping[int, tuple[ArrayLike, ArrayLike]] | None = None,
         levels: Mapping[str, Mapping[str, float]] | None = None,
         reference_width: float = np.inf,
     ) -> None:
         self.paths = dict(paths or {})
         self.scale, self.width, self.limit = _curves(scale), _curves(width), _curves(limit)
+        self.laws = dict(laws or {})
         self.levels = {kind: dict(named) for kind, named in (levels or {}).items()}
         self.reference_width = float(reference_width)
 
@@ -76,7 +80,7 @@ class FeatureLearningDisplay:
         study : FeatureLearningStudy
         ax : matplotlib axes or None, default=None
             Where to draw.
-        what : {"paths", "scale", "width", "limit"}, default="paths"
+        what : {"paths", "scale", "width", "limit", "laws"}, default="paths"
             See `plot`.
 
         Returns
@@ -103,6 +107,10 @@ class FeatureLearningDisplay:
                     far.step, far.exponent, far.exponent_se, far.distance, far.distance_se, strict=True
                 )
             },
+            laws={
+                int(m): (far.cosine, law)
+                for m, law in zip([*far.width, far.reference_width], far.laws, strict=True)
+            },
             levels={
                 "scale": {"tangent model": study.tangent_loss},
                 "width": {
@@ -120,9 +128,10 @@ class FeatureLearningDisplay:
         ----------
         ax : matplotlib axes or None, default=None
             Where to draw; new axes if None.
-        what : {"paths", "scale", "width", "limit"}, default="paths"
+        what : {"paths", "scale", "width", "limit", "laws"}, default="paths"
             Paths of the neurons ``|v_j| w_j``, side by side; test loss against the scale of the weights at
-            the start; test loss against width; distance of the outputs from those of a very wide student.
+            the start; test loss against width; distance of the outputs from those of a very wide student;
+            how much of the mass of the neurons is how near to the teacher's, by width.
 
         Returns
         -------
@@ -196,6 +205,18 @@ class FeatureLearningDisplay:
         ax.set_ylabel(f"difference from outputs of width M = {M:g},\nrelative to the teacher's")
         light_axes(ax)
         ax.legend(frameon=False)
+
+    def _draw_laws(self, ax: Any) -> None:
+        last = len(self.laws) - 1
+        for index, (m, (cosine, share)) in enumerate(self.laws.items()):
+            tint = 0.85 - 0.85 * index / max(last, 1)  # the wider, the darker
+            style = {"color": str(tint), "linewidth": 1.2} if index < last else {"color": COLORS[1]}
+            ax.plot(cosine, share, label=f"width {m}", **style)
+        ax.set_xlabel("cosine to the nearest teacher neuron of the same sign")
+        ax.set_ylabel("share of the neurons' mass\nwhose cosine is at most that")
+        ax.yaxis.set_major_formatter(lambda value, position: f"{100 * value:g} %")
+        light_axes(ax)
+        ax.legend(frameon=False, fontsize="small")
 
 
 def _draw_neurons(ax: Any, record: Any) -> None:

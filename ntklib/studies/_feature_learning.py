@@ -21,6 +21,7 @@ from ntklib.studies._feature_learning_draws import (
     trial,
 )
 from ntklib.studies._feature_learning_result import FeatureLearningStudy, MeanFieldLimit, NeuronPaths
+from ntklib.studies._feature_learning_teacher import COSINES
 from ntklib.studies._parts import run_parts
 from ntklib.studies._power_law import fit_power_law
 from ntklib.studies._width import check_widths
@@ -175,6 +176,7 @@ def _result(plan: Plan, values: Sequence[Mapping[str, Any]], random_state: int) 
     by_width = np.isin(part, ("ntk", "mean_field"))
     distance = np.stack([v["distance"] for v in values], axis=2)  # widths, steps, draws
     draws |= {"early_distance": distance[:, 0], "distance": distance[:, 1]}
+    draws["law_distance"] = np.stack([v["law_distance"] for v in values], axis=1)
     draws |= {name: np.array([[float(v[name]) for v in values]]) for name in ("tangent", "kernel")}
     mean = {name: value.mean(axis=1) for name, value in draws.items()}
     error = {name: value.std(axis=1, ddof=1) / np.sqrt(len(values)) for name, value in draws.items()}
@@ -198,7 +200,7 @@ def _result(plan: Plan, values: Sequence[Mapping[str, Any]], random_state: int) 
             )
             for name, scale in zip(("small", "large"), PLANE_SCALES, strict=True)
         },
-        limit=_limit(plan, draws),
+        limit=_limit(plan, draws, values[0]["laws"]),
         draws=draws,
         n_features=plan.n_features,
         n_train=plan.n_train,
@@ -210,7 +212,7 @@ def _result(plan: Plan, values: Sequence[Mapping[str, Any]], random_state: int) 
     )
 
 
-def _limit(plan: Plan, draws: Mapping[str, np.ndarray]) -> MeanFieldLimit:
+def _limit(plan: Plan, draws: Mapping[str, np.ndarray], laws: np.ndarray) -> MeanFieldLimit:
     """Fit the powers draw by draw: widths share the rows and the very wide student, draws share nothing."""
     width = np.array(plan.widths)
     effective = 1 / (1 / width + 1 / plan.reference)
@@ -231,6 +233,10 @@ def _limit(plan: Plan, draws: Mapping[str, np.ndarray]) -> MeanFieldLimit:
         exponent=exponents.mean(axis=1),
         exponent_se=exponents.std(axis=1, ddof=1) / root,
         smallest_fitted=_WIDE,
+        cosine=COSINES,
+        laws=laws,
+        law_distance=draws["law_distance"].mean(axis=1),
+        law_distance_se=draws["law_distance"].std(axis=1, ddof=1) / root,
     )
 
 

@@ -12,6 +12,7 @@ from ntklib._threads import get_threads, parallel_for, set_threads
 from ntklib.dynamics import Snapshot, gradient_descent, train
 from ntklib.networks import Params
 from ntklib.studies._feature_learning_teacher import (
+    COSINES,
     Sample,
     Student,
     draw_sample,
@@ -104,6 +105,7 @@ class Job(NamedTuple):
         if path:
             points = [np.abs(v)[:, None] * W for W, v in seen]
             found |= {"step": history.steps, "points": np.stack(points), "signs": np.sign(v)}
+        found["law"] = sample.teacher.law(W, v)
         found["outputs"] = history.test_outputs[[min(1, len(history) - 1), -1]]
         return found
 
@@ -130,9 +132,12 @@ def compare(plan: Plan, seed: tuple[int, int]) -> dict[str, np.ndarray]:
     values["distance"] = np.stack(
         [_distance(found[f"mean_field {m}"], found[last.name], last.sample) for m in plan.widths]
     )
+    values["laws"] = np.stack([found[f"mean_field {m}"]["law"] for m in (*plan.widths, plan.reference)])
+    step = COSINES[1] - COSINES[0]
+    values["law_distance"] = step * np.abs(values["laws"][:-1] - values["laws"][-1]).sum(axis=1)
     for job in jobs:
         for name, value in found[job.name].items():
-            if name != "outputs":
+            if name not in ("outputs", "law"):
                 values[f"{job.name}: {name}"] = value
         if "points" in found[job.name]:
             values["teacher"] = job.sample.teacher.directions

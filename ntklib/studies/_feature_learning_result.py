@@ -62,6 +62,13 @@ class MeanFieldLimit:
     exponent, exponent_se : ndarray of shape (2,)
         Of the power of the effective width, fitted draw by draw to the widths from ``smallest_fitted``.
     smallest_fitted : int
+    cosine : ndarray of shape (g,)
+    laws : ndarray of shape (k + 1, g)
+        Share of the neurons' mass, after training in the first draw, whose cosine to the nearest teacher
+        neuron of their sign is at most that; the very wide student comes last.
+    law_distance, law_distance_se : ndarray of shape (k,)
+        Wasserstein distance between a width's law of cosines and the very wide student's, mean of the draws
+        and standard error.
     """
 
     reference_width: int
@@ -73,6 +80,10 @@ class MeanFieldLimit:
     exponent: np.ndarray
     exponent_se: np.ndarray
     smallest_fitted: int
+    cosine: np.ndarray
+    laws: np.ndarray
+    law_distance: np.ndarray
+    law_distance_se: np.ndarray
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -111,7 +122,8 @@ class FeatureLearningStudy(StudyResult):
         "small" and "large" scale in the plane, of the first draw.
     limit : MeanFieldLimit
     draws : mapping of str to ndarray of shape (rows, n_draws)
-        The draws of the columns, and of "tangent", "kernel", "early_distance" and "distance".
+        The draws of the columns, and of "tangent", "kernel", "early_distance", "distance" and
+        "law_distance".
     n_features, n_train, n_test, teacher_width, steps, n_draws, random_state : int
     """
 
@@ -208,7 +220,7 @@ class FeatureLearningStudy(StudyResult):
         """Return the drawings that `save` makes."""
         return {
             name: partial(FeatureLearningDisplay.from_study, self, what=name)
-            for name in ("paths", "scale", "width", "limit")
+            for name in ("paths", "scale", "width", "limit", "laws")
         }
 
 

@@ -8,7 +8,10 @@ import numpy as np
 
 from ntklib.networks import Params, TwoLayerNet
 
-__all__ = ["Sample", "Student", "Teacher", "draw_sample", "neurons", "rescaled", "student"]
+__all__ = ["COSINES", "Sample", "Student", "Teacher", "draw_sample", "neurons", "rescaled", "student"]
+
+COSINES = np.linspace(-1, 1, 201)
+"""Where laws of cosines are tabulated."""
 
 
 class Teacher(NamedTuple):
@@ -38,12 +41,22 @@ class Teacher(NamedTuple):
 
         Neurons count by their mass ``|v_j| |w_j|``; one whose sign no teacher neuron has counts as 0.
         """
+        cosines, share = self._nearest(W, v)
+        return float(cosines @ share)
+
+    def law(self, W: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Return the share of the mass whose cosine is at most each of `COSINES`."""
+        cosines, share = self._nearest(W, v)
+        return (cosines[:, None] <= COSINES).T @ share
+
+    def _nearest(self, W: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the cosine of every neuron, and its share of the mass."""
         length = np.linalg.norm(W, axis=1)
         mass = length * np.abs(v)
         cosines = (W @ self.directions.T) / np.where(length > 0, length, 1)[:, None]
-        cosines[np.sign(v)[:, None] != self.signs] = -2
-        nearest = cosines.max(axis=1)
-        return float(mass @ np.where(nearest < -1.5, 0.0, nearest) / mass.sum())
+        same = np.sign(v)[:, None] == self.signs
+        nearest = np.where(same, cosines, -np.inf).max(axis=1)
+        return np.where(same.any(axis=1), nearest, 0.0), mass / mass.sum()
 
 
 class Sample(NamedTuple):

@@ -10,7 +10,7 @@ from ntklib.dynamics import train
 from ntklib.networks import Params
 from ntklib.studies import FeatureLearningStudy, feature_learning_study
 from ntklib.studies._feature_learning_draws import Plan, compare, jobs_of, trial
-from ntklib.studies._feature_learning_teacher import Teacher, draw_sample, neurons, rescaled, student
+from ntklib.studies._feature_learning_teacher import COSINES, Teacher, draw_sample, neurons, rescaled, student
 from ntklib.studies._parts import PARTS
 
 TINY = {
@@ -36,13 +36,13 @@ def by_hand(W, v, x):
 def study():
     return feature_learning_study(
         (0.02, 0.2, 2.0),
-        (16, 32, 64),
-        n_features=10,
-        n_train=100,
+        (16, 32, 128),
+        n_features=15,
+        n_train=150,
         n_test=300,
         width=30,
-        reference_width=128,
-        steps=300,
+        reference_width=256,
+        steps=250,
         n_draws=5,
     )
 
@@ -95,6 +95,13 @@ def test_alignment_counts_neurons_by_mass_and_sign():
     masses = np.array([2 * 1.0, 3 * 2.0, 2**0.5 * 0.5])
     cosines = np.array([1.0, 0.0, 2**-0.5])  # the second points along the wrong sign's
     assert teacher.alignment(W, np.array([1.0, 2.0, -0.5])) == pytest.approx(masses @ cosines / masses.sum())
+    law = dict(zip(COSINES.round(2), teacher.law(W, np.array([1.0, 2.0, -0.5])), strict=True))
+    shares = masses / masses.sum()
+    np.testing.assert_allclose(
+        [law[-0.5], law[0.5], law[0.7], law[0.71], law[1.0]],
+        [0, shares[1], shares[1], shares[1:].sum(), 1],
+        atol=1e-12,
+    )
     positive = teacher._replace(signs=np.array([1.0, 1.0]))
     assert positive.alignment(W[:1], np.array([-1.0])) == 0
 
@@ -220,7 +227,7 @@ def test_small_scales_learn_the_teachers_neurons(study):
     assert study.movement[small] > 100 * study.movement[large]
     assert study.test_loss[large] == pytest.approx(study.tangent_loss, rel=0.1)
     small, large = study.rows("plane")
-    assert gap(study, "alignment", large, small) > 3
+    assert gap(study, "alignment", large, small) > 5
     assert study.alignment[small] > 0.8
     assert study.movement[small] > 50 * study.movement[large]
 
@@ -229,15 +236,19 @@ def test_the_parameterization_decides_what_width_does(study):
     """Divided by the root of the width outputs become lazier; divided by the width they do not."""
     ntk, mean_field = study.rows("ntk"), study.rows("mean_field")
     assert (np.diff(study.movement[ntk]) < -0.1).all()
-    assert gap(study, "alignment", ntk[-1], ntk[0]) > 4
+    assert gap(study, "alignment", ntk[-1], ntk[0]) > 5
     assert gap(study, "alignment", ntk[-1], mean_field[-2]) > 5
     assert gap(study, "test_loss", mean_field[-2], ntk[-1]) > 5
     assert study.kernel_loss > 2 * study.test_loss[ntk[-1]]
     np.testing.assert_allclose(study.movement[mean_field], study.movement[mean_field].mean(), rtol=0.15)
     limit = study.limit
+    assert limit.laws.shape == (4, 201)
+    assert gap(study, "law_distance", 2, 0) > 3
+    wasserstein = np.sum(np.abs(limit.laws[0] - limit.laws[-1])) * 0.01
+    assert study.draws["law_distance"][0, 0] == pytest.approx(wasserstein)
     assert (limit.distance[:, 0] > 1.3 * limit.distance[:, -1]).all()
     assert abs(limit.exponent[0] + 0.5) < 5 * limit.exponent_se[0]
-    np.testing.assert_allclose(limit.effective_width, [16 * 128 / 144, 25.6, 128 / 3])
+    np.testing.assert_allclose(limit.effective_width, [16 * 256 / 272, 256 / 9, 256 / 3])
 
 
 def bytes_of(study):
@@ -273,9 +284,9 @@ def test_a_study_goes_on_and_says_how_long_it_takes(tmp_path):
 def test_the_result(study, tmp_path):
     assert isinstance(study, FeatureLearningStudy)
     assert "tangent model: test loss" in study.headline()
-    assert "outputs come near those of width 128" in study.headline()
+    assert "outputs come near those of width 256" in study.headline()
     assert study.part.tolist() == ["plane"] * 2 + ["scale"] * 3 + ["ntk"] * 3 + ["mean_field"] * 4
-    assert study.width.tolist() == [16] * 2 + [30] * 3 + [16, 32, 64] * 2 + [128]
+    assert study.width.tolist() == [16] * 2 + [30] * 3 + [16, 32, 128] * 2 + [256]
     np.testing.assert_allclose(study.test_loss, study.draws["test_loss"].mean(axis=1))
     for path in study.paths.values():
         assert path.points.shape == (len(path.step), 16, 2)
@@ -284,7 +295,15 @@ def test_the_result(study, tmp_path):
     assert np.abs(study.paths["small"].points[-1]).max() > 0.3
     study = feature_learning_study(**TINY)
     files = {path.name for path in study.save(tmp_path).iterdir()}
-    assert files == {"results.json", "results.csv", "paths.png", "scale.png", "width.png", "limit.png"}
+    assert files == {
+        "results.json",
+        "results.csv",
+        "paths.png",
+        "scale.png",
+        "width.png",
+        "limit.png",
+        "laws.png",
+    }
     content = json.loads((tmp_path / "results.json").read_text())
     assert content["limit"]["exponent"] == study.limit.exponent.tolist()
 
