@@ -22,8 +22,8 @@ def main() -> None:
         n_features=10,
         n_train=100,
         width=30,
-        reference_width=256,
-        steps=300,
+        reference_width=128,
+        steps=200,
         n_draws=2,
     )
 

@@ -12,6 +12,7 @@ SCRIPTS = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 SAYS = {
     "early_stopping": "<- chosen",
     "ensemble": "times as much as any trained ensemble has",
+    "feature_learning": "cosine to the teacher's neurons",
     "flat_minima": "flatter than gradient descent's in",
     "regression": "R^2 on the test patients",
     "gaussian_process": "log evidence",
