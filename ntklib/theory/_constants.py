@@ -129,6 +129,6 @@ def _output_error(net: Any, params: Params, X: Any) -> float:
         return 0.0
     neurons = Neurons.of(unscaled(net), params, X)
     value = np.abs(neurons.activation(neurons.z))
-    slope = np.abs(neurons.activation.derivative(neurons.z)) * neurons.z_error
+    slope = neurons.steepest()[0] * neurons.z_error
     weights = neurons.factor * np.abs(neurons.output).T
     return float(np.linalg.norm(weights @ ((2 * len(value) + 16) * EPS * value + slope)))

@@ -63,10 +63,11 @@ def jacobian_spectrum(model: Any, params: Params, X: Any, neurons: Neurons) -> J
 def _jacobian_error(neurons: Neurons) -> float:
     """Frobenius norm of what the errors of preactivations and activations make of the Jacobian."""
     sigma, z, k = neurons.activation, neurons.z, neurons.output.shape[1]
-    value, slope, bend = (np.abs(f(z)) for f in (sigma, sigma.derivative, sigma.second_derivative))
+    value, slope = np.abs(sigma(z)), np.abs(sigma.derivative(z))
+    rise, bend = neurons.steepest()
     total = 0.0
     if neurons.trains_output:
-        total += k * float(np.square(slope * neurons.z_error + 8 * EPS * value).sum())
+        total += k * float(np.square(rise * neurons.z_error + 8 * EPS * value).sum())
     if neurons.trains_hidden:
         one = (bend * neurons.z_error + 8 * EPS * slope) * neurons.output_lengths[:, None] * neurons.lengths
         total += float(np.square(one).sum())

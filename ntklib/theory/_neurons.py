@@ -107,6 +107,20 @@ class Neurons:
         """Lengths of the output weights, (M,)."""
         return np.linalg.norm(self.output, axis=1)
 
+    def steepest(self) -> tuple[NDArray, NDArray]:
+        """Return the largest |sigma'| and |sigma''| within the errors of the preactivations, (M, n) each.
+
+        Where an activation jumps, or is known at points only, they are those at the preactivations.
+        """
+        sigma, z = self.activation, self.z
+        rise, bend = np.abs(sigma.derivative(z)), np.abs(sigma.second_derivative(z))
+        try:
+            with np.errstate(over="ignore"):
+                first, second = sigma.derivative_bounds(z - self.z_error, z + self.z_error)
+        except ValueError:
+            return rise, bend
+        return first, np.where(np.isfinite(second), second, bend)
+
 
 def base_network(model: Any) -> Network:
     """Return the network that a model is, or that it was centred from."""

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 __all__ = ["residual", "scales_within"]
 
+EPS = float(np.finfo(np.float64).eps)
+
 
 def residual(h0: NDArray, y: NDArray, scale: float) -> float:
-    """Return |h_0 - y / alpha|."""
-    return float(np.linalg.norm(h0 - y / scale))
+    """Return |h_0 - y / alpha|, and what rounding of the quotient may hide where both are nearly equal."""
+    quotient = y / scale
+    return float(np.linalg.norm(h0 - quotient) + EPS * np.linalg.norm(quotient))
 
 
 def scales_within(h0: NDArray, y: NDArray, limit: float) -> tuple[float, float] | None:

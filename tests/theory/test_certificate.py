@@ -136,6 +136,44 @@ def test_never_better_than_the_theorem_with_true_constants(net, theorem):
             assert certificate.distance_bound == pytest.approx(float(distance), rel=1e-5)
 
 
+def test_neurons_that_rounding_puts_on_the_wrong_side_of_a_kink():
+    """Their part of the Jacobian is computed to be 0, and so is its slope: the error still covers it."""
+    net, missed = TwoLayerNet(3, activation=kernels.RectifiedPower(2), trainable="hidden"), 0
+    rng, start = np.random.default_rng(0), net.init(N_FEATURES, 0)
+    for _ in range(1000):
+        X = rng.normal(size=(2, N_FEATURES)) * np.array([[1.0], [1e-3]])
+        w, W = rng.normal(size=N_FEATURES), start["W0"].copy()
+        W[0] = 1e8 * (w - X[0] * (w @ X[0]) / (X[0] @ X[0]))
+        W[1:] *= -np.sign(W[1:] @ X[0])[:, None]  # the others are 0 on this row
+        with mp.workdps(DIGITS):
+            z = mp.fdot(map(mp.mpf, W[0].tolist()), map(mp.mpf, X[0].tolist()))
+        if not (W @ X[0])[0] < 0 < z:
+            continue
+        missed += 1
+        params = start.replace(W0=W)
+        certificate, true = lazy_certificate(net, params, X, np.ones(2)), exact(net, params, X)
+        assert certificate.sigma_max >= true.sigma_max
+        assert certificate.sigma_min <= true.sigma_min
+        computed = np.linalg.eigvalsh(net.ntk(params, X))
+        for value, wanted in zip(computed.tolist(), true.eigenvalues, strict=True):
+            assert abs(value - wanted) <= certificate.eigenvalue_error
+    assert missed > 10
+
+
+def test_residuals_that_rounding_hides():
+    """Where alpha h_0 is y to all digits, e is not 0 but what the quotient's rounding may hide."""
+    given = {"sigma_min": 0.1, "sigma_max": 1.0, "jacobian_lipschitz": 5.0}
+    for scale in (3.0, 7.0, 49.0, 0.1):
+        h0 = np.array([0.1, -0.7, 1 / 3])
+        y = scale * h0
+        certificate = certificate_from_constants(h0, y, scale=scale, **given)
+        with mp.workdps(DIGITS):
+            pairs = zip(h0.tolist(), y.tolist(), strict=True)
+            e = mp.sqrt(sum((mp.mpf(h) - mp.mpf(t) / mp.mpf(scale)) ** 2 for h, t in pairs))
+            assert mp.mpf(certificate.residual) >= e
+            assert mp.mpf(certificate.initial_loss) >= (mp.mpf(scale) * e) ** 2 / 2
+
+
 # ------------------------------------------------------------------ and close to it
 
 
