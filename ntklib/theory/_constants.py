@@ -127,8 +127,10 @@ def _output_error(net: Any, params: Params, X: Any) -> float:
     mirrored = [name for name in params if name.startswith(MIRROR)]
     if mirrored and all((params[name] == params[name.removeprefix(MIRROR)]).all() for name in mirrored):
         return 0.0
-    neurons = Neurons.of(unscaled(net), params, X)
+    neurons, outputs = Neurons.of(unscaled(net), params, X), unscaled(net).apply(params, X)
     value = np.abs(neurons.activation(neurons.z))
     slope = neurons.steepest()[0] * neurons.z_error
     weights = neurons.factor * np.abs(neurons.output).T
-    return float(np.linalg.norm(weights @ ((2 * len(value) + 16) * EPS * value + slope)))
+    rounding = (2 * len(value) + 16) * EPS  # of sums; a bias is no larger than the output and all terms
+    terms = float(np.linalg.norm(weights @ (2 * rounding * value + slope)))
+    return terms + rounding * float(np.linalg.norm(outputs))

@@ -174,6 +174,19 @@ def test_residuals_that_rounding_hides():
             assert mp.mpf(certificate.initial_loss) >= (mp.mpf(scale) * e) ** 2 / 2
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_outputs_that_lose_digits_to_a_bias(symmetric):
+    """Large output biases and targets: e is what is left of them."""
+    net = TwoLayerNet(5, activation="erf", bias_std=0.3, symmetric=symmetric, scale=3.0)
+    X = rows(2)
+    for seed in range(10):
+        start = net.init(N_FEATURES, seed)
+        params = start.replace(b1=1e8 * start["b1"])
+        y = net.apply(params, X)
+        certificate, true = lazy_certificate(net, params, X, y), exact(net, params, X)
+        assert mp.mpf(certificate.residual) >= true.residual(y, 3.0)
+
+
 # ------------------------------------------------------------------ and close to it
 
 
