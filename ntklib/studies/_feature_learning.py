@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ntklib._blocks import require_memory
 from ntklib._progress import Progress, seconds_text
 from ntklib._validation import check_integer, check_real
 from ntklib.studies._feature_learning_draws import (
@@ -135,6 +136,7 @@ def feature_learning_study(
         teacher_width=check_integer(teacher_width, "teacher_width", minimum=1),
         steps=check_integer(steps, "steps", minimum=1),
     )
+    require_memory((3, plan.n_train + plan.n_test, plan.n_train), np.float64, "set of Gram matrices")
     if plan.reference <= plan.widths[-1]:
         raise ValueError(f"reference_width={plan.reference} must exceed all widths, up to {plan.widths[-1]}.")
     if sum(m >= _WIDE for m in plan.widths) < 2:

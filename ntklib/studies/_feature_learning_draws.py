@@ -117,7 +117,6 @@ def early_step(steps: int) -> int:
 
 def compare(plan: Plan, seed: tuple[int, int]) -> dict[str, np.ndarray]:
     """Return what was measured of each student of the draw, named as in `jobs_of`, and of both limits."""
-    jobs, limits = jobs_of(plan, seed)
     found: dict[str, Any] = {}
 
     def work(job: Job) -> None:
@@ -125,9 +124,11 @@ def compare(plan: Plan, seed: tuple[int, int]) -> dict[str, np.ndarray]:
         found[job.name] = job.run(plan.steps, early_step(plan.steps), path=drawn)
 
     threads = get_threads()
-    with set_threads(1):  # within a job; the longest begins first
-        parallel_for(work, sorted(jobs, key=lambda job: -_size(job)), threads=threads)
-    values = limits()
+    with set_threads(1):  # all the same bytes, whatever BLAS does with threads
+        jobs, limits = jobs_of(plan, seed)
+        longest_first = sorted(jobs, key=lambda job: -_size(job))
+        parallel_for(work, longest_first, threads=threads)
+        values = limits()
     last = jobs[-1]
     values["distance"] = np.stack(
         [_distance(found[f"mean_field {m}"], found[last.name], last.sample) for m in plan.widths]
@@ -156,9 +157,9 @@ def jobs_of(plan: Plan, seed: tuple[int, int]) -> tuple[list[Job], Callable[[], 
         pupil = student(width, "sum")
         start = pupil.network.init(sample.X.shape[1], own)
         kernel = pupil.network.ntk(start, np.concatenate([sample.X, sample.X_test]), sample.X)
-        top = np.linalg.eigvalsh(kernel[: len(sample.X)])[-1]
+        top, end = np.linalg.eigvalsh(kernel[: len(sample.X)])[-1], sample.teacher.curvature(sample.X)
         for scale in scales:  # both layers' weights grow with it, and so the kernel with its square
-            rate = pupil.learning_rate(sample, top * scale**2)
+            rate = pupil.learning_rate(top * scale**2, end)
             jobs.append(Job(f"{name} {scale!r}", pupil, sample, rescaled(start, scale), rate))
         return kernel
 
@@ -169,12 +170,13 @@ def jobs_of(plan: Plan, seed: tuple[int, int]) -> tuple[list[Job], Callable[[], 
     tangent = add_scales("scale", sphere, plan.width, plan.scales, rng[1])
     wide = draw_sample(rng[2], amplitude=_AMPLITUDE * np.sqrt(plan.n_features), **sizes)
     infinite = student(plan.reference, "ntk").network.limit_kernel()(wide.X)
-    top = np.linalg.eigvalsh(infinite)[-1]  # one clock for all widths, that of infinite width
+    # one clock for all widths, that of infinite width
+    top, end = np.linalg.eigvalsh(infinite)[-1], wide.teacher.curvature(wide.X)
     trained = [(name, m) for name in ("ntk", "mean_field") for m in plan.widths]
     for own, (name, m) in zip(rng[3:], [*trained, ("mean_field", plan.reference)], strict=True):
         pupil = student(m, name)
         start = pupil.network.init(plan.n_features, own)
-        rate = pupil.learning_rate(wide, top * pupil.network.scale**2)
+        rate = pupil.learning_rate(top * pupil.network.scale**2, end)
         jobs.append(Job(f"{name} {m}", pupil, wide, start, rate))
 
     def limits() -> dict[str, np.ndarray]:

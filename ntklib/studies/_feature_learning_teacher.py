@@ -36,6 +36,10 @@ class Teacher(NamedTuple):
         A = np.maximum(Z, 0)
         return self.amplitude * (A @ A.T + (X @ X.T) * (active @ active.T))
 
+    def curvature(self, X: np.ndarray) -> float:
+        """Return the largest eigenvalue of that kernel."""
+        return float(np.linalg.eigvalsh(self.kernel(X))[-1])
+
     def alignment(self, W: np.ndarray, v: np.ndarray) -> float:
         """Return the mean cosine between neurons and the nearest direction of a teacher neuron of their sign.
 
@@ -75,15 +79,14 @@ class Student(NamedTuple):
     network: TwoLayerNet
     factor: float
 
-    def learning_rate(self, sample: Sample, top: float) -> float:
+    def learning_rate(self, start: float, teacher: float) -> float:
         """Return half the largest stable step for the sum of two curvatures: at the start, and at the end.
 
-        The first, ``top``, is that of a lazy student all along; the second that of one which has become the
-        teacher, whose kernel is the teacher's times the factor and the multiplier of its steps.
+        The first is that of a lazy student all along; the second that of one which has become the teacher,
+        whose kernel is the teacher's times the factor and the multiplier of its steps.
         """
         multiplier = self.network.step_multipliers["W0"]
-        end = np.linalg.eigvalsh(sample.teacher.kernel(sample.X))[-1]
-        return float(1 / (top + multiplier * self.factor * end))
+        return float(1 / (start + multiplier * self.factor * teacher))
 
 
 def student(width: int, parameterization: str) -> Student:

@@ -86,7 +86,7 @@ def test_students_that_are_the_teacher_have_its_kernel(name, sample):
     multiplier = {"sum": 1, "ntk": 1, "mean_field": 6}[name]
     np.testing.assert_allclose(kernel, multiplier * pupil.factor * teacher.kernel(sample.X), atol=1e-12)
     top = np.linalg.eigvalsh(kernel)[-1]
-    assert pupil.learning_rate(sample, 3.0) == pytest.approx(1 / (3.0 + top))
+    assert pupil.learning_rate(3.0, teacher.curvature(sample.X)) == pytest.approx(1 / (3.0 + top))
 
 
 def test_alignment_counts_neurons_by_mass_and_sign():
@@ -190,14 +190,14 @@ def test_outputs_in_the_mean_field_scatter_like_the_root_of_the_width():
     sample = draw_sample(
         np.random.default_rng(3), n_features=4, n_train=20, n_test=30, teacher_width=3, amplitude=20.0
     )
-    squares = {}
+    squares, end = {}, sample.teacher.curvature(sample.X)
     for m in (64, 256, 1024):
         pupil, outputs = student(m, "mean_field"), []
         for draw in range(24):
             rng = np.random.default_rng([m, draw])
             history = train(
                 pupil.network, sample.X, sample.y, params=pupil.network.init(4, rng), steps=15,
-                learning_rate=pupil.learning_rate(sample, 5.0), X_test=sample.X_test,
+                learning_rate=pupil.learning_rate(5.0, end), X_test=sample.X_test,
                 record_every=15, gradient_norms=False,
             )  # fmt: skip
             outputs.append(history.test_outputs[-1])
