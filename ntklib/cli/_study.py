@@ -12,7 +12,9 @@ from ntklib.cli._command import Command, note
 from ntklib.cli._study_base import Study
 from ntklib.cli._study_criterion import CRITERION
 from ntklib.cli._study_features import FEATURES
+from ntklib.cli._study_homogeneity import HOMOGENEITY
 from ntklib.cli._study_implicit_bias import IMPLICIT_BIAS
+from ntklib.cli._study_lazy_decay import LAZY
 from ntklib.cli._study_linearization import LAZY_ACCURACY, LINEARIZATION
 from ntklib.cli._study_parameterization import PARAMETERIZATION, RESCALING
 from ntklib.cli._study_scale import SCALE
@@ -23,8 +25,10 @@ STUDIES: tuple[Study, ...] = (
     WIDTH,
     LINEARIZATION,
     LAZY_ACCURACY,
+    LAZY,
     SCALE,
     CRITERION,
+    HOMOGENEITY,
     VALLEY,
     PARAMETERIZATION,
     RESCALING,

@@ -12,6 +12,7 @@ from ntklib.plotting._dynamics import TrajectoryDisplay
 from ntklib.plotting._feature_learning import FeatureLearningDisplay
 from ntklib.plotting._heatmap import KernelHeatmapDisplay
 from ntklib.plotting._history import HistoryDisplay
+from ntklib.plotting._homogeneity import HomogeneityStudyDisplay
 from ntklib.plotting._implicit_bias import ImplicitBiasDisplay
 from ntklib.plotting._lazy import LazyStudyDisplay
 from ntklib.plotting._lazy_bounds import LazyBoundsDisplay
@@ -30,6 +31,7 @@ __all__ = [
     "CriterionStudyDisplay",
     "FeatureLearningDisplay",
     "HistoryDisplay",
+    "HomogeneityStudyDisplay",
     "ImplicitBiasDisplay",
     "KernelAngleDisplay",
     "KernelHeatmapDisplay",

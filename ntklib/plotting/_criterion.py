@@ -134,5 +134,7 @@ class CriterionStudyDisplay:
         label = r"criterion $\kappa = |h - y|\,|D^2h|/|Dh|^2$" if what == "kappa" else "operator norm"
         self.ax_.set_ylabel(label)
         light_axes(self.ax_)
+        if what == "parts":  # room for the legend above lines that go up and down
+            self.ax_.set_ylim(top=15 * self.ax_.get_ylim()[1])
         self.ax_.legend(frameon=False, loc="best", fontsize="small")
         return self

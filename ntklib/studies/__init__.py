@@ -10,6 +10,8 @@ from ntklib.studies._criterion import criterion_study
 from ntklib.studies._criterion_result import CriterionStudy
 from ntklib.studies._feature_learning import feature_learning_study
 from ntklib.studies._feature_learning_result import FeatureLearningStudy, MeanFieldLimit, NeuronPaths
+from ntklib.studies._homogeneity import homogeneity_study
+from ntklib.studies._homogeneity_result import HomogeneityStudy
 from ntklib.studies._implicit_bias import ImplicitBiasStudy, implicit_bias_study
 from ntklib.studies._implicit_bias_influence import Influence
 from ntklib.studies._implicit_bias_margin import MarginPath
@@ -38,6 +40,7 @@ __all__ = [
     "CriterionStudy",
     "FeatureLearningStudy",
     "DecaySetting",
+    "HomogeneityStudy",
     "ImplicitBiasStudy",
     "Influence",
     "LazyDecayStudy",
@@ -61,6 +64,7 @@ __all__ = [
     "criterion_study",
     "feature_learning_study",
     "fit_power_law",
+    "homogeneity_study",
     "implicit_bias_study",
     "lazy_decay_study",
     "lazy_study",

@@ -144,8 +144,9 @@ def criterion_study(
     def forecast(left: Sequence[str]) -> str:
         """From the time that one draw takes at the middle width: layers cost what they are wide."""
         middle = sizes[len(sizes) // 2]
-        began = time.perf_counter()
-        _draws(of_width(networks[names[0]], middle), X, y, 1, (random_state, middle))
+        for _ in range(2):  # the first one pays for what is loaded and compiled
+            began = time.perf_counter()
+            _draws(of_width(networks[names[0]], middle), X, y, 1, (random_state, middle))
         units = sum(max(int(name.rsplit(" ", 1)[1]), middle / 4) for name in left)
         seconds = (time.perf_counter() - began) * n_draws * units / middle / get_threads()
         return f"{n_draws * len(left)} networks, about {seconds_text(seconds)}"

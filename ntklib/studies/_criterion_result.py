@@ -10,6 +10,7 @@ import numpy as np
 
 from ntklib.plotting import CriterionStudyDisplay
 from ntklib.studies._base import StudyResult
+from ntklib.studies._power_law import fit_power_law
 from ntklib.studies._scaling import ScalingLaw
 
 __all__ = ["CriterionStudy"]
@@ -93,7 +94,18 @@ class CriterionStudy(StudyResult):
             f"{self.network}, {self.n_samples} rows of {self.n_features} features, {self.n_draws} draws",
             "powers of the width (fitted +- standard error, predicted):",
         ]
-        return "\n".join(lines + [f"  {law}" for law in self.laws])
+        for law in self.laws:
+            wide, error = self._widest(law)
+            lines.append(f"  {law}; between the two widest {wide:.3f} +- {error:.3f}")
+        return "\n".join(lines)
+
+    def _widest(self, law: ScalingLaw) -> tuple[float, float]:
+        """The power between the last two widths, where the limit is nearest, and its standard error."""
+        rows = np.flatnonzero(self.parameterization == law.parameterization)[-2:]
+        draws = self.draws[law.quantity][rows]
+        mean, error = draws.mean(axis=1), draws.std(axis=1, ddof=1) / np.sqrt(draws.shape[1])
+        fitted = fit_power_law(self.width[rows], mean, error)
+        return fitted.exponent, fitted.standard_error
 
     def plot(self, ax: Any = None) -> CriterionStudyDisplay:
         """Draw the criterion against width with the fitted powers."""

@@ -22,7 +22,8 @@ _ROUNDS = 500
 _SETTLED = 1e-13  # relative gain of a round that ends a search
 _WORK = 5e7  # cubes of the blocks' orders, all together
 
-_DEEP_STARTS, _DEEP_ROUNDS, _DEEP_SETTLED = 3, 200, 1e-7
+_DEEP_STARTS, _DEEP_TRIAL = 6, 4  # searches, and their rounds before the best one goes on alone
+_DEEP_ROUNDS, _DEEP_SETTLED = 100, 1e-5
 
 
 @dataclass(frozen=True)
@@ -204,21 +205,25 @@ class _Blocks:
 
 def _search_deep(model: Any, params: Params, X: Any, rng: np.random.Generator) -> float:
     """Return the largest |D^2h[u, s]| that alternating over u, s and the outputs' direction leads to."""
-    best = 0.0
-    for _ in range(_DEEP_STARTS):
-        c = rng.standard_normal(model.apply(params, X).shape)
-        u, found = _unit(model.vjp(params, X, c)), 0.0
-        for _ in range(_DEEP_ROUNDS):
+
+    def climb(c: NDArray, u: NDArray, rounds: int) -> tuple[float, NDArray, NDArray]:
+        size = 0.0
+        for _ in range(rounds):
             # each is the best one for the other two
             s = _unit(model.hvp(params, X, c, u))
             u = _unit(model.hvp(params, X, c, s))
             c = model.second_derivative(params, X, u, s)
-            size = float(np.linalg.norm(c))
-            if size <= found * (1 + _DEEP_SETTLED):
+            before, size = size, float(np.linalg.norm(c))
+            if size <= before * (1 + _DEEP_SETTLED):
                 break
-            found, c = size, c / size
-        best = max(best, found, size)
-    return best
+            c = c / size
+        return size, c, u
+
+    outputs = np.shape(model.apply(params, X))
+    starts = (rng.standard_normal(outputs) for _ in range(_DEEP_STARTS))
+    trials = [climb(c, _unit(model.vjp(params, X, c)), _DEEP_TRIAL) for c in starts]
+    size, c, u = max(trials, key=lambda trial: trial[0])
+    return climb(c / size, u, _DEEP_ROUNDS)[0] if size > 0 else 0.0
 
 
 def _unit(vector: NDArray) -> NDArray:

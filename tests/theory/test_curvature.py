@@ -82,7 +82,7 @@ def test_one_hidden_layer_between_brute_force_and_the_bound(net):
 def test_deep_networks_from_below(net):
     X, params = ROWS[: 2 // net.n_outputs], moved(net)
     found, truth = second_derivative_norm(net, params, X), brute_force(hessians(net, params, X))
-    assert truth * (1 - 1e-4) <= found.lower <= truth * (1 + 1e-5)
+    assert truth * (1 - 1e-3) <= found.lower <= truth * (1 + 1e-5)
     assert found.upper == np.inf
     assert "hidden layer" in found.reason
     assert str(found).startswith("at least ")
