@@ -129,7 +129,7 @@ class _Rounding:
 
 def _output_error(neurons: Neurons) -> float:
     """Norm of the errors of the outputs: of sums over neurons, and of what goes into them."""
-    value, slope = np.abs(neurons.activation(neurons.z)), np.abs(neurons.activation.derivative(neurons.z))
+    value, slope = np.abs(neurons.activation(neurons.z)), neurons.steepest()[0]
     each = (len(neurons.z) + 16) * EPS * value + slope * neurons.z_error
     return float(neurons.factor * np.linalg.norm(np.abs(neurons.output).T @ each))
 
