@@ -149,6 +149,7 @@ def add_network_options(
     weight_std: float = 1.0,
     input_scaling: str = "none",
     symmetric: bool = False,
+    output_init: str = "gaussian",
 ) -> None:
     """Add the options on the network, all but its width, with these defaults."""
     group = parser.add_argument_group("network")
@@ -179,8 +180,8 @@ def add_network_options(
     group.add_argument(
         "--output-init",
         choices=("gaussian", "rademacher"),
-        default="gaussian",
-        help="law of the output weights (default: gaussian)",
+        default=output_init,
+        help=f"law of the output weights (default: {output_init})",
     )
     group.add_argument(
         "--symmetric",

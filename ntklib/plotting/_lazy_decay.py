@@ -121,24 +121,24 @@ class LazyDecayDisplay:
         ValueError
             If the study has no such run.
         """
-        row, theorem = study.find(width=width, n=n, theorem=theorem, factor=factor)
-        names: dict[bytes, list[str]] = {}
-        curves: dict[bytes, NDArray] = {}
-        for name, values in study.bounds(row).items():  # theorems of equal rates share a curve
-            names.setdefault(values.tobytes(), []).append(name)
-            curves[values.tobytes()] = values
+        row = study.find(width=width, n=n, theorem=theorem, factor=factor)
+        curves: dict[bytes, tuple[list[str], NDArray]] = {}  # theorems of equal rates share one
+        for name, values in study.loss_bounds.items():
+            curves.setdefault(values[row].tobytes(), ([], values[row]))[0].append(name)
         bounds = {
-            f"bound of theorem{'s' if len(found) > 1 else ''} {' and '.join(found)}": curves[key]
-            for key, found in names.items()
+            f"bound of theorem{'s' if len(names) > 1 else ''} {' and '.join(names)}": values
+            for names, values in curves.values()
         }
+        factor = study.factor[row]
+        multiple = "" if factor == 1 else f"{factor:g} times "
         display = cls(
             study.times,
             {"network": study.loss[row], "its linearisation": study.linear_loss[row]},
             bounds,
-            references={"bound of the linearisation": study.linear_bound(row)},
+            references={"bound of the linearisation": study.linear_loss_bound[row]},
             time_label=r"time $\alpha^2 \sigma_{\min}^2 t$ of the gradient flow",
-            title=f"width {study.width[row]}, n = {study.n[row]}, scale {study.scale[row]:.3g}: "
-            f"{study.factor[row]:g} times the threshold of theorem {theorem}",
+            title=f"width {study.width[row]}, n = {study.n[row]}, scale {study.scale[row]:.3g}: {multiple}"
+            f"the threshold of theorem {study.theorem[row]}",
         )
         return display.plot(ax)
 
