@@ -53,7 +53,8 @@ def integrate_flow(
     rtol : float, default=1e-10
         Error that a step may make in the displacement, at least 1e-14, relative to the least of: its first
         speed times the longest time, :math:`|r_0|^2 / |J_0^T r_0|` with r_0 the residuals at the start (the
-        linearised model moves by more in the end), and :math:`\alpha |w_0|`.
+        linearised model moves by more in the end), and :math:`\alpha |w_0|`.  Where rounding is larger, that
+        is the tolerance.
     keep_params : bool, default=False
         Keep w_t - w_0 at all times.
     measure_error : bool, default=False

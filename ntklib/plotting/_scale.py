@@ -153,8 +153,9 @@ class ScaleStudyDisplay:
         predicted, least, greatest, *_ = self.slopes.get(name, (np.nan,) * 5)
         if not np.isfinite(least):
             return name
-        found = f"{least:.4f} to {greatest:.4f}".replace("-", "\N{MINUS SIGN}")
-        return f"{name}: slope {found} ({predicted:g} predicted)".replace("(-", "(\N{MINUS SIGN}")
+        ends = (round(end, 4) + 0.0 for end in (least, greatest))  # no -0.0000
+        found = "slope {:.4f} to {:.4f} ({:g} predicted)".format(*ends, predicted)
+        return f"{name}: {found.replace('-', chr(0x2212))}"
 
     def _guide(self, ax: Any, name: str, values: NDArray, color: str) -> None:
         """A line of the predicted slope along the last decade, below the curve."""

@@ -16,6 +16,8 @@ from sklearn.base import clone
 from ntklib._progress import Progress, seconds_text
 from ntklib._validation import check_integer, check_real, check_rows
 from ntklib.dynamics import SquaredError
+from ntklib.kernels import NumericalActivation
+from ntklib.kernels.activations import as_activation
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.studies._parts import digest, run_parts
 from ntklib.studies._scale_models import MEASURES, Plan, measure, starts
@@ -25,8 +27,6 @@ __all__ = ["SCALES", "scale_study"]
 
 SCALES = tuple(float(f"{10 ** (quarter / 4):.4g}") for quarter in range(-4, 21))
 """Four a decade, from 0.1 to 100000."""
-
-_TWINS = 2.0  # what a symmetrised network costs, relative to a plain one
 
 
 def scale_study(
@@ -93,8 +93,8 @@ def scale_study(
     Raises
     ------
     ValueError, TypeError
-        If a parameter is not as above, the flow cannot be integrated, or ``out`` holds a study of other data
-        or settings.
+        If a parameter is not as above, the activation has kinks, the flow cannot be integrated, or ``out``
+        holds a study of other data or settings.
 
     References
     ----------
@@ -116,6 +116,7 @@ def scale_study(
     X = X.astype(np.float64, copy=False)
     network = TwoLayerNet(64, activation="erf", input_scaling="fan_in") if network is None else network
     network = clone(network).set_params(scale=1.0, symmetric=False)
+    _refuse_kinks(network)
     k = network.n_outputs
     y = SquaredError().risk(y, (X.shape[0],) if k == 1 else (X.shape[0], k)).targets
     if isinstance(scales, str) or not isinstance(scales, Iterable):
@@ -141,16 +142,19 @@ def scale_study(
         "rtol": rtol,
         "random_state": random_state,
     }
-    parts: dict[str, Callable[[], Mapping[str, Any]]] = {
-        f"scale {alpha!r}": partial(_at_scale, plan, alpha) for alpha in alphas.tolist()
-    }
+    computed: dict[str, Mapping[str, Any]] = {}
+
+    def part(name: str, alpha: float) -> Mapping[str, Any]:
+        return computed.pop(name) if name in computed else _at_scale(plan, alpha)
+
+    names = {f"scale {alpha!r}": alpha for alpha in alphas.tolist()}
+    parts = {name: partial(part, name, alpha) for name, alpha in names.items()}
 
     def forecast(left: Sequence[str]) -> str:
-        """From the time that one flow takes."""
-        began = time.perf_counter()
-        _at_scale(plan._replace(starts={"plain": plain}), float(alphas[len(alphas) // 2]))
-        cost = sum(_TWINS if name in ("symmetric", "offset") else 1.0 for name in found)
-        seconds = (time.perf_counter() - began) * cost * len(left)
+        """From the time that one of the scales takes."""
+        began, name = time.perf_counter(), left[len(left) // 2]
+        computed[name] = _at_scale(plan, names[name])
+        seconds = len(left) * (time.perf_counter() - began)
         return f"{len(found) * len(left)} flows, about {seconds_text(seconds)}"
 
     values = run_parts(
@@ -177,6 +181,17 @@ def scale_study(
         n_features=X.shape[1],
         random_state=random_state,
     )
+
+
+def _refuse_kinks(network: Any) -> None:
+    activation = as_activation(network.activation)
+    if isinstance(activation, NumericalActivation):
+        return  # nothing is known of it
+    if network.trainable != "output" and np.isinf(activation.derivative_bounds(0.0, 0.0)[1]):
+        raise ValueError(
+            f"the derivative of {activation!r} jumps, and flows that slide along kinks cannot be "
+            "integrated; choose a smooth activation such as 'erf' or 'softplus'."
+        )
 
 
 def _time(gram: np.ndarray, y: np.ndarray, remaining: float) -> float:

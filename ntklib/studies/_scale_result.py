@@ -208,5 +208,6 @@ class ScaleStudy(StudyResult):
 def _words(slope: LocalSlopes) -> str:
     if np.isnan(slope.least):
         return "no decade counts"
-    between, scales = f"{slope.least:.4f} to {slope.greatest:.4f}", f"{slope.low:.3g} to {slope.high:.3g}"
+    ends = (round(end, 4) + 0.0 for end in (slope.least, slope.greatest))  # no -0.0000
+    between, scales = "{:.4f} to {:.4f}".format(*ends), f"{slope.low:.3g} to {slope.high:.3g}"
     return f"{between:<20}  {scales:<16}  {slope.gap:.1e}, {slope.error:.1e}"

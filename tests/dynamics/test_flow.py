@@ -189,6 +189,27 @@ def test_the_work_and_the_accuracy_do_not_depend_on_the_scale():
     assert gap[2] / gap[1] == pytest.approx(1e-2, rel=0.01)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e4, 1e6])
+def test_rounding_is_estimated(scale):
+    """Neurons in another order: the same flow but for rounding, which grows with the scale."""
+    net = TwoLayerNet(24, activation="erf", scale=scale)
+    params = net.init(3, random_state=1)
+    order = np.random.default_rng(0).permutation(24)
+    other = params.replace(W0=params["W0"][order], W1=params["W1"][:, order])
+    times = moments(net, params)
+    a, b = (
+        integrate_flow(net.centered_at(at), X, y, times, rtol=1e-14, keep_params=True)
+        for at in (params, other)
+    )
+    moved = a.vectors[:, :72].reshape(4, 24, 3)[:, order]
+    difference = np.linalg.norm(moved - b.vectors[:, :72].reshape(4, 24, 3), axis=(1, 2))
+    assert (difference <= a.error_estimate).all()
+    assert (a.error_estimate < 1e-13 + 1e-11 / scale).all()
+    difference = np.linalg.norm(a.outputs - b.outputs, axis=1)
+    assert (difference <= a.output_error_estimate).all()
+    assert (a.output_error_estimate < 1e-12 * scale + 1e-10).all()
+
+
 def test_errors_can_be_measured():
     net = TwoLayerNet(24, activation="erf", scale=0.2)  # far from linear
     params = net.init(3, random_state=1)
