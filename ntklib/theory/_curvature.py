@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ntklib._threads import get_threads, parallel_for, set_threads
 from ntklib.networks import Params
 from ntklib.theory._jacobian_lipschitz import OUTWARD, largest_block
 from ntklib.theory._neurons import Neurons, base_network, in_float64, unscaled
@@ -22,7 +23,7 @@ _ROUNDS = 500
 _SETTLED = 1e-13  # relative gain of a round that ends a search
 _WORK = 5e7  # cubes of the blocks' orders, all together
 
-_DEEP_STARTS, _DEEP_TRIAL = 6, 4  # searches, and their rounds before the best one goes on alone
+_DEEP_STARTS, _DEEP_TRIAL, _DEEP_KEPT = 6, 4, 2  # searches, their first rounds, and how many go on
 _DEEP_ROUNDS, _DEEP_SETTLED = 100, 1e-5
 
 
@@ -205,8 +206,10 @@ class _Blocks:
 
 def _search_deep(model: Any, params: Params, X: Any, rng: np.random.Generator) -> float:
     """Return the largest |D^2h[u, s]| that alternating over u, s and the outputs' direction leads to."""
+    Search = tuple[float, NDArray, NDArray]  # size, direction of the outputs, u
+    threads = get_threads()
 
-    def climb(c: NDArray, u: NDArray, rounds: int) -> tuple[float, NDArray, NDArray]:
+    def climb(c: NDArray, u: NDArray, rounds: int) -> Search:
         size = 0.0
         for _ in range(rounds):
             # each is the best one for the other two
@@ -214,16 +217,24 @@ def _search_deep(model: Any, params: Params, X: Any, rng: np.random.Generator) -
             u = _unit(model.hvp(params, X, c, s))
             c = model.second_derivative(params, X, u, s)
             before, size = size, float(np.linalg.norm(c))
+            c = _unit(c)
             if size <= before * (1 + _DEEP_SETTLED):
                 break
-            c = c / size
         return size, c, u
 
-    outputs = np.shape(model.apply(params, X))
-    starts = (rng.standard_normal(outputs) for _ in range(_DEEP_STARTS))
-    trials = [climb(c, _unit(model.vjp(params, X, c)), _DEEP_TRIAL) for c in starts]
-    size, c, u = max(trials, key=lambda trial: trial[0])
-    return climb(c / size, u, _DEEP_ROUNDS)[0] if size > 0 else 0.0
+    def climb_all(starts: list[tuple[NDArray, NDArray]], rounds: int) -> list[Search]:
+        found: dict[int, Search] = {}
+
+        def go(i: int) -> None:
+            found[i] = climb(*starts[i], rounds)
+
+        with set_threads(1):  # one thread a search: its passes over the rows are short
+            parallel_for(go, range(len(starts)), threads=threads)
+        return sorted((found[i] for i in range(len(starts))), key=lambda search: -search[0])
+
+    directions = rng.standard_normal((_DEEP_STARTS, *np.shape(model.apply(params, X))))
+    first = climb_all([(c, _unit(model.vjp(params, X, c))) for c in directions], _DEEP_TRIAL)
+    return climb_all([(c, u) for _, c, u in first[:_DEEP_KEPT]], _DEEP_ROUNDS)[0][0]
 
 
 def _unit(vector: NDArray) -> NDArray:
