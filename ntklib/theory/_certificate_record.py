@@ -16,6 +16,7 @@ from ntklib.theory._theorems import THEOREMS, Promise, Reach
 __all__ = ["LazyCertificate", "certify"]
 
 OUTWARD = 1 + 1e-9
+HUGE = 1e70
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -102,7 +103,7 @@ class LazyCertificate:
             return None
         demand = theorem.demand(known.h0, known.y, 1.0)
         strain = theorem.strain(known.sigma_min, known.sigma_max, known.beta, demand)
-        return max(1, ceil(known.width * strain**2)) if 0 < strain < inf else None
+        return max(1, ceil(known.width * strain**2)) if 0 < strain < 1e100 else None
 
     def loss_bound(self, t: ArrayLike) -> NDArray:
         """Return what the network's loss is at most at times t, an array like t; infinite if none is."""
@@ -151,12 +152,17 @@ class LazyCertificate:
             found["distance"] = f"|w(t) - w(0)| <= {self.distance_bound:.4g}"
         width = self.certifying_width
         if width is not None:
-            found["width"] = f"about {width:,} would certify scale 1; it is {self.constants.width:,}"
+            about = f"{width:,}" if width < 10**12 else f"{width:.3g}"
+            found["width"] = f"about {about} would certify scale 1; it is {self.constants.width:,}"
         return found
 
 
 def certify(known: LazyConstants, scale: float, name: str) -> LazyCertificate:
     """Return what a theorem says at a scale, rounded outward."""
+    if not (1 / HUGE <= scale <= HUGE and np.linalg.norm(known.y) <= HUGE):
+        raise ValueError(
+            f"scale and y must be within 1e-70 and 1e70 for squares to be representable, got {scale:g}."
+        )
     theorem, failures = THEOREMS[name], list(known.failures)
     low, high, beta = known.sigma_min, known.sigma_max, known.beta
     demand, e = (

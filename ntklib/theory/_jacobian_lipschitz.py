@@ -18,6 +18,7 @@ __all__ = ["JacobianLipschitz", "bound", "jacobian_lipschitz", "largest_block"]
 OUTWARD = 1 + 1e-9
 """Covers the rounding of a few hundred operations, each relatively exact."""
 
+_HUGE = 1e100  # products of larger numbers overflow
 _CHUNK = 1 << 20  # numbers in the matrices that are looked at together
 
 
@@ -112,7 +113,7 @@ def bound(neurons: Neurons, radius: float) -> JacobianLipschitz:
     reach = radius * neurons.lengths * OUTWARD + neurons.z_error
     with np.errstate(over="ignore"):  # exp may: its bound is infinite then
         first, second = neurons.activation.derivative_bounds(neurons.z - reach, neurons.z + reach)
-    if np.isinf(second).any():
+    if not (second < _HUGE).all() or not (first < _HUGE).all():
         activation = neurons.activation
         reason = f"the derivative of {activation!r} jumps, so that no ball has a finite bound"
         if np.isfinite(activation.derivative_bounds(0.0, 0.0)[1]):

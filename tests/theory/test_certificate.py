@@ -354,6 +354,33 @@ def test_a_network_of_the_certifying_width_is_certified(activation, theorem, siz
         assert lazy_certificate(net, params, X, size * y, theorem=theorem).holds is holds
 
 
+@pytest.mark.parametrize("theorem", THEOREMS)
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("activation", ["erf", "exp"])
+def test_extreme_scales_and_targets(activation, symmetric, theorem):
+    """Neither a warning nor a figure out of nothing, up to where squares can be represented."""
+    net, params, X, y = easy(scale=1.0, width=20, activation=activation, symmetric=symmetric)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        certificate = lazy_certificate(net, params, X, y, theorem=theorem)
+        assert certificate.at_scale(1e60).holds is symmetric
+        for scale in 10.0 ** np.arange(-69, 70, 2.3):
+            here = certificate.at_scale(scale)
+            assert here.holds == bool(np.isfinite(here.loss_bound(0.0)))
+            assert here.holds == (here.scale_interval is not None and here.scale_threshold <= scale)
+            assert np.isfinite(here.initial_loss)
+            assert len(repr(here)) < 1200
+        for size in (0.0, 1e-200, 30.0, 1e3, 1e69):
+            other = lazy_certificate(net, params, X, size * y, theorem=theorem)
+            assert len(repr(other)) < 1200
+            assert other.holds is (symmetric and size < 1)
+    for scale in (1e-80, 1e200):
+        with pytest.raises(ValueError, match="1e70"):
+            certificate.at_scale(scale)
+    with pytest.raises(ValueError, match="1e70"):
+        lazy_certificate(net, params, X, 1e80 * y, theorem=theorem)
+
+
 def test_no_width_certifies_kinks_or_singular_kernels():
     X, y = np.eye(3), np.ones(3)
     for net, rows_ in ((TwoLayerNet(50), X), (TwoLayerNet(50, activation="erf"), np.ones((3, 3)))):
