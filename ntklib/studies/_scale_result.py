@@ -83,8 +83,8 @@ def local_slopes(
         decade = np.flatnonzero(scales[: end + 1] >= 0.0999 * scales[end])
         if len(decade) > 1 and counts[decade].all():
             found, worst = slopes[decade[1:]], decade[np.argmin(gaps[decade] / errors[decade])]
-            ends = scales[decade[0]], scales[end], gaps[worst], errors[worst]
-            return slopes, LocalSlopes(predicted, found.min(), found.max(), *map(float, ends))
+            numbers = found.min(), found.max(), scales[decade[0]], scales[end], gaps[worst], errors[worst]
+            return slopes, LocalSlopes(predicted, *map(float, numbers))
     return slopes, LocalSlopes(predicted, *[float("nan")] * 6)
 
 
