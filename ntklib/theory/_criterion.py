@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ntklib._blocks import row_blocks, working_memory
 from ntklib._validation import check_real, check_rows
 from ntklib.dynamics._regression_losses import SquaredError
+from ntklib.kernels import Activation
 from ntklib.networks import Params
 from ntklib.theory._criterion_record import LazyCriterion
 from ntklib.theory._curvature import second_derivative_norm
@@ -121,6 +122,7 @@ def lazy_criterion(
         loss_change=-float((gained * (residual + gained / 2)).sum()) / loss,
         differential_change=_difference(model, params, after, X) / differential,
         homogeneity=homogeneity(net),
+        kinks=_has_kinks(base_network(net)._spec().activation),
     )
 
 
@@ -153,6 +155,13 @@ def _difference(model: Any, before: Params, after: Params, X: Any) -> float:
             place = slice(one.start * k, one.stop * k), slice(other.start * k, other.stop * k)
             gram[place], gram[place[::-1]] = product, product.T
     return _root(gram)
+
+
+def _has_kinks(activation: Activation) -> bool:
+    try:
+        return bool(np.isinf(activation.derivative_bounds(-1.0, 1.0)[1]))
+    except ValueError:  # known at points only
+        return False
 
 
 def homogeneity(net: Any) -> int | None:

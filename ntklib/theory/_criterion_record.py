@@ -39,6 +39,9 @@ class LazyCriterion:
         Measured after one step: (L(w_0) - L(w_1)) / L(w_0), and |Dh(w_1) - Dh(w_0)| / |Dh(w_0)|.
     homogeneity : int or None
         q with h(lambda w) = lambda^q h(w), None if the network is not homogeneous.
+    kinks : bool
+        Whether the activation's derivative jumps (ReLU): D^2h is that almost everywhere, and says nothing of
+        how Dh changes when a preactivation changes its sign.
     """
 
     scale: float
@@ -51,6 +54,7 @@ class LazyCriterion:
     loss_change: float
     differential_change: float
     homogeneity: int | None
+    kinks: bool
 
     @property
     def residual(self) -> float:
@@ -82,7 +86,7 @@ class LazyCriterion:
 
     @property
     def predicted_differential_change(self) -> Interval:
-        r""":math:`\eta |\nabla L| |D^2h| / |Dh|`, which bounds the change to first order."""
+        r""":math:`\eta |\nabla L| |D^2h| / |Dh|`, which bounds the change to first order, kinks apart."""
         return self.second_derivative * (self.learning_rate * self.gradient / self.differential)
 
     @property
@@ -145,7 +149,7 @@ class LazyCriterion:
             ("alpha", f"{self.scale:.4g}"),
             ("|alpha h(w0) - y|", f"{self.residual:.4g}"),
             ("|Dh(w0)|", f"{self.differential:.4g}"),
-            ("|D^2h(w0)|", str(self.second_derivative)),
+            ("|D^2h(w0)|", f"{self.second_derivative}{', without the jumps at kinks' * self.kinks}"),
             ("limit for large alpha", tends),
             ("weights", degree),
             (f"step of {step:.4g}", "first order, measured"),

@@ -164,6 +164,10 @@ def test_the_report():
     assert "not lazy" in rich
     deep = MLP((5, 5), scale=100.0)
     assert "no bound known" in str(lazy_criterion(deep, deep.init(2, 0), ROWS, Y))
+    assert not lazy.kinks
+    relu = lazy_criterion(TwoLayerNet(100), TwoLayerNet(100).init(2, 0), ROWS, Y)
+    assert relu.kinks
+    assert "without the jumps at kinks" in repr(relu)
     linear = TwoLayerNet(5, trainable="output")
     assert "linear in what is trained" in str(lazy_criterion(linear, linear.init(2, 0), ROWS, Y))
 
