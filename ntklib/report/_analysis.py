@@ -35,6 +35,7 @@ from ntklib.report._scores import (
     score_classifier,
     score_regressor,
 )
+from ntklib.report._theorem import certify_rows
 from ntklib.report._versions import collect_versions
 from ntklib.report._width import widen
 
@@ -43,7 +44,7 @@ MIN_ROWS = 20
 SPECTRUM_ROWS = 2000
 HEATMAP_ROWS = 200
 ANGLE_ROWS = 500
-N_STEPS = 7 + len(CONTENDERS)
+N_STEPS = 8 + len(CONTENDERS)
 
 
 def analyse(
@@ -127,6 +128,8 @@ def analyse(
         steps = measure_steps(fitted["ntk"].kernel_, X_train, y[train], chosen.task, seed)
     with progress.step("training networks"):
         beside = train_beside(fitted["ntk"].kernel_, X_train, y[train], chosen.task, seed)
+    with progress.step("certifying a network"):
+        lazy = certify_rows(X_train, y[train], chosen.task, seed)
     with progress.step("training the kernel"):
         ours = fitted["ntk"]
         bias = follow(ours.kernel_, X_train, y[train], chosen.task, float(ours.alpha_), seed)
@@ -156,6 +159,7 @@ def analyse(
         width=width,
         parameterization=steps,
         linearization=beside,
+        theorem=lazy,
         bias=bias,
         seconds=dict(progress.seconds),
         versions=collect_versions(),

@@ -14,6 +14,7 @@ from ntklib.report._scores import Score
 
 if TYPE_CHECKING:
     from ntklib.report._bias import Bias
+    from ntklib.report._theorem import Lazy
     from ntklib.studies import LinearizationStudy, ParameterizationStudy, WidthStudy
 
 
@@ -88,6 +89,7 @@ class Analysis:
     width: WidthStudy | None
     parameterization: ParameterizationStudy | None
     linearization: LinearizationStudy | None
+    theorem: Lazy | None
     bias: Bias
     seconds: Mapping[str, float]
     versions: Mapping[str, str]
@@ -145,6 +147,7 @@ class Analysis:
             "parameterization_study": (
                 None if self.parameterization is None else self.parameterization.to_dict()
             ),
+            "lazy_training": plain(self.theorem),
             "implicit_bias": plain(self.bias),
             "predictions": {
                 "true": self.y_test.tolist(),

@@ -11,6 +11,7 @@ from ntklib.report._kernel import angle, heatmap, path, spectrum
 from ntklib.report._linearization import linearization
 from ntklib.report._parameterization import parameterization
 from ntklib.report._records import Analysis
+from ntklib.report._theorem_page import theorem
 from ntklib.report._width import width
 
 
@@ -34,6 +35,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("angle", "Kernel against angle", angle),
     Section("width", "How wide a network has to be", width),
     Section("linearization", "Whether networks stay with the kernel", linearization),
+    Section("theorem", "What is certain before training", theorem),
     Section("steps", "How large steps may be", parameterization),
     Section("bias", "What training ends at", bias),
     Section("timing", "Time", timing),

@@ -86,7 +86,7 @@ def test_the_page_stands_alone(folder):
     assert len(ids) == len(set(ids))
     for section in SECTIONS:
         assert section.slug in ids
-    assert text.count("<svg") == text.count('role="img"') == 13
+    assert text.count("<svg") == text.count('role="img"') == 15
 
 
 def test_results_agree_with_scikit_learn(folder):
