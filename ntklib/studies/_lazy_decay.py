@@ -14,7 +14,7 @@ from ntklib._progress import Progress
 from ntklib._threads import set_threads
 from ntklib._validation import check_integer, check_real
 from ntklib.networks import TwoLayerNet
-from ntklib.studies._lazy_decay_parts import THEOREMS, Plan, certify, follow, forecast
+from ntklib.studies._lazy_decay_parts import EARLY, THEOREMS, Plan, certify, follow, forecast
 from ntklib.studies._lazy_decay_result import LazyDecayStudy
 from ntklib.studies._lazy_decay_rows import collect
 from ntklib.studies._parts import digest, run_parts
@@ -192,7 +192,7 @@ def _multiples(factors: Iterable[float], below: Iterable[float]) -> tuple[tuple[
 def _times(horizon: float, n_times: int) -> np.ndarray:
     end = check_real(horizon, "horizon", minimum=0, strict=True)
     even = np.linspace(0, end, check_integer(n_times, "n_times", minimum=2))
-    return np.insert(even, 1, even[1] * np.array([1 / 8, 1 / 4, 1 / 2]))
+    return np.insert(even, 1, even[1] * np.array(EARLY))
 
 
 def _counts(values: Iterable[int], name: str) -> list[int]:

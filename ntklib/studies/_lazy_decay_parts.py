@@ -16,13 +16,16 @@ from ntklib.networks import Params
 from ntklib.studies._width import of_width
 from ntklib.theory import jacobian_lipschitz, lazy_certificate
 
-__all__ = ["STIFF", "THEOREMS", "Plan", "Problem", "certify", "follow", "forecast", "in_span"]
+__all__ = ["EARLY", "STIFF", "THEOREMS", "Plan", "Problem", "certify", "follow", "forecast", "in_span"]
 
 _BALLS, _RESTART = 13, 26
 """Balls that a certificate looks at, and gradients that a step to one more time takes."""
 
 THEOREMS = ("A'", "A", "B")
 """In the order of their thresholds."""
+
+EARLY = (1 / 8, 1 / 4, 1 / 2)
+"""More times, as parts of the first interval."""
 
 STIFF = 1e3
 """Condition numbers above this are announced: explicit integration takes steps in proportion."""
@@ -82,7 +85,7 @@ def certify(plan: Plan, width: int, n: int) -> dict[str, Any]:
     chosen = [i for i, (theorem, _) in enumerate(plan.scales) if 0 < thresholds[theorem] < np.inf]
     if not chosen:
         what = "; ".join(first.failures) or "outputs are linear in what is trained, or targets are all 0"
-        raise ValueError(f"no scale has to be certified for width {width} on {n} rows: {what}.")
+        raise _refusal(width, n, what)
     scales = np.array([plan.scales[i][1] * thresholds[plan.scales[i][0]] for i in chosen])
     at = [[found.at_scale(scale) for scale in scales] for found in certificates]
     units = (scales * first.sigma_min) ** 2
@@ -102,6 +105,10 @@ def certify(plan: Plan, width: int, n: int) -> dict[str, Any]:
             one.linear_loss_bound(plan.times / unit) for one, unit in zip(at[0], units, strict=True)
         ],
     }
+
+
+def _refusal(width: int, n: int, what: str) -> ValueError:
+    return ValueError(f"no scale has to be certified for width {width} on {n} rows: {what}.")
 
 
 def follow(plan: Plan, width: int, n: int, scale: float, sigma_min: float) -> dict[str, Any]:
@@ -137,8 +144,10 @@ def forecast(plan: Plan, settings: Sequence[tuple[int, int]], runs: int | None =
         condition = eigenvalues[-1] / max(eigenvalues[0], np.finfo(float).eps * eigenvalues[-1])
         worst = max(worst, (float(condition), width, n))
         start = time.perf_counter()
-        jacobian_lipschitz(network, params, X, 1.0)
+        curvature = jacobian_lipschitz(network, params, X, 1.0)
         looked = time.perf_counter()
+        if curvature.reason:  # and its flow may never end
+            raise _refusal(width, n, curvature.reason)
         unit = 1 / (network.scale**2 * eigenvalues[-1])  # the time of the fastest direction
         trial = integrate_flow(network, X, y, [0.0, 10 * unit], params=params)
         each = (time.perf_counter() - looked) / trial.evaluations

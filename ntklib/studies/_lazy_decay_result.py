@@ -181,8 +181,9 @@ class LazyDecayStudy(StudyResult):
         lines = [
             f"{self.network} on rows of {self.n_features} features: {len(self.scale)} gradient flows up to "
             f"time {self.times[-1]:g} / (scale * sigma_min)^2",
-            f"{verdict}: in {held} certificates the loss was at most {worst[0]:.3g} of its bound from "
-            f"time {self.times[4]:.2g} on, the distance at most {worst[1]:.3g} (integration errors: {self.integration_error:.1g})",
+            f"{verdict}: in {held} certificates the loss was at most {worst[0]:.3g} of its bound (from time "
+            f"{self.times[4]:.2g} on), the distance {worst[1]:.3g}; outputs are"
+            f" exact to {self.integration_error:.0e}",
             *self._thresholds(),
             *self._rates(),
         ]

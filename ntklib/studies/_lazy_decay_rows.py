@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ntklib.studies._lazy_decay_parts import THEOREMS, Plan
+from ntklib.studies._lazy_decay_parts import EARLY, THEOREMS, Plan
 from ntklib.studies._lazy_decay_result import DecaySetting, LazyDecayStudy
 from ntklib.studies._width import describe
 
@@ -68,7 +68,7 @@ def _row(plan: Plan, pair: tuple[int, int], which: int, known: Values, run: Valu
     rate = _rate(plan.times, residual + error)
     moved = np.array([run["path"] if name == "A'" else run["distance"] for name in THEOREMS])
     surely = np.maximum(residual - error, 0) ** 2 / 2  # what the integration's error leaves no doubt about
-    later = plan.times >= plan.times[-1] - plan.times[-2]  # one step on: at the start they are equal
+    later = slice(1 + len(EARLY), None)  # at the start they are equal
     exceeded = (surely[1:] > bounds[:, 1:]).any(axis=1) | (moved - run["moved_error"] > distances)
     return {
         "width": pair[0],
