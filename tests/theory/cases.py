@@ -75,3 +75,22 @@ def rows(n: int = 4, seed: int = 5) -> np.ndarray:
 def name(net: Any) -> str:
     """For test ids."""
     return " ".join(repr(net).split())
+
+
+THEOREMS = ["A", "A'", "B"]
+CERTIFIED = [
+    TwoLayerNet(5, activation="erf"),
+    TwoLayerNet(4, activation="erf", bias_std=0.3, n_outputs=2, symmetric=True, scale=9.0),
+    TwoLayerNet(6, activation=kernels.RectifiedPower(2), parameterization="mean_field", scale=50.0),
+    TwoLayerNet(5, activation="softplus", trainable="hidden", bias_std=0.3, input_scaling="fan_in"),
+    TwoLayerNet(5, activation="softplus", parameterization="standard", symmetric=True, weight_std=1.4),
+    TwoLayerNet(5, activation="gelu", trainable="output", bias_std=0.3, parameterization="mup", scale=3.0),
+    TwoLayerNet(5, activation="tanh", symmetric=True, scale=1e6),
+    TwoLayerNet(5, activation="sin", symmetric=True, trainable="hidden", output_init="rademacher", scale=1e3),
+]
+
+
+def targets(net: Any, n: int = 3, seed: int = 0) -> np.ndarray:
+    """Gaussian targets in the shape of the outputs."""
+    y = np.random.default_rng(seed).normal(size=(n, net.n_outputs))
+    return y if net.n_outputs > 1 else y[:, 0]
