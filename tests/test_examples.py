@@ -11,6 +11,7 @@ import pytest
 SCRIPTS = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 SAYS = {
     "early_stopping": "<- chosen",
+    "certificate": "PathCertificate: bounds the loss of this very run",
     "ensemble": "times as much as any trained ensemble has",
     "feature_learning": "cosine to the teacher's neurons",
     "flat_minima": "flatter than gradient descent's in",
