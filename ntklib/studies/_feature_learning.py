@@ -153,7 +153,7 @@ def feature_learning_study(
     }
 
     def forecast(left: Sequence[str]) -> str:
-        """From a few steps of one training of each size."""
+        """From some steps of every training of a draw."""
         count, seconds = trial(plan, seeds[left[0]])
         return f"{count * len(left)} trainings, about {seconds_text(max(1.0, seconds * len(left)))}"
 

@@ -126,8 +126,7 @@ def compare(plan: Plan, seed: tuple[int, int]) -> dict[str, np.ndarray]:
     threads = get_threads()
     with set_threads(1):  # all the same bytes, whatever BLAS does with threads
         jobs, limits = jobs_of(plan, seed)
-        longest_first = sorted(jobs, key=lambda job: -_size(job))
-        parallel_for(work, longest_first, threads=threads)
+        parallel_for(work, _longest_first(jobs), threads=threads)
         values = limits()
     last = jobs[-1]
     values["distance"] = np.stack(
@@ -206,24 +205,21 @@ def _linear_loss(sample: Sample, kernel: np.ndarray, steps: int) -> np.ndarray:
     return np.square(path.test_outputs[-1] - sample.y_test).mean() / np.square(sample.y_test).mean()
 
 
-def _size(job: Job) -> int:
-    return job.sample.X.size * job.student.network.width
+def _longest_first(jobs: list[Job]) -> list[Job]:
+    return sorted(jobs, key=lambda job: -job.sample.X.size * job.student.network.width)
 
 
 def trial(plan: Plan, seed: tuple[int, int]) -> tuple[int, float]:
-    """Return how many trainings a draw has, and the time they take, from a few steps of one of each size."""
-    jobs, known = jobs_of(plan, seed)[0], dict[int, float]()
-
-    every = early_step(plan.steps)
-
-    def seconds(job: Job, steps: int) -> float:
-        start = time.perf_counter()
-        job.run(steps, every)
-        return time.perf_counter() - start
-
+    """Return how many trainings a draw has and about how many seconds they take, from a fortieth of each."""
+    threads, every = get_threads(), early_step(plan.steps)
     with set_threads(1):
-        for job in {_size(job): job for job in jobs}.values():
-            short = min(seconds(job, 1) for _ in range(2))
-            one_record_more = max(seconds(job, 1 + every) - short, 0.0)
-            known[_size(job)] = short + one_record_more * plan.steps / every
-    return len(jobs), sum(known[_size(job)] for job in jobs) / min(get_threads(), len(jobs))
+        jobs = jobs_of(plan, seed)[0]
+
+        def seconds(steps: int) -> float:
+            start = time.perf_counter()
+            parallel_for(lambda job: job.run(steps, every), _longest_first(jobs), threads=threads)
+            return time.perf_counter() - start
+
+        short = seconds(1)
+        record = max(seconds(1 + every) - short, 0.0)
+    return len(jobs), short + record * plan.steps / every
