@@ -55,7 +55,7 @@ def main() -> None:
 
 def network(scale: float) -> TwoLayerNet:
     """Return a smooth network that starts at 0."""
-    return TwoLayerNet(1024, activation="erf", input_scaling="fan_in", symmetric=True, scale=scale)
+    return TwoLayerNet(512, activation="erf", input_scaling="fan_in", symmetric=True, scale=scale)
 
 
 def save_run(proved, folder: Path) -> None:
