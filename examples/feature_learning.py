@@ -20,10 +20,11 @@ def main() -> None:
         (0.02, 0.2, 2.0),
         (16, 64),
         n_features=10,
-        n_train=100,
+        n_train=80,
+        n_test=300,
         width=30,
         reference_width=128,
-        steps=200,
+        steps=150,
         n_draws=2,
     )
 
