@@ -11,6 +11,7 @@ from scipy import sparse
 from scipy.integrate import quad, solve_ivp
 
 from ntklib.dynamics import Flow, gradient_flow, integrate_flow, linearized_flow
+from ntklib.dynamics._flow_problem import FlowProblem
 from ntklib.kernels import ABReLU, RectifiedPower
 from ntklib.networks import MLP, TwoLayerNet, linearize
 
@@ -250,8 +251,17 @@ def test_a_flow_that_starts_at_its_end_stays():
     flow = integrate_flow(net, X, net.apply(params, X), [0.0, 1.0], params=params)
     assert (flow.loss == 0).all()
     assert (flow.path_length == 0).all()
-    flow = integrate_flow(net, X, y, [0.0], params=params)
-    assert flow.distance[0] == 0
+    for function in (integrate_flow, linearized_flow):
+        flow = function(net, X, y, [0.0], params=params)
+        assert flow.distance[0] == flow.path_length[0] == 0
+
+
+def test_trial_steps_that_overflow_are_not_taken():
+    cubic = TwoLayerNet(4, activation=RectifiedPower(3))
+    problem = FlowProblem(cubic, X, y, cubic.init(3, 0))
+    for far in (1e200, np.inf):
+        velocity, _ = problem.velocity(np.full(problem.origin.size, far))
+        assert np.isnan(velocity).all()
 
 
 def test_record_prints_and_draws():

@@ -9,6 +9,7 @@ from scipy.integrate import solve_ivp
 
 import ntklib
 from ntklib.dynamics import integrate_flow, linearized_flow
+from ntklib.kernels import NumericalActivation
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.plotting import ScaleStudyDisplay
 from ntklib.studies import ScaleStudy, scale_study
@@ -176,6 +177,19 @@ def test_linear_networks_have_no_gaps():
     assert (study.output_gap <= study.output_error).all()
     assert "no decade counts" in study.headline()
     assert study.slopes["centred"]["movement"].deviation < 1e-8
+
+
+def test_activations_of_which_nothing_is_known_are_tried(monkeypatch):
+    tanh = NumericalActivation(np.tanh, lambda z: 1 / np.cosh(z) ** 2)
+    options = {**SMALL, "scales": (100.0, 300.0), "network": TwoLayerNet(6, activation=tanh)}
+    assert scale_study(**options).slopes["centred"]["parameter_gap"].deviation < 0.02
+
+    def stuck(*arguments, **options):
+        raise RuntimeError("the gradient flow came to time 0.1 only")
+
+    monkeypatch.setattr("ntklib.studies._scale_models.integrate_flow", stuck)
+    with pytest.raises(ValueError, match="scale 300: the gradient flow came"):
+        scale_study(**options)
 
 
 class Counted(TwoLayerNet):
