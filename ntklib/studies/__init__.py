@@ -19,7 +19,8 @@ from ntklib.studies._implicit_bias_norm import MinimumNorm
 from ntklib.studies._implicit_bias_weights import WeightEffect
 from ntklib.studies._lazy import lazy_study
 from ntklib.studies._lazy_decay import lazy_decay_study
-from ntklib.studies._lazy_decay_result import DecaySetting, LazyDecayStudy
+from ntklib.studies._lazy_decay_result import LazyDecayStudy
+from ntklib.studies._lazy_decay_setting import DecaySetting
 from ntklib.studies._lazy_result import LazyStudy, LinearModel
 from ntklib.studies._linearization import linearization_study
 from ntklib.studies._linearization_result import LinearizationStudy
@@ -38,8 +39,8 @@ from ntklib.studies._width_result import WidthStudy
 
 __all__ = [
     "CriterionStudy",
-    "FeatureLearningStudy",
     "DecaySetting",
+    "FeatureLearningStudy",
     "HomogeneityStudy",
     "ImplicitBiasStudy",
     "Influence",

@@ -10,44 +10,9 @@ import numpy as np
 
 from ntklib.plotting import LazyBoundsDisplay, LazyDecayDisplay
 from ntklib.studies._base import StudyResult
+from ntklib.studies._lazy_decay_setting import DecaySetting, threshold_lines
 
-__all__ = ["DecaySetting", "LazyDecayStudy"]
-
-
-@dataclass(frozen=True)
-class DecaySetting:
-    """A network on n rows: what is certified from its start, and what it needed.
-
-    Attributes
-    ----------
-    width, n : int
-    sigma_min, sigma_max : float
-        Extreme singular values of the Jacobian at the start.
-    thresholds : mapping of str to float
-        The least certified scale, by theorem; infinite if there is none.
-    certifying_widths : mapping of str to float
-        About the width from which on scale 1 is certified; NaN where it is not known.
-    kept_down_to : float
-        The least scale that was run such that there, and at all larger ones, the loss of the network kept
-        below what theorems A and B promise, :math:`L_0 e^{-\\alpha^2 \\sigma_{\\min}^2 t / 2}`; NaN if there
-        is none.
-    least_scale : float
-        The least that was run.
-    """
-
-    width: int
-    n: int
-    sigma_min: float
-    sigma_max: float
-    thresholds: Mapping[str, float]
-    certifying_widths: Mapping[str, float]
-    kept_down_to: float
-    least_scale: float
-
-    @property
-    def condition_number(self) -> float:
-        """That of the tangent kernel, the square of the Jacobian's."""
-        return (self.sigma_max / self.sigma_min) ** 2
+__all__ = ["LazyDecayStudy"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -184,36 +149,10 @@ class LazyDecayStudy(StudyResult):
             f"{verdict}: in {held} certificates the loss was at most {worst[0]:.3g} of its bound (from time "
             f"{self.times[4]:.2g} on), the distance {worst[1]:.3g}; outputs are"
             f" exact to {self.integration_error:.0e}",
-            *self._thresholds(),
+            *threshold_lines(self.settings),
             *self._rates(),
         ]
         return "\n".join(lines)
-
-    def _thresholds(self) -> list[str]:
-        """A line a setting: from which scale on the theorems hold, and from which width on at scale 1."""
-        theorems = list(self.loss_bounds)
-        head = ["width", "n", "condition", *(f"from scale ({name})" for name in theorems)]
-        head += ["kept down to", *(f"width for scale 1 ({name})" for name in theorems if name != "B")]
-        rows = [
-            [
-                str(one.width),
-                str(one.n),
-                f"{one.condition_number:.3g}",
-                *(f"{one.thresholds[name]:.4g}" for name in theorems),
-                f"{one.kept_down_to:.3g}",
-                *(_count(one.certifying_widths[name]) for name in theorems if name != "B"),
-            ]
-            for one in self.settings
-        ]
-        sizes = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-        table = ["  ".join(map(str.rjust, row, sizes)) for row in (head, *rows)]
-        lowest = all(one.kept_down_to == one.least_scale for one in self.settings)
-        note = "the smallest that was run" if lowest else "that and all larger ones"
-        return [
-            "from which scale on it is certified, down to which scale the promise of theorem A was kept "
-            f"nevertheless ({note}), and the width that scale 1 would take by the theorem:",
-            *table,
-        ]
 
     def _rates(self) -> list[str]:
         """How many times faster than promised the loss fell."""
@@ -250,7 +189,3 @@ def _largest(ratios: Mapping[str, np.ndarray]) -> float:
     values = np.concatenate(list(ratios.values()))
     values = values[np.isfinite(values)]
     return float(values.max()) if len(values) else np.nan
-
-
-def _count(width: float) -> str:
-    return "-" if np.isnan(width) else f"{width:.3g}" if width >= 1e6 else f"{width:,.0f}"

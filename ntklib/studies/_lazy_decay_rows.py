@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ntklib.studies._lazy_decay_parts import EARLY, THEOREMS, Plan
-from ntklib.studies._lazy_decay_result import DecaySetting, LazyDecayStudy
+from ntklib.studies._lazy_decay_result import LazyDecayStudy
+from ntklib.studies._lazy_decay_setting import DecaySetting
 from ntklib.studies._width import describe
 
 __all__ = ["collect"]

@@ -287,7 +287,8 @@ def test_the_result(study, tmp_path):
     assert "at 2 times the threshold of theorem A' the loss fell" in text
     setting = study.settings[-1]
     assert (setting.width, setting.n) == (64, 3)
-    assert f"{setting.certifying_widths['A']:.3g}" in text
+    assert f"{setting.certifying_widths['A']:.3g} by theorem A (out of reach)" in text
+    assert "on 3 rows scale 1 takes a width of about " in text
     assert setting.thresholds["A'"] < setting.thresholds["A"] < setting.thresholds["B"]
     assert setting.certifying_widths["A'"] < setting.certifying_widths["A"]
     files = {path.name for path in study.save(tmp_path).iterdir()}
