@@ -17,7 +17,7 @@ from ntklib.theory._jacobian import jacobian_spectrum
 from ntklib.theory._jacobian_lipschitz import bound
 from ntklib.theory._neurons import EPS, Neurons, base_network, in_float64, unscaled
 
-__all__ = ["LazyConstants", "constants_of", "targets_like"]
+__all__ = ["LazyConstants", "constants_of", "output_rounding", "targets_like"]
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,14 @@ def _output_error(net: Any, params: Params, X: Any) -> float:
     mirrored = [name for name in params if name.startswith(MIRROR)]
     if mirrored and all((params[name] == params[name.removeprefix(MIRROR)]).all() for name in mirrored):
         return 0.0
-    neurons, outputs = Neurons.of(unscaled(net), params, X), unscaled(net).apply(params, X)
+    outputs = unscaled(net).apply(params, X)
+    return output_rounding(Neurons.of(unscaled(net), params, X), float(np.linalg.norm(outputs)))
+
+
+def output_rounding(neurons: Neurons, size: float) -> float:
+    """Norm of what rounding may do to outputs of a norm ``size``, summed in any order."""
     value = np.abs(neurons.activation(neurons.z))
     slope = neurons.steepest()[0] * neurons.z_error
     weights = neurons.factor * np.abs(neurons.output).T
     rounding = (2 * len(value) + 16) * EPS  # of sums; a bias is no larger than the output and all terms
-    terms = float(np.linalg.norm(weights @ (2 * rounding * value + slope)))
-    return terms + rounding * float(np.linalg.norm(outputs))
+    return float(np.linalg.norm(weights @ (2 * rounding * value + slope))) + rounding * size

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ntklib.dynamics import History
 from ntklib.networks._taylor import LinearizedModel
+from ntklib.theory._constants import output_rounding
 from ntklib.theory._jacobian import JacobianSpectrum, jacobian_spectrum
 from ntklib.theory._jacobian_lipschitz import OUTWARD, bound
 from ntklib.theory._neurons import EPS, Neurons
@@ -115,7 +116,9 @@ class _Rounding:
         size = float(np.sqrt(np.maximum(spectrum.eigenvalues, 0.0).sum()))
         growth = _GROWTH * (1 + np.sqrt(order) * beta * radius / size) ** 2 if size > 0 else _GROWTH
         start = float(np.linalg.norm(model.ravel(history.initial_params)))
-        output = _output_error(neurons) + 16 * EPS * (path.residual[0] + float(np.linalg.norm(targets)))
+        # of the outputs, of those that a centred model subtracts, and of the subtractions
+        largest = path.residual[0] + float(np.linalg.norm(targets))
+        output = 2 * output_rounding(neurons, largest) + 4 * EPS * largest
         if isinstance(model, LinearizedModel):  # products of the Jacobian with the displacement
             output += model.ravel(model.params).size * EPS * size * radius
         share = spectrum.eigenvalue_error / size if size > 0 else 0.0
@@ -125,13 +128,6 @@ class _Rounding:
             move=2 * EPS * (start + radius),
             output=growth * output,
         )
-
-
-def _output_error(neurons: Neurons) -> float:
-    """Norm of the errors of the outputs: of sums over neurons, and of what goes into them."""
-    value, slope = np.abs(neurons.activation(neurons.z)), neurons.steepest()[0]
-    each = (len(neurons.z) + 16) * EPS * value + slope * neurons.z_error
-    return float(neurons.factor * np.linalg.norm(np.abs(neurons.output).T @ each))
 
 
 def _singular_values(path: Path, lengths: NDArray, beta: float, error: float) -> tuple[NDArray, NDArray]:
