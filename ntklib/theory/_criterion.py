@@ -2,6 +2,7 @@ r"""The criterion of lazy training at the start: how much faster the loss change
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def lazy_criterion(
         Targets.
     learning_rate : float or None, default=None
         :math:`\eta`, positive; None is a thousandth of the largest stable step of the tangent model,
-        :math:`2/(\alpha |Dh|)^2`.
+        :math:`2/(\alpha |Dh|)^2`.  Step multipliers of the parameterisation do not count.
     random_state : int, default=0
         Of the search for the lower end of :math:`|D^2h|`.
 
@@ -108,9 +109,15 @@ def lazy_criterion(
     else:
         rate = check_real(learning_rate, "learning_rate", minimum=0.0, strict=True)
     gradient = scale * model.vjp(params, X, residual)
-    after = model.unravel(params, model.ravel(params) - rate * gradient)
-    gained = scale * (model.apply(after, X) - outputs)
     loss = float(np.square(residual).sum()) / 2
+    with np.errstate(over="ignore", invalid="ignore"):  # of a step that is far too large: refused
+        moved = model.ravel(params) - rate * gradient
+        after = model.unravel(params, moved) if np.isfinite(moved).all() else params
+        gained = scale * (model.apply(after, X) - outputs)
+        loss_change = -float((gained * (residual + gained / 2)).sum()) / loss
+        change = _difference(model, params, after, X) / differential
+    if not np.isfinite([*moved, loss_change, change]).all():
+        raise ValueError(f"a step of {rate:.4g} leaves the floating-point numbers; lower learning_rate.")
     return LazyCriterion(
         scale=scale,
         outputs=outputs.ravel(),
@@ -119,8 +126,8 @@ def lazy_criterion(
         second_derivative=second_derivative_norm(net, params, X, random_state=random_state),
         learning_rate=rate,
         gradient=float(np.linalg.norm(gradient)),
-        loss_change=-float((gained * (residual + gained / 2)).sum()) / loss,
-        differential_change=_difference(model, params, after, X) / differential,
+        loss_change=loss_change,
+        differential_change=change,
         homogeneity=homogeneity(net),
         kinks=_has_kinks(base_network(net)._spec().activation),
     )
@@ -134,6 +141,8 @@ def differential_norm(model: Any, params: Params, X: Any) -> float:
 
 
 def _root(gram: NDArray) -> float:
+    if not np.isfinite(gram).all():
+        return inf
     return float(np.sqrt(max(np.linalg.eigvalsh(gram)[-1], 0.0)))
 
 

@@ -132,7 +132,8 @@ class LazyCriterion:
                 "the network is not homogeneous, so that its criterion at other weights does not follow from "
                 "that at these; use a power as activation and bias_std=0, or call lazy_criterion there."
             )
-        return self.at_scale(self.scale * factor**self.homogeneity)
+        with np.errstate(over="ignore"):  # refused by at_scale
+            return self.at_scale(float(self.scale * np.power(factor, self.homogeneity)))
 
     def __repr__(self) -> str:
         kappa, limit = self.kappa, self.limit

@@ -117,7 +117,7 @@ def second_derivative_norm(net: Any, params: Params, X: Any, *, random_state: in
     slopes, bends = (np.abs(f(neurons.z)) for f in _derivatives(neurons))
     upper, worst = largest_block(neurons, slopes, bends)
     lower = neurons.factor * _search(neurons, slopes, bends, worst, rng)
-    return Interval(min(lower / OUTWARD, upper), upper)
+    return Interval(lower / OUTWARD, upper)
 
 
 def _derivatives(neurons: Neurons) -> tuple[Any, Any]:

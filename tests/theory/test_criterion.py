@@ -186,9 +186,24 @@ START = NET.init(2, 0)
         ({"y": NET.apply(START, ROWS)}, ValueError, "targets already"),
         ({"X": 0 * ROWS, "net": TwoLayerNet(5)}, ValueError, "Dh is 0"),
         ({"learning_rate": 0.0}, ValueError, "learning_rate must be"),
+        ({"learning_rate": 1e200}, ValueError, "lower learning_rate"),
+        ({"learning_rate": 1e100, "net": TwoLayerNet(5)}, ValueError, "lower learning_rate"),
+        ({"learning_rate": 1e308, "y": 1e5 * Y}, ValueError, "lower learning_rate"),
         ({"X": ROWS[:, :1]}, ValueError, "features"),
     ],
-    ids=["linearized", "params", "short y", "NaN", "fitted", "dead", "no step", "features"],
+    ids=[
+        "linearized",
+        "params",
+        "short y",
+        "NaN",
+        "fitted",
+        "dead",
+        "no step",
+        "far",
+        "as far",
+        "farther",
+        "features",
+    ],
 )
 def test_what_is_refused(change, error, message):
     with pytest.raises(error, match=message):
@@ -200,3 +215,5 @@ def test_scales_are_positive():
     for method in (found.at_scale, found.at_weights_times):
         with pytest.raises(ValueError, match="greater than 0"):
             method(0.0)
+    with pytest.raises(ValueError, match="must be finite"):
+        found.at_weights_times(1e200)
