@@ -38,8 +38,8 @@ def power_suprema(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the suprema for b z^degree, z >= 0, and a (-z)^degree, z < 0.
 
-    The second derivative's is infinite, on whatever interval, if the function or its derivative jumps at 0: then
-    no bound on it is one on how far the derivative changes.
+    The second derivative's is infinite, on whatever interval, if the function or its derivative jumps at 0:
+    then no bound on it is one on how far the derivative changes.
     """
     jumps = degree == 0 or (degree == 1 and a != -b)
     both = []
