@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, r2_sc
 from sklearn.model_selection import train_test_split
 
 import ntklib.report._contenders as contenders
+import ntklib.report._theorem as theorem
 from ntklib._progress import Progress
 from ntklib.cli import main
 from ntklib.datasets import DataError
@@ -29,12 +30,13 @@ from ntklib.report._scores import (
 
 @pytest.fixture(scope="module")
 def small():
-    """A forest of few trees and a coarse grid: the rivals are not what is tested."""
+    """A forest of few trees, a coarse grid, a narrow network: how good they are is not what is tested."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contenders, "N_TREES", 20)
         patch.setattr(contenders, "C_GRID", (1.0, 10.0))
         patch.setattr(contenders, "PENALTY_GRID", (0.01, 1.0))
         patch.setattr(contenders, "GAMMA_FACTORS", (0.3, 1.0))
+        patch.setattr(theorem, "WIDTH", 256)
         yield
 
 
