@@ -20,7 +20,7 @@ _NEURONS = 16  # that are searched, those with the largest bounds
 _RANDOM = 2  # random starts a neuron
 _KEPT = 4  # searches that go on after the first rounds
 _ROUNDS = 500
-_SETTLED = 1e-13  # relative gain of a round that ends a search
+_SETTLED = 1e-11  # relative gain of a round that ends a search
 _WORK = 5e7  # cubes of the blocks' orders, all together
 
 _DEEP_STARTS, _DEEP_TRIAL, _DEEP_KEPT = 6, 4, 2  # searches, their first rounds, and how many go on
