@@ -112,13 +112,14 @@ def _run(found: Lazy) -> str:
     run = found.run
     steps = np.arange(len(run.loss))
     curves = {"loss": (steps, run.loss), "proved afterwards": (steps, run.loss_bound)}
+    strayed = " Here the weights moved too far for it to prove that the loss falls."
     return figure(
         "theorem-run",
         HistoryDisplay(curves).plot,
         alt="loss of gradient descent against steps, below the bound proved for it",
         caption=f"The same network at scale 1, {steps[-1]} steps of gradient descent of size "
         f"{run.learning_rate:.3g}. The upper line includes what is lost by taking steps, by looking at the "
-        "kernel now and then only, and by rounding.",
+        "kernel now and then only, and by rounding." + ("" if run.loss_bound[-1] < run.loss[0] else strayed),
     )
 
 

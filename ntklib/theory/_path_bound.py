@@ -61,6 +61,8 @@ def bound_path(history: History, path: Path) -> PathBound:
     ------
     NoBound
         If the Jacobian has no known Lipschitz constant on the ball.
+    ValueError
+        If the model or the rows are not those of the run any more.
     """
     model = history.model
     linear = isinstance(model, LinearizedModel)
@@ -75,6 +77,7 @@ def bound_path(history: History, path: Path) -> PathBound:
     beta = 0.0 if lipschitz is None else lipschitz.value
     spectrum = jacobian_spectrum(model, params, history.X, neurons)
     rounding = _Rounding.of(model, history, path, neurons, spectrum, beta)
+    _check_unchanged(history, 2 * rounding.output)
     lengths = np.concatenate([[0.0], np.cumsum(path.moves + rounding.move)]) * OUTWARD
     least, most = _singular_values(path, lengths, beta, rounding.eigenvalue)
     most = np.minimum(most, spectrum.sigma_max + beta * path.distance) * OUTWARD
@@ -85,9 +88,18 @@ def bound_path(history: History, path: Path) -> PathBound:
     slips += h * most[:-1] ** 2 * rounding.output
     residual = np.empty(len(path.loss))
     residual[0] = path.residual[0] + rounding.output
-    for k in range(len(h)):
-        residual[k + 1] = contraction[k] * residual[k] + second[k] + slips[k]
+    with np.errstate(over="ignore"):  # what grows beyond all numbers proves nothing, and is no error
+        for k in range(len(h)):
+            residual[k + 1] = contraction[k] * residual[k] + second[k] + slips[k]
     return PathBound((residual + rounding.output) * OUTWARD, contraction, beta, rounding.eigenvalue)
+
+
+def _check_unchanged(history: History, tolerance: float) -> None:
+    """Refuse a record whose model or rows, which it only refers to, have been changed since."""
+    same = set(history.model.trained_shapes(history.X.shape[1])) == set(history.gradient_norms)
+    outputs = history.model.apply(history.params, history.X)
+    if not same or np.linalg.norm(outputs - history.outputs[-1]) > tolerance:
+        raise ValueError("the model or the rows have been changed since this run was recorded; train again.")
 
 
 @dataclass(frozen=True)

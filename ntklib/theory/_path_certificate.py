@@ -43,7 +43,7 @@ def path_certificate(history: History) -> PathCertificate:
         Of ``train`` with the square loss (a sum or a mean), plain gradient descent at any learning rates, all
         rows and no weights, in float64, with ``record_every=1`` and ``monitors=["min_eigenvalue"]``, better
         ``["min_eigenvalue", "max_eigenvalue"]``, at any ``monitor_every``.  Networks, centred and linearised
-        ones; the rows must be the same still.
+        ones; neither they nor the rows may have been changed since.
 
     Returns
     -------
@@ -54,7 +54,8 @@ def path_certificate(history: History) -> PathCertificate:
     TypeError
         If it is no History, or the model is neither a network nor made from one in these ways.
     ValueError
-        If the run was trained otherwise, or its record lacks something; the message names the options.
+        If the run was trained otherwise, or its record lacks something: the message names the options.  Or if
+        the model or the rows are not what they were.
 
     References
     ----------
@@ -90,7 +91,7 @@ def path_certificate(history: History) -> PathCertificate:
         steps=history.steps,
         times=path.times,
         loss=path.loss,
-        loss_bound=None if found is None else path.weight * found.residual**2 / 2,
+        loss_bound=None if found is None else _loss(found.residual, path.weight),
         exponent=exponent,
         measured=path.loss[0] * np.exp(-exponent),
         rigorous=found is not None,
@@ -106,6 +107,11 @@ def path_certificate(history: History) -> PathCertificate:
         units=units,
         interval_change=change,
     )
+
+
+def _loss(residual: NDArray, weight: float) -> NDArray:
+    with np.errstate(over="ignore"):
+        return weight * residual**2 / 2
 
 
 def _exponent(path: Path, readings: NDArray) -> NDArray:

@@ -3,6 +3,7 @@
 import pickle
 
 import matplotlib
+import matplotlib.pyplot
 import numpy as np
 import pytest
 
@@ -289,6 +290,30 @@ def test_refusals_of_models_and_types():
     check(path_certificate(run(hidden, X, y, steps=3, learning_rate=0.01)))
 
 
+def test_models_and_rows_that_changed_since_are_noticed():
+    X, y = rows(4, 6)
+    for change in ({"scale": 2.0}, {"trainable": "hidden"}, {"activation": "softplus"}):
+        net = TwoLayerNet(9, activation="erf")
+        history = run(net, X, y, steps=3, learning_rate=0.1)
+        net.set_params(**change)
+        with pytest.raises(ValueError, match="changed since this run"):
+            path_certificate(history)
+    history = run(TwoLayerNet(9, activation="erf"), X, y, steps=3, learning_rate=0.1)
+    X[0] += 1e-3
+    with pytest.raises(ValueError, match="changed since this run"):
+        path_certificate(history)
+
+
+def test_a_bound_may_grow_beyond_all_numbers():
+    X, y = rows(6, 8)
+    net = TwoLayerNet(100, activation="erf", symmetric=True)
+    history = run(net, X, y, steps=3000, monitors=READ[0], monitor_every=300)
+    found = path_certificate(history)  # without readings of the largest eigenvalue
+    check(found)
+    assert np.isinf(found.loss_bound[-1])
+    matplotlib.pyplot.close(found.plot().figure_)
+
+
 def test_it_prints_plots_and_pickles():
     X, y = rows(4, 6)
     found = path_certificate(run(TwoLayerNet(50, activation="erf", scale=5.0), X, y))
@@ -302,5 +327,9 @@ def test_it_prints_plots_and_pickles():
     np.testing.assert_array_equal(display.ax_.get_lines()[1].get_ydata(), found.loss_bound)
     assert display.ax_.get_yscale() == "log"
     matplotlib.pyplot.close(display.figure_)
+    rough = path_certificate(run(TwoLayerNet(50), X, y, steps=5)).plot()
+    assert rough.ax_.get_title() == "no certificate"
+    assert len(rough.ax_.get_lines()) == 2
+    matplotlib.pyplot.close(rough.figure_)
     copy = pickle.loads(pickle.dumps(found))
     np.testing.assert_array_equal(copy.loss_bound, found.loss_bound)
