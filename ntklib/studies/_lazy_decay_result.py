@@ -162,9 +162,11 @@ class LazyDecayStudy(StudyResult):
             if at.any():
                 factor = self.factor[at].max()
                 loose = 1 / ratios[at & (self.factor == factor)]
+                multiple = "" if factor == 1 else f"{factor:g} times "
+                ends = dict.fromkeys(f"{value:.3g}" for value in (loose.min(), loose.max()))
                 lines.append(
-                    f"at {factor:g} times the threshold of theorem {name} the loss fell {loose.min():.3g} to "
-                    f"{loose.max():.3g} times as fast as certified"
+                    f"at {multiple}the threshold of theorem {name} the loss fell {' to '.join(ends)} "
+                    "times as fast as certified"
                 )
         return lines
 
