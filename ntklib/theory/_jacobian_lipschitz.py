@@ -147,14 +147,17 @@ def largest_block(
     # row sums bound eigenvalues too, and cost less: most neurons need no eigenvalue to be passed over
     sums = _norm(np.sqrt(_row_sums(first, np.abs(gram))), np.sqrt(_row_sums(second, gram**2)))
     at_most = np.minimum(by_row, sums)
-    best, worst = 0.0, 0
+    rows, best, worst = neurons.rows, 0.0, 0
+    pairs = None  # all products of two entries of a row, whose Gram matrix is gram^2
+    if rows.shape[1] ** 2 < len(rows):
+        pairs = (rows[:, :, None] * rows[:, None, :]).reshape(len(rows), -1)
     order = np.argsort(-at_most, kind="stable")
     size = max(1, _CHUNK // len(gram) ** 2)
     for start in range(0, len(order), size):
         part = order[start : start + size]
         if at_most[part[0]] <= best:
             break
-        exact = _norm(_roots(first[part], gram), _roots(second[part], gram**2))
+        exact = _norm(_roots(first[part], gram, rows), _roots(second[part], gram**2, pairs))
         exact = np.minimum(exact, at_most[part])
         if exact.max() > best:
             best, worst = float(exact.max()), int(part[exact.argmax()])
@@ -171,7 +174,13 @@ def _row_sums(s: NDArray, gram: NDArray) -> NDArray:
     return (s * (s @ gram)).max(axis=1)
 
 
-def _roots(s: NDArray, gram: NDArray) -> NDArray:
-    """Roots of the largest eigenvalues of s_i s_j G_ij, for each row s."""
-    values = np.linalg.eigvalsh(s[:, :, None] * s[:, None, :] * gram)[:, -1]
-    return np.sqrt(np.maximum(values, 0.0))
+def _roots(s: NDArray, gram: NDArray, vectors: NDArray | None) -> NDArray:
+    """Roots of the largest eigenvalues of s_i s_j G_ij, G = vectors vectors^T, for each row s."""
+    if not s.any():
+        return np.zeros(len(s))
+    if vectors is not None and vectors.shape[1] < len(gram):  # the same eigenvalues, but for zeros
+        scaled = s[:, :, None] * vectors
+        matrices = scaled.transpose(0, 2, 1) @ scaled
+    else:
+        matrices = s[:, :, None] * s[:, None, :] * gram
+    return np.sqrt(np.maximum(np.linalg.eigvalsh(matrices)[:, -1], 0.0))
