@@ -21,6 +21,9 @@ __all__ = ["EARLY", "STIFF", "THEOREMS", "Plan", "Problem", "certify", "follow",
 _BALLS, _RESTART = 13, 26
 """Balls that a certificate looks at, and gradients that a step to one more time takes."""
 
+_GRADIENTS = 10**8
+"""At most: it was said beforehand how long ill-conditioned flows take."""
+
 THEOREMS = ("A'", "A", "B")
 """In the order of their thresholds."""
 
@@ -116,7 +119,7 @@ def follow(plan: Plan, width: int, n: int, scale: float, sigma_min: float) -> di
     network, params, X, y = plan.problem(width, n)
     network = clone(network).set_params(scale=float(scale))
     times = plan.times / (scale * sigma_min) ** 2
-    flow = integrate_flow(network, X, y, times, params=params)
+    flow = integrate_flow(network, X, y, times, params=params, max_evaluations=_GRADIENTS)
     linear = linearized_flow(network, X, y, times, params=params)
     start = np.linalg.norm(flow.outputs[0] - y)
     return {
