@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import DOP853
 
 from ntklib._progress import Ticker
+from ntklib._threads import get_threads, set_threads
 from ntklib._validation import check_rows
 from ntklib.dynamics._flow_record import Flow
 from ntklib.dynamics._losses import Risk
@@ -25,6 +26,7 @@ from ntklib.networks import Params
 __all__ = ["FlowProblem"]
 
 _EPS = float(np.finfo(np.float64).eps)
+_SHORT = 1e7  # entries of a Jacobian up to which threads of BLAS wait for each other more than they work
 
 
 class FlowProblem:
@@ -86,7 +88,9 @@ class FlowProblem:
         """Follow the flow to all times."""
         moments, where = np.unique(self.scale**2 * times, return_inverse=True)
         ticker = Ticker(100 if progress else 0, "gradient flow, percent")
-        with np.errstate(all="ignore"):  # a trial step may overflow: it is made again, shorter
+        threads = 1 if self.X.shape[0] * self.origin.size < _SHORT else get_threads()
+        # a trial step may overflow: it is made again, shorter
+        with set_threads(threads), np.errstate(all="ignore"):
             states, steps, evaluations, tolerance = self._run(moments, rtol, budget, ticker, progress)
             outputs = np.stack([self.velocity(state[:-1])[1].copy() for state in states])
         delta, path = states[:, :-1] / self.scale, states[:, -1] / self.scale

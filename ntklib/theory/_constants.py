@@ -72,8 +72,8 @@ def constants_of(net: Any, params: Params, X: Any, y: ArrayLike) -> LazyConstant
     spectrum = jacobian_spectrum(model, params, X, neurons)
     h0 = model.apply(params, X)
     target = targets_like(h0, y)
-    beta = OnBalls(neurons)
-    start = bound(neurons, 0.0)
+    beta = OnBalls(neurons.distinct())
+    start = bound(beta.neurons, 0.0)
     failures = []
     if start.reason:
         failures.append(f"activation: {start.reason} (beta = {start.value:g})")

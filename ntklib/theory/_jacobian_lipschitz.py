@@ -103,7 +103,7 @@ def jacobian_lipschitz(net: Any, params: Params, X: Any, radius: float = 0.0) ->
     'the derivative of ReLU() jumps, so that no ball has a finite bound'
     """
     radius = check_real(radius, "radius", minimum=0.0)
-    return bound(Neurons.of(unscaled(net), params, X), radius)
+    return bound(Neurons.of(unscaled(net), params, X).distinct(), radius)
 
 
 def bound(neurons: Neurons, radius: float) -> JacobianLipschitz:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -75,10 +75,8 @@ class Neurons:
         spec, copies, X, _ = network._bound(in_float64(params), X)
         X = (X.toarray() if sparse.issparse(X) else X).astype(np.float64, copy=False)
         first, last = copies[0].layers
-        rows, weights = (
-            first.weight_multiplier * X,
-            np.concatenate([copy.layers[0].weight for copy in copies]),
-        )
+        rows = first.weight_multiplier * X
+        weights = np.concatenate([copy.layers[0].weight for copy in copies])
         if first.bias is not None:
             rows = np.hstack([rows, np.full((len(rows), 1), first.bias_multiplier)])
             biases = np.concatenate([copy.layers[0].bias for copy in copies])
@@ -106,6 +104,15 @@ class Neurons:
     def output_lengths(self) -> NDArray:
         """Lengths of the output weights, (M,)."""
         return np.linalg.norm(self.output, axis=1)
+
+    def distinct(self) -> Neurons:
+        """Return the neurons of the first copy, if those of the second are the same."""
+        half = slice(0, len(self.weights) // 2)
+        parts = {name: getattr(self, name) for name in ("z", "z_error", "weights", "output")}
+        twice = len(self.weights) % 2 == 0 and all(
+            np.array_equal(parts[name][half], parts[name][half.stop :]) for name in ("weights", "output")
+        )
+        return replace(self, **{name: array[half] for name, array in parts.items()}) if twice else self
 
     def steepest(self) -> tuple[NDArray, NDArray]:
         """Return the largest |sigma'| and |sigma''| within the errors of the preactivations, (M, n) each.

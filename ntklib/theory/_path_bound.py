@@ -69,7 +69,7 @@ def bound_path(history: History, path: Path) -> PathBound:
     params = model.params if linear else history.initial_params
     try:
         neurons = Neurons.of(model.model if linear else model, params, history.X)
-        lipschitz = None if linear else bound(neurons, path.radius * OUTWARD)
+        lipschitz = None if linear else bound(neurons.distinct(), path.radius * OUTWARD)
     except ValueError as error:  # several hidden layers, or an activation known at points only
         raise NoBound(str(error).rstrip(".")) from None
     if lipschitz is not None and lipschitz.value == inf:
