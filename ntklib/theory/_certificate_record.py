@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, inf, isfinite
 
 import numpy as np
@@ -90,7 +91,7 @@ class LazyCertificate:
         """(sigma_max / sigma_min)^2, that of the tangent kernel."""
         return (self.sigma_max / self.sigma_min) ** 2 if self.sigma_min else inf
 
-    @property
+    @cached_property
     def certifying_width(self) -> int | None:
         """About the width from which on scale 1 would be certified.
 

@@ -19,6 +19,7 @@ OUTWARD = 1 + 1e-9
 """Covers the rounding of a few hundred operations, each relatively exact."""
 
 _HUGE = 1e100  # products of larger numbers overflow
+_FIRST = 16  # neurons whose eigenvalues are computed first; the best of them rules out most others
 _CHUNK = 1 << 20  # numbers in the matrices that are looked at together
 
 
@@ -152,11 +153,10 @@ def largest_block(
     if rows.shape[1] ** 2 < len(rows):
         pairs = (rows[:, :, None] * rows[:, None, :]).reshape(len(rows), -1)
     order = np.argsort(-at_most, kind="stable")
-    size = max(1, _CHUNK // len(gram) ** 2)
-    for start in range(0, len(order), size):
+    start, size, largest = 0, _FIRST, max(1, _CHUNK // len(gram) ** 2)
+    while start < len(order) and at_most[order[start]] > best:
         part = order[start : start + size]
-        if at_most[part[0]] <= best:
-            break
+        start, size = start + len(part), min(2 * size, largest)
         exact = _norm(_roots(first[part], gram, rows), _roots(second[part], gram**2, pairs))
         exact = np.minimum(exact, at_most[part])
         if exact.max() > best:

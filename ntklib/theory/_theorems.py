@@ -135,9 +135,11 @@ class Sharp(Theorem):
     def strain(self, low: float, high: float, beta: Lipschitz, demand: float) -> float:
         if demand == 0:
             return 0.0
+        if demand == 0:
+            return 0.0
         # constant beta asks for the ball of radius 2 demand / low, growing beta for a smaller one
-        balls = (share * demand / low for share in np.linspace(1.05, 2, 24))
-        return float(min(beta(ball) * ball * ball / (2 * (low * ball - demand)) for ball in balls))
+        balls = np.geomspace(1.1, 2, 8) * demand / low
+        return min(beta(ball) * ball * ball / (2 * (low * ball - demand)) for ball in balls.tolist())
 
 
 THEOREMS: dict[str, Theorem] = {"A": Halving(1 / 6, 6.0), "A'": Sharp(), "B": ChizatOyallonBach(1 / 16, 8.0)}
