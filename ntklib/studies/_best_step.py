@@ -10,8 +10,9 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from ntklib._threads import parallel_for
-from ntklib.dynamics import GradientDescent, train
+from ntklib.dynamics import GradientDescent
 from ntklib.networks import Params
+from ntklib.studies._training import train_whole
 
 __all__ = ["DIVERGED", "best_steps"]
 
@@ -96,7 +97,7 @@ def _each(function: Callable[[int], float], count: int) -> np.ndarray:
 
 def _log_loss(network: Any, start: Params, X: Any, y: np.ndarray, steps: int, k: float) -> float:
     """Logarithm of what training leaves of the loss."""
-    history = train(
+    history = train_whole(
         network,
         X,
         y + network.apply(start, X),
@@ -106,8 +107,6 @@ def _log_loss(network: Any, start: Params, X: Any, y: np.ndarray, steps: int, k:
         record_every=steps,
         gradient_norms=False,
     )
-    if history.status == "interrupted":
-        raise KeyboardInterrupt
     if history.status == "diverged":
         return float(np.log(DIVERGED))
     left = history.loss[-1] / history.loss[0]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ntklib._threads import get_threads, parallel_for, set_threads
-from ntklib.dynamics import Snapshot, gradient_descent, train
+from ntklib.dynamics import Snapshot, gradient_descent
 from ntklib.networks import Params
 from ntklib.studies._feature_learning_teacher import (
     COSINES,
@@ -20,6 +20,7 @@ from ntklib.studies._feature_learning_teacher import (
     rescaled,
     student,
 )
+from ntklib.studies._training import train_whole
 
 __all__ = [
     "MEASURES",
@@ -73,7 +74,7 @@ class Job(NamedTuple):
         def look(snapshot: Snapshot) -> None:
             seen.append(neurons(snapshot.params))
 
-        history = train(
+        history = train_whole(
             net,
             sample.X,
             sample.y,
@@ -85,8 +86,6 @@ class Job(NamedTuple):
             X_test=sample.X_test,
             callbacks=look if path else (),
         )
-        if history.status == "interrupted":
-            raise KeyboardInterrupt
         assert history.test_outputs is not None
         errors = np.square(history.test_outputs - sample.y_test).mean(axis=1)
         losses = errors / np.square(sample.y_test).mean()

@@ -12,8 +12,9 @@ from sklearn.model_selection import train_test_split
 
 from ntklib._blocks import require_memory
 from ntklib._threads import get_threads, parallel_for, set_threads
-from ntklib.dynamics import Momentum, Trajectory, gradient_descent, largest_stable_step, train
+from ntklib.dynamics import Momentum, Trajectory, gradient_descent, largest_stable_step
 from ntklib.studies._linearization_draws import step_factors
+from ntklib.studies._training import train_whole
 
 __all__ = ["MEASURES", "Plan", "Split", "compare"]
 
@@ -105,7 +106,7 @@ def _split(plan: Plan, rng: np.random.Generator) -> Split:
 
 def _network(plan: Plan, params: Any, split: Split, alpha: float, eta: float) -> tuple[np.ndarray, dict]:
     """Train the network at a scale: its test outputs, and what changed; NaN if it diverged."""
-    history = train(
+    history = train_whole(
         clone(plan.network).set_params(scale=alpha),
         split.X.astype(np.float32),
         split.targets,
@@ -117,8 +118,6 @@ def _network(plan: Plan, params: Any, split: Split, alpha: float, eta: float) ->
         record_every=plan.steps,
         gradient_norms=False,
     )
-    if history.status == "interrupted":
-        raise KeyboardInterrupt
     assert history.test_outputs is not None
     start = np.linalg.norm(plan.network.ravel(params).astype(np.float64))
     changes = {

@@ -8,7 +8,8 @@ import numpy as np
 
 from ntklib._blocks import working_memory
 from ntklib._threads import get_threads, parallel_for, set_threads
-from ntklib.dynamics import GradientDescent, Snapshot, Trajectory, gradient_descent, train
+from ntklib.dynamics import GradientDescent, Snapshot, Trajectory, gradient_descent
+from ntklib.studies._training import train_whole
 
 __all__ = ["Task", "draws", "recorded", "step_factors"]
 
@@ -69,7 +70,7 @@ def _compare(network: Any, task: Task, rng: np.random.Generator) -> dict[str, An
         moved.append(float(np.linalg.norm(move)))
         apart.append(float(np.linalg.norm(network.ravel(now.params) - start - move)))
 
-    history = train(
+    history = train_whole(
         network,
         X,
         y,
@@ -83,8 +84,6 @@ def _compare(network: Any, task: Task, rng: np.random.Generator) -> dict[str, An
         monitor_every=_every(steps) * steps,  # at the end only
         gradient_norms=False,
     )
-    if history.status == "interrupted":
-        raise KeyboardInterrupt
     if history.status != "finished":
         raise ValueError(
             f"a network with layers of {network.hidden_widths} diverged; choose a smaller learning_rate "

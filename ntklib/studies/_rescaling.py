@@ -12,12 +12,13 @@ import numpy as np
 from ntklib._progress import Progress
 from ntklib._threads import parallel_for
 from ntklib._validation import check_integer, check_real
-from ntklib.dynamics import Adam, GradientDescent, Muon, Optimizer, SignDescent, largest_stable_step, train
+from ntklib.dynamics import Adam, GradientDescent, Muon, Optimizer, SignDescent, largest_stable_step
 from ntklib.networks import MLP, Params, TwoLayerNet
 from ntklib.studies._parts import digest, run_parts
 from ntklib.studies._rescaled import WithMultipliers, rescale, scale_factors, step_power
 from ntklib.studies._rescaling_result import RescalingStudy
 from ntklib.studies._samples import check_samples
+from ntklib.studies._training import train_whole
 from ntklib.studies._width import describe
 
 __all__ = ["FACTORS", "rescaling_study"]
@@ -213,7 +214,7 @@ def _outputs(
     network: Any, model: Any, start: Params, X: Any, y: np.ndarray, optimizer: Optimizer, steps: int
 ) -> np.ndarray:
     """Outputs at every step, (steps + 1, n); infinite from where training diverged."""
-    history = train(
+    history = train_whole(
         model,
         X,
         y + network.apply(start, X),
@@ -223,8 +224,6 @@ def _outputs(
         record_every=1,
         gradient_norms=False,
     )
-    if history.status == "interrupted":
-        raise KeyboardInterrupt
     found = np.full((steps + 1, len(y)), np.inf)
     found[: len(history)] = history.outputs
     return found
