@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -128,12 +130,15 @@ def certificate_from_constants(
         raise ValueError("h0 holds NaN or infinity.")
     low = check_real(sigma_min, "sigma_min", minimum=0.0)
     high = check_real(sigma_max, "sigma_max", minimum=low)
-    beta = jacobian_lipschitz
-    if not callable(beta):
-        number = check_real(beta, "jacobian_lipschitz", minimum=0.0)
-        beta = _Constant(number)
-    failures = () if low else ("rank deficiency: sigma_min = 0",)
-    constants = LazyConstants(h0.ravel(), targets_like(h0, y), 0.0, low, high, 0.0, beta, failures)
+    beta: Callable[[float], float]
+    if callable(jacobian_lipschitz):
+        beta = _Checked(jacobian_lipschitz)
+    else:
+        beta = _Constant(check_real(jacobian_lipschitz, "jacobian_lipschitz", minimum=0.0))
+    failures = [] if low else ["rank deficiency: sigma_min = 0"]
+    if beta(0.0) == inf:
+        failures.append("curvature: jacobian_lipschitz is infinite on every ball")
+    constants = LazyConstants(h0.ravel(), targets_like(h0, y), 0.0, low, high, 0.0, beta, tuple(failures))
     return certify(constants, check_real(scale, "scale", minimum=0.0, strict=True), name)
 
 
@@ -143,3 +148,16 @@ class _Constant:
 
     def __call__(self, radius: float) -> float:
         return self.value
+
+
+@dataclass(frozen=True)
+class _Checked:
+    function: Callable[[float], float]
+
+    def __call__(self, radius: float) -> float:
+        value = self.function(float(radius))
+        if not (isinstance(value, Real) and value >= 0):
+            raise ValueError(
+                f"jacobian_lipschitz must return a number of at least 0, got {value!r} at radius {radius:g}."
+            )
+        return float(value)

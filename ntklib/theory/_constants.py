@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -95,7 +94,7 @@ def constants_of(net: Any, params: Params, X: Any, y: ArrayLike) -> LazyConstant
         sigma_min=spectrum.sigma_min,
         sigma_max=spectrum.sigma_max,
         eigenvalue_error=spectrum.eigenvalue_error,
-        beta=beta if not start.reason else lambda radius: inf,
+        beta=beta,
         failures=tuple(failures),
         width=network.hidden_widths[0] if network.parameterization == "ntk" else None,
     )

@@ -19,6 +19,7 @@ OUTWARD = 1 + 1e-9
 """Covers the rounding of a few hundred operations, each relatively exact."""
 
 _HUGE = 1e100  # products of larger numbers overflow
+_TINY = float(np.finfo(np.float64).tiny)  # smaller products lose digits
 _FIRST = 16  # neurons whose eigenvalues are computed first; the best of them rules out most others
 _CHUNK = 1 << 20  # numbers in the matrices that are looked at together
 
@@ -121,7 +122,8 @@ def bound(neurons: Neurons, radius: float) -> JacobianLipschitz:
             reason = f"the derivatives of {activation!r} overflow on a ball of this size"
         return JacobianLipschitz(inf, radius, 0, reason)
     value, neuron = largest_block(neurons, first, second, radius)
-    return JacobianLipschitz(value, radius, neuron)
+    reason = "the rows or the output weights are too large for their squares" if value == inf else ""
+    return JacobianLipschitz(value, radius, neuron, reason)
 
 
 def largest_block(
@@ -143,25 +145,41 @@ def largest_block(
     else:
         first = np.zeros_like(first)
     second = v[:, None] * second
-    lengths, gram = neurons.lengths, neurons.rows @ neurons.rows.T
-    by_row = np.linalg.norm(_norm(first * lengths, second * lengths**2), axis=1)
+    if not first.any() and not second.any():
+        return 0.0, 0
+    # of single rows, in units of the largest: no square of what matters can overflow or vanish
+    with np.errstate(over="ignore"):
+        a, g = first * neurons.lengths, second * neurons.lengths**2
+        by_row = _norm(a, g)
+    top = max(float(by_row.max()), _TINY)
+    if top == inf:
+        return inf, 0
+    a, g, by_row = a / top, g / top, np.linalg.norm(by_row / top, axis=1)
+    rows = neurons.rows / np.where(neurons.lengths > 0, neurons.lengths, 1.0)[:, None]
+    gram = rows @ rows.T
     # row sums bound eigenvalues too, and cost less: most neurons need no eigenvalue to be passed over
-    sums = _norm(np.sqrt(_row_sums(first, np.abs(gram))), np.sqrt(_row_sums(second, gram**2)))
+    sums = _norm(np.sqrt(_row_sums(a, np.abs(gram))), np.sqrt(_row_sums(g, gram**2)))
     at_most = np.minimum(by_row, sums)
-    rows, best, worst = neurons.rows, 0.0, 0
+    best, worst = 0.0, 0
     pairs = None  # all products of two entries of a row, whose Gram matrix is gram^2
     if rows.shape[1] ** 2 < len(rows):
         pairs = (rows[:, :, None] * rows[:, None, :]).reshape(len(rows), -1)
+
+    def norms(a: NDArray, g: NDArray) -> NDArray:
+        return _norm(_roots(a, gram, rows), _roots(g, gram**2, pairs))
+
     order = np.argsort(-at_most, kind="stable")
     start, size, largest = 0, _FIRST, max(1, _CHUNK // len(gram) ** 2)
     while start < len(order) and at_most[order[start]] > best:
         part = order[start : start + size]
         start, size = start + len(part), min(2 * size, largest)
-        exact = _norm(_roots(first[part], gram, rows), _roots(second[part], gram**2, pairs))
-        exact = np.minimum(exact, at_most[part])
+        # on large balls many neurons are nearly the same: one with the largest entries of all stands for them
+        if norms(a[part].max(axis=0)[None], g[part].max(axis=0)[None])[0] <= best * (1 + 1e-12):
+            continue
+        exact = np.minimum(norms(a[part], g[part]), at_most[part])
         if exact.max() > best:
             best, worst = float(exact.max()), int(part[exact.argmax()])
-    return c * best * OUTWARD, worst
+    return c * top * best * OUTWARD + _TINY, worst
 
 
 def _norm(a: NDArray, g: NDArray) -> NDArray:

@@ -62,7 +62,7 @@ class Neurons:
         Raises
         ------
         ValueError
-            If it has more than one hidden layer.
+            If it has more than one hidden layer, or squares of rows overflow.
         TypeError
             If it is neither a network nor one that was centred.
         """
@@ -81,6 +81,8 @@ class Neurons:
             rows = np.hstack([rows, np.full((len(rows), 1), first.bias_multiplier)])
             biases = np.concatenate([copy.layers[0].bias for copy in copies])
             weights = np.hstack([weights, biases[:, None]])
+        if not np.abs(rows).max(initial=0.0) < 1e150:
+            raise ValueError("the rows are so large that their squares overflow; scale them.")
         # any order of summation: |error| <= q u sum |w_j x_j|, doubled to cover the rows' own rounding
         error = (weights.shape[1] + 2) * EPS * (np.abs(weights) @ np.abs(rows).T)
         return cls(

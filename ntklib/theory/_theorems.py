@@ -110,6 +110,8 @@ class Sharp(Theorem):
         edge = _largest_ball(beta, low)
         if not isfinite(edge):
             return Reach(inf, inf)
+        if edge == 0:
+            return Reach(0.0, 0.0)
         found = minimize_scalar(
             lambda ball: -_gain(low, beta, ball),
             bounds=(0, edge),
@@ -125,7 +127,7 @@ class Sharp(Theorem):
         # the smallest ball that the path cannot leave has the least beta; with beta = 0 it is the first here
         ball = e / low
         if beta(ball) > 0 and _gain(low, beta, ball) < e:  # at large scales not even by rounding
-            ball = brentq(lambda b: _gain(low, beta, b) - e, ball, radius, rtol=_PRECISION) * (1 + _PRECISION)
+            ball = _root(lambda b: _gain(low, beta, b) - e, ball, radius) * (1 + _PRECISION)
         while _gain(low, beta, ball) < e and ball < radius:
             ball = min(ball * (1 + _PRECISION), radius)
         q = max(low**2 - 2 * beta(ball) * e, 0.0)
@@ -133,8 +135,6 @@ class Sharp(Theorem):
         return Promise(2 * q * _INWARD, path / _INWARD, ball)
 
     def strain(self, low: float, high: float, beta: Lipschitz, demand: float) -> float:
-        if demand == 0:
-            return 0.0
         if demand == 0:
             return 0.0
         # constant beta asks for the ball of radius 2 demand / low, growing beta for a smaller one
@@ -153,19 +153,22 @@ def _largest_ball(beta: Lipschitz, target: float) -> float:
         if at_start > 0:  # beta is constant
             return high
         if high > 1e100:
-            return inf
+            return high if beta(high) > 0 else inf
         high *= 2
     low = high / 2
     while low * beta(low) > target:
         low, high = low / 2, low
-    ball = (
-        brentq(lambda b: b * beta(b) - target, low, high, rtol=_PRECISION)
-        if low * beta(low) < target
-        else low
-    )
+    if low < 1e-300:
+        return 0.0
+    ball = _root(lambda b: b * beta(b) - target, low, high) if low * beta(low) < target else low
     while ball * beta(ball) > target:
         ball *= 1 - _PRECISION
     return ball
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Return a zero between two points of unlike signs, of which the lower is positive."""
+    return brentq(function, low, high, xtol=_PRECISION * low, rtol=_PRECISION)
 
 
 def _gain(low: float, beta: Lipschitz, radius: float) -> float:
