@@ -38,6 +38,9 @@ def lazy_certificate(
     - B: if :math:`|h_0|` and :math:`|y|/\alpha` are below :math:`\sigma_{\min}^3 / (32 \beta \sigma_{\max})`,
       then the same rate, and :math:`|w - w_0| \le 8 \sigma_{\max} e / \sigma_{\min}^2`.
 
+    The flow is plain, without step multipliers: of a network with parameterisation "mean_field" and no
+    biases, which `train` moves faster by its width, time goes by faster as much; "mup" has several.
+
     Parameters
     ----------
     net : TwoLayerNet, MLP of one hidden layer, or one of these centred
@@ -125,7 +128,7 @@ def certificate_from_constants(
     0.5
     """
     name = check_option(theorem, "theorem", THEOREMS)
-    h0 = np.asarray(h0, dtype=np.float64)
+    h0 = np.atleast_1d(np.asarray(h0, dtype=np.float64))
     if not np.isfinite(h0).all():
         raise ValueError("h0 holds NaN or infinity.")
     low = check_real(sigma_min, "sigma_min", minimum=0.0)

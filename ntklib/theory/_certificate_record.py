@@ -133,7 +133,9 @@ class LazyCertificate:
             lines.append(
                 "  The bounds are for gradient flow, dw/dt = -grad L; of gradient descent with small steps,"
             )
-            lines.append("  t is the number of steps times the learning rate.")
+            lines.append(
+                "  t is the number of steps times the learning rate (times the step multiplier, if any)."
+            )
         return "\n".join(lines)
 
     def findings(self) -> dict[str, str]:

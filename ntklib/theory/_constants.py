@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ntklib._validation import check_rows
+from ntklib.dynamics._regression_losses import SquaredError
 from ntklib.networks import Params
 from ntklib.networks._spec import MIRROR
 from ntklib.networks._taylor import CenteredModel
@@ -108,12 +109,8 @@ def targets_like(h0: NDArray, y: ArrayLike) -> NDArray:
     ValueError
         If they are of another shape, or not finite.
     """
-    target = np.asarray(y, dtype=np.float64)
-    if target.shape != h0.shape:
-        raise ValueError(f"y has shape {target.shape}, but the outputs have shape {h0.shape}.")
-    if not np.isfinite(target).all():
-        raise ValueError("y holds NaN or infinity.")
-    return target.ravel()
+    targets = SquaredError().risk(np.atleast_1d(y), h0.shape).targets
+    return targets.astype(np.float64, copy=False).ravel()
 
 
 def _output_error(net: Any, params: Params, X: Any) -> float:

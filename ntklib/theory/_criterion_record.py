@@ -171,4 +171,6 @@ def _verdict(kappa: Interval) -> str:
         return "not small, training is not lazy"
     if kappa.upper <= SMALL:
         return "small, training starts lazily"
+    if kappa.upper == inf:
+        return "may be small, no upper end is known"
     return "may be small, the upper end decides"

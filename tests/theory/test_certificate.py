@@ -221,7 +221,7 @@ def test_no_width_certifies_kinks_or_singular_kernels():
     ("change", "error", "message"),
     [
         ({"theorem": "C"}, ValueError, "theorem must be one of"),
-        ({"y": np.ones(4)}, ValueError, "y has shape"),
+        ({"y": np.ones(4)}, ValueError, "targets of shape"),
         ({"y": np.array([1.0, np.nan, 0.0])}, ValueError, "NaN"),
         ({"net": MLP((3, 3), activation="erf")}, ValueError, "one hidden layer"),
         ({"net": np.eye(2)}, TypeError, "net must be"),
