@@ -58,14 +58,16 @@ def seconds_text(seconds: float) -> str:
 
     Examples
     --------
-    >>> seconds_text(0.0123), seconds_text(3.21), seconds_text(75.0)
-    ('12 ms', '3.2 s', '1 min 15 s')
+    >>> seconds_text(0.0123), seconds_text(3.21), seconds_text(75.0), seconds_text(9000.0)
+    ('12 ms', '3.2 s', '1 min 15 s', '2 h 30 min')
     """
     if seconds < 1:
         return f"{1000 * seconds:.{1 if seconds < 0.01 else 0}f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60} min"
 
 
 class Ticker:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -12,8 +12,11 @@ from sklearn.utils.validation import check_array
 
 __all__ = [
     "check_integer",
+    "check_integers",
     "check_option",
+    "check_options",
     "check_real",
+    "check_reals",
     "check_rows",
     "check_same_features",
     "random_generator",
@@ -79,6 +82,55 @@ def check_option(value: Any, name: str, options: Collection[str]) -> str:
         known = ", ".join(repr(option) for option in options)
         raise ValueError(f"{name} must be one of {known}; got {value!r}.")
     return value
+
+
+def check_integers(
+    values: Any, name: str, *, minimum: int, least: int = 1, example: str = "(1, 2, 4)"
+) -> list[int]:
+    """Return different integers of at least ``minimum``, ``least`` of them or more, in ascending order."""
+
+    def check(value: Any) -> int:
+        return check_integer(value, f"each of {name}", minimum=minimum)
+
+    return sorted(_different(values, name, check, least, f"integers such as {example}"))
+
+
+def check_reals(
+    values: Any,
+    name: str,
+    *,
+    minimum: float,
+    strict: bool = False,
+    least: int = 1,
+    example: str = "(0.1, 1, 10)",
+) -> list[float]:
+    """Return different finite floats above ``minimum``, ``least`` of them or more, in ascending order."""
+
+    def check(value: Any) -> float:
+        return check_real(value, f"each of {name}", minimum=minimum, strict=strict)
+
+    return sorted(_different(values, name, check, least, f"numbers such as {example}"))
+
+
+def check_options(values: Any, name: str, options: Collection[str]) -> list[str]:
+    """Return different ones of ``options``, at least one, in the order in which they are named."""
+
+    def check(value: Any) -> str:
+        return check_option(value, f"each of {name}", options)
+
+    return _different(values, name, check, 1, f"names, some of {', '.join(map(repr, options))}")
+
+
+def _different(values: Any, name: str, check: Callable[[Any], Any], least: int, wanted: str) -> list[Any]:
+    """The items as ``check`` returns them, the first of those that are equal."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a sequence of {wanted}, got {values!r}.")
+    found = list(dict.fromkeys(check(value) for value in values))
+    if not found and least:
+        raise ValueError(f"{name} is empty; it must be a sequence of {wanted}.")
+    if len(found) < least:
+        raise ValueError(f"{name} must name at least {least} different ones, got {found}.")
+    return found
 
 
 def random_generator(random_state: Any) -> np.random.Generator:

@@ -1,9 +1,9 @@
-"""What every part takes for a source of random numbers."""
+"""What every part takes for a source of random numbers, and for a sequence of settings."""
 
 import numpy as np
 import pytest
 
-from ntklib._validation import random_generator
+from ntklib._validation import check_integers, check_options, check_reals, random_generator
 from ntklib.networks import TwoLayerNet
 
 
@@ -42,3 +42,41 @@ def test_others_are_refused(bad, error):
     ):
         with pytest.raises(error, match="random_state must be"):
             call(bad)
+
+
+@pytest.mark.parametrize(
+    ("check", "given", "options", "found"),
+    [
+        (check_integers, (4, 2, np.int64(4)), {"minimum": 1}, [2, 4]),
+        (check_reals, np.array([3.0, 0.5, 3.0]), {"minimum": 0}, [0.5, 3.0]),
+        (check_reals, [], {"minimum": 0, "least": 0}, []),
+        (check_options, ["b", "a", "b"], {"options": ("a", "b", "c")}, ["b", "a"]),
+    ],
+    ids=["integers", "reals", "none", "options"],
+)
+def test_sequences_come_back_without_repeats(check, given, options, found):
+    assert check(given, "things", **options) == found
+
+
+@pytest.mark.parametrize(
+    ("check", "given", "options", "error", "message"),
+    [
+        (check_integers, 4, {"minimum": 1}, TypeError, "things must be a sequence of integers such as"),
+        (check_reals, "12", {"minimum": 0}, TypeError, "things must be a sequence of numbers such as"),
+        (check_options, "a", {"options": ("a", "b")}, TypeError, "sequence of names, some of 'a', 'b'"),
+        (check_integers, (), {"minimum": 1}, ValueError, "things is empty"),
+        (check_integers, (2, 2), {"minimum": 1, "least": 2}, ValueError, "at least 2 different ones"),
+        (
+            check_reals,
+            (0.0,),
+            {"minimum": 0, "strict": True},
+            ValueError,
+            "each of things must be finite",
+        ),
+        (check_options, ("c",), {"options": ("a", "b")}, ValueError, "each of things must be one of"),
+    ],
+    ids=["number", "text", "one name", "empty", "repeated", "not positive", "unknown"],
+)
+def test_bad_sequences_are_refused(check, given, options, error, message):
+    with pytest.raises(error, match=message):
+        check(given, "things", **options)

@@ -28,7 +28,7 @@ def draw_power_laws(
             label = rf"{name}: width$^{{{exponent:.3f} \pm {error:.3f}}}$"
             ax.plot(widths, fitted, color=color, linewidth=1.2, alpha=0.6)
         style = {"color": color, "capsize": 3, "markersize": 6, "label": label}
-        beside = widths * 1.03**index
+        beside = widths * 1.03 ** (index - (len(values) - 1) / 2)
         ax.errorbar(beside, middle, yerr=2 * spread, fmt=_MARKERS[index % len(_MARKERS)], **style)
 
 

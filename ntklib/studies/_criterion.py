@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from ntklib._progress import Progress, seconds_text
 from ntklib._threads import get_threads, parallel_for
-from ntklib._validation import check_integer, check_option
+from ntklib._validation import check_integer, check_options
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.networks._spec import PARAMETERIZATIONS
 from ntklib.studies._criterion_result import CriterionStudy
@@ -119,13 +119,7 @@ def criterion_study(
         )
     X, y = check_samples(X, y, network)
     sizes = check_widths(widths)
-    if isinstance(parameterizations, str) or not isinstance(parameterizations, Iterable):
-        raise TypeError(f"parameterizations must be a sequence of names, got {parameterizations!r}.")
-    names = list(
-        dict.fromkeys(check_option(p, "a parameterization", PARAMETERIZATIONS) for p in parameterizations)
-    )
-    if not names:
-        raise ValueError("parameterizations is empty.")
+    names = check_options(parameterizations, "parameterizations", PARAMETERIZATIONS)
     n_draws = check_integer(n_draws, "n_draws", minimum=2)
     random_state = check_integer(random_state, "random_state", minimum=0)
     networks = {name: clone(network).set_params(parameterization=name) for name in names}

@@ -11,7 +11,7 @@ import numpy as np
 
 from ntklib._blocks import require_memory
 from ntklib._progress import Progress, seconds_text
-from ntklib._validation import check_integer, check_real
+from ntklib._validation import check_integer, check_reals
 from ntklib.studies._feature_learning_draws import (
     MEASURES,
     PLANE_SCALES,
@@ -126,7 +126,7 @@ def feature_learning_study(
     True
     """
     plan = Plan(
-        scales=_check_scales(scales),
+        scales=tuple(check_reals(scales, "scales", minimum=0, strict=True, least=2)),
         widths=tuple(_check_even(m, "each width") for m in check_widths(widths)),
         reference=_check_even(reference_width, "reference_width"),
         n_features=check_integer(n_features, "n_features", minimum=2),
@@ -240,15 +240,6 @@ def _limit(plan: Plan, draws: Mapping[str, np.ndarray], laws: np.ndarray) -> Mea
         law_distance=draws["law_distance"].mean(axis=1),
         law_distance_se=draws["law_distance"].std(axis=1, ddof=1) / root,
     )
-
-
-def _check_scales(scales: Iterable[float]) -> tuple[float, ...]:
-    if isinstance(scales, str) or not isinstance(scales, Iterable):
-        raise TypeError(f"scales must be a sequence of numbers such as (0.01, 0.1, 1), got {scales!r}.")
-    checked = sorted({check_real(scale, "each scale", minimum=0, strict=True) for scale in scales})
-    if len(checked) < 2:
-        raise ValueError(f"scales must name at least two different ones, got {checked}.")
-    return tuple(checked)
 
 
 def _check_even(value: int, name: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ntklib._progress import Progress
-from ntklib._validation import check_integer, check_option, check_real
+from ntklib._validation import check_integer, check_options, check_real
 from ntklib.plotting import ImplicitBiasDisplay
 from ntklib.studies._base import StudyResult
 from ntklib.studies._implicit_bias_data import Sample, draw_sample, given_sample
@@ -186,7 +186,7 @@ def implicit_bias_study(
     >>> bool(abs(path.distance[-1] * path.log_time[-1] / path.distance_rate - 1) < 0.01)
     True
     """
-    wanted = _check_parts(parts)
+    wanted = sorted(check_options(parts, "parts", PARTS), key=list(PARTS).index)
     settings: dict[str, Any] = {
         "width": check_integer(width, "width", minimum=1),
         "noise": check_real(noise, "noise", minimum=0),
@@ -219,12 +219,3 @@ def implicit_bias_study(
         n_features=sample.X.shape[1],
         **settings,
     )
-
-
-def _check_parts(parts: Iterable[str]) -> list[str]:
-    if isinstance(parts, str) or not isinstance(parts, Iterable):
-        raise TypeError(f"parts must be a sequence of names such as ('norm', 'margin'), got {parts!r}.")
-    named = {check_option(part, "each of parts", PARTS) for part in parts}
-    if not named:
-        raise ValueError(f"parts is empty; name some of {', '.join(PARTS)}.")
-    return [part for part in PARTS if part in named]

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ntklib._progress import Progress
-from ntklib._validation import check_integer, check_real, check_rows
+from ntklib._validation import check_integer, check_real, check_reals, check_rows
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.studies._lazy_draws import MEASURES, Plan, compare
 from ntklib.studies._lazy_result import MODELS, LazyStudy, LinearModel
@@ -111,11 +111,7 @@ def lazy_study(
         raise ValueError(f"y must hold a class label a row, {X.shape[0]} of them, got shape {np.shape(y)}.")
     if len(classes) < 2 or counts.min() < 2:
         raise ValueError("y must hold at least two classes, of two rows or more each.")
-    if isinstance(scales, str) or not isinstance(scales, Iterable):
-        raise TypeError(f"scales must be a sequence of numbers such as (0.1, 1, 10), got {scales!r}.")
-    alphas = sorted({check_real(alpha, "each scale", minimum=0, strict=True) for alpha in scales})
-    if not alphas:
-        raise ValueError("scales is empty.")
+    alphas = check_reals(scales, "scales", minimum=0, strict=True)
     n_train = check_integer(n_train, "n_train", minimum=len(classes))
     if X.shape[0] - n_train < len(classes):
         raise ValueError(

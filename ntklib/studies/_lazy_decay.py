@@ -12,8 +12,8 @@ from scipy import sparse
 
 from ntklib._progress import Progress
 from ntklib._threads import set_threads
-from ntklib._validation import check_integer, check_real
-from ntklib.networks import TwoLayerNet
+from ntklib._validation import check_integer, check_integers, check_real, check_reals
+from ntklib.networks import MLP, TwoLayerNet
 from ntklib.studies._lazy_decay_parts import EARLY, THEOREMS, Plan, certify, follow, forecast
 from ntklib.studies._lazy_decay_result import LazyDecayStudy
 from ntklib.studies._lazy_decay_rows import collect
@@ -128,7 +128,8 @@ def lazy_decay_study(
         times=_times(horizon, n_times),
         random_state=check_integer(random_state, "random_state", minimum=0),
     )
-    pairs = [(width, n) for width in _counts(widths, "width") for n in _rows(n_samples, len(X))]
+    counts = _rows(n_samples, len(X))
+    pairs = [(width, n) for width in check_integers(widths, "widths", minimum=1) for n in counts]
     settings = {
         "network": describe(network),
         "data": digest(X, y),
@@ -176,17 +177,16 @@ def _network(network: TwoLayerNet | None) -> TwoLayerNet:
         options: dict[str, Any] = {"symmetric": True, "output_init": "rademacher"}
         return TwoLayerNet(activation="erf", input_scaling="fan_in", **options)
     if getattr(network, "depth", None) != 1:
-        raise ValueError(f"theorems are certified for networks of one hidden layer here, got {network!r}.")
+        kind = f"{network.depth} of them" if isinstance(network, MLP) else repr(network)
+        raise ValueError(f"theorems are certified for networks of one hidden layer here, got {kind}.")
     return network
 
 
 def _multiples(factors: Iterable[float], below: Iterable[float]) -> tuple[tuple[str, float], ...]:
     """Theorems with multiples of their thresholds, the lowest first."""
-    own = sorted({check_real(factor, "each factor", minimum=0, strict=True) for factor in factors})
-    least = sorted({check_real(factor, "each of below", minimum=0, strict=True) for factor in below} - {*own})
-    if not own:
-        raise ValueError("factors is empty.")
-    return (*(("A'", factor) for factor in least), *((name, factor) for name in THEOREMS for factor in own))
+    own = check_reals(factors, "factors", minimum=0, strict=True)
+    more = [f for f in check_reals(below, "below", minimum=0, strict=True, least=0) if f not in own]
+    return (*(("A'", factor) for factor in more), *((name, factor) for name in THEOREMS for factor in own))
 
 
 def _times(horizon: float, n_times: int) -> np.ndarray:
@@ -195,23 +195,14 @@ def _times(horizon: float, n_times: int) -> np.ndarray:
     return np.insert(even, 1, even[1] * np.array(EARLY))
 
 
-def _counts(values: Iterable[int], name: str) -> list[int]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise TypeError(f"{name}s must be a sequence of whole numbers, got {values!r}.")
-    found = sorted({check_integer(value, f"each {name}", minimum=1) for value in values})
-    if not found:
-        raise ValueError(f"{name}s is empty.")
-    return found
-
-
 def _rows(n_samples: Iterable[int] | None, available: int) -> list[int]:
     if n_samples is None:
         return [n for n in N_SAMPLES if n <= available] or [available]
-    counts = _counts(n_samples, "number of row")
+    counts = check_integers(n_samples, "n_samples", minimum=1)
     if counts[-1] > MAX_SAMPLES:
         raise ValueError(
             f"{counts[-1]} rows are more than the {MAX_SAMPLES} that are certified here: the width that "
-            "theorems ask for grows fast with them, see certifying_widths of a study of fewer."
+            "theorems ask for grows fast with them; a study of fewer says how fast."
         )
     if counts[-1] > available:
         raise ValueError(f"n_samples asks for {counts[-1]} rows, and X has {available}.")

@@ -87,15 +87,20 @@ def certify(plan: Plan, width: int, n: int) -> dict[str, Any]:
     thresholds = {found.theorem: found.scale_threshold for found in certificates}
     chosen = [i for i, (theorem, _) in enumerate(plan.scales) if 0 < thresholds[theorem] < np.inf]
     if not chosen:
-        what = "; ".join(first.failures) or "outputs are linear in what is trained, or targets are all 0"
-        raise _refusal(width, n, what)
+        if first.failures:
+            raise _refusal(width, n, "; ".join(first.failures))
+        raise ValueError(
+            "every scale is certified, and no bound is worth a flow: outputs are linear in what is trained, "
+            "or targets are all 0."
+        )
     scales = np.array([plan.scales[i][1] * thresholds[plan.scales[i][0]] for i in chosen])
     at = [[found.at_scale(scale) for scale in scales] for found in certificates]
     units = (scales * first.sigma_min) ** 2
     return {
         "sigma": [first.sigma_min, first.sigma_max],
         "thresholds": list(thresholds.values()),
-        "certifying_widths": [found.certifying_width or np.nan for found in certificates],
+        # as floats: whole numbers may be too large for an array
+        "certifying_widths": [float(found.certifying_width or np.nan) for found in certificates],
         "chosen": chosen,
         "scales": scales,
         "rates": [[one.rate / unit for one, unit in zip(row, units, strict=True)] for row in at],
@@ -111,7 +116,7 @@ def certify(plan: Plan, width: int, n: int) -> dict[str, Any]:
 
 
 def _refusal(width: int, n: int, what: str) -> ValueError:
-    return ValueError(f"no scale has to be certified for width {width} on {n} rows: {what}.")
+    return ValueError(f"no scale is certified for width {width} on {n} rows: {what}.")
 
 
 def follow(plan: Plan, width: int, n: int, scale: float, sigma_min: float) -> dict[str, Any]:
@@ -144,7 +149,9 @@ def forecast(plan: Plan, settings: Sequence[tuple[int, int]], runs: int | None =
     for width, n in settings:
         network, params, X, y = plan.problem(width, n)
         eigenvalues = np.linalg.eigvalsh(network.ntk(params, X))
-        condition = eigenvalues[-1] / max(eigenvalues[0], np.finfo(float).eps * eigenvalues[-1])
+        if eigenvalues[0] <= n * np.finfo(float).eps * eigenvalues[-1]:
+            continue  # it will be refused, not followed
+        condition = eigenvalues[-1] / eigenvalues[0]
         worst = max(worst, (float(condition), width, n))
         start = time.perf_counter()
         curvature = jacobian_lipschitz(network, params, X, 1.0)

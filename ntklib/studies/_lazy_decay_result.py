@@ -147,8 +147,8 @@ class LazyDecayStudy(StudyResult):
             f"{self.network} on rows of {self.n_features} features: {len(self.scale)} gradient flows up to "
             f"time {self.times[-1]:g} / (scale * sigma_min)^2",
             f"{verdict}: in {held} certificates the loss was at most {worst[0]:.3g} of its bound (from time "
-            f"{self.times[4]:.2g} on), the distance {worst[1]:.3g}; outputs are"
-            f" exact to {self.integration_error:.0e}",
+            f"{self.times[4]:.2g} on; at 0 they are equal), the distance {worst[1]:.3g}; outputs are exact "
+            f"to {self.integration_error:.0e}",
             *threshold_lines(self.settings),
             *self._rates(),
         ]

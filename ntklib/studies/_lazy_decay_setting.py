@@ -90,4 +90,5 @@ def _reach(one: DecaySetting) -> str:
 
 
 def _count(width: float) -> str:
-    return "-" if np.isnan(width) else f"{width:.3g}" if width >= 1e6 else f"{width:,.0f}"
+    """Three digits: it is a forecast."""
+    return "-" if np.isnan(width) else f"{width:.3g}" if width >= 1e6 else f"{float(f'{width:.3g}'):,.0f}"

@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from ntklib._progress import Progress
 from ntklib._threads import parallel_for
-from ntklib._validation import check_integer, check_option
+from ntklib._validation import check_integer, check_options
 from ntklib.dynamics import largest_stable_step
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.networks._spec import PARAMETERIZATIONS
@@ -118,7 +118,7 @@ def parameterization_study(
     network = TwoLayerNet() if network is None else network
     X, y = check_samples(X, y, network)
     sizes = check_widths(widths)
-    names = _check_parameterizations(parameterizations)
+    names = check_options(parameterizations, "parameterizations", PARAMETERIZATIONS)
     settings: dict[str, Any] = {
         "network": describe(clone(network).set_params(parameterization="ntk")),
         "data": digest(X, y),
@@ -190,17 +190,6 @@ _RESCALED_WIDTH = 256
 
 _ORDER = {"largest_step": -1, "best_step": 0, "first_change": 0}
 """Order of the power mean over the draws: of gradients 2, whose mean squares are exact; of 2/lambda -1."""
-
-
-def _check_parameterizations(names: Iterable[str]) -> list[str]:
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise TypeError(
-            f"parameterizations must be a sequence of names such as ('ntk', 'mup'), got {names!r}."
-        )
-    found = [check_option(name, "each of parameterizations", PARAMETERIZATIONS) for name in names]
-    if not found:
-        raise ValueError("parameterizations is empty.")
-    return list(dict.fromkeys(found))
 
 
 def _power_mean(values: np.ndarray, order: int) -> tuple[float, float]:

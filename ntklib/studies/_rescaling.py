@@ -11,7 +11,7 @@ import numpy as np
 
 from ntklib._progress import Progress
 from ntklib._threads import parallel_for
-from ntklib._validation import check_integer, check_real
+from ntklib._validation import check_integer, check_reals
 from ntklib.dynamics import Adam, GradientDescent, Muon, Optimizer, SignDescent, largest_stable_step
 from ntklib.networks import MLP, Params, TwoLayerNet
 from ntklib.studies._parts import digest, run_parts
@@ -101,7 +101,7 @@ def rescaling_study(
     """
     network = TwoLayerNet() if network is None else network
     X, y = check_samples(X, y, network)
-    values = _check_factors(factors)
+    values = sorted({1.0, *check_reals(factors, "factors", minimum=0, strict=True)})
     scale_factors(network, 1.0)  # can it be rescaled?
     steps = check_integer(steps, "steps", minimum=1)
     random_state = check_integer(random_state, "random_state", minimum=0)
@@ -144,15 +144,6 @@ def rescaling_study(
         steps=steps,
         random_state=random_state,
     )
-
-
-def _check_factors(factors: Iterable[float]) -> list[float]:
-    if isinstance(factors, str) or not isinstance(factors, Iterable):
-        raise TypeError(f"factors must be a sequence of numbers such as (0.5, 2), got {factors!r}.")
-    found = {check_real(factor, "each of factors", minimum=0, strict=True) for factor in factors}
-    if not found:
-        raise ValueError("factors is empty.")
-    return sorted({1.0, *found})
 
 
 def _default_optimizers(

@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from sklearn.base import clone
 
 from ntklib._progress import Progress, seconds_text
-from ntklib._validation import check_integer, check_real, check_rows
+from ntklib._validation import check_integer, check_real, check_reals, check_rows
 from ntklib.dynamics import SquaredError
 from ntklib.kernels import NumericalActivation
 from ntklib.kernels.activations import as_activation
@@ -27,6 +27,9 @@ __all__ = ["SCALES", "scale_study"]
 
 SCALES = tuple(float(f"{10 ** (quarter / 4):.4g}") for quarter in range(-4, 21))
 """Four a decade, from 0.1 to 100000."""
+
+_FARTHEST = 1e15
+"""Changes of the weights by one part in as much are rounding."""
 
 
 def scale_study(
@@ -115,15 +118,18 @@ def scale_study(
     X = check_rows(X)
     X = X.astype(np.float64, copy=False)
     network = TwoLayerNet(64, activation="erf", input_scaling="fan_in") if network is None else network
+    if not isinstance(network, TwoLayerNet | MLP):
+        raise TypeError(f"network must be a TwoLayerNet or an MLP, got {network!r}.")
     network = clone(network).set_params(scale=1.0, symmetric=False)
     _refuse_kinks(network)
     k = network.n_outputs
     y = SquaredError().risk(y, (X.shape[0],) if k == 1 else (X.shape[0], k)).targets
-    if isinstance(scales, str) or not isinstance(scales, Iterable):
-        raise TypeError(f"scales must be a sequence of numbers such as (1, 10, 100), got {scales!r}.")
-    alphas = np.array(sorted({check_real(a, "each scale", minimum=0, strict=True) for a in scales}))
-    if len(alphas) < 2:
-        raise ValueError("scales must hold at least two different numbers: slopes are between them.")
+    alphas = np.array(check_reals(scales, "scales", minimum=0, strict=True, least=2))
+    if alphas[0] < 1 / _FARTHEST or alphas[-1] > _FARTHEST:
+        raise ValueError(
+            f"scales must lie between {1 / _FARTHEST:g} and {_FARTHEST:g}, got {alphas[0]:g} to "
+            f"{alphas[-1]:g}; beyond, rounding is all there is."
+        )
     remaining = check_real(remaining, "remaining", minimum=0, strict=True)
     if remaining >= 1:
         raise ValueError(f"remaining must be less than 1, got {remaining}.")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ntklib._progress import Progress
-from ntklib._validation import check_integer, check_real
+from ntklib._validation import check_integer, check_reals
 from ntklib.dynamics import USAM
 from ntklib.dynamics.landscapes import WideningValley
 from ntklib.plotting import ValleyStudyDisplay
@@ -204,8 +204,8 @@ def valley_study(
     >>> bool(study.trace[1] < study.trace[0])
     True
     """
-    etas = _distinct(learning_rates, "learning_rates", strict=True)
-    radii = sorted({0.0, *_distinct(rhos, "rhos")})
+    etas = check_reals(learning_rates, "learning_rates", minimum=0, strict=True)
+    radii = sorted({0.0, *check_reals(rhos, "rhos", minimum=0)})
     settings = {
         "rhos": radii,
         "dimension": check_integer(dimension, "dimension", minimum=1),
@@ -252,15 +252,6 @@ def valley_study(
         steps=steps,
         random_state=random_state,
     )
-
-
-def _distinct(values: Iterable[float], name: str, *, strict: bool = False) -> list[float]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise TypeError(f"{name} must be a sequence of numbers such as (0.01, 0.1), got {values!r}.")
-    found = sorted({check_real(value, f"each of {name}", minimum=0, strict=strict) for value in values})
-    if not found:
-        raise ValueError(f"{name} is empty.")
-    return found
 
 
 def _quartiles(values: np.ndarray) -> np.ndarray:

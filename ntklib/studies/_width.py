@@ -16,7 +16,7 @@ from sklearn.base import clone
 from ntklib._blocks import require_memory, working_memory
 from ntklib._progress import Progress
 from ntklib._threads import get_threads, parallel_for
-from ntklib._validation import check_integer, check_rows
+from ntklib._validation import check_integer, check_integers, check_rows
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.studies._parts import digest, run_parts
 from ntklib.studies._power_law import fit_power_law
@@ -165,12 +165,8 @@ def describe(network: Any) -> str:
 
 
 def check_widths(widths: Iterable[int]) -> list[int]:
-    if isinstance(widths, int | str) or not isinstance(widths, Iterable):
-        raise TypeError(f"widths must be a sequence of integers such as (64, 256, 1024), got {widths!r}.")
-    sizes = sorted({check_integer(width, "each width", minimum=1) for width in widths})
-    if len(sizes) < 2:
-        raise ValueError(f"widths must name at least two different ones for a slope, got {sizes}.")
-    return sizes
+    """Return widths in ascending order, at least two, so that there is a slope."""
+    return check_integers(widths, "widths", minimum=1, least=2, example="(64, 256, 1024)")
 
 
 def _draws(

@@ -46,4 +46,4 @@ def test_folders_and_bad_input(tmp_path, capsys):
     assert "on 4 rows of 13 features" in out
     assert (tmp_path / "found" / "outputs.png").exists()
     assert "derivative of ReLU" in run(capsys, *quick, "--activation", "relu", code=2).err
-    assert "two different numbers" in run(capsys, "--data", "wine", "--scales", 1, code=2).err
+    assert "at least 2 different" in run(capsys, "--data", "wine", "--scales", 1, code=2).err

@@ -115,7 +115,7 @@ def test_display():
         ({"network": TwoLayerNet(4, trainable="output")}, ValueError, "trainable='all'"),
         ({"network": TwoLayerNet(4, n_outputs=2)}, ValueError, "2 outputs"),
         ({"y": y[:3]}, ValueError, "y must have shape"),
-        ({"widths": (8,)}, ValueError, "at least two different"),
+        ({"widths": (8,)}, ValueError, "at least 2 different"),
         ({"parameterizations": "ntk"}, TypeError, "sequence of names"),
         ({"parameterizations": ()}, ValueError, "empty"),
         ({"parameterizations": ("lecun",)}, ValueError, "must be one of"),

@@ -312,7 +312,7 @@ def test_the_result(study, tmp_path):
     ("options", "error", "message"),
     [
         ({"scales": 1.0}, TypeError, "sequence of numbers"),
-        ({"scales": [1.0]}, ValueError, "at least two different"),
+        ({"scales": [1.0]}, ValueError, "at least 2 different"),
         ({"scales": [0.0, 1.0]}, ValueError, "greater than 0"),
         ({"widths": [16, 33]}, ValueError, "each width must be even"),
         ({"widths": [8, 32]}, ValueError, "two of 16 or more"),

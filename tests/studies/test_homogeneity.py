@@ -101,8 +101,9 @@ def test_display(study):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"factors": (1.0,)}, ValueError, "at least two different"),
+        ({"factors": (1.0,)}, ValueError, "at least 2 different"),
         ({"factors": (0.0, 1.0)}, ValueError, "greater than 0"),
+        ({"factors": (1e-200, 1.0)}, ValueError, "depth 1 at factor 1e-200: .* nearer to 1"),
         ({"factors": 2.0}, TypeError, "sequence of numbers"),
         ({"depths": 2}, TypeError, "sequence of integers"),
         ({"depths": ()}, ValueError, "depths is empty"),

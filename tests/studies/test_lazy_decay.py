@@ -279,6 +279,24 @@ def test_large_condition_numbers_are_announced():
     assert f"condition number is {condition:.2g} at width 32 on 2 rows" in said[0]
 
 
+def test_flows_that_never_start_are_not_timed():
+    """Rows that no scale is certified for: the refusal comes at once, and no line speaks of centuries."""
+    said = []
+    twice = {**SMALL, "X": X[[0, 0, 1]], "y": y[:3]}
+    with pytest.raises(ValueError, match="rank deficiency"):
+        lazy_decay_study(**twice, announce=said.append)
+    assert said == ["lazy: 11 gradient flows, about 1.0 s"]
+
+
+def test_certifying_widths_beyond_whole_numbers():
+    """Of 64 bits: nearly equal rows ask for more."""
+    close = np.vstack([X[:1], X[:1] + 1e-4 * X[1:2]])
+    plan = Plan(ERF, close, y[:2], (("A'", 1.0),), np.array([0.0, 1e-12]), 0)
+    found = np.asarray(certify(plan, 32, 2)["certifying_widths"])
+    assert found.dtype == float
+    assert found.max() > 2.0**64
+
+
 def test_the_result(study, tmp_path):
     assert isinstance(study, LazyDecayStudy)
     text = study.headline()
@@ -313,16 +331,19 @@ RELU = TwoLayerNet(activation="relu", symmetric=True)
             "33 rows are more than the 32",
         ),
         ({"n_samples": [7]}, ValueError, "asks for 7 rows, and X has 6"),
-        ({"n_samples": 3}, TypeError, "sequence of whole numbers"),
+        ({"n_samples": 3}, TypeError, "sequence of integers"),
         ({"n_samples": []}, ValueError, "is empty"),
-        ({"widths": [0]}, ValueError, "each width must be at least 1"),
+        ({"widths": [0]}, ValueError, "each of widths must be at least 1"),
         ({"factors": []}, ValueError, "factors is empty"),
+        ({"factors": 3.0}, TypeError, "factors must be a sequence of numbers"),
+        ({"below": None}, TypeError, "below must be a sequence of numbers"),
         ({"factors": [-1.0]}, ValueError, "greater than 0"),
         ({"below": [0.0]}, ValueError, "greater than 0"),
         ({"horizon": 0}, ValueError, "horizon must be finite and greater"),
         ({"n_times": 1}, ValueError, "n_times must be at least 2"),
         ({"y": 0 * y}, ValueError, "nothing to train"),
-        ({"network": MLP((4, 4), activation="erf")}, ValueError, "one hidden layer"),
+        ({"network": MLP((4, 4), activation="erf")}, ValueError, "one hidden layer here, got 2 of them"),
+        ({"network": "erf"}, ValueError, "one hidden layer here, got 'erf'"),
         ({"network": RELU}, ValueError, "derivative of ReLU"),
         (
             {"network": TwoLayerNet(activation="erf", trainable="output")},
@@ -331,7 +352,7 @@ RELU = TwoLayerNet(activation="relu", symmetric=True)
         ),
         ({"network": TwoLayerNet(activation="erf")}, ValueError, "symmetric=True"),
         ({"X": X[[0, 0, 1]], "y": y[:3]}, ValueError, "duplicate rows"),
-        ({"X": X[:, :1] * 0 + np.arange(6)[:, None], "y": y}, ValueError, "no scale has to be certified"),
+        ({"X": X[:, :1] * 0 + np.arange(6)[:, None], "y": y}, ValueError, "no scale is certified"),
     ],
     ids=lambda value: str(value)[:40].replace("\n", " ") if isinstance(value, str) else "",
 )

@@ -250,7 +250,7 @@ def test_a_study_stopped_midway_goes_on(tmp_path, study):
         ((X, np.zeros(8)), {}, ValueError, "0 everywhere"),
         ((X, np.full(8, np.nan)), {}, ValueError, "y contains NaN"),
         ((X, Y, 64), {}, TypeError, "widths must be a sequence"),
-        ((X, Y, [64]), {}, ValueError, "two different"),
+        ((X, Y, [64]), {}, ValueError, "at least 2 different"),
         ((X, Y), {"network": TwoLayerNet(n_outputs=2)}, ValueError, "n_outputs=1"),
         ((X, Y), {"network": TwoLayerNet(trainable="hidden")}, ValueError, "trainable='all'"),
         ((X, Y), {"parameterizations": "ntk"}, TypeError, "parameterizations must be a sequence"),

@@ -283,10 +283,10 @@ def test_no_ratio_where_nothing_varies():
     ("options", "error", "message"),
     [
         ({"network": "relu"}, TypeError, "network must be a TwoLayerNet or an MLP"),
-        ({"widths": [64]}, ValueError, "at least two different"),
+        ({"widths": [64]}, ValueError, "at least 2 different"),
         ({"widths": 64}, TypeError, "sequence of integers"),
-        ({"widths": [0, 4]}, ValueError, "each width must be at least 1"),
-        ({"widths": [1.5, 4]}, TypeError, "each width must be an integer"),
+        ({"widths": [0, 4]}, ValueError, "each of widths must be at least 1"),
+        ({"widths": [1.5, 4]}, TypeError, "each of widths must be an integer"),
         ({"n_draws": 1}, ValueError, "n_draws must be at least 2"),
         ({"random_state": None}, TypeError, "random_state must be an integer"),
         ({"network": TwoLayerNet(1, n_outputs=2)}, ValueError, "2 outputs"),
