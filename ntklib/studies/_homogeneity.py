@@ -180,9 +180,8 @@ def _at_factors(
         try:
             return lazy_criterion(network, scaled, X, y)
         except ValueError as error:
-            raise ValueError(
-                f"depth {network.depth} at factor {factor:g}: {error} Choose factors nearer to 1."
-            ) from None
+            hint = "Choose fewer layers" if factor == 1 else "Choose factors nearer to 1"
+            raise ValueError(f"depth {network.depth} at factor {factor:g}: {error} {hint}.") from None
 
     one = at(1.0)
     found = [one if factor == 1 else at(factor) for factor in factors]

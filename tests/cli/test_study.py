@@ -113,7 +113,7 @@ def test_force_begins_a_finished_study_anew_with_other_settings(tmp_path, capsys
     [
         ([], "required: NAME"),
         (["dance"], "invalid choice: 'dance'"),
-        (["width", "--widths", "8"], "at least two different"),
+        (["width", "--widths", "8"], "at least 2 different"),
         (["width", "--widths", "0", "8"], "must be at least 1"),
         (["width", "--draws", "1", "--widths", "2", "4"], "n_draws must be at least 2"),
         (["width", "--parameterization", "standard"], "no limit kernel"),

@@ -42,7 +42,7 @@ def test_every_option_reaches_the_study(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--scales", 1], "at least two different"),
+        (["--scales", 1], "at least 2 different"),
         (["--widths", 15, 16], "must be even"),
         (["--reference-width", 16], "must exceed all widths"),
         (["--teacher-width", 9], "at most 8"),

@@ -93,7 +93,7 @@ def test_folders_are_filled(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["linearization", "--widths", "8"], "at least two different"),
+        (["linearization", "--widths", "8"], "at least 2 different"),
         (["linearization", "--learning-rate", "100"], "largest stable step"),
         (["linearization", "--parameterization", "standard"], "no limit kernel"),
         (["lazy-accuracy", "--data", "diabetes"], "classes"),
