@@ -205,7 +205,7 @@ def test_other_forms_of_the_data():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"widths": [64]}, ValueError, "at least two different"),
+        ({"widths": [64]}, ValueError, "at least 2 different"),
         ({"y": y[:3]}, ValueError, "a finite target a row, 8 of them"),
         ({"y": y * np.nan}, ValueError, "finite target"),
         ({"y": 0 * y}, ValueError, "nothing to learn"),
