@@ -22,6 +22,7 @@ from ntklib.dynamics._flow_record import Flow
 from ntklib.dynamics._losses import Risk
 from ntklib.dynamics._regression_losses import SquaredError
 from ntklib.networks import Params
+from ntklib.networks._params import in_float64
 
 __all__ = ["FlowProblem"]
 
@@ -55,7 +56,9 @@ class FlowProblem:
             raise ValueError("params is needed to start from: pass params=net.init(n_features, seed).")
         self.scale = _scale(model)
         rows = check_rows(X).astype(np.float64, copy=False)
-        start = Params({name: array.astype(np.float64) for name, array in params.items()})
+        start = in_float64(params)
+        if not hasattr(model, "on_rows"):
+            raise TypeError(f"model must be a network, or made from one, got {type(model).__name__}.")
         self.on = model.on_rows(start, rows)
         self.model, self.X, self.start = model, self.on.X, start
         self.origin = self.on.vector.copy()
@@ -66,7 +69,10 @@ class FlowProblem:
         self.residual = self.outputs - self.risk.targets
         if not np.isfinite(self.risk.value(self.outputs)):
             raise ValueError("the outputs at the start are not finite: scale the rows or the parameters.")
-        self.size = float(np.sqrt(model.ntk_diag(start, self.X).sum())) / self.scale
+        with np.errstate(all="ignore"):
+            self.size = float(np.sqrt(model.ntk_diag(start, self.X).sum())) / self.scale
+        if not np.isfinite(self.size):
+            raise ValueError("the Jacobian at the start is not finite: scale the rows or the parameters.")
 
     def rounding(self, times: NDArray) -> tuple[NDArray, NDArray]:
         """Estimated effect of rounding on w_t - w_0 and on f_t."""

@@ -14,7 +14,7 @@ import numpy as np
 from .._blocks import row_blocks, working_memory
 from .._threads import parallel_for
 from . import _binding as binding
-from ._params import Params
+from ._params import Params, cast
 from ._sweep import Sweep
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class OnRows:
         self.X = binding.check_inputs(params, X)
         self.dtype = np.result_type(params.dtype, self.X.dtype)
         self.model: Any = model
-        self.start = _cast(params, self.dtype)
+        self.start = cast(params, self.dtype)
         shapes = model.trained_shapes(self.X.shape[1])
         self.vector = model.ravel(params).astype(self.dtype)
         self.gradient = np.zeros_like(self.vector)
@@ -203,9 +203,3 @@ class LinearOnRows(OnRows):
 
         numbers = 0 if self.J is None else self.J.size
         parallel_for(quiet, row_blocks(n, size), threads=1 if 0 < numbers < 1e6 else None)
-
-
-def _cast(params: Params, dtype: np.dtype) -> Params:
-    if params.dtype == dtype:
-        return params
-    return Params({name: array.astype(dtype) for name, array in params.items()})

@@ -199,6 +199,22 @@ class Params:
         return f"Params({', '.join(shapes)}, {self.dtype})"
 
 
+def in_float64(params: Any) -> Params:
+    """Return the same numbers in float64; TypeError if they are no Params."""
+    if not isinstance(params, Params):
+        raise TypeError(
+            f"params must be what net.init returns, a Params record, got {type(params).__name__}."
+        )
+    return cast(params, np.dtype(np.float64))
+
+
+def cast(params: Params, dtype: np.dtype) -> Params:
+    """Return the same numbers in another precision."""
+    if params.dtype == dtype:
+        return params
+    return Params({name: array.astype(dtype) for name, array in params.items()})
+
+
 def _frozen(name: str, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The array itself if it can never change, else a read-only copy of it."""
     if array.size == 0:

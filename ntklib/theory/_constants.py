@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from ntklib._validation import check_rows
 from ntklib.dynamics._regression_losses import SquaredError
 from ntklib.networks import Params
+from ntklib.networks._params import in_float64
 from ntklib.networks._spec import MIRROR
 from ntklib.networks._taylor import CenteredModel
 from ntklib.theory._jacobian import jacobian_spectrum
 from ntklib.theory._jacobian_lipschitz import bound
-from ntklib.theory._neurons import EPS, Neurons, base_network, in_float64, unscaled
+from ntklib.theory._neurons import EPS, Neurons, base_network, unscaled
 
 __all__ = ["LazyConstants", "constants_of", "output_rounding", "targets_like"]
 

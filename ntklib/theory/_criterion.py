@@ -13,10 +13,11 @@ from ntklib._validation import check_real, check_rows
 from ntklib.dynamics._regression_losses import SquaredError
 from ntklib.kernels import Activation
 from ntklib.networks import Params
+from ntklib.networks._params import in_float64
 from ntklib.theory._criterion_record import LazyCriterion
 from ntklib.theory._curvature import second_derivative_norm
 from ntklib.theory._moments import is_homogeneous
-from ntklib.theory._neurons import base_network, in_float64, unscaled
+from ntklib.theory._neurons import base_network, unscaled
 
 __all__ = ["differential_norm", "homogeneity", "lazy_criterion"]
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib.networks import Params
-from ntklib.theory._neurons import EPS, Neurons, in_float64
+from ntklib.networks._params import in_float64
+from ntklib.theory._neurons import EPS, Neurons
 
 __all__ = ["JacobianSpectrum", "jacobian_spectrum"]
 

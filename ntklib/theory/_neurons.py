@@ -13,9 +13,10 @@ from sklearn.base import clone
 from ntklib.kernels import Activation
 from ntklib.networks import Params
 from ntklib.networks._network import Network
+from ntklib.networks._params import in_float64
 from ntklib.networks._taylor import CenteredModel
 
-__all__ = ["Neurons", "base_network", "in_float64", "unscaled"]
+__all__ = ["Neurons", "base_network", "unscaled"]
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -147,14 +148,3 @@ def unscaled(model: Any) -> Any:
     if isinstance(model, CenteredModel):
         return CenteredModel(unscaled(model.model), model.params)
     return clone(base_network(model)).set_params(scale=1.0)
-
-
-def in_float64(params: Params) -> Params:
-    """Return the same numbers in float64."""
-    if not isinstance(params, Params):
-        raise TypeError(
-            f"params must be what net.init returns, a Params record, got {type(params).__name__}."
-        )
-    if params.dtype == np.float64:
-        return params
-    return Params({name: array.astype(np.float64) for name, array in params.items()})

@@ -314,3 +314,10 @@ def test_flows_that_cannot_be_followed():
     huge = cubic.init(1, 0).replace(W0=np.full((4, 1), 1e150))
     with pytest.raises(ValueError, match="not finite"):
         integrate_flow(cubic, [[1.0]], [1.0], 1.0, params=huge)
+    net = TwoLayerNet(4, activation="erf")
+    with pytest.raises(ValueError, match="Jacobian at the start is not finite"):
+        integrate_flow(net, [[1e200]], [1.0], 1.0, params=net.init(1, 0))
+    with pytest.raises(TypeError, match="a Params record"):
+        integrate_flow(net, [[1.0]], [1.0], 1.0, params=np.zeros(8))
+    with pytest.raises(TypeError, match="model must be a network"):
+        integrate_flow(3, [[1.0]], [1.0], 1.0, params=net.init(1, 0))
