@@ -77,7 +77,8 @@ def scale_study(
         Models are compared when the linearisation of the centred one has this share of its loss left; that
         is one :math:`\alpha^2 t` for all scales.  More than 0, less than 1.
     offset : float, default=0.01
-        By how much, relatively, the output weights of the second copy are longer in the last model.
+        By how much, relatively, the output weights of the second copy are longer in the last model; more
+        than 0.
     rtol : float, default=1e-12
         Of `integrate_flow`.
     random_state : int, default=0
@@ -133,7 +134,7 @@ def scale_study(
     remaining = check_real(remaining, "remaining", minimum=0, strict=True)
     if remaining >= 1:
         raise ValueError(f"remaining must be less than 1, got {remaining}.")
-    offset = check_real(offset, "offset", minimum=0)
+    offset = check_real(offset, "offset", minimum=0, strict=True)
     rtol = check_real(rtol, "rtol", minimum=1e-14)
     random_state = check_integer(random_state, "random_state", minimum=0)
     found = starts(network, X.shape[1], random_state, offset)

@@ -257,7 +257,7 @@ def test_the_result(tmp_path):
         ({"scales": [0.0, 1.0]}, ValueError, "greater than 0"),
         ({"remaining": 1.0}, ValueError, "less than 1"),
         ({"remaining": 0.0}, ValueError, "greater than 0"),
-        ({"offset": -1.0}, ValueError, "offset must be"),
+        ({"offset": 0.0}, ValueError, "offset must be finite and greater"),
         ({"rtol": 0.0}, ValueError, "rtol must be"),
         ({"network": TwoLayerNet(6)}, ValueError, "derivative of ReLU.* jumps"),
     ],
