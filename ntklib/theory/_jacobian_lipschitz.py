@@ -169,7 +169,8 @@ def largest_block(
         return _norm(_roots(a, gram, rows), _roots(g, gram**2, pairs))
 
     order = np.argsort(-at_most, kind="stable")
-    start, size, largest = 0, _FIRST, max(1, _CHUNK // len(gram) ** 2)
+    largest = max(1, _CHUNK // len(gram) ** 2)
+    start, size = 0, min(_FIRST, largest)
     while start < len(order) and at_most[order[start]] > best:
         part = order[start : start + size]
         start, size = start + len(part), min(2 * size, largest)
