@@ -157,9 +157,12 @@ def largest_block(
     a, g, by_row = a / top, g / top, np.linalg.norm(by_row / top, axis=1)
     rows = neurons.rows / np.where(neurons.lengths > 0, neurons.lengths, 1.0)[:, None]
     gram = rows @ rows.T
-    # row sums bound eigenvalues too, and cost less: most neurons need no eigenvalue to be passed over
-    sums = _norm(np.sqrt(_row_sums(a, np.abs(gram))), np.sqrt(_row_sums(g, gram**2)))
-    at_most = np.minimum(by_row, sums)
+
+    # these bound eigenvalues too, and cost less: most neurons need no eigenvalue to be passed over
+    def above(a: NDArray, g: NDArray, rounds: int) -> NDArray:
+        return _norm(np.sqrt(_at_most(a, np.abs(gram), rounds)), np.sqrt(_at_most(g, gram**2, rounds)))
+
+    at_most = np.minimum(by_row, above(a, g, 1))
     best, worst = 0.0, 0
     pairs = None  # all products of two entries of a row, whose Gram matrix is gram^2
     if rows.shape[1] ** 2 < len(rows):
@@ -174,8 +177,11 @@ def largest_block(
     while start < len(order) and at_most[order[start]] > best:
         part = order[start : start + size]
         start, size = start + len(part), min(2 * size, largest)
+        part = part[above(a[part], g[part], 6) > best]
         # on large balls many neurons are nearly the same: one with the largest entries of all stands for them
-        if norms(a[part].max(axis=0)[None], g[part].max(axis=0)[None])[0] <= best * (1 + 1e-12):
+        if not len(part) or (
+            norms(a[part].max(axis=0)[None], g[part].max(axis=0)[None])[0] <= best * (1 + 1e-12)
+        ):
             continue
         exact = np.minimum(norms(a[part], g[part]), at_most[part])
         if exact.max() > best:
@@ -188,9 +194,18 @@ def _norm(a: NDArray, g: NDArray) -> NDArray:
     return (g + np.hypot(g, 2 * a)) / 2
 
 
-def _row_sums(s: NDArray, gram: NDArray) -> NDArray:
-    """The largest row sum of s_i s_j G_ij, for each row s."""
-    return (s * (s @ gram)).max(axis=1)
+def _at_most(s: NDArray, gram: NDArray, rounds: int) -> NDArray:
+    """Bounds on the largest eigenvalues of s_i s_j G_ij >= 0, for each row s.
+
+    Those are the eigenvalues of G diag(s^2), of which max_i (G (s^2 u))_i / u_i is none too small for any
+    positive u (Collatz and Wielandt); power iteration finds good ones.
+    """
+    weights, u = s**2, np.ones_like(s)
+    for _ in range(rounds):
+        image = (weights * u) @ gram
+        best = np.divide(image, u, out=np.zeros_like(u), where=(weights > 0) & (u > 0)).max(axis=1)
+        u = image / np.maximum(image.max(axis=1, keepdims=True), _TINY)
+    return best
 
 
 def _roots(s: NDArray, gram: NDArray, vectors: NDArray | None) -> NDArray:

@@ -9,6 +9,7 @@ import pytest
 
 from ntklib.networks import TwoLayerNet
 from ntklib.theory import certificate_from_constants, jacobian_lipschitz, lazy_certificate
+from ntklib.theory._jacobian_lipschitz import _at_most
 from tests.theory.cases import N_FEATURES, THEOREMS, rows
 
 
@@ -89,3 +90,17 @@ def test_lipschitz_constants_that_are_infinite(theorem):
     assert found(lambda radius: 1.0 if radius <= 0.4 else inf).residual_limit == pytest.approx(
         limit, rel=1e-6
     )
+
+
+@pytest.mark.parametrize("zeros", [0.0, 0.6, 1.0])
+def test_what_rules_neurons_out_is_a_bound(zeros):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(7, 3))
+    gram = np.abs(rows @ rows.T)
+    gram[0, 1:] = gram[1:, 0] = 0.0  # a row at right angles to all others
+    s = rng.exponential(size=(200, 7)) ** 4 * (rng.uniform(size=(200, 7)) >= zeros)
+    true = np.linalg.eigvalsh(s[:, :, None] * s[:, None, :] * gram)[:, -1]
+    rough, fine = (_at_most(s, gram, rounds) for rounds in (1, 6))
+    assert (rough >= true * (1 - 1e-12)).all()
+    assert (fine >= true * (1 - 1e-12)).all()
+    assert np.median(fine / np.maximum(true, 1e-300)) < 1.05
