@@ -148,12 +148,21 @@ def add_network_options(
     activation: str = "relu",
     weight_std: float = 1.0,
     input_scaling: str = "none",
-    symmetric: bool = False,
+    symmetric: bool | None = False,
     output_init: str = "gaussian",
+    deep: bool = True,
 ) -> None:
-    """Add the options on the network, all but its width, with these defaults."""
+    """Add the options on the network, all but its width, with these defaults.
+
+    ``symmetric=None`` is for studies that decide on symmetry themselves, ``deep=False`` for those of one
+    hidden layer: options that could do nothing are not offered.
+    """
+    parser.set_defaults(depth=1, symmetric=False)
     group = parser.add_argument_group("network")
-    group.add_argument("--depth", type=positive, default=1, metavar="L", help="hidden layers (default: 1)")
+    if deep:
+        group.add_argument(
+            "--depth", type=positive, default=1, metavar="L", help="hidden layers (default: 1)"
+        )
     sigma = group.add_mutually_exclusive_group()
     sigma.add_argument(
         "--activation", default=activation, metavar="NAME", help=f"by name (default: {activation})"
@@ -183,12 +192,13 @@ def add_network_options(
         default=output_init,
         help=f"law of the output weights (default: {output_init})",
     )
-    group.add_argument(
-        "--symmetric",
-        action=argparse.BooleanOptionalAction,
-        default=symmetric,
-        help=f"two copies whose outputs cancel at the start (default: {'yes' if symmetric else 'no'})",
-    )
+    if symmetric is not None:
+        group.add_argument(
+            "--symmetric",
+            action=argparse.BooleanOptionalAction,
+            default=symmetric,
+            help=f"two copies whose outputs cancel at the start (default: {'yes' if symmetric else 'no'})",
+        )
 
 
 def read_network(arguments: argparse.Namespace) -> Any:

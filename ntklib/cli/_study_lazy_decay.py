@@ -54,7 +54,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_data_options(parser, max_samples=32)
     add_network_options(
-        parser, activation="erf", input_scaling="fan_in", symmetric=True, output_init="rademacher"
+        parser,
+        activation="erf",
+        input_scaling="fan_in",
+        symmetric=True,
+        output_init="rademacher",
+        deep=False,
     )
 
 

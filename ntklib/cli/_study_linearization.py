@@ -112,7 +112,7 @@ def _add_lazy_options(parser: argparse.ArgumentParser) -> None:
         "--draws", type=positive, default=3, metavar="N", help="networks and splits (default: 3)"
     )
     add_data_options(parser, max_samples=2000, target="the classes")
-    add_network_options(parser, weight_std=2**0.5, symmetric=True)
+    add_network_options(parser, weight_std=2**0.5, symmetric=None)
 
 
 def _run_lazy(arguments: argparse.Namespace, out: Path | None) -> StudyResult:

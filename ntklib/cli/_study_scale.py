@@ -47,7 +47,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--rtol", type=float, default=1e-12, metavar="R", help="tolerance of a step (default: 1e-12)"
     )
     add_data_options(parser, max_samples=16)
-    add_network_options(parser, activation="erf", input_scaling="fan_in")
+    add_network_options(parser, activation="erf", input_scaling="fan_in", symmetric=None)
 
 
 def _run(arguments: argparse.Namespace, out: Path | None) -> StudyResult:
@@ -77,7 +77,7 @@ SCALE = Study(
         "Follow the gradient flow of networks at several scales of their outputs, and of their\n"
         "linearisations, and report with which powers of the scale the movement and the gaps between both\n"
         "fall: for centred and symmetrised networks, and for such as do not start at 0 and never become\n"
-        "lazy. All are made from one network, so --symmetric changes nothing."
+        "lazy, all made from one network."
     ),
     examples=(
         "  ntklib study scale                                    erf network, 16 digits, less than a minute\n"

@@ -162,7 +162,7 @@ def forecast(plan: Plan, settings: Sequence[tuple[int, int]], runs: int | None =
         trial = integrate_flow(network, X, y, [0.0, 10 * unit], params=params)
         each = (time.perf_counter() - looked) / trial.evaluations
         # steps end at every time that is looked at, and are no longer than stability allows
-        needed = _RESTART * len(plan.times) + 2 * plan.times[-1] * condition
+        needed = _RESTART * len(plan.times) + 3 * plan.times[-1] * condition
         total += each * needed * len(plan.scales)
         if runs is None:
             total += (looked - start) * _BALLS * (4 + len(plan.scales))

@@ -155,7 +155,8 @@ class LazyCertificate:
             found["distance"] = f"|w(t) - w(0)| <= {self.distance_bound:.4g}"
         width = self.certifying_width
         if width is not None:
-            about = f"{width:,}" if width < 10**12 else f"{width:.3g}"
+            rounded = float(f"{width:.3g}")
+            about = f"{rounded:,.0f}" if width < 10**12 else f"{rounded:g}"
             found["width"] = f"about {about} would certify scale 1; it is {self.constants.width:,}"
         return found
 

@@ -79,7 +79,6 @@ def test_help_has_examples(capsys):
         (["--rows", 33], "33 rows are more than the 32"),
         (["--rows", 20, "--max-samples", 9], "asks for 20 rows, and X has 9"),
         (["--activation", "relu"], "derivative of ReLU"),
-        (["--depth", 2], "one hidden layer"),
         (["--factors", -1], "greater than 0"),
     ],
     ids=str,
