@@ -46,6 +46,8 @@ class Monitors:
     def __init__(self, names: Iterable[str], model: Any, params: Params, X: Any, targets: NDArray) -> None:
         if isinstance(names, str):
             names = (names,)
+        if not isinstance(names, Iterable):
+            raise TypeError(f"monitors must be names such as ('ntk_drift',), got {names!r}.")
         self.names = tuple(dict.fromkeys(check_option(name, "monitors", MONITORS) for name in names))
         self.model, self.X = model, X
         self.targets = np.asarray(targets, dtype=np.float64).reshape(X.shape[0], -1)

@@ -511,6 +511,7 @@ def test_wide_networks_train_in_bounded_memory():
         ({"batch_size": 15}, "batch_size is 15"),
         ({"batch_size": Minibatches(5)}, "draws from 5 samples"),
         ({"monitors": "loss"}, "monitors must be one of"),
+        ({"monitors": None}, "monitors must be names"),
         ({"X_test": np.ones((2, 2))}, "X has 3 features"),
         ({"params": TwoLayerNet(6).init(3, 0)}, "another network's"),
         ({"sample_weight": np.zeros(14), "reduction": "mean"}, "weights are 0"),
@@ -519,7 +520,7 @@ def test_wide_networks_train_in_bounded_memory():
 )
 def test_bad_input_is_refused(options, message):
     X, y = data()
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         train(TwoLayerNet(5), X, y, **options)
     with pytest.raises(ValueError, match="do not go with"):
         train(TwoLayerNet(5), X, y[:-1])
