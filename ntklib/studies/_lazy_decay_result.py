@@ -14,6 +14,9 @@ from ntklib.studies._lazy_decay_setting import DecaySetting, threshold_lines
 
 __all__ = ["LazyDecayStudy"]
 
+_NOTHING = 1e3
+"""How many times too slow a certified rate counts as none, like that of A' at its very threshold."""
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class LazyDecayStudy(StudyResult):
@@ -164,10 +167,10 @@ class LazyDecayStudy(StudyResult):
                 loose = 1 / ratios[at & (self.factor == factor)]
                 multiple = "" if factor == 1 else f"{factor:g} times "
                 ends = dict.fromkeys(f"{value:.3g}" for value in (loose.min(), loose.max()))
-                lines.append(
-                    f"at {multiple}the threshold of theorem {name} the loss fell {' to '.join(ends)} "
-                    "times as fast as certified"
-                )
+                found = f"the loss fell {' to '.join(ends)} times as fast as certified"
+                if loose.min() > _NOTHING:
+                    found = "hardly any rate is certified"
+                lines.append(f"at {multiple}the threshold of theorem {name} {found}")
         return lines
 
     def plot(self, ax: Any = None, **choice: Any) -> LazyDecayDisplay:

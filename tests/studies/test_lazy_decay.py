@@ -297,6 +297,14 @@ def test_certifying_widths_beyond_whole_numbers():
     assert found.max() > 2.0**64
 
 
+def test_no_rate_is_made_much_of_at_the_threshold():
+    """Theorem A' promises a distance there, and next to no rate."""
+    study = lazy_decay_study(**TINY)
+    assert np.nanmax(study.certified_rate[study.theorem == "A'"]) < 1e-3
+    assert "at the threshold of theorem A' hardly any rate is certified" in study.headline()
+    assert "at the threshold of theorem A the loss fell" in study.headline()
+
+
 def test_the_result(study, tmp_path):
     assert isinstance(study, LazyDecayStudy)
     text = study.headline()
