@@ -175,7 +175,7 @@ class FeatureLearningDisplay:
     def _draw_width(self, ax: Any) -> None:
         self._draw_losses(ax, "width")
         width_axis(ax, next(iter(self.width.values()))[0])
-        ax.set_xlabel("width m (bars: two standard errors)")
+        ax.set_xlabel("width m")
         ax.legend(frameon=False, fontsize="small")
 
     def _draw_losses(self, ax: Any, kind: str) -> None:
