@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ntklib._threads import get_threads, parallel_for, set_threads
+from ntklib._threads import set_threads
 from ntklib.dynamics import Snapshot, gradient_descent
 from ntklib.networks import Params
 from ntklib.studies._feature_learning_teacher import (
@@ -117,15 +117,13 @@ def early_step(steps: int) -> int:
 def compare(plan: Plan, seed: tuple[int, int]) -> dict[str, np.ndarray]:
     """Return what was measured of each student of the draw, named as in `jobs_of`, and of both limits."""
     found: dict[str, Any] = {}
-
-    def work(job: Job) -> None:
-        drawn = job.name.startswith("plane") and seed[1] == 0
-        found[job.name] = job.run(plan.steps, early_step(plan.steps), path=drawn)
-
-    threads = get_threads()
-    with set_threads(1):  # all the same bytes, whatever BLAS does with threads
+    with set_threads(
+        1
+    ):  # the same bytes whatever BLAS does with threads; small students gain nothing by them
         jobs, limits = jobs_of(plan, seed)
-        parallel_for(work, _longest_first(jobs), threads=threads)
+        for job in jobs:
+            drawn = job.name.startswith("plane") and seed[1] == 0
+            found[job.name] = job.run(plan.steps, early_step(plan.steps), path=drawn)
         values = limits()
     last = jobs[-1]
     values["distance"] = np.stack(
@@ -204,19 +202,16 @@ def _linear_loss(sample: Sample, kernel: np.ndarray, steps: int) -> np.ndarray:
     return np.square(path.test_outputs[-1] - sample.y_test).mean() / np.square(sample.y_test).mean()
 
 
-def _longest_first(jobs: list[Job]) -> list[Job]:
-    return sorted(jobs, key=lambda job: -job.sample.X.size * job.student.network.width)
-
-
 def trial(plan: Plan, seed: tuple[int, int]) -> tuple[int, float]:
     """Return how many trainings a draw has and about how many seconds they take, from a fortieth of each."""
-    threads, every = get_threads(), early_step(plan.steps)
+    every = early_step(plan.steps)
     with set_threads(1):
         jobs = jobs_of(plan, seed)[0]
 
         def seconds(steps: int) -> float:
             start = time.perf_counter()
-            parallel_for(lambda job: job.run(steps, every), _longest_first(jobs), threads=threads)
+            for job in jobs:
+                job.run(steps, every)
             return time.perf_counter() - start
 
         short = seconds(1)
