@@ -21,10 +21,12 @@ __all__ = ["Lazy", "Promise", "Run", "certify_rows"]
 WIDTH = 1024
 N_ROWS = 8
 CANDIDATES = 500
-CONDITION = (
-    300.0  # of the rows' tangent kernel, at most: flows and runs are so many times longer than their steps
-)
-HORIZON = 5.0  # in units of the slowest direction's time: the linear model's loss falls by exp(-10) at least
+CONDITION = 300.0
+"""Of the rows' tangent kernel, at most: flows and runs are so many times longer than their steps."""
+
+HORIZON = 5.0
+"""In units of the slowest direction's time: the linear model's loss falls by exp(-10) at least."""
+
 N_TIMES = 41
 MAX_STEPS = 2000
 

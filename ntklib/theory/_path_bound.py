@@ -26,9 +26,8 @@ from ntklib.theory._path_reading import Path
 
 __all__ = ["NoBound", "PathBound", "bound_path"]
 
-_GROWTH = (
-    4.0  # times which rounding errors at the start count along the path, where the Jacobian is no larger
-)
+_GROWTH = 4.0
+"""Times which rounding errors at the start count along the path, where the Jacobian is no larger."""
 
 
 class NoBound(Exception):
