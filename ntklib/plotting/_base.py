@@ -25,6 +25,22 @@ def axes_and_figure(ax: Any, figsize: tuple[float, float] = (6.4, 4.0)) -> tuple
     return ax, ax.figure
 
 
+def positive_axis(values: ArrayLike, name: str) -> NDArray:
+    """Return the positions on a logarithmic axis."""
+    array: NDArray = np.asarray(values, dtype=float)
+    if array.ndim != 1 or array.size == 0 or not (array > 0).all():
+        raise ValueError(f"{name} must be a one-dimensional array of positive numbers, not empty")
+    return array
+
+
+def along(axis: NDArray, unit: str, name: str, values: ArrayLike) -> NDArray:
+    """Return numbers that belong to the positions on an axis, one to each."""
+    array: NDArray = np.asarray(values, dtype=float)
+    if array.shape != axis.shape:
+        raise ValueError(f"{name} has shape {array.shape}, but there are {axis.size} {unit}")
+    return array
+
+
 def final_step(estimator: Any) -> tuple[Any, Callable[[ArrayLike], Any]]:
     """Return the fitted last step of ``estimator`` and the function that maps raw rows to its input."""
     if isinstance(estimator, Pipeline):

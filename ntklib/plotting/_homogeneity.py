@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ntklib.plotting._base import COLORS, axes_and_figure, light_axes
+from ntklib.plotting._base import COLORS, along, axes_and_figure, light_axes, positive_axis
 
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 
@@ -50,9 +50,7 @@ class HomogeneityStudyDisplay:
         *,
         limits: Mapping[str, float] | None = None,
     ) -> None:
-        self.factors: NDArray = np.asarray(factors, dtype=float)
-        if self.factors.ndim != 1 or self.factors.size == 0 or not (self.factors > 0).all():
-            raise ValueError("factors must be a one-dimensional array of positive numbers, not empty")
+        self.factors = positive_axis(factors, "factors")
         if not kappa:
             raise ValueError("kappa must hold one network at least")
         self.kappa = {
@@ -64,10 +62,7 @@ class HomogeneityStudyDisplay:
             raise ValueError(f"limits names {unknown.pop()!r}, which is not among the networks")
 
     def _checked(self, name: str, values: ArrayLike) -> NDArray:
-        array: NDArray = np.asarray(values, dtype=float)
-        if array.shape != self.factors.shape:
-            raise ValueError(f"{name} has shape {array.shape}, but there are {self.factors.size} factors")
-        return array
+        return along(self.factors, "factors", name, values)
 
     @classmethod
     def from_study(cls, study: Any, *, ax: Any = None, start: str = "symmetric") -> HomogeneityStudyDisplay:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ntklib.plotting._base import COLORS, axes_and_figure, light_axes
+from ntklib.plotting._base import COLORS, along, axes_and_figure, light_axes, positive_axis
 from ntklib.plotting._power_laws import percent_axis
 
 _LINES = ("--", "-.", ":")
@@ -55,18 +54,13 @@ class LazyStudyDisplay:
         *,
         changes: Mapping[str, ArrayLike] | None = None,
     ) -> None:
-        self.scales: NDArray = np.asarray(scales, dtype=float)
-        if self.scales.ndim != 1 or self.scales.size == 0 or not (self.scales > 0).all():
-            raise ValueError("scales must be a one-dimensional array of positive numbers, not empty")
+        self.scales = positive_axis(scales, "scales")
         self.accuracy = (self._checked("accuracy", accuracy[0]), self._checked("accuracy", accuracy[1]))
         self.linear_models = dict(linear_models or {})
         self.changes = {name: self._checked(name, values) for name, values in (changes or {}).items()}
 
     def _checked(self, name: str, values: ArrayLike) -> NDArray:
-        array: NDArray = np.asarray(values, dtype=float)
-        if array.shape != self.scales.shape:
-            raise ValueError(f"{name} has shape {array.shape}, but there are {self.scales.size} scales")
-        return array
+        return along(self.scales, "scales", name, values)
 
     @classmethod
     def from_study(cls, study: Any, *, ax: Any = None, what: str = "accuracy") -> LazyStudyDisplay:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ntklib.plotting._base import COLORS, axes_and_figure, light_axes
+from ntklib.plotting._base import COLORS, along, axes_and_figure, light_axes
 
 _SOLID: tuple[dict[str, Any], ...] = (
     {"linestyle": "-", "linewidth": 2.2, "zorder": 4},
@@ -80,9 +80,7 @@ class LazyDecayDisplay:
         self.time_label, self.title = time_label, title
 
     def _checked(self, name: str, values: ArrayLike) -> NDArray:
-        array: NDArray = np.asarray(values, dtype=float)
-        if array.shape != self.times.shape:
-            raise ValueError(f"{name!r} has shape {array.shape}, but there are {self.times.size} times")
+        array = along(self.times, "times", repr(name), values)
         if not (array >= 0).all():
             raise ValueError(f"{name!r} holds NaN or negative numbers, which no loss and no bound is")
         return array

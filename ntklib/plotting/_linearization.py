@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ntklib.plotting._base import axes_and_figure, light_axes
+from ntklib.plotting._base import axes_and_figure, light_axes, positive_axis
 from ntklib.plotting._power_laws import draw_power_laws, percent_axis, width_axis
 
 
@@ -55,9 +55,7 @@ class LinearizationStudyDisplay:
         steps: ArrayLike | None = None,
         paths: Mapping[str, ArrayLike] | None = None,
     ) -> None:
-        self.widths: NDArray = np.asarray(widths, dtype=float)
-        if self.widths.ndim != 1 or self.widths.size == 0 or not (self.widths > 0).all():
-            raise ValueError("widths must be a one-dimensional array of positive numbers, not empty")
+        self.widths = positive_axis(widths, "widths")
         if not gaps:
             raise ValueError("gaps must hold one quantity at least")
         k = self.widths.size

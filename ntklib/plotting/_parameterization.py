@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ntklib.plotting._base import COLORS, axes_and_figure, light_axes
+from ntklib.plotting._base import COLORS, axes_and_figure, light_axes, positive_axis
 
 _MARKERS = ("o", "s", "^", "D")
 _SWEEP = "sweep-"
@@ -66,9 +66,7 @@ class ParameterizationStudyDisplay:
         *,
         steps: int = 0,
     ) -> None:
-        self.widths: NDArray = np.asarray(widths, dtype=float)
-        if self.widths.ndim != 1 or self.widths.size == 0 or not (self.widths > 0).all():
-            raise ValueError("widths must be a one-dimensional array of positive numbers, not empty")
+        self.widths = positive_axis(widths, "widths")
         self.quantities = {
             name: {key: Series(*series) for key, series in found.items()}
             for name, found in quantities.items()

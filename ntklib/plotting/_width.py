@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ntklib.plotting._base import COLORS, axes_and_figure, light_axes
+from ntklib.plotting._base import COLORS, along, axes_and_figure, light_axes, positive_axis
 from ntklib.plotting._power_laws import draw_power_laws, percent_axis, width_axis
 
 
@@ -57,9 +57,7 @@ class WidthStudyDisplay:
         eigenvalues: tuple[ArrayLike, ArrayLike] | None = None,
         limit_eigenvalue: float | None = None,
     ) -> None:
-        self.widths: NDArray = np.asarray(widths, dtype=float)
-        if self.widths.ndim != 1 or self.widths.size == 0 or not (self.widths > 0).all():
-            raise ValueError("widths must be a one-dimensional array of positive numbers, not empty")
+        self.widths = positive_axis(widths, "widths")
         if not errors:
             raise ValueError("errors must hold one norm at least")
         self.errors = {name: self._pair(f"errors[{name!r}]", pair) for name, pair in errors.items()}
@@ -78,10 +76,7 @@ class WidthStudyDisplay:
         return self._checked(name, values), self._checked(name, spread)
 
     def _checked(self, name: str, values: ArrayLike) -> NDArray:
-        array: NDArray = np.asarray(values, dtype=float)
-        if array.shape != self.widths.shape:
-            raise ValueError(f"{name} has shape {array.shape}, but there are {self.widths.size} widths")
-        return array
+        return along(self.widths, "widths", name, values)
 
     @classmethod
     def from_study(cls, study: Any, *, ax: Any = None, what: str = "error") -> WidthStudyDisplay:

@@ -104,12 +104,11 @@ class HomogeneityStudy(StudyResult):
             f"{self.largest_deviation:.1g}, relatively",
             "at the largest factor:",
         ]
-        for name in self.networks:
-            depth, degree = (int(word) for word in name.replace(",", "").split()[1::2])
+        for depth, degree in dict.fromkeys(zip(self.depth.tolist(), self.degree.tolist(), strict=True)):
             last, other = (self.rows(depth, degree, start)[-1] for start in STARTS)
             lines.append(
-                f"  {name}, q = {self.q[last]}: symmetric {self.kappa[last]:.3g}, falling as lambda^"
-                f"{self.slope[last]:.3f}; plain {self.kappa[other]:.3g}, tending to {self.limit[other]:.3g}"
+                f"  depth {depth}, degree {degree}, q = {self.q[last]}: symmetric {self.kappa[last]:.3g}, "
+                f"falling as lambda^{self.slope[last]:.3f}; plain {self.kappa[other]:.3g}, tending to {self.limit[other]:.3g}"
             )
         return "\n".join(lines)
 

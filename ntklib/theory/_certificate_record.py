@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ntklib._validation import check_real
 from ntklib.theory._constants import LazyConstants
+from ntklib.theory._jacobian_lipschitz import OUTWARD
 from ntklib.theory._scale_interval import residual
 from ntklib.theory._theorems import THEOREMS, Promise, Reach
 
 __all__ = ["LazyCertificate", "certify"]
 
-OUTWARD = 1 + 1e-9
 HUGE = 1e70
 
 

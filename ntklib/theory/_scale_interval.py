@@ -7,9 +7,9 @@ from math import inf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["residual", "scales_within"]
+from ntklib.theory._neurons import EPS
 
-EPS = float(np.finfo(np.float64).eps)
+__all__ = ["residual", "scales_within"]
 
 
 def residual(h0: NDArray, y: NDArray, scale: float) -> float:
