@@ -108,7 +108,8 @@ class HomogeneityStudy(StudyResult):
             last, other = (self.rows(depth, degree, start)[-1] for start in STARTS)
             lines.append(
                 f"  depth {depth}, degree {degree}, q = {self.q[last]}: symmetric {self.kappa[last]:.3g}, "
-                f"falling as lambda^{self.slope[last]:.3f}; plain {self.kappa[other]:.3g}, tending to {self.limit[other]:.3g}"
+                f"falling as lambda^{self.slope[last]:.3f}; plain {self.kappa[other]:.3g}, "
+                f"tending to {self.limit[other]:.3g}"
             )
         return "\n".join(lines)
 
