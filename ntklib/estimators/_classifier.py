@@ -33,6 +33,20 @@ def classes_and_labels(
     return y, classes, np.searchsorted(classes, y) % len(classes)  # classes of weight 0 go nowhere
 
 
+def class_factor(
+    class_weight: Any, y: np.ndarray, labels: np.ndarray, weights: np.ndarray | None
+) -> np.ndarray | None:
+    """Weight of each sample's class; "balanced" ones make the weights of all classes sum to the same."""
+    if class_weight is None:
+        return None
+    if not (isinstance(class_weight, str) and class_weight == "balanced") or weights is None:
+        return compute_sample_weight(class_weight, y)
+    totals = np.bincount(
+        labels, weights=weights
+    )  # a sample of weight 0 is not there, one of weight 2 is twice
+    return (totals.mean() / totals)[labels]
+
+
 class PredictingClassifier(ClassifierMixin, KernelModel):
     """Decisions and probabilities from one expansion per class (one in all for two classes)."""
 
@@ -49,10 +63,10 @@ class PredictingClassifier(ClassifierMixin, KernelModel):
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         y, self.classes_, labels = classes_and_labels(y, weights, type(self).__name__)
-        if self.class_weight is not None:
-            factor = compute_sample_weight(self.class_weight, y)
-            weights = factor if weights is None else weights * factor
-        units = make_units(X, self._targets(labels), weights, precomputed=is_precomputed(self.kernel_))
+        factor = class_factor(self.class_weight, y, labels, weights)
+        units = make_units(
+            X, self._targets(labels), weights, factor, precomputed=is_precomputed(self.kernel_)
+        )
         return merge_copies(units), labels, units, X, y
 
     def _targets(self, labels: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
 """From the samples handed to `fit` to the units the regression is made of.
 
-A sample of weight 0 is as if absent. A sample of weight w is one unit that counts w times; where units are
-left out one at a time, samples that agree in features and target are one unit too, of their summed weight,
-so that a repeated sample is never predicted from its own copy.
+A unit is a row that is there `count` times, each copy of some `importance`; its weight is their product.
+Sample weights that are all whole numbers are counts, other ones importances, as class weights are. A sample
+of weight 0 is as if absent. Equal copies may be merged: that leaves the fit as it is, and leave-one-out takes
+away one copy, merged or not.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class ScaleWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Units:
-    """Rows to fit, with float64 targets of shape (n, k); `weights` None means all ones.
+    """Rows to fit, with float64 targets of shape (n, k); `importances` and `counts` None mean all ones.
 
     `support` holds the index of each unit's row among the samples; `precomputed` says that `X` is a Gram
     matrix.
@@ -34,41 +35,66 @@ class Units:
 
     X: Any
     targets: np.ndarray
-    weights: np.ndarray | None
+    importances: np.ndarray | None
     support: np.ndarray
     precomputed: bool = False
+    counts: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.support)
 
-    def take(self, rows: np.ndarray, weights: np.ndarray | None = None) -> Units:
-        """The units at `rows`, with their own weights or other ones."""
-        if weights is None and self.weights is not None:
-            weights = self.weights[rows]
+    @property
+    def weights(self) -> np.ndarray | None:
+        """Counts times importances; None means all ones."""
+        if self.counts is None or self.importances is None:
+            return self.importances if self.counts is None else self.counts
+        return self.counts * self.importances
+
+    @property
+    def n_copies(self) -> float:
+        """Sum of the counts: the number of samples these units stand for."""
+        return float(len(self) if self.counts is None else self.counts.sum())
+
+    def take(self, rows: np.ndarray, counts: np.ndarray | None = None) -> Units:
+        """The units at `rows`, with their own counts or other ones."""
+        if counts is None and self.counts is not None:
+            counts = self.counts[rows]
+        importances = None if self.importances is None else self.importances[rows]
         X = self.X[np.ix_(rows, rows)] if self.precomputed else self.X[rows]
-        return Units(X, self.targets[rows], weights, self.support[rows], self.precomputed)
+        return Units(X, self.targets[rows], importances, self.support[rows], self.precomputed, counts)
 
 
-def make_units(X: Any, targets: np.ndarray, sample_weight: Any, *, precomputed: bool) -> Units:
-    """Check the weights, drop samples of weight 0, and warn about features far from unit scale."""
-    weights = None
+def make_units(
+    X: Any, targets: np.ndarray, sample_weight: Any, class_factor: Any = None, *, precomputed: bool
+) -> Units:
+    """Tell counts from importances, drop samples of weight 0, and warn about features far from unit scale.
+
+    `class_factor` holds the weight of each sample's class, shape (n,): an importance.
+    """
+    counts = importances = None
     if sample_weight is not None:
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        counts, importances = (weights, None) if (weights == np.floor(weights)).all() else (None, weights)
+    if class_factor is not None:
+        factor = _check_sample_weight(class_factor, X, dtype=np.float64, ensure_non_negative=True)
+        importances = factor if importances is None else importances * factor
     if precomputed and X.shape[0] != X.shape[1]:
         raise ValueError(f"with kernel='precomputed' X must be a square Gram matrix, got shape {X.shape}.")
     if precomputed and not is_symmetric(X):
         raise ValueError("with kernel='precomputed' X must be symmetric, K(x_i, x_j) = K(x_j, x_i).")
-    units = Units(X, targets, weights, np.arange(X.shape[0]), precomputed)
-    if weights is not None and not weights.all():
-        kept = np.flatnonzero(weights)
-        units = units.take(kept)
+    units = Units(X, targets, importances, np.arange(X.shape[0]), precomputed, counts)
+    if units.weights is not None and not units.weights.all():
+        units = units.take(np.flatnonzero(units.weights))
     if not precomputed:
         warn_scale(units.X)
     return units
 
 
 def merge_copies(units: Units) -> Units:
-    """One unit for all samples with the same features and targets."""
+    """One unit for all copies of the same features, targets and importance; their counts add up.
+
+    Rows of a Gram matrix stay as they are.
+    """
     if units.precomputed:
         return units
     seen: dict[bytes, int] = {}
@@ -76,7 +102,7 @@ def merge_copies(units: Units) -> Units:
     if len(seen) == len(units):
         return units
     first = np.unique(member, return_index=True)[1]
-    return units.take(first, np.bincount(member, weights=units.weights).astype(np.float64))
+    return units.take(first, np.bincount(member, weights=units.counts).astype(np.float64))
 
 
 def is_symmetric(K: np.ndarray) -> bool:
@@ -98,7 +124,7 @@ def warn_scale(X: Any) -> None:
 
 
 def _keys(units: Units):
-    """A digest of each unit's features and targets; -0.0 and 0.0 are the same number."""
+    """A digest of each unit's features, targets and importance; -0.0 and 0.0 are the same number."""
     X, targets = units.X, units.targets + 0.0
     if sparse.issparse(X):
         X = X.copy()
@@ -106,6 +132,8 @@ def _keys(units: Units):
         X.eliminate_zeros()
     for i in range(X.shape[0]):
         digest = hashlib.blake2b(targets[i].tobytes(), digest_size=16)
+        if units.importances is not None:
+            digest.update(units.importances[i].tobytes())
         if sparse.issparse(X):
             row = slice(X.indptr[i], X.indptr[i + 1])
             digest.update(X.indices[row].tobytes())
