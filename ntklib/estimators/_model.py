@@ -32,9 +32,10 @@ class KernelModel(BaseEstimator):
         return tags
 
     def _validate(self, *data: Any, **options: Any) -> Any:
-        """Checked X and y in fit, X alone (with reset=False) later."""
+        """Checked X and y in fit, where X becomes our own to keep; X alone (with reset=False) later."""
         sparse = "csr" if all(map(accepts_sparse, self._kernel_parameters())) else False
-        return validate_data(self, *data, accept_sparse=sparse, dtype=_DTYPES, **options)
+        own = options.get("reset", True)
+        return validate_data(self, *data, accept_sparse=sparse, dtype=_DTYPES, copy=own, **options)
 
     def _factor(self, units: Units) -> Cholesky:
         matrix, ours = gram(self.kernel_, units.X)
@@ -49,13 +50,15 @@ class KernelModel(BaseEstimator):
             fit = ridge(factor, units.targets[:, columns], penalty, fit_intercept=self.fit_intercept)
             dual[:, columns], intercept[columns] = fit.dual_coef, fit.intercept
             fits.append(fit)
-        self._store(units, dual, intercept)
+        self._store(units, dual, intercept, penalties)
         solutions = tuple(fit.solution for fit in fits)
         self.solve_ = solutions[0] if len(solutions) == 1 else solutions
         return fits
 
-    def _store(self, units: Units, dual: np.ndarray, intercept: np.ndarray) -> None:
+    def _store(self, units: Units, dual: np.ndarray, intercept: np.ndarray, penalties: np.ndarray) -> None:
+        """Keep the fit and all that it was made with: parameters may be changed afterwards."""
         self.X_fit_, self.support_ = units.X, units.support
+        self._penalties, self._constant = np.array(penalties), bool(self.fit_intercept)
         self._weights = units.weights
         self._n_samples = units.X.shape[0]
         self.dual_coef_: np.ndarray = dual
@@ -98,7 +101,7 @@ class KernelModel(BaseEstimator):
             factor = self._variance_factor
             out = np.empty((X.shape[0], len(penalties)))
             for penalty in np.unique(penalties):
-                ones = factor.solve(np.ones(factor.n), penalty).value[:, 0] if self.fit_intercept else None
+                ones = factor.solve(np.ones(factor.n), penalty).value[:, 0] if self._constant else None
                 for rows in self._batches(X.shape[0]):
                     cross = self._cross(X[rows])
                     half = factor.half_solve(cross.T, penalty)

@@ -15,15 +15,12 @@ from ntklib.estimators._units import make_units
 
 
 class PredictingRegressor(RegressorMixin, KernelModel):
-    """Prediction, with standard deviations, for regressors whose penalty or penalties `_penalties` gives."""
+    """Prediction, with standard deviations, for regressors."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-    def _penalties(self) -> np.ndarray:
-        raise NotImplementedError
 
     def _shape(self, y: np.ndarray) -> None:
         """Give the fitted coefficients the dimension of y."""
@@ -61,8 +58,8 @@ class PredictingRegressor(RegressorMixin, KernelModel):
         values = values[:, 0] if single else values
         if not return_std:
             return values
-        std = self._standard_deviation(X, self._penalties())
-        return values, std[:, 0] if single else np.broadcast_to(std, values.shape).copy()
+        std = self._standard_deviation(X, self._penalties)
+        return values, std[:, 0] if single else std
 
 
 class NTKRegressor(PredictingRegressor):
@@ -166,9 +163,6 @@ class NTKRegressor(PredictingRegressor):
         self._fit_units(units, penalties, self._factor(units))
         self._shape(y)
         return self
-
-    def _penalties(self) -> np.ndarray:
-        return np.atleast_1d(np.asarray(self.alpha, dtype=np.float64))
 
 
 def check_penalties(alpha: Any, n_targets: int) -> np.ndarray:

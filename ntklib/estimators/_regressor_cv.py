@@ -136,6 +136,3 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
             self._fit_units(units, np.full(targets.shape[1], self.alpha_), self._factor(units))
         self._shape(y)
         return self
-
-    def _penalties(self) -> np.ndarray:
-        return np.array([self.alpha_])

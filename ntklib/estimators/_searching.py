@@ -87,7 +87,8 @@ class SearchingModel(KernelModel):
         self.loo_path_ = found.path
         if found.fit is None:
             return None
-        self._store(units, found.fit.dual_coef, found.fit.intercept)
+        penalties = np.full(units.targets.shape[1], self.alpha_)
+        self._store(units, found.fit.dual_coef, found.fit.intercept, penalties)
         self.solve_: Solution | tuple | None = found.fit.solution
         return found.fit.loo_prediction
 

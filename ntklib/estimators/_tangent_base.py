@@ -46,9 +46,11 @@ class TangentEstimator(BaseEstimator):
         return self.kernel is None or accepts_sparse(self.kernel)
 
     def _validate(self, *data: Any, **options: Any) -> Any:
-        """Checked X and y in fit, X alone (with reset=False) later."""
-        sparse = "csr" if self._accepts_sparse else False
-        return validate_data(self, *data, accept_sparse=sparse, dtype=(np.float64, np.float32), **options)
+        """Checked X and y in fit, where X becomes our own to keep; X alone (with reset=False) later."""
+        sparse, own = "csr" if self._accepts_sparse else False, options.get("reset", True)
+        return validate_data(
+            self, *data, accept_sparse=sparse, dtype=(np.float64, np.float32), copy=own, **options
+        )
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_training")

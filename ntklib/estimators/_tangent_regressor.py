@@ -28,7 +28,7 @@ class TrainedRegressor(RegressorMixin, TangentEstimator):
     def _units(self, X: Any, y: Any, sample_weight: Any) -> tuple[Units, Any, NDArray]:
         """Samples of positive weight with targets (n, k), and the checked X and y."""
         X, y = self._validate(X, y, multi_output=True, y_numeric=True)
-        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        targets = np.array(y, dtype=np.float64).reshape(len(y), -1)  # our own: it is kept
         self._single = y.ndim == 1
         return make_units(X, targets, sample_weight, precomputed=is_precomputed(self.kernel)), X, y
 

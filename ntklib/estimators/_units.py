@@ -73,7 +73,9 @@ def make_units(
     """
     counts = importances = None
     if sample_weight is not None:
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weights = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, copy=True, ensure_non_negative=True
+        )
         counts, importances = (weights, None) if (weights == np.floor(weights)).all() else (None, weights)
     if class_factor is not None:
         factor = _check_sample_weight(class_factor, X, dtype=np.float64, ensure_non_negative=True)

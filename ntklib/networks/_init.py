@@ -8,7 +8,7 @@ import numpy as np
 
 from .._blocks import require_memory
 from .._validation import check_integer, random_generator
-from ._params import Params
+from ._params import Params, owned
 from ._spec import MIRROR, Spec
 
 __all__ = ["draw"]
@@ -38,11 +38,9 @@ def draw(spec: Spec, n_features: Any, random_state: Any, dtype: Any) -> Params:
             bias = _entries(rng, (rows,), scaling.bias_spread, dtype, signs=False)
             # the output biases of two equal copies would cancel, so a symmetric net starts without any
             arrays[f"b{layer}"] = np.zeros_like(bias) if last and spec.symmetric else bias
-    for array in arrays.values():
-        array.flags.writeable = False
     if spec.symmetric:
         arrays |= {f"{MIRROR}{name}": array for name, array in arrays.items()}
-    return Params(arrays)
+    return owned(arrays)
 
 
 def _entries(

@@ -14,7 +14,7 @@ from ._derivatives import Derivatives
 from ._init import draw
 from ._limits import limit_kernel
 from ._on_rows import NetworkOnRows
-from ._params import Params
+from ._params import Params, owned
 from ._spec import Spec
 from ._tangent import TangentKernels
 from ._taylor import CenteredModel
@@ -187,14 +187,14 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
         vector = np.array(vector, dtype=params.dtype)  # a copy: the arrays are views of it
         cut = binding.directions(spec, params["W0"].shape[1], vector, params.dtype, "vector")
         vector.flags.writeable = False
-        new = {}
+        new = dict(params.items())
         for (prefix, _), copy in zip(spec.copies, cut, strict=True):
             for layer, part in enumerate(copy):
                 if part is not None:
                     new[f"{prefix}W{layer}"] = part.weight
                     if part.bias is not None:
                         new[f"{prefix}b{layer}"] = part.bias
-        return params.replace(**new)
+        return owned(new)
 
     def limit_kernel(self) -> Kernel:
         """Return the analytic kernel that ``ntk(..., weighted=True)`` of one output tends to with width.

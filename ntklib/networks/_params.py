@@ -25,8 +25,7 @@ class Params:
     Parameters
     ----------
     arrays : mapping of str to array-like
-        Floating-point arrays, all float32 or all float64; others become float64.  Arrays that can be
-        written to are copied.
+        Floating-point arrays, all float32 or all float64; others become float64.  They are copied.
 
     Raises
     ------
@@ -56,7 +55,7 @@ class Params:
         found = {name: np.asarray(array) for name, array in arrays.items()}
         single = all(array.dtype == np.float32 for array in found.values())
         dtype = np.dtype(np.float32 if single else np.float64)
-        object.__setattr__(self, "_arrays", {n: _frozen(n, array, dtype) for n, array in found.items()})
+        object.__setattr__(self, "_arrays", {n: _own(n, array, dtype) for n, array in found.items()})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -121,7 +120,12 @@ class Params:
         for name, array in arrays.items():
             if np.shape(array) != self[name].shape:
                 raise ValueError(f"{name} is {self[name].shape}, not {np.shape(array)}.")
-        return Params({**self._arrays, **arrays})
+        if self.dtype == np.float32 and any(
+            np.asarray(array).dtype != np.float32 for array in arrays.values()
+        ):
+            return Params({**self._arrays, **arrays})
+        new = {name: _own(name, np.asarray(array), self.dtype) for name, array in arrays.items()}
+        return owned({**self._arrays, **new})
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the arrays to an ``.npz`` file, whole or not at all.
@@ -212,21 +216,27 @@ def cast(params: Params, dtype: np.dtype) -> Params:
     """Return the same numbers in another precision."""
     if params.dtype == dtype:
         return params
-    return Params({name: array.astype(dtype) for name, array in params.items()})
+    return owned({name: array.astype(dtype) for name, array in params.items()})
 
 
-def _frozen(name: str, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """The array itself if it can never change, else a read-only copy of it."""
+def owned(arrays: Mapping[str, np.ndarray]) -> Params:
+    """A record of contiguous arrays of one type that it may keep: nobody else will write to their memory."""
+    params = object.__new__(Params)
+    object.__setattr__(params, "_arrays", {name: _frozen(name, array) for name, array in arrays.items()})
+    return params
+
+
+def _own(name: str, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """A read-only copy: even read-only memory may be written to by who lent it."""
     if array.size == 0:
         raise ValueError(f"{name} is empty.")
     if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}.")
-    owner = array
-    while isinstance(owner.base, np.ndarray):
-        owner = owner.base
-    if array.flags.writeable or owner.flags.writeable or array.dtype != dtype or not array.flags.c_contiguous:
-        array = np.array(array, dtype=dtype, order="C")
-        array.flags.writeable = False
+    return _frozen(name, np.array(array, dtype=dtype, order="C"))
+
+
+def _frozen(name: str, array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
     if not np.isfinite(array).all():
         raise ValueError(f"{name} holds NaN or infinity; parameters have to be finite.")
     return array
