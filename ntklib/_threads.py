@@ -11,11 +11,12 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import lru_cache
+from functools import lru_cache, partial
 from numbers import Integral
 from types import TracebackType
 from typing import Any
 
+import sklearn
 import threadpoolctl
 
 __all__ = ["get_threads", "parallel_for", "set_threads"]
@@ -157,7 +158,8 @@ def parallel_for(
 ) -> None:
     """Call ``function`` on every item, in threads that each take the next one, BLAS single-threaded.
 
-    The first exception, KeyboardInterrupt included, stops what has not begun and is raised.
+    The threads have scikit-learn's configuration of the caller, which is each thread's own.  The first
+    exception, KeyboardInterrupt included, stops what has not begun and is raised.
     """
     items = list(items)
     count = min(threads or get_threads(), len(items))
@@ -166,7 +168,8 @@ def parallel_for(
             for item in items:
                 function(item)
             return
-        with ThreadPoolExecutor(count, thread_name_prefix="ntklib") as pool:
+        configure = partial(sklearn.set_config, **sklearn.get_config())
+        with ThreadPoolExecutor(count, thread_name_prefix="ntklib", initializer=configure) as pool:
             tasks = [pool.submit(function, item) for item in items]
             try:
                 for task in tasks:

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+import sklearn
 import threadpoolctl
 
 import ntklib
@@ -175,3 +176,12 @@ def test_parallel_ways(way, tmp_path):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_threads_have_the_callers_configuration():
+    seen = []
+    with sklearn.config_context(working_memory=7):
+        _threads.parallel_for(
+            lambda _: seen.append(sklearn.get_config()["working_memory"]), range(4), threads=2
+        )
+    assert seen == [7] * 4

@@ -89,7 +89,7 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
         self.class_weight = class_weight
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NTKClassifierCV:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> NTKClassifierCV:
         """Choose kernel and penalty, and fit.
 
         Parameters
@@ -100,6 +100,9 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
             Class labels.
         sample_weight : array-like of shape (n,) or float, default=None
             Nonnegative; a sample of weight 0 is as if absent.
+        **params : dict
+            ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
+            and the scorer ask for.
 
         Returns
         -------
@@ -112,10 +115,17 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
         """
         kernels = self._start()
         merged, labels, whole, X, y = self._classification_units(X, y, sample_weight)
-        splits = self._splits(X, y, whole, classifier=True)
-        units = merged if splits is None else whole
+        routed = self._route(X, sample_weight, params)
+        splits = self._splits(X, y, whole, routed, classifier=True)
+        units = merged if splits is None and not routed.score else whole
         scoring = CLASSIFIER_SCORING if self.scoring is None else self.scoring
-        criterion = classification_criterion(scoring, units.targets, labels[units.support], self.classes_)
+        criterion = classification_criterion(
+            scoring,
+            units.targets,
+            labels[units.support],
+            self.classes_,
+            metadata=lambda rows: routed.score_at(X, units.support[rows]),
+        )
         left_out = self._choose(kernels, units, criterion, scoring, splits, labels[units.support])
         if left_out is None:
             self._fit_calibrated(merged, labels[merged.support], self.alpha_)

@@ -101,7 +101,7 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         self.max_search_samples = max_search_samples
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NTKRegressorCV:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> NTKRegressorCV:
         """Choose kernel and penalty, and fit.
 
         Parameters
@@ -112,6 +112,9 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
             All targets share the penalty.
         sample_weight : array-like of shape (n,) or float, default=None
             Nonnegative; a sample of weight 0 is as if absent.
+        **params : dict
+            ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
+            and the scorer ask for.
 
         Returns
         -------
@@ -125,11 +128,14 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         """
         kernels = self._start()
         X, y = self._validate(X, y, multi_output=True, y_numeric=True)
+        routed = self._route(X, sample_weight, params)
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         units = make_units(X, targets, sample_weight, precomputed=self._precomputed)
-        splits = self._splits(X, y, units, classifier=False)
-        units = units if splits is not None else merge_copies(units)
-        criterion = regression_criterion(self.scoring, units.targets)
+        splits = self._splits(X, y, units, routed, classifier=False)
+        units = units if splits is not None or routed.score else merge_copies(units)
+        criterion = regression_criterion(
+            self.scoring, units.targets, lambda rows: routed.score_at(X, units.support[rows])
+        )
         name = "neg_mean_squared_error" if self.scoring is None else self.scoring
         left_out = self._choose(kernels, units, criterion, name, splits, None)
         if left_out is None:

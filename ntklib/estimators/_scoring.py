@@ -17,6 +17,12 @@ from ntklib.estimators._calibration import calibrated_log_loss, fit_temperature,
 from ntklib.estimators._defaults import CLASSIFIER_SCORING
 
 Criterion = Callable[[np.ndarray, np.ndarray, np.ndarray | None], tuple[float, float]]
+Metadata = Callable[[np.ndarray], dict[str, Any]]
+
+
+def no_metadata(rows: np.ndarray) -> dict[str, Any]:
+    """Nothing more for the scorer."""
+    return {}
 
 
 class _StandInRegressor(RegressorMixin, BaseEstimator):
@@ -55,8 +61,8 @@ def squared_loss(values: np.ndarray, targets: np.ndarray, weights: np.ndarray | 
     return float(np.average(np.square(values - targets).mean(axis=1), weights=weights))
 
 
-def regression_criterion(scoring: Any, targets: np.ndarray) -> Criterion:
-    """Negative mean squared error for None, else any scorer of predictions."""
+def regression_criterion(scoring: Any, targets: np.ndarray, metadata: Metadata = no_metadata) -> Criterion:
+    """Negative mean squared error for None, else any scorer of predictions, with its metadata of the rows."""
     if scoring is None:
 
         def negative_squared_loss(values, rows, weights):
@@ -70,7 +76,7 @@ def regression_criterion(scoring: Any, targets: np.ndarray) -> Criterion:
         truth, values = targets[rows], np.asarray(values)
         if targets.shape[1] == 1:
             truth, values = truth[:, 0], values[:, 0]
-        return _call(scorer, _StandInRegressor(), values, truth, weights), 0.0
+        return _call(scorer, _StandInRegressor(), values, truth, weights, metadata(rows)), 0.0
 
     return scored
 
@@ -81,6 +87,7 @@ def classification_criterion(
     labels: np.ndarray,
     classes: np.ndarray,
     temperature: float | None = None,
+    metadata: Metadata = no_metadata,
 ) -> Criterion:
     """A scorer of decision values; equal scores, common with accuracy, are decided by the squared loss.
 
@@ -96,13 +103,15 @@ def classification_criterion(
         if scorer is None:
             return float(np.average(predicted_labels(values) == labels[rows], weights=weights)), tie
         stand_in = _StandInClassifier(classes, labels[rows], weights, temperature)
-        return _call(scorer, stand_in, values, classes[labels[rows]], weights), tie
+        return _call(scorer, stand_in, values, classes[labels[rows]], weights, metadata(rows)), tie
 
     return scored
 
 
-def _call(scorer: Any, stand_in: Any, values: np.ndarray, truth: np.ndarray, weights: Any) -> float:
+def _call(
+    scorer: Any, stand_in: Any, values: np.ndarray, truth: np.ndarray, weights: Any, metadata: dict[str, Any]
+) -> float:
     accepts = getattr(scorer, "_accept_sample_weight", None)
     if weights is not None and accepts is not None and accepts():
-        return float(scorer(stand_in, values, truth, sample_weight=weights))
-    return float(scorer(stand_in, values, truth))
+        metadata = {"sample_weight": weights} | metadata
+    return float(scorer(stand_in, values, truth, **metadata))

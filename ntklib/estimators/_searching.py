@@ -9,6 +9,7 @@ from sklearn.model_selection import check_cv
 
 from ntklib.estimators._kernel import is_precomputed
 from ntklib.estimators._model import KernelModel
+from ntklib.estimators._routing import Routed, Router
 from ntklib.estimators._scoring import Criterion
 from ntklib.estimators._search import (
     Search,
@@ -22,16 +23,16 @@ from ntklib.estimators._units import Units
 from ntklib.solvers import Solution
 
 
-def folds(cv: Any, X: Any, y: Any, units: Units, *, classifier: bool) -> Splits:
+def folds(cv: Any, X: Any, y: Any, units: Units, routed: Routed, *, classifier: bool) -> Splits:
     """Folds of the samples as positions among the units; samples of weight 0 drop out of them."""
     place = np.full(X.shape[0], -1)
     place[units.support] = np.arange(len(units))
-    splits = check_cv(cv, y, classifier=classifier).split(X, y)
+    splits = check_cv(cv, y, classifier=classifier).split(X, y, **routed.split)
     positions = [(place[train], place[test]) for train, test in splits]
     return [(train[train >= 0], test[test >= 0]) for train, test in positions]
 
 
-class SearchingModel(KernelModel):
+class SearchingModel(Router, KernelModel):
     """Chooses among kernels and penalties; `fit` stores the outcome."""
 
     def _kernel_parameters(self) -> list:
@@ -45,17 +46,17 @@ class SearchingModel(KernelModel):
         return kernels
 
     @property
-    def _held_out_by_splits(self) -> bool:
-        cv = self.cv  # type: ignore[attr-defined]
+    def _splits_samples(self) -> bool:
+        cv = self.cv
         if isinstance(cv, str) and cv != "gcv":
             raise ValueError(f"cv must be None, 'gcv', an int, a splitter or splits; got {cv!r}.")
         return cv is not None and not isinstance(cv, str)
 
-    def _splits(self, X: Any, y: Any, units: Units, *, classifier: bool) -> Splits | None:
+    def _splits(self, X: Any, y: Any, units: Units, routed: Routed, *, classifier: bool) -> Splits | None:
         """Folds as positions among the units; samples of weight 0 drop out of them."""
-        if not self._held_out_by_splits:
+        if not self._splits_samples:
             return None
-        return folds(self.cv, X, y, units, classifier=classifier)  # type: ignore[attr-defined]
+        return folds(self.cv, X, y, units, routed, classifier=classifier)
 
     def _choose(
         self,
@@ -67,8 +68,8 @@ class SearchingModel(KernelModel):
         strata: Any,
     ) -> np.ndarray | None:
         """Search, store what was found, and return the leave-one-out values of the winner, if any."""
-        gcv = isinstance(self.cv, str)  # type: ignore[attr-defined]
-        if gcv and self.scoring is not None:  # type: ignore[attr-defined]
+        gcv = isinstance(self.cv, str)
+        if gcv and self.scoring is not None:
             raise ValueError("cv='gcv' is its own criterion: leave scoring=None.")
         search = Search(
             criterion=criterion,

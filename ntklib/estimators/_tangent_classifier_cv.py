@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ntklib.dynamics import LogLoss
 from ntklib.estimators._calibration import fit_temperature, probabilities
-from ntklib.estimators._scoring import classification_criterion
+from ntklib.estimators._scoring import Criterion, classification_criterion
 from ntklib.estimators._tangent_classifier import TrainedClassifier, log_loss_temperature
 from ntklib.estimators._tangent_searching import SearchingTangent
 
@@ -83,7 +83,7 @@ class TangentClassifierCV(TrainedClassifier, SearchingTangent):
         self.cv = cv
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TangentClassifierCV:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> TangentClassifierCV:
         """Choose the number of iterations, and train.
 
         Parameters
@@ -94,6 +94,9 @@ class TangentClassifierCV(TrainedClassifier, SearchingTangent):
             Class labels.
         sample_weight : array-like of shape (n,) or float, default=None
             Nonnegative; a sample of weight 0 is as if absent.
+        **params : dict
+            ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
+            and the scorer ask for.
 
         Returns
         -------
@@ -106,18 +109,21 @@ class TangentClassifierCV(TrainedClassifier, SearchingTangent):
             parameter is out of its range.
         """
         units, labels, X, y = self._units(X, y, sample_weight)
-        fixed = None
+        routed, fixed = self._route(X, sample_weight, params), None
         if isinstance(self._loss(), LogLoss):
             fixed = log_loss_temperature(units.targets.shape[1])
-        found = self._search(
-            units,
-            X,
-            y,
-            classifier=True,
-            judge=lambda scoring: classification_criterion(
-                scoring, units.targets, labels, self.classes_, fixed
-            ),
-        )
+
+        def judge(scoring: Any) -> Criterion:
+            return classification_criterion(
+                scoring,
+                units.targets,
+                labels,
+                self.classes_,
+                fixed,
+                lambda rows: routed.score_at(X, units.support[rows]),
+            )
+
+        found = self._search(units, X, y, routed, classifier=True, judge=judge)
         rows = np.concatenate([rows for rows, _ in found.held_out])
         values = np.concatenate([values for _, values in found.held_out])
         weights = None if units.weights is None else units.weights[rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ntklib.estimators._scoring import regression_criterion
+from ntklib.estimators._scoring import Criterion, regression_criterion
 from ntklib.estimators._tangent_regressor import TrainedRegressor
 from ntklib.estimators._tangent_searching import SearchingTangent
 
@@ -87,7 +87,7 @@ class TangentRegressorCV(TrainedRegressor, SearchingTangent):
         self.cv = cv
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TangentRegressorCV:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> TangentRegressorCV:
         """Choose the number of iterations, and train.
 
         Parameters
@@ -98,6 +98,9 @@ class TangentRegressorCV(TrainedRegressor, SearchingTangent):
             All targets share the number of iterations.
         sample_weight : array-like of shape (n,) or float, default=None
             Nonnegative; a sample of weight 0 is as if absent.
+        **params : dict
+            ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
+            and the scorer ask for.
 
         Returns
         -------
@@ -110,8 +113,13 @@ class TangentRegressorCV(TrainedRegressor, SearchingTangent):
             parameter is out of its range, or a step is not stable.
         """
         units, X, y = self._units(X, y, sample_weight)
-        self._search(
-            units, X, y, classifier=False, judge=lambda scoring: regression_criterion(scoring, units.targets)
-        )
+        routed = self._route(X, sample_weight, params)
+
+        def judge(scoring: Any) -> Criterion:
+            return regression_criterion(
+                scoring, units.targets, lambda rows: routed.score_at(X, units.support[rows])
+            )
+
+        self._search(units, X, y, routed, classifier=False, judge=judge)
         self._shape()
         return self

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ntklib.dynamics import Loss, SquaredError
 from ntklib.dynamics._spectrum import check_momentum
+from ntklib.estimators._routing import Routed, Router
 from ntklib.estimators._scoring import Criterion
 from ntklib.estimators._searching import folds
 from ntklib.estimators._tangent_base import TangentEstimator
@@ -18,17 +19,17 @@ from ntklib.estimators._tangent_search import Found, loss_criterion, resolve_max
 from ntklib.estimators._units import Units
 
 
-class SearchingTangent(TangentEstimator):
+class SearchingTangent(Router, TangentEstimator):
     """Chooses among numbers of iterations, then trains on all samples for the best."""
 
     warm_start = False
 
-    def _search(self, units: Units, X: Any, y: Any, *, classifier: bool, judge: Any) -> Found:
+    def _search(self, units: Units, X: Any, y: Any, routed: Routed, *, classifier: bool, judge: Any) -> Found:
         """Search, train, and store what was found; `judge` makes the criterion of a scoring that is given."""
         loss, momentum = self._loss(), check_momentum(self.momentum)
         square = isinstance(loss, SquaredError)
         max_iters = resolve_max_iters(self.max_iters, square=square)
-        splits = folds(self.cv, X, y, units, classifier=classifier)
+        splits = folds(self.cv, X, y, units, routed, classifier=classifier)
         model = self._fresh(units.X, units.targets.shape[1])
         most = int(max_iters[-1])
         route = choose_route(model, len(units), square=square, iterations=most)
