@@ -24,20 +24,25 @@ def probabilities(scores: np.ndarray, temperature: float) -> np.ndarray:
     return softmax(logits(scores) / temperature, axis=1)
 
 
-def _smoothed_scores(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _smoothed_scores(z: np.ndarray, labels: np.ndarray, n_copies: float | None) -> np.ndarray:
     """Mean score of each sample under its smoothed target."""
     n, k = z.shape
-    doubt = 1 / (n + 2)
+    doubt = 1 / ((n if n_copies is None else n_copies) + 2)
     own = z[np.arange(n), labels]
     return (1 - doubt) * own + doubt * (z.sum(axis=1) - own) / (k - 1)
 
 
 def fit_temperature(
-    scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, *, tolerance: float = 1e-14
+    scores: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None,
+    n_copies: float | None = None,
+    *,
+    tolerance: float = 1e-14,
 ) -> float:
     """Temperature of least log-loss.
 
-    The targets are smoothed as Platt's are: each label is believed to 1 - 1/(n + 2), so that scores that
+    The targets are smoothed as Platt's are: each label is believed to 1 - 1/(N + 2), so that scores that
     separate the classes get a finite temperature.
 
     Parameters
@@ -46,6 +51,9 @@ def fit_temperature(
         Left-out scores; a single column for two classes.
     labels : ndarray of int of shape (n,)
     weights : ndarray of shape (n,) or None
+        Counts times importances.
+    n_copies : float or None, default=None
+        N, the sum of the counts; None is n.
     tolerance : float, default=1e-14
         Of the logarithm of the temperature.
 
@@ -59,7 +67,7 @@ def fit_temperature(
     C. Guo et al., "On calibration of modern neural networks", ICML 2017.
     """
     z = logits(scores)
-    smoothed = _smoothed_scores(z, labels)
+    smoothed = _smoothed_scores(z, labels, n_copies)
 
     def slope(log_inverse: float) -> float:
         expected = (softmax(np.exp(log_inverse) * z, axis=1) * z).sum(axis=1)
@@ -73,11 +81,14 @@ def fit_temperature(
     return float(np.exp(-brentq(slope, low, high, xtol=tolerance, rtol=1e-14)))
 
 
-def calibrated_log_loss(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None) -> float:
+def calibrated_log_loss(
+    scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, n_copies: float | None = None
+) -> float:
     """Log-loss against the smoothed targets at its best temperature: what the temperature is fitted by.
 
     An error of 1e-4 in the logarithm of the temperature changes it by the order of 1e-8, so the search may
     be coarse.
     """
-    z = logits(scores) / fit_temperature(scores, labels, weights, tolerance=1e-4)
-    return float(np.average(logsumexp(z, axis=1) - _smoothed_scores(z, labels), weights=weights))
+    z = logits(scores) / fit_temperature(scores, labels, weights, n_copies, tolerance=1e-4)
+    smoothed = _smoothed_scores(z, labels, n_copies)
+    return float(np.average(logsumexp(z, axis=1) - smoothed, weights=weights))

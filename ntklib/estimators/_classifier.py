@@ -79,9 +79,8 @@ class PredictingClassifier(ClassifierMixin, KernelModel):
         factor = self._factor(units)
         fits = self._fit_units(units, penalties, factor)
         if self.calibrate:
-            self.temperature_ = fit_temperature(
-                leave_one_out(factor, units.targets, fits[0]), labels, units.weights
-            )
+            left_out = leave_one_out(factor, units.targets, fits[0], counts=units.counts)
+            self.temperature_ = fit_temperature(left_out, labels, units.weights, units.n_copies)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Value of the regression of each class, near +1 for members and -1 for others.

@@ -121,7 +121,7 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
         scoring = CLASSIFIER_SCORING if self.scoring is None else self.scoring
         criterion = classification_criterion(
             scoring,
-            units.targets,
+            units,
             labels[units.support],
             self.classes_,
             metadata=lambda rows: routed.score_at(X, units.support[rows]),
@@ -130,5 +130,7 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
         if left_out is None:
             self._fit_calibrated(merged, labels[merged.support], self.alpha_)
         else:
-            self.temperature_ = fit_temperature(left_out, labels[units.support], units.weights)
+            self.temperature_ = fit_temperature(
+                left_out, labels[units.support], units.weights, units.n_copies
+            )
         return self

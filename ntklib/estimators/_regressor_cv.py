@@ -134,7 +134,7 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         splits = self._splits(X, y, units, routed, classifier=False)
         units = units if splits is not None or routed.score else merge_copies(units)
         criterion = regression_criterion(
-            self.scoring, units.targets, lambda rows: routed.score_at(X, units.support[rows])
+            self.scoring, units, lambda rows: routed.score_at(X, units.support[rows])
         )
         name = "neg_mean_squared_error" if self.scoring is None else self.scoring
         left_out = self._choose(kernels, units, criterion, name, splits, None)

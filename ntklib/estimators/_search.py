@@ -99,7 +99,9 @@ class Search:
         alphas = np.sort(alphas)[::-1]
         if self.splits is None:
             factor = Eigendecomposition(matrix, weights=part.weights, overwrite_gram=ours)
-            fits = ridge_path(factor, part.targets, alphas, fit_intercept=self.fit_intercept)
+            fits = ridge_path(
+                factor, part.targets, alphas, fit_intercept=self.fit_intercept, counts=part.counts
+            )
             ranks, best = self._from_path(fits, part, rows)
             again = ridge(factor, part.targets, best.penalty, fit_intercept=self.fit_intercept)
             best = replace(best, solution=again.solution)  # the path keeps no record of its solves
@@ -125,7 +127,7 @@ class Search:
             if self.gcv or fit.loo_prediction is None:
                 rank = _comparable(self._gcv(fit, part))
             else:
-                rank = _comparable(self.criterion(fit.loo_prediction, rows, part.weights))
+                rank = _comparable(self.criterion(fit.loo_prediction, rows))
             if best is None or rank > max(ranks):
                 best = fit
             ranks.append(rank)
@@ -137,7 +139,7 @@ class Search:
         total = weights.sum()
         assert fit.degrees_of_freedom is not None
         share = 1 - fit.degrees_of_freedom / total
-        residual = fit.penalty * fit.dual_coef / weights[:, None]
+        residual = (fit.penalty + fit.jitter) * fit.dual_coef / weights[:, None]
         loss = float((weights @ np.square(residual)).mean() / total)
         return (-loss / share**2 if share > 0 else -np.inf), 0.0
 
@@ -155,10 +157,9 @@ class Search:
             weights = None if part.weights is None else part.weights[train]
             factor = Eigendecomposition(matrix[np.ix_(train, train)], weights=weights, overwrite_gram=True)
             cross = matrix[np.ix_(test, train)]
-            held = None if part.weights is None else part.weights[test]
             path = ridge_path(factor, part.targets[train], alphas, fit_intercept=self.fit_intercept)
             for i, fit in enumerate(path):
-                totals[i] += self.criterion(cross @ fit.dual_coef + fit.intercept, rows[test], held)
+                totals[i] += self.criterion(cross @ fit.dual_coef + fit.intercept, rows[test])
         return [_comparable((float(score), float(tie))) for score, tie in totals / len(self.splits)]
 
 

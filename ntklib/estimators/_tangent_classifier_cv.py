@@ -116,7 +116,7 @@ class TangentClassifierCV(TrainedClassifier, SearchingTangent):
         def judge(scoring: Any) -> Criterion:
             return classification_criterion(
                 scoring,
-                units.targets,
+                units,
                 labels,
                 self.classes_,
                 fixed,
@@ -126,8 +126,8 @@ class TangentClassifierCV(TrainedClassifier, SearchingTangent):
         found = self._search(units, X, y, routed, classifier=True, judge=judge)
         rows = np.concatenate([rows for rows, _ in found.held_out])
         values = np.concatenate([values for _, values in found.held_out])
-        weights = None if units.weights is None else units.weights[rows]
-        self.temperature_ = fixed or fit_temperature(values, labels[rows], weights)
+        held = units.take(rows)
+        self.temperature_ = fixed or fit_temperature(values, labels[rows], held.weights, held.n_copies)
         return self
 
     @property

@@ -116,9 +116,7 @@ class TangentRegressorCV(TrainedRegressor, SearchingTangent):
         routed = self._route(X, sample_weight, params)
 
         def judge(scoring: Any) -> Criterion:
-            return regression_criterion(
-                scoring, units.targets, lambda rows: routed.score_at(X, units.support[rows])
-            )
+            return regression_criterion(scoring, units, lambda rows: routed.score_at(X, units.support[rows]))
 
         self._search(units, X, y, routed, classifier=False, judge=judge)
         self._shape()

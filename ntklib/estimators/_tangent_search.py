@@ -118,9 +118,8 @@ def search_stopping(
         descent = replace(training, units=units.take(rows)).descent(model, learning_rate)
         stages = descent.stages(max_iters, descent.view(held_rows(units, test, rows)))
         outputs[fold] = np.stack([stage.outputs for stage in stages])  # type: ignore[misc]
-        weights = None if units.weights is None else units.weights[test]
         for i, values in enumerate(outputs[fold]):
-            pair = criterion(values, test, weights) if np.isfinite(values).all() else (-np.inf, -np.inf)
+            pair = criterion(values, test) if np.isfinite(values).all() else (-np.inf, -np.inf)
             ranks[fold, i] = pair
 
     held = training.held(model)
@@ -149,8 +148,9 @@ def loss_criterion(loss: Loss, units: Units) -> Callable[..., tuple[float, float
     """Minus the mean, over held-out samples, of the loss that is trained on."""
     risk = loss.risk(units.targets, units.targets.shape, units.weights)
 
-    def scored(values: NDArray, rows: NDArray, weights: NDArray | None) -> tuple[float, float]:
-        return -risk.take(rows).value(values) / (len(rows) if weights is None else weights.sum()), 0.0
+    def scored(values: NDArray, rows: NDArray) -> tuple[float, float]:
+        total = len(rows) if units.weights is None else units.weights[rows].sum()
+        return -risk.take(rows).value(values) / total, 0.0
 
     return scored
 

@@ -54,7 +54,7 @@ class SearchingTangent(Router, TangentEstimator):
             return own, f"negative {loss.name.replace('_', ' ')}"
         given = judge(self.scoring)
 
-        def scored(values: NDArray, rows: NDArray, weights: NDArray | None) -> tuple[float, float]:
-            return given(values, rows, weights)[0], own(values, rows, weights)[0]
+        def scored(values: NDArray, rows: NDArray) -> tuple[float, float]:
+            return given(values, rows)[0], own(values, rows)[0]
 
         return scored, self.scoring if isinstance(self.scoring, str) else "score"

@@ -5,9 +5,17 @@ The fit minimises, over functions f of the kernel's space and constants b,
 .. math:: \sum_i w_i (y_i - f(x_i) - b)^2 + \lambda \|f\|^2 .
 
 With :math:`M = (K + \lambda W^{-1})^{-1}` and :math:`C = M - M 1 1^T M / (1^T M 1)` (without an intercept C
-= M) the dual coefficients are C y, and the error in predicting unit i from all the others is
-:math:`(C y)_i / C_{ii}`. Since C 1 = 0, any constant may be taken off y first; the weighted mean is, so that
-a large offset costs no digits.
+= M) the dual coefficients are C y. Since C 1 = 0, any constant may be taken off y first; the weighted mean
+is, so that a large offset costs no digits.
+
+The residuals are :math:`(I - H) y = \lambda W^{-1} C y`. A unit of weight :math:`w_i = k_i c_i` stands for
+:math:`k_i` copies, which share :math:`H_{ii}` equally; the error in predicting one of them from all else,
+its twins included, is
+
+.. math:: \frac{((I - H) y)_i}{1 - H_{ii}/k_i} = \frac{k_i\, ((I - H) y)_i}{k_i - 1 + (I - H)_{ii}}
+          = \frac{(\lambda/c_i)\, (C y)_i}{k_i - 1 + (\lambda/c_i)\, C_{ii}/k_i} .
+
+The last form subtracts nothing, and is :math:`(C y)_i / C_{ii}` for one copy, also without a penalty.
 """
 
 from __future__ import annotations
@@ -61,8 +69,13 @@ def ridge(factorization: Factorization, y, penalty: float, *, fit_intercept: boo
     return _fit(solution.value, centre, penalty, fit_intercept, solution=solution)
 
 
-def leave_one_out(factorization: Factorization, y, fit: RidgeFit) -> np.ndarray:
-    r"""Predictions of each unit by the fit on all the others, shape (n, k): y_i - (C y)_i / C_ii.
+def leave_one_out(factorization: Factorization, y, fit: RidgeFit, *, counts=None) -> np.ndarray:
+    r"""Predict each unit by the fit on all else: on the other units, and on its own copies but one.
+
+    .. math:: y_i - \frac{(\lambda/c_i)\, (C y)_i}{k_i - 1 + (\lambda/c_i)\, C_{ii}/k_i},
+              \qquad c_i = w_i / k_i,
+
+    with w the weights of the factorisation and k the counts; :math:`y_i - (C y)_i / C_{ii}` for one copy.
 
     Parameters
     ----------
@@ -70,22 +83,41 @@ def leave_one_out(factorization: Factorization, y, fit: RidgeFit) -> np.ndarray:
         The one `fit` was made with.
     y : array of shape (n, k)
     fit : RidgeFit
+    counts : array of shape (n,), default=None
+        How many copies each unit stands for, at least 1; its weight is their sum. None is one each.
 
     Returns
     -------
     ndarray of shape (n, k)
-        With an intercept and a single unit nothing is left to fit: NaN.
+        With an intercept and a single copy of a single unit nothing is left to fit: NaN.
+
+    Raises
+    ------
+    ValueError
+        If a count is less than 1, or their shape is another.
 
     References
     ----------
     G. H. Golub, M. Heath and G. Wahba, "Generalized cross-validation as a method for choosing a good ridge
     parameter", Technometrics 21, 1979.
+
+    Examples
+    --------
+    The same value twice and another, with nothing but the mean to predict by:
+
+    >>> import numpy as np
+    >>> from ntklib.solvers import Cholesky, leave_one_out, ridge
+    >>> y, counts = np.array([[1.0], [4.0]]), [2, 1]
+    >>> factor = Cholesky(np.zeros((2, 2)), weights=counts)
+    >>> leave_one_out(factor, y, ridge(factor, y, 1.0), counts=counts).ravel().round(12).tolist()
+    [2.5, 1.0]
     """
-    return _left_out(y, fit, factorization.inverse_diagonal(fit.penalty))
+    counts = _checked(counts, factorization.n)
+    return _left_out(factorization, y, fit, factorization.inverse_diagonal(fit.penalty), counts)
 
 
 def ridge_path(
-    factorization: Eigendecomposition, y, penalties, *, fit_intercept: bool = True
+    factorization: Eigendecomposition, y, penalties, *, fit_intercept: bool = True, counts=None
 ) -> Iterator[RidgeFit]:
     """Fits with leave-one-out predictions and degrees of freedom along a path of penalties, one at a time.
 
@@ -96,6 +128,8 @@ def ridge_path(
     y : array of shape (n, k)
     penalties : array of shape (p,)
     fit_intercept : bool, default=True
+    counts : array of shape (n,), default=None
+        How many copies each unit stands for, as in :func:`leave_one_out`.
 
     Yields
     ------
@@ -111,6 +145,7 @@ def ridge_path(
     [[4.0, 3.5, 1.5]]
     """
     penalties = np.atleast_1d(np.asarray(penalties, dtype=np.float64))
+    counts = _checked(counts, factorization.n)
     centre, rhs = _right_hand_sides(factorization, y, fit_intercept)
     projected = factorization.vectors.T @ factorization._weigh(rhs)
     diagonals = factorization.inverse_diagonals(penalties)
@@ -119,13 +154,13 @@ def ridge_path(
         denominators, jitter = factorization.denominators(penalty)
         worst = max(worst, jitter)
         values = factorization._weigh(factorization.vectors @ (projected / denominators[:, None]))
-        fit = _fit(values, centre, penalty, fit_intercept)
+        fit = replace(_fit(values, centre, penalty, fit_intercept), jitter=jitter)
         freedom = float((factorization.eigenvalues / denominators).sum())
         if fit.ones is not None:
             weights = 1.0 if factorization._root is None else factorization._root**2
-            freedom += penalty * float((fit.ones**2 / weights).sum() / fit.ones.sum())
-        left_out = _left_out(y, fit, diagonal)
-        yield replace(fit, loo_prediction=left_out, degrees_of_freedom=freedom, jitter=jitter)
+            freedom += (penalty + jitter) * float((fit.ones**2 / weights).sum() / fit.ones.sum())
+        left_out = _left_out(factorization, y, fit, diagonal, counts)
+        yield replace(fit, loo_prediction=left_out, degrees_of_freedom=freedom)
     warn_poor("jittered" if worst else "ok", worst, np.inf, float(factorization.eigenvalues[-1]))
 
 
@@ -152,9 +187,24 @@ def _fit(values, centre, penalty, fit_intercept, solution=None) -> RidgeFit:
     return RidgeFit(float(penalty), dual, intercept, ones, solution, jitter=jitter)
 
 
-def _left_out(y, fit: RidgeFit, diagonal: np.ndarray) -> np.ndarray:
+def _checked(counts, n: int) -> np.ndarray:
+    """Counts as floats of shape (n, 1)."""
+    counts = np.ones(n) if counts is None else np.asarray(counts, dtype=np.float64)
+    if counts.shape != (n,) or not (np.isfinite(counts).all() and counts.min() >= 1):
+        raise ValueError(f"counts must be {n} finite numbers, none below 1.")
+    return counts[:, None]
+
+
+def _left_out(
+    factorization: Factorization, y, fit: RidgeFit, diagonal: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
     if fit.ones is not None:
-        if len(diagonal) == 1:
-            return np.full_like(fit.dual_coef, np.nan)
         diagonal = diagonal - fit.ones**2 / fit.ones.sum()
-    return np.asarray(y, dtype=np.float64) - fit.dual_coef / diagonal[:, None]
+        if len(diagonal) == 1:  # C = 0, of which rounding would leave something
+            diagonal = np.where(counts[0] > 1, 0.0, np.nan)
+    diagonal, dual = diagonal[:, None], fit.dual_coef
+    weights = 1.0 if factorization._root is None else factorization._root[:, None] ** 2
+    penalty, several = fit.penalty + fit.jitter, counts > 1
+    residual, lost = penalty * dual / weights, penalty * diagonal / weights  # of I - H
+    error = np.where(several, counts * residual, dual) / np.where(several, counts - 1 + lost, diagonal)
+    return np.asarray(y, dtype=np.float64) - error

@@ -22,12 +22,15 @@ def fit(K, y, penalty, weights=None, intercept=True):
     return solution[:n], solution[n] if intercept else np.zeros(y.shape[1])
 
 
-def left_out(K, y, penalty, weights=None, intercept=True):
-    """Predictions of every unit by a fit on the others."""
+def left_out(K, y, penalty, weights=None, intercept=True, counts=None):
+    """Predictions of every unit by a fit on the others, and on all of its own copies but one."""
     out = np.empty(y.shape)
+    counts = np.ones(len(K)) if counts is None else counts
+    weights = counts if weights is None else weights
     for i in range(len(K)):
-        rest = np.arange(len(K)) != i
-        part = None if weights is None else weights[rest]
+        left = counts - (np.arange(len(K)) == i)
+        rest = left > 0
+        part = (weights / counts * left)[rest]
         dual, constant = fit(K[np.ix_(rest, rest)], y[rest], penalty, part, intercept)
         out[i] = K[i, rest] @ dual + constant
     return out

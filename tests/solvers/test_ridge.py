@@ -1,7 +1,14 @@
+import mpmath
 import numpy as np
 import pytest
 
-from ntklib.solvers import Cholesky, Eigendecomposition, leave_one_out, ridge, ridge_path
+from ntklib.solvers import (
+    Cholesky,
+    Eigendecomposition,
+    leave_one_out,
+    ridge,
+    ridge_path,
+)
 from tests.solvers import brute_ridge
 
 PENALTIES = [1e-3, 0.1, 10.0]
@@ -34,6 +41,67 @@ def test_fit_and_left_out_predictions_are_those_of_refits(data, intercept, weigh
         trace = np.trace(brute_ridge.smoother(K, penalty, w, intercept))
         np.testing.assert_allclose(point.degrees_of_freedom, trace, rtol=1e-9)
         assert single.solution.outcome == "ok"
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("important", [False, True])
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_one_copy_of_a_unit_is_left_out(data, intercept, important, penalty):
+    K, y, importance = data
+    rows = np.r_[np.arange(40), np.arange(15)]  # two units each of some features, of other targets
+    K, y = K[np.ix_(rows, rows)], np.r_[y, -y[:15]]
+    counts = np.random.default_rng(1).integers(1, 5, 55)
+    w = counts * importance[rows] if important else counts
+    held_out = brute_ridge.left_out(K, y, penalty, w, intercept, counts)
+    factor = Cholesky(K, weights=w)
+    fit = ridge(factor, y, penalty, fit_intercept=intercept)
+    np.testing.assert_allclose(leave_one_out(factor, y, fit, counts=counts), held_out, atol=1e-9)
+    path = ridge_path(Eigendecomposition(K, weights=w), y, [penalty], fit_intercept=intercept, counts=counts)
+    np.testing.assert_allclose(next(path).loo_prediction, held_out, atol=1e-9)
+
+
+def mp_left_out(K, y, penalty, counts, importance):
+    """Refits with intercept and one copy less, in 80 digits."""
+    with mpmath.workdps(80):
+        out = []
+        for i in range(len(K)):
+            left = [int(k) - (j == i) for j, k in enumerate(counts)]
+            rest = [j for j in range(len(K)) if left[j]]
+            A, b = mpmath.ones(len(rest) + 1), mpmath.zeros(len(rest) + 1, 1)
+            A[len(rest), len(rest)] = 0
+            for p, j in enumerate(rest):
+                b[p] = y[j]
+                for q, k in enumerate(rest):
+                    A[p, q] = K[j, k]
+                A[p, p] += mpmath.mpf(penalty) / (left[j] * mpmath.mpf(importance[j]))
+            dual = mpmath.lu_solve(A, b)
+            out.append(float(sum(dual[p] * K[i, j] for p, j in enumerate(rest)) + dual[len(rest)]))
+    return np.array(out)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1e-300, 1e-14, 1.0, 1e15])
+def test_leaving_out_is_exact_at_every_penalty_and_count(penalty):
+    rng = np.random.default_rng(2)
+    K, y = brute_ridge.rbf(2 * rng.standard_normal((7, 3))), rng.standard_normal(7)
+    for counts, importance in (
+        (np.array([1, 2, 1e12, 1, 4, 1, 1]), np.ones(7)),
+        (np.full(7, 1e15), np.ones(7)),
+        (np.array([1, 2, 3, 1, 4, 1, 1]), 10.0 ** np.arange(-3, 4)),
+    ):
+        expected = mp_left_out(K, y, penalty, counts, importance)
+        factor = Cholesky(K, weights=counts * importance)
+        fit = ridge(factor, y[:, None], penalty)
+        found = leave_one_out(factor, y[:, None], fit, counts=counts)[:, 0]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("counts", [[1.0, 0.5, 1.0], [1.0, 2.0], [1.0, 1.0, np.inf]])
+def test_counts_below_one_are_refused(counts):
+    factor, y = Eigendecomposition(np.eye(3)), np.ones((3, 1))
+    with pytest.raises(ValueError, match="counts must be 3"):
+        leave_one_out(factor, y, ridge(factor, y, 1.0), counts=counts)
+    with pytest.raises(ValueError, match="counts must be 3"):
+        next(ridge_path(factor, y, [1.0], counts=counts))
 
 
 def test_subtracting_the_mean_first_is_not_leave_one_out(data):
@@ -82,3 +150,5 @@ def test_targets_of_the_wrong_shape_are_refused(data):
 def test_one_unit_with_intercept_has_nothing_to_be_predicted_from():
     point = next(ridge_path(Eigendecomposition(np.eye(1)), np.ones((1, 1)), [1.0]))
     assert np.isnan(point.loo_prediction).all()
+    several = next(ridge_path(Eigendecomposition(np.eye(1), weights=[3]), np.ones((1, 1)), [1.0], counts=[3]))
+    assert several.loo_prediction.item() == 1  # by its own copies
