@@ -5,13 +5,17 @@ With u, v jointly Gaussian of correlation rho, E[sigma(u) sigma(v)] over its val
     khat_n(rho) + k khat_n(-rho),    k = 2 a b / (a^2 + b^2)      (k = 0: z^n 1{z>=0};  k = +-1: abs, z^n)
 
 see ``_series.py`` for khat.  The derivative has degree n - 1 and -k.  A bias b adds to each feature vector
-w phi a constant coordinate: it turns a row by alpha = atan2(b, w |phi|) towards a common axis, and
+w phi a constant coordinate: it turns a row by a = atan2(b, w |phi|) towards a common axis, and
 
-    1 - rho' = 2 sin((alpha_x - alpha_z)/2)^2 + cos(alpha_x) cos(alpha_z) (1 - rho)
+    1 - rho' = 2 sin((a_x - a_z)/2)^2 + cos(a_x) cos(a_z) (1 - rho)
+    1 + rho' = 2 sin((a_x + a_z)/2)^2 + cos(a_x) cos(a_z) (1 + rho)
 
-(with alpha_x + alpha_z and 1 + rho on the other side): sums of positive terms, so gaps stay accurate
-through any number of layers.  The sine is computed as cos cos (tan alpha_x/2 - tan alpha_z/2), exactly 0
-for equal rows.  Everything is relative to the rows' lengths, so nothing overflows.
+Both are sums of positive terms, for every angle and every ratio of length to bias, and neither is formed
+from the other: rounding cannot turn a close pair into an opposite one.  The sines come from the tangents
+of half the turns, 2 sin((a_x -+ a_z)/2)^2 = (1 + cos a_x)(1 + cos a_z)(tan a_x/2 -+ tan a_z/2)^2 / 2, whose
+difference is 0 for equal rows; where the bias outweighs the row, from those of pi/2 - a, which are small
+there.  Everything is relative to the rows' lengths, so nothing overflows.  A table of turns has the four
+rows of `Lengths.turned`.
 
 A row of pairs at a time goes through short passes over buffers that stay in the first-level cache.
 """
@@ -61,24 +65,32 @@ def _fill_powers(row, degree, power):
 
 
 @inlined
-def _mix_gap(tau, cos_product, sine_near, sine_far, one):
-    """The signed gap after a bias; the sines are of half the difference and half the sum of the turns."""
-    two = one + one
-    positive = math.copysign(one, tau) > one - one
-    sine = sine_near if positive else sine_far
-    gap = two * sine * sine + cos_product * abs(tau)
-    signed = -gap if gap <= one else two - gap
-    return gap if positive else signed
+def _bias_row(row, i, x, z):
+    """Turn a row's gaps by the biases, in place; x and z are tables of turns."""
+    one = row.dtype.type(1)
+    two, zero = one + one, one - one
+    half = one / two
+    cos_x, tan_x = x[0, i], x[2, i]
+    cos_z, tan_z = z[0], z[2]
+    near = _nearer_axis(x, i)
+    near_x, axis_x = x[near + 2, i], x[near, i]
+    near_z, axis_z = z[near + 2], z[near]
+    for j in range(row.shape[0]):
+        t = abs(row[j])
+        positive = math.copysign(one, row[j]) > zero
+        cos_product = cos_x * cos_z[j]
+        apart, along = near_x - near_z[j], tan_x + tan_z[j]
+        to_one = half * (one + axis_x) * (one + axis_z[j]) * (apart * apart) + cos_product * (
+            t if positive else two - t
+        )
+        to_minus_one = half * (one + cos_x) * (one + cos_z[j]) * (along * along) + cos_product * t
+        row[j] = to_one if positive | (to_minus_one >= one) else -to_minus_one
 
 
 @inlined
-def _bias_row(row, i, cos_x, cos_half_x, tan_half_x, cos_z, cos_half_z, tan_half_z):
-    """Turn a row's gaps by the biases, in place."""
-    one = row.dtype.type(1)
-    for j in range(row.shape[0]):
-        half = cos_half_x[i] * cos_half_z[j]
-        near, far = half * (tan_half_x[i] - tan_half_z[j]), half * (tan_half_x[i] + tan_half_z[j])
-        row[j] = _mix_gap(row[j], cos_x[i] * cos_z[j], near, far, one)
+def _nearer_axis(x, i):
+    """0 where the row outweighs the bias, 1 where the bias does."""
+    return 1 if x[0, i] < x[1, i] else 0
 
 
 @inlined
@@ -130,17 +142,16 @@ def _values_and_gaps(row, power, degree, k, B, E, far, value):
 
 @compiled
 def angular_tile(
-    tau, include, degree, k, ratio, near, gap, far, near_below, far_below, biased,
-    cos_x, cos_half_x, tan_half_x, cos_z, cos_half_z, tan_half_z,
+    tau, include, degree, k, ratio, near, gap, far, near_below, far_below, biased, x, z
 ):  # fmt: skip
     """Turn a tile of gaps between inputs into relative kernel values, through all layers, in place.
 
-    include[l]: whether layer l is trained; the arrays of turns have a row for each layer;
+    include[l]: whether layer l is trained; x[l], z[l]: the table of its turns;
     ratio = n^2 E[sigma_(n-1)^2] / E[sigma_n^2].
     """
     n, m = tau.shape
     kind = tau.dtype.type
-    one, two, zero = kind(1), kind(2), kind(0)
+    one, zero = kind(1), kind(0)
     k, ratio = kind(k), kind(ratio)
     depth = len(include) - 1
     power, value, slope, ntk = np.empty(m, kind), np.empty(m, kind), np.empty(m, kind), np.empty(m, kind)
@@ -148,7 +159,7 @@ def angular_tile(
     for i in range(n):
         row = tau[i]
         if biased:
-            _bias_row(row, i, cos_x[0], cos_half_x[0], tan_half_x[0], cos_z[0], cos_half_z[0], tan_half_z[0])
+            _bias_row(row, i, x[0], z[0])
         trained = include[0]
         share = one if trained else zero
         for j in range(m):
@@ -169,17 +180,14 @@ def angular_tile(
                     _fill_near(gap, row, E)
                 _values_and_gaps(row, power, degree, k, B, E, far, value)
             if biased:
-                cx, hx, tx = cos_x[layer, i], cos_half_x[layer, i], tan_half_x[layer, i]
+                cos_x, sin_x = x[layer, 0, i], x[layer, 1, i]
+                cos_z, sin_z = z[layer, 0], z[layer, 1]
                 for j in range(m):
-                    cos_product = cx * cos_z[layer, j]
-                    half = two * hx * cos_half_z[layer, j]
-                    value[j] = cos_product * value[j] + (half * tx) * (half * tan_half_z[layer, j])
+                    cos_product = cos_x * cos_z[j]
+                    value[j] = cos_product * value[j] + sin_x * sin_z[j]
                     slope[j] *= cos_product
                 if not last:
-                    _bias_row(
-                        row, i, cos_x[layer], cos_half_x[layer], tan_half_x[layer],
-                        cos_z[layer], cos_half_z[layer], tan_half_z[layer],
-                    )  # fmt: skip
+                    _bias_row(row, i, x[layer], z[layer])
             share = one if include[layer] else zero
             if chain:
                 for j in range(m):
@@ -211,10 +219,10 @@ def one_layer_tile(tau, degree, k, near, far):
 
 
 @compiled
-def bias_tile(tau, cos_x, cos_half_x, tan_half_x, cos_z, cos_half_z, tan_half_z):
-    """Gaps of inputs to gaps of first-layer pre-activations, in place."""
+def bias_tile(tau, x, z):
+    """Gaps of inputs to gaps of first-layer pre-activations, in place; x and z are tables of turns."""
     for i in range(tau.shape[0]):
-        _bias_row(tau[i], i, cos_x, cos_half_x, tan_half_x, cos_z, cos_half_z, tan_half_z)
+        _bias_row(tau[i], i, x, z)
 
 
 @compiled

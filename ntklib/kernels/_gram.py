@@ -18,6 +18,7 @@ from .._threads import parallel_for
 from .._validation import check_rows, check_same_features, same_memory
 from ._architecture import Architecture
 from ._gaps import products, signed_gaps
+from ._lengths import Lengths
 from ._rows import prepare, prepare_pair, stacked
 
 __all__ = ["diagonal", "gram", "gram_gradient"]
@@ -29,15 +30,13 @@ _SERIAL_BELOW = 1024  # rows under which starting threads costs more than it bri
 
 
 class _Scales:
-    """Factors of rows, kept as mantissas and exponents where float64 could not hold them."""
+    """Factors of rows, kept as mantissas and exponents where floats could not hold them."""
 
-    def __init__(self, scale: np.ndarray, dtype: np.dtype) -> None:
-        limit = 250 if dtype == np.float64 else 30  # a tile times one factor stays in range
-        mantissa, exponent = np.frexp(scale)
-        self.mantissa = mantissa.astype(np.float64)
-        self.exponent = exponent.astype(np.int64)
-        wide = np.any(np.abs(exponent) > 2 * limit)
-        self.plain = None if wide else scale.astype(np.float64).astype(dtype)
+    def __init__(self, scale: Lengths, dtype: np.dtype) -> None:
+        limit = 500 if dtype == np.float64 else 60  # a tile times two factors stays in range
+        self.mantissa, self.exponent = scale.mantissa.astype(np.float64), scale.exponent
+        wide = np.any(np.abs(scale.exponent[scale.mantissa > 0]) > limit)
+        self.plain = None if wide else np.ldexp(scale.mantissa, scale.exponent).astype(dtype)
 
 
 def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
@@ -118,9 +117,8 @@ def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
     log_diagonal = None
     if net.normalized:
         slope = dual.diagonal_gradient(net, plan)
-        log_diagonal = np.divide(
-            slope, 2 * plan.relative_diagonal, out=np.zeros_like(slope), where=plan.relative_diagonal > 0
-        )
+        relative = plan.relative_diagonal.astype(np.float64)
+        log_diagonal = np.divide(slope, 2 * relative, out=np.zeros_like(slope), where=relative > 0)
 
     def fill(tile: tuple[slice, slice]) -> None:
         rows, columns = tile
@@ -145,20 +143,25 @@ def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
     return out
 
 
-def _scale(net: Architecture, plan: Any) -> np.ndarray:
+def _scale(net: Architecture, plan: Any) -> Lengths:
     """What a tile's rows are multiplied by: the NNGP's standard deviation, or what makes K_xx one."""
     if not net.normalized:
         return plan.scale
-    positive = plan.relative_diagonal * (plan.scale > 0) > 0
-    return np.where(positive, 1 / np.sqrt(np.where(positive, plan.relative_diagonal, 1)), 0).astype(
-        np.longdouble
-    )
+    relative = plan.relative_diagonal
+    positive = _positive(plan)
+    return Lengths.of(np.where(positive, 1 / np.sqrt(np.where(positive, relative, 1)), 0))
 
 
 def _diagonal(net: Architecture, plan: Any, dtype: np.dtype) -> np.ndarray:
     if net.normalized:
-        return (plan.relative_diagonal * (plan.scale > 0) > 0).astype(dtype)
-    return (plan.relative_diagonal * plan.scale**2).astype(np.float64).astype(dtype)
+        return _positive(plan).astype(dtype)
+    with np.errstate(over="ignore"):
+        return plan.scale.squared(plan.relative_diagonal).astype(np.float64).astype(dtype)
+
+
+def _positive(plan: Any) -> np.ndarray:
+    """Rows with K_xx > 0, be it too small for a float."""
+    return (plan.relative_diagonal > 0) & (plan.scale.mantissa > 0)
 
 
 def _buffer(local: threading.local, dtype: np.dtype, rows: slice, columns: slice) -> np.ndarray:
@@ -172,7 +175,9 @@ def _buffer(local: threading.local, dtype: np.dtype, rows: slice, columns: slice
 def _scaled(values: np.ndarray, x: _Scales, z: _Scales, rows: slice, columns: slice) -> np.ndarray:
     """Multiply by the factors of rows and columns, the mantissas first: no factor need be representable."""
     product = values * np.outer(x.mantissa[rows], z.mantissa[columns])
-    return np.ldexp(product, x.exponent[rows, None] + z.exponent[None, columns])
+    exponent = x.exponent[rows, None] + z.exponent[None, columns]
+    with np.errstate(over="ignore", under="ignore"):
+        return np.ldexp(product, np.clip(exponent, -(2**12), 2**12)).astype(values.dtype)
 
 
 @compiled

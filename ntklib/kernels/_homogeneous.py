@@ -1,7 +1,7 @@
 """Deep kernels of homogeneous activations, relative to the rows' lengths at every layer.
 
-Row-wise quantities are in extended precision, so that lengths of 1e150 can be raised to powers; pairs
-only see angles (``_angular.py``).
+Row-wise quantities are in extended precision, their lengths without a limit to their range
+(``_lengths.py``); pairs only see angles (``_angular.py``).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from ._angular import activation_tile, angular_tile, angular_values, bias_tile, one_layer_tile
 from ._architecture import Architecture
+from ._lengths import Lengths
 from ._rows import Rows
 from ._series import (
     double_factorial,
@@ -28,27 +29,25 @@ __all__ = ["HomogeneousDual"]
 
 @dataclass(frozen=True)
 class _Plan:
-    """Row-wise quantities, one row of each array a layer."""
+    """Row-wise quantities, one entry of the first axis a layer."""
 
-    cos: np.ndarray  # (depth + 1, n): the cosine of the turn a layer's bias gives
-    cos_half: np.ndarray
-    tan_half: np.ndarray
-    turn: np.ndarray  # the angle itself, float64
-    scale: np.ndarray  # (n,) standard deviation of the output's NNGP, np.longdouble
+    turns: np.ndarray  # (depth + 1, 4, n): the turns that the biases give (`Lengths.turned`)
+    scale: Lengths  # (n,) standard deviation of the output's NNGP
     relative_diagonal: np.ndarray  # (n,) K_xx / scale^2
     zero: np.ndarray  # (n,) rows on which the first layer's pre-activation vanishes
-    log_scale_gradient: np.ndarray  # (2, depth + 1, n): d log length / d log (weight_std, bias_std)
+    log_gradient: (
+        np.ndarray
+    )  # (depth + 1, 2, n): d log length / d log (weight_std, bias_std), before the bias
+    log_scale_gradient: np.ndarray  # (2, n): the same of the scale
 
     def take(self, rows: slice) -> _Plan:
         return _Plan(
-            np.ascontiguousarray(self.cos[:, rows]),
-            np.ascontiguousarray(self.cos_half[:, rows]),
-            np.ascontiguousarray(self.tan_half[:, rows]),
-            self.turn[:, rows],
-            self.scale[rows],
+            np.ascontiguousarray(self.turns[:, :, rows]),
+            self.scale.take(rows),
             self.relative_diagonal[rows],
             self.zero[rows],
-            self.log_scale_gradient[:, :, rows],
+            self.log_gradient[:, :, rows],
+            self.log_scale_gradient[:, rows],
         )
 
 
@@ -78,53 +77,49 @@ class HomogeneousDual:
 
     def plan(self, net: Architecture, rows: Rows) -> _Plan:
         """Carry the rows' lengths through the layers."""
-        lengths, dtype = rows.lengths, rows.dtype
-        w, b = np.longdouble(net.weight_std), np.longdouble(net.bias_std)
-        length = w * lengths / (np.sqrt(np.longdouble(rows.X.shape[1])) if net.fan_in else 1)
-        zero = (lengths == 0) & (b == 0)
+        w, in_w, in_b = np.longdouble(net.weight_std), np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])
+        length = Lengths.of(rows.root, rows.exponent)
+        length = length.times(w / np.sqrt(np.longdouble(rows.X.shape[1])) if net.fan_in else w)
+        zero = (length.mantissa == 0) & (net.bias_std == 0)
+        spread = w * np.sqrt(np.longdouble(self.second_moment))
         turns, gradients = [], []
-        gradient = np.stack([np.ones(len(lengths)), np.zeros(len(lengths))])
-        relative = np.zeros(len(lengths))
+        gradient, relative = in_w + np.zeros(rows.n), np.zeros(rows.n, np.longdouble)
         for layer in range(net.depth + 1):
-            radius = np.hypot(length, b)
-            turn = np.arctan2(b, length).astype(np.float64) if b else np.zeros(len(lengths))
-            cos2 = np.cos(turn) ** 2
-            gradient = gradient * cos2 + np.stack([np.zeros(len(turn)), np.sin(turn) ** 2])
-            relative = (
-                net.include[layer] + cos2 * self.ratio * relative if layer else relative + net.include[0]
-            )
+            radius, turn = length.turned(net.bias_std)
             turns.append(turn)
             gradients.append(gradient)
-            length = w * np.sqrt(np.longdouble(self.second_moment)) * radius**self.degree
-            if self.degree == 0:
-                length = np.where(radius == 0, w * abs(self.at_zero), length)
-            gradient = self.degree * gradient + np.array([[1.0], [0.0]])
-        turn = np.stack(turns)
+            scale_gradient = gradient * turn[0] ** 2 + in_b * turn[1] ** 2
+            relative = net.include[layer] + turn[0] ** 2 * (self.ratio if layer else 1.0) * relative
+            if self.degree:
+                length = radius.power(self.degree).times(spread)
+            else:
+                length = Lengths.of(np.where(radius.mantissa == 0, w * abs(self.at_zero), spread))
+            gradient = self.degree * scale_gradient + in_w
         return _Plan(
-            np.cos(turn).astype(dtype),
-            np.cos(turn / 2).astype(dtype),
-            np.tan(turn / 2).astype(dtype),
-            turn,
+            np.stack(turns).astype(rows.dtype if self.degree else np.float64),
             radius,
             relative,
             zero,
-            np.stack(gradients, axis=1),
+            np.stack(gradients).astype(np.float64),
+            scale_gradient.astype(np.float64),
         )
 
     def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> np.ndarray:
         """Return K / (scale_x scale_z) of a tile of signed gaps, in their place."""
         self._set_zero_rows(x, z, tau)
         n, below = self.degree, max(self.degree - 1, 0)
-        kind = tau.dtype.name
         if net.depth == 1 and net.bias_std == 0 and n > 0:
-            one_layer_tile(tau, n, self.k, *one_layer_polynomials(n, *net.include, kind))
+            one_layer_tile(tau, n, self.k, *one_layer_polynomials(n, *net.include, tau.dtype.name))
             return tau
+        # a step takes the root of an angle at every layer, and would magnify float32's rounding of turns
+        values = tau if n else tau.astype(np.float64)
+        kind = values.dtype.name
         angular_tile(
-            tau, np.array(net.include), n, self.k, self.ratio,
+            values, np.array(net.include), n, self.k, self.ratio,
             near_polynomial(n), gap_polynomial(n), far_polynomial(n, kind),
-            near_polynomial(below), far_polynomial(below, kind), net.bias_std > 0,
-            x.cos, x.cos_half, x.tan_half, z.cos, z.cos_half, z.tan_half,
+            near_polynomial(below), far_polynomial(below, kind), net.bias_std > 0, x.turns, z.turns,
         )  # fmt: skip
+        tau[...] = values
         return tau
 
     def _set_zero_rows(self, x: _Plan, z: _Plan, tau: np.ndarray) -> None:
@@ -175,8 +170,7 @@ class HomogeneousDual:
             activation_tile(
                 tau, n, k, near_polynomial(n), gap_polynomial(n), far_polynomial(n, tau.dtype.name)
             )
-        final = x.log_scale_gradient[:, -1, :, None] + z.log_scale_gradient[:, -1, None, :]
-        return d_ntk + ntk * final
+        return d_ntk + ntk * (x.log_scale_gradient[:, :, None] + z.log_scale_gradient[:, None, :])
 
     def _values(self, tau: np.ndarray, degree: int, k: float) -> np.ndarray:
         out = np.empty_like(tau)
@@ -185,41 +179,37 @@ class HomogeneousDual:
 
     def diagonal_gradient(self, net: Architecture, x: _Plan) -> np.ndarray:
         """Return d K_xx / d log (weight_std, bias_std) over scale_x^2, shape (2, n)."""
-        relative = np.zeros(x.turn.shape[1])
-        d_relative = np.zeros((2, x.turn.shape[1]))
+        relative = np.zeros(x.scale.mantissa.shape)
+        d_relative = np.zeros(x.log_scale_gradient.shape)
         for layer in range(net.depth + 1):
-            d_turn = _turn_derivative(x, layer)
-            cos2, d_cos2 = np.cos(x.turn[layer]) ** 2, -np.sin(2 * x.turn[layer]) * d_turn
+            cos, sin = x.turns[layer, :2]
+            cos2, d_cos2 = cos**2, -2 * sin * cos * _turn_derivative(x, layer)
             relative, d_relative = (
                 net.include[layer] + self.ratio * cos2 * relative,
                 self.ratio * (d_cos2 * relative + cos2 * d_relative),
             )
-        return d_relative + 2 * relative * x.log_scale_gradient[:, -1]
+        return d_relative + 2 * relative * x.log_scale_gradient
 
 
 def _turn_derivative(plan: _Plan, layer: int) -> np.ndarray:
-    """d alpha / d log (weight_std, bias_std): alpha = atan2(b, h), and log radius moved by h and by b."""
-    turn = plan.turn[layer]
-    tangent = np.tan(np.where(turn > 0, turn, 0.0))
-    # d log radius = cos^2 d log h + sin^2 d log b  =>  d log h - d log b = (d log radius - d log b) / cos^2
-    d_log_b = np.array([[0.0], [1.0]])
-    return tangent * (d_log_b - plan.log_scale_gradient[:, layer])
+    """d a / d log (weight_std, bias_std) of a = atan2(b, h): sin cos (d log b - d log h)."""
+    cos, sin = plan.turns[layer, :2]
+    return cos * sin * (np.array([[0.0], [1.0]]) - plan.log_gradient[layer])
 
 
 def _turn_gradient(x: _Plan, z: _Plan, layer: int, value: Any, tau: Any, d_rho: Any) -> Any:
     """Apply a layer's bias to cosines and gaps, and to the derivatives of the cosines."""
-    ax, az = x.turn[layer][:, None], z.turn[layer][None, :]
+    cos_x, sin_x = x.turns[layer, :2, :, None]
+    cos_z, sin_z = z.turns[layer, :2, None, :]
     d_ax = _turn_derivative(x, layer)[:, :, None]
     d_az = _turn_derivative(z, layer)[:, None, :]
     gap = np.where(np.copysign(1.0, tau) > 0, np.abs(tau), 2 - np.abs(tau))
-    cos, sin = np.cos(ax) * np.cos(az), np.sin(ax) * np.sin(az)
-    product_x, product_z = np.sin(ax) * np.cos(az), np.cos(ax) * np.sin(az)
-    d_new = cos * d_rho + np.sin(az - ax) * (d_ax - d_az) + product_x * gap * d_ax + product_z * gap * d_az
+    cos = cos_x * cos_z
+    product_x, product_z = sin_x * cos_z, cos_x * sin_z
+    d_new = (
+        cos * d_rho + (product_z - product_x) * (d_ax - d_az) + gap * (product_x * d_ax + product_z * d_az)
+    )
     d_cos = -product_x * d_ax - product_z * d_az
     mixed = tau.copy()
-    bias_tile(
-        mixed,
-        np.cos(ax[:, 0]), np.cos(ax[:, 0] / 2), np.tan(ax[:, 0] / 2),
-        np.cos(az[0]), np.cos(az[0] / 2), np.tan(az[0] / 2),
-    )  # fmt: skip
-    return cos * value + sin, d_new, mixed, cos, d_cos
+    bias_tile(mixed, x.turns[layer], z.turns[layer])
+    return cos * value + sin_x * sin_z, d_new, mixed, cos, d_cos

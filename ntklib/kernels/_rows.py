@@ -1,7 +1,7 @@
 """Rows made ready for a Gram: unit vectors, their lengths, and the offset they are measured from.
 
 Everything between two rows depends on their lengths and the angle between them.  Lengths are kept apart
-(in extended precision, so that 1e150 can be raised to a power), unit rows go into the BLAS product.
+(``_lengths.py``), unit rows go into the BLAS product.
 Where most rows point the same way (columns that were not centred), a common offset is subtracted from
 the unit rows first: angles come from differences, which an offset leaves alone, and the product of small
 rows has a small rounding error.
@@ -42,7 +42,7 @@ class Rows:
 
     @property
     def lengths(self) -> np.ndarray:
-        """|x| in extended precision, whose range no power used here leaves."""
+        """|x| in extended precision."""
         return np.ldexp(self.root.astype(np.longdouble), self.exponent)
 
     @property

@@ -18,6 +18,7 @@ from .._jit import compiled
 from ._angular import bias_tile
 from ._architecture import Architecture
 from ._gaps import close_half_squares
+from ._lengths import Lengths
 from ._rows import Rows
 
 __all__ = ["Pairs", "Partials", "SmoothDual"]
@@ -65,21 +66,21 @@ class Partials(NamedTuple):
 @dataclass(frozen=True)
 class _Plan:
     radius: np.ndarray  # (depth + 1, n): standard deviations of the pre-activations
-    turn: np.ndarray  # (n,) the angle that the first layer's bias turns a row by
+    turns: np.ndarray  # (4, n): the turns that the first layer's bias gives (`Lengths.turned`)
     X: np.ndarray | None  # (n, d) the rows, where the dual asks for their distances
     factor: float  # what the first layer multiplies a row by
     states: list[Any]  # for each hidden layer, what the dual computed once for each row
-    scale: np.ndarray  # (n,) ones: tiles of this family are absolute
+    scale: Lengths  # (n,) ones: tiles of this family are absolute
     relative_diagonal: np.ndarray
 
     def take(self, rows: slice) -> _Plan:
         return _Plan(
             self.radius[:, rows],
-            self.turn[rows],
+            np.ascontiguousarray(self.turns[:, rows]),
             None if self.X is None else self.X[rows],
             self.factor,
             [None if s is None else s[rows] for s in self.states],
-            self.scale[rows],
+            self.scale.take(rows),
             self.relative_diagonal[rows],
         )
 
@@ -112,8 +113,8 @@ class SmoothDual:
         """Carry the rows' variances through the layers."""
         w, b = net.weight_std, net.bias_std
         factor = w / np.sqrt(rows.X.shape[1]) if net.fan_in else w
-        length = (factor * rows.lengths).astype(np.float64)
-        r, turn = np.hypot(length, b), np.arctan2(b, length)
+        r = np.hypot((factor * rows.lengths).astype(np.float64), b)
+        _, turns = Lengths.of(rows.root, rows.exponent).times(factor).turned(b)
         radii, states = [r], []
         ntk = net.include[0] * r**2
         for layer in range(net.depth):
@@ -125,7 +126,8 @@ class SmoothDual:
             ntk = net.include[layer + 1] * q + _passed(net, layer, w**2 * ntk, D)
             radii.append(r)
         X = rows.X if self.by_distance and not sparse.issparse(rows.X) else None
-        return _Plan(np.stack(radii), turn, X, factor, states, np.ones(len(r), np.longdouble), ntk)
+        ones = Lengths.of(np.ones(len(r)))
+        return _Plan(np.stack(radii), turns.astype(np.float64), X, factor, states, ones, ntk)
 
     def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> np.ndarray:
         """Return K of a tile."""
@@ -205,7 +207,7 @@ class SmoothDual:
             if net.bias_std:  # it cancels in a difference; a sum it makes no longer close
                 half_squares[np.copysign(1.0, tau) < 0] = np.nan
         if net.bias_std:
-            bias_tile(tau, *_cosines(x.turn), *_cosines(z.turn))
+            bias_tile(tau, x.turns, z.turns)
         covariance = np.empty_like(tau)
         _covariances(tau, x.radius[0], z.radius[0], covariance)
         return self._pairs(x, z, 0, tau, covariance)._replace(half_squares=half_squares)
@@ -215,10 +217,6 @@ class SmoothDual:
         tau = np.empty_like(covariance)
         _gaps(covariance, x.radius[layer], z.radius[layer], tau)
         return self._pairs(x, z, layer, tau, covariance)
-
-
-def _cosines(turn: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return np.cos(turn), np.cos(turn / 2), np.tan(turn / 2)
 
 
 @compiled

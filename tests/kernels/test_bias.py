@@ -1,0 +1,116 @@
+"""Rows far smaller and far larger than the bias: values, gradients and the laws, at every angle."""
+
+import numpy as np
+import pytest
+
+from ntklib.kernels import NNGP, NTK, RectifiedPower
+from tests import oracle_duals, oracles
+from tests.registry import ACTIVATIONS
+
+HOMOGENEOUS = [entry for entry in ACTIVATIONS if entry.order is not None]
+RECTIFIED_CUBE = RectifiedPower(3)
+TYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32])
+
+
+def rows_of(size, features, dtype):
+    """Rows of a size at acute, obtuse and straight angles, and of a third of it, a double, and none."""
+    rng = np.random.default_rng(int(features))
+    x, y = rng.normal(size=(2, features))
+    X = np.array([x, -x, y, -y, x / 3, -x / 3, 2 * x + 1e-3 * y, 1e-3 * y - x, 1e-3 * x - y, 0 * x])
+    return (size * X).astype(dtype)
+
+
+def ratios(dtype):
+    return [1e-300, 1e-30, 1e-8, 1e-3, 1e3, 1e30, 1e300] if dtype == np.float64 else [1e-36, 1e-5, 1e5, 1e17]
+
+
+@TYPES
+@pytest.mark.parametrize("features", [1, 6])
+@pytest.mark.parametrize("kind", [NNGP, NTK])
+@pytest.mark.parametrize("entry", HOMOGENEOUS, ids=str)
+def test_laws_at_every_ratio_of_length_to_bias(entry, kind, features, dtype):
+    for ratio in ratios(dtype):
+        size, bias = (1.0, 1 / ratio) if ratio > 1 else (ratio, 1.0)
+        X = rows_of(size, features, dtype)
+        for depth in (1, 2, 5, 12):
+            kernel = kind(depth, entry.activation, weight_std=0.8, bias_std=bias, normalized=True)
+            K = kernel(X)
+            np.testing.assert_array_equal(K, K.T)
+            np.testing.assert_array_equal(np.diag(K), np.ones(len(X)))
+            assert abs(K).max() <= 1 + 4 * np.finfo(dtype).eps
+            if entry.order:
+                assert np.linalg.eigvalsh(K.astype(float))[0] >= -(len(X) ** 2) * np.finfo(dtype).eps
+            np.testing.assert_array_equal(kernel.diag(X), np.diag(K))
+            assert not np.isnan(kernel.set_params(normalized=False)(X)).any()
+
+
+@TYPES
+@pytest.mark.parametrize("entry", HOMOGENEOUS, ids=str)
+def test_small_rows_are_all_alike(entry, dtype):
+    """sigma(b) at depth 1: to first order in the ratio, E[sigma(b g)^2] for every pair."""
+    degree = entry.order
+    for ratio in (1e-12, 1e-30) if dtype == np.float32 else (1e-17, 1e-100, 1e-300):
+        X = rows_of(ratio, 3, dtype)
+        K = NNGP(1, entry.activation, bias_std=1.0)(X)
+        zero = NNGP(1, entry.activation, bias_std=1.0)(0 * X)
+        np.testing.assert_allclose(K, zero, rtol=8 * np.finfo(dtype).eps, err_msg=str((degree, ratio)))
+
+
+@TYPES
+@pytest.mark.parametrize(
+    ("x", "z"), [(-4.44232486e-4, 3.47142668e-5), (-1e-8, 4e-9), (-5e-9, 5e-10), (-3e-2, 1e-3)]
+)
+@pytest.mark.parametrize("depth", [1, 4])
+def test_obtuse_rows_below_the_bias(x, z, depth, dtype):
+    """The first three were 20 to 50 % off."""
+    x, z = np.array([x], dtype), np.array([z], dtype)
+    options = {"depth": depth, "weight_std": 1.3, "bias_std": 1.0}
+    for activation, duals in (
+        ("relu", oracle_duals.rectified_power(1)),
+        ("abs", oracle_duals.ab_relu(-1, 1)),
+        ("identity", oracle_duals.monomial(1)),
+        ("sign", oracle_duals.sign()),
+    ):
+        truths = oracles.deep(duals, x, z, **options)
+        for kind, truth in zip((NNGP, NTK), truths, strict=True):
+            K = kind(activation=activation, **options)(np.stack([x, z]))
+            error = abs(float(K[0, 1]) - float(truth)) / np.sqrt(float(K[0, 0]) * float(K[1, 1]))
+            assert error <= (1e-12 if dtype == np.float64 else 4e-6), (activation, kind)
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e-8, 1e-4])
+@pytest.mark.parametrize("kind", [NNGP, NTK])
+@pytest.mark.parametrize("activation", ["relu", "abs", "step"])
+def test_gradients_of_rows_below_the_bias(activation, kind, size):
+    duals = {
+        "relu": oracle_duals.rectified_power(1),
+        "abs": oracle_duals.ab_relu(-1, 1),
+        "step": oracle_duals.rectified_power(0),
+    }[activation]
+    X = rows_of(size, 2, np.float64)[[0, 1, 2, 5, 7]]
+    options = {"depth": 2, "weight_std": 1.3, "bias_std": 0.7}
+    K, gradient = kind(activation=activation, **options)(X, eval_gradient=True)
+    for i, j in ((0, 1), (0, 2), (1, 3), (2, 4), (3, 4)):
+        truths = oracles.deep_gradient(duals, X[i], X[j], **options)
+        for k, name in enumerate(("bias_std", "weight_std")):
+            truth = float(truths[name][int(kind is NTK)])
+            bound = 1e-10 * abs(truth) + 1e-12 * np.sqrt(K[i, i] * K[j, j])
+            assert abs(gradient[i, j, k] - truth) <= bound, (i, j, name)
+
+
+def test_lengths_beyond_any_float_have_kernels_within():
+    """At depth 12 the lengths of z^3 networks are powers 3^12; K(0, x) was NaN and normalised kernels 0."""
+    X = np.array([[0.0, 0.0], [1.0, 2.0], [1e-3, 1e-3], [1e5, 3e5]])
+    with np.errstate(over="ignore"):
+        K = NNGP(12, RECTIFIED_CUBE)(X)
+    assert not np.isnan(K).any()
+    np.testing.assert_array_equal(K[0], np.zeros(4))
+    assert K[2, 2] == 0
+    assert K[3, 3] == np.inf
+    normalized = NNGP(12, RECTIFIED_CUBE, normalized=True)(X)
+    np.testing.assert_array_equal(np.diag(normalized), [0, 1, 1, 1])
+    for scale in (1e3, 1e60, 1e300):
+        pair = np.array([[scale], [1 / scale]])
+        assert NNGP(3, RECTIFIED_CUBE)(pair)[0, 1] == pytest.approx(
+            NNGP(3, RECTIFIED_CUBE)([[1.0]])[0, 0], rel=1e-9
+        )
