@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import lru_cache, partial
+from functools import partial
 from numbers import Integral
 from types import TracebackType
 from typing import Any
@@ -22,61 +23,113 @@ import threadpoolctl
 __all__ = ["get_threads", "parallel_for", "set_threads"]
 
 
-@lru_cache(maxsize=1)
-def _blas() -> threadpoolctl.ThreadpoolController:
-    # Both NumPy's and SciPy's copies have to be in memory before they are listed.
-    import scipy.linalg  # noqa: F401
+class _BLASThreads:
+    """The one place that changes the number of BLAS threads.
 
-    return threadpoolctl.ThreadpoolController().select(user_api="blas")
-
-
-class _SingleThreadedBLAS:
-    """Hold BLAS at one thread while any of our thread pools runs; the last one out restores it."""
+    It is 1 while a pool of ours runs, else what the newest `set_threads` still in force asks for, else what
+    the user had before any of them began.  Pools and blocks of several Python threads may begin and end in
+    any order: each adds or removes its own claim, and the number follows from the claims that are left.
+    """
 
     def __init__(self) -> None:
-        self._reset()
+        self.lock = threading.RLock()  # reentrant: a signal or finaliser may run a call of ours in between
+        self.pools = 0
+        self.claims: list[tuple[weakref.ref[set_threads], int | None, int]] = []  # handle, threads, its thread
+        self.before: list[tuple[Any, int]] = []  # libraries and their threads before the first claim
 
-    def _reset(self) -> None:
-        self.lock = threading.Lock()
-        self.users = 0
-        self.outside: list[int] = []
+    def chosen(self) -> int | None:
+        """The number that `set_threads` asks for, None where it asks for none."""
+        return self.claims[-1][1] if self.claims else None
 
-    def __enter__(self) -> None:
+    def threads(self) -> int:
+        """Threads for a pool: what was chosen, else those of the BLAS library outside our pools."""
         with self.lock:
-            if self.users == 0:
-                self.outside = [library.num_threads for library in _blas().lib_controllers]
-                for library in _blas().lib_controllers:
-                    library.set_num_threads(1)
-            self.users += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self.lock:
-            self.users -= 1
-            if self.users == 0:
-                self._restore()
-
-    def _restore(self) -> None:
-        for library, threads in zip(_blas().lib_controllers, self.outside, strict=True):
-            library.set_num_threads(threads)
-
-    def threads_outside(self) -> int:
-        """The BLAS thread count as the user left it, whatever we hold it at just now."""
-        with self.lock:
-            counts = self.outside if self.users else [lib.num_threads for lib in _blas().lib_controllers]
+            if (chosen := self.chosen()) is not None:
+                return chosen
+            counts = [count for _, count in self.before or self._now()]
         return max(counts, default=os.cpu_count() or 1)
 
+    def enter_pool(self) -> None:
+        with self.lock:
+            self.pools += 1
+            self._apply()
+
+    def leave_pool(self) -> None:
+        with self.lock:
+            self.pools -= 1
+            self._apply()
+
+    def claim(self, handle: set_threads, threads: int | None) -> None:
+        """Put a claim on top.
+
+        Of claims whose handle is gone, which nobody can withdraw any more, only the newest counts.
+        """
+        with self.lock:
+            if not self.before:
+                _libraries(afresh=True)
+            gone = [claim for claim in self.claims if claim[0]() is None][:-1]
+            self.claims = [claim for claim in self.claims if claim not in gone]
+            self.claims.append((weakref.ref(handle), threads, threading.get_ident()))
+            self._apply()
+
+    def withdraw(self, handle: set_threads) -> None:
+        with self.lock:
+            self.claims = [claim for claim in self.claims if claim[0]() is not handle]
+            self._apply()
+
+    def _now(self) -> list[tuple[Any, int]]:
+        return [(library, library.num_threads) for library in _libraries()]
+
+    def _apply(self) -> None:
+        wanted = 1 if self.pools else self.chosen()
+        if wanted is not None:
+            self.before = self.before or self._now()
+            for library, _ in self.before:
+                _limit(library, wanted)
+        else:
+            for library, count in self.before:
+                _limit(library, count)
+            self.before = []
+
     def after_fork(self) -> None:
-        """In a forked child no thread of ours is left: give BLAS back what the parent's pool held."""
-        if self.users:
-            self._restore()
-        self._reset()
+        """In a forked child the parent's other threads are gone, with their pools and blocks."""
+        self.lock = threading.RLock()
+        self.pools = 0
+        here = threading.get_ident()
+        self.claims = [claim for claim in self.claims if claim[0]() is None or claim[2] == here]
+        self._apply()
 
 
-_single_threaded_blas = _SingleThreadedBLAS()
+def _limit(library: Any, threads: int) -> None:
+    """Set the threads of one BLAS library, from whichever Python thread calls.
+
+    threadpoolctl 3.8 heeds only the first thread that sets a limit and ignores the others in silence. Here a
+    lock orders the calls, so control is taken, and given back at once.
+    """
+    release = getattr(library, "clear_controlling_thread", None)
+    if release is not None:
+        release(force=True)
+    library.set_num_threads(threads)
+    if release is not None:
+        release(force=True)
+
+
+_known: list[Any] = []
+
+
+def _libraries(afresh: bool = False) -> list[Any]:
+    """The BLAS libraries in memory, listed once unless `afresh`."""
+    if afresh or not _known:
+        # Both NumPy's and SciPy's copies have to be in memory before they are listed.
+        import scipy.linalg  # noqa: F401
+
+        _known[:] = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+    return _known
+
+
+_blas_threads = _BLASThreads()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_single_threaded_blas.after_fork)
-
-_chosen: int | None = None
+    os.register_at_fork(after_in_child=_blas_threads.after_fork)
 
 
 def get_threads() -> int:
@@ -96,13 +149,15 @@ def get_threads() -> int:
     ...     ntklib.get_threads()
     1
     """
-    return _chosen if _chosen is not None else _single_threaded_blas.threads_outside()
+    return _blas_threads.threads()
 
 
 class set_threads:
     """Set the number of threads of BLAS and of the compiled loops, for good or for a ``with`` block.
 
-    Results do not depend on it: the compiled loops give the same bytes at any thread count.
+    Results do not depend on it: the compiled loops give the same bytes at any thread count. The number is
+    the process's. Where blocks of several Python threads overlap, the one entered last rules; each takes
+    back its own number when it ends, in any order, and after the last one everything is as before.
 
     Parameters
     ----------
@@ -129,14 +184,11 @@ class set_threads:
     """
 
     def __init__(self, n: int | None) -> None:
-        global _chosen
         if n is not None and (not isinstance(n, Integral) or isinstance(n, bool)):
             raise TypeError(f"the number of threads must be an integer or None, got {n!r}.")
         if n is not None and n < 1:
             raise ValueError(f"the number of threads must be at least 1, got {n}.")
-        self._before = _chosen
-        self._limits = threadpoolctl.threadpool_limits(limits=n, user_api="blas") if n else None
-        _chosen = None if n is None else int(n)
+        _blas_threads.claim(self, None if n is None else int(n))
 
     def __enter__(self) -> set_threads:
         return self
@@ -144,10 +196,7 @@ class set_threads:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        global _chosen
-        _chosen = self._before
-        if self._limits is not None:
-            self._limits.restore_original_limits()
+        _blas_threads.withdraw(self)
 
     def __repr__(self) -> str:
         return f"<ntklib threads: {get_threads()}>"
@@ -163,7 +212,8 @@ def parallel_for(
     """
     items = list(items)
     count = min(threads or get_threads(), len(items))
-    with _single_threaded_blas:
+    _blas_threads.enter_pool()
+    try:
         if count <= 1:
             for item in items:
                 function(item)
@@ -179,3 +229,5 @@ def parallel_for(
                     task.cancel()
                 wait(tasks)
                 raise
+    finally:
+        _blas_threads.leave_pool()

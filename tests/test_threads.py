@@ -1,10 +1,12 @@
 """Thread limits, and that no way of running in parallel aborts or gives a wrong number."""
 
+import itertools
 import multiprocessing
 import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import numpy as np
@@ -51,6 +53,78 @@ def test_set_threads_as_a_call():
     assert "1" in repr(setting)
     setting.__exit__(None, None, None)
     assert ntklib.get_threads() == before
+
+
+class Block:
+    """A ``with set_threads(n)`` block in a thread of its own, entered and left when told to."""
+
+    def __init__(self, n):
+        self.go, self.entered = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self.run, args=(n,))
+        self.thread.start()
+        assert self.entered.wait(30)
+
+    def run(self, n):
+        with ntklib.set_threads(n):
+            self.entered.set()
+            self.go.wait(30)
+
+    def leave(self):
+        self.go.set()
+        self.thread.join(30)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_overlapping_blocks_end_in_any_order(order):
+    before = blas_threads(), ntklib.get_threads()
+    numbers = (1, 3, 2)
+    blocks = [Block(n) for n in numbers]
+    left = list(range(3))
+    for index in order:
+        assert ntklib.get_threads() == numbers[left[-1]]  # the newest block still open rules
+        assert (set(blas_threads()) == {1}) == (numbers[left[-1]] == 1)
+        blocks[index].leave()
+        left.remove(index)
+    assert (blas_threads(), ntklib.get_threads()) == before
+
+
+def test_blocks_and_pools_overlap():
+    before = blas_threads(), ntklib.get_threads()
+    inside, leave = threading.Event(), threading.Event()
+
+    def work(_):
+        inside.set()
+        leave.wait(30)
+
+    pool = threading.Thread(target=_threads.parallel_for, args=(work, range(2)), kwargs={"threads": 2})
+    pool.start()
+    assert inside.wait(30)
+    block = Block(1)  # begins while the pool holds BLAS at one thread
+    leave.set()
+    pool.join(30)
+    assert set(blas_threads()) == {1}
+    block.leave()
+    assert (blas_threads(), ntklib.get_threads()) == before
+
+
+def test_a_setting_for_good_outlives_the_block_around_it():
+    before = blas_threads(), ntklib.get_threads()
+    block = Block(1)
+    setting = ntklib.set_threads(3)
+    block.leave()
+    assert ntklib.get_threads() == 3
+    setting.__exit__(None, None, None)
+    assert (blas_threads(), ntklib.get_threads()) == before
+
+
+def test_settings_for_good_replace_each_other_and_none_gives_blas_back():
+    before = blas_threads(), ntklib.get_threads()
+    for n in (1, 3, 1, 3):
+        ntklib.set_threads(n)
+    assert ntklib.get_threads() == 3
+    assert len(_threads._blas_threads.claims) == 2  # the last one, and the one it replaced
+    ntklib.set_threads(None)
+    assert (blas_threads(), ntklib.get_threads()) == before
 
 
 def test_no_call_leaves_a_setting_changed():
@@ -133,6 +207,29 @@ WAYS = {
         assert queue.get(timeout=60)
         process.join(60)
         stop.set()
+        thread.join(60)
+        assert process.exitcode == 0
+    """,
+    "fork while another thread is in a block": """
+        import multiprocessing, threading, ntklib
+        before = ntklib.get_threads()
+        entered, leave = threading.Event(), threading.Event()
+        def block():
+            with ntklib.set_threads(before + 1):
+                entered.set()
+                leave.wait(60)
+        thread = threading.Thread(target=block)
+        thread.start()
+        assert entered.wait(60)
+        def child(queue):
+            queue.put(ntklib.get_threads())
+        context = multiprocessing.get_context("fork")
+        queue = context.Queue()
+        process = context.Process(target=child, args=(queue,))
+        process.start()
+        assert queue.get(timeout=60) == before
+        process.join(60)
+        leave.set()
         thread.join(60)
         assert process.exitcode == 0
     """,
