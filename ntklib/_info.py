@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TextIO
 
+from ._jit import cache_folder
 from ._threads import get_threads
 
 __all__ = ["show_versions", "versions", "warmup"]
@@ -35,7 +37,7 @@ def versions() -> dict[str, str]:
             found[f"BLAS in {owner}"] = (
                 f"{library['internal_api']} {library['version']}, {kernel}, {library['num_threads']} threads"
             )
-    found["compiled code"] = _cache_folder()
+    found["compiled code"] = _compiled_code()
     return found
 
 
@@ -59,14 +61,17 @@ def show_versions(file: TextIO | None = None) -> None:
         print(f"{name:<{width}}{value}", file=file or sys.stdout)
 
 
-def _cache_folder() -> str:
+def _compiled_code() -> str:
     import numba
-
-    from .kernels import _angular
 
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return "compilation is switched off (NUMBA_DISABLE_JIT)"
-    return str(_angular.angular_tile.stats.cache_path)
+    try:
+        os.makedirs(cache_folder(), exist_ok=True)
+        tempfile.TemporaryFile(dir=cache_folder()).close()
+    except OSError as error:
+        return f"not kept: cannot write to {cache_folder()} ({error.strerror}); set NTKLIB_CACHE_DIR"
+    return f"kept in {cache_folder()}"
 
 
 def warmup() -> float:

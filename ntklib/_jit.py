@@ -1,8 +1,12 @@
-"""The one compile policy for every Numba loop in the library.
+"""The one compile policy for every Numba loop in the library, and where machine code is kept.
 
 Loops run without the GIL in threads of our own (``_threads.py``), never in a Numba threading layer: the
-``omp`` layer dies after a fork and ``workqueue`` aborts under two Python threads.  Machine code is cached
-on disk, so a new process pays for loading it and not for compiling it (``ntklib warmup`` fills the cache).
+``omp`` layer dies after a fork and ``workqueue`` aborts under two Python threads.
+
+Machine code is cached on disk, so a new process pays for loading it and not for compiling it (``ntklib
+warmup`` fills the cache). It is kept in the user's cache folder and never beside the sources: files that pip
+does not know stay behind when a package is removed. A cache that cannot be read or written costs time and
+nothing else.
 
 ``contract`` lets the compiler fuse a multiplication and an addition.  Nothing else of fast-math is on:
 the sign of zero tells opposite rows from equal ones, see ``kernels/_gaps.py``.
@@ -10,17 +14,127 @@ the sign of zero tells opposite rows from equal ones, see ``kernels/_gaps.py``.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import pickle
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba.core import caching
+from platformdirs import user_cache_dir
 
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile ``function`` with the library's policy."""
-    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function)
+    loop: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
+    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        loop._cache = _Cache(function)  # as `cache=True` would, with a place and a care of our own
+    return loop
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a scalar or row formula for use inside `compiled` loops of the same file."""
     return numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, inline="never")(function)
+
+
+def cache_folder() -> str:
+    """Folder of the machine code.
+
+    ``NTKLIB_CACHE_DIR``, else ``NUMBA_CACHE_DIR``, else ``ntklib`` in the user's cache folder as the platform
+    has it.
+    """
+    chosen = os.environ.get("NTKLIB_CACHE_DIR") or numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    return os.path.abspath(chosen) if chosen else user_cache_dir("ntklib", appauthor=False)
+
+
+class _Locator(caching.UserProvidedCacheLocator):
+    """A place in `cache_folder`, which is made when it is first written to."""
+
+    def __init__(self, py_func, py_file):
+        super().__init__(py_func, py_file)
+        self._cache_path = os.path.join(cache_folder(), self.get_suitable_cache_subpath(py_file))
+
+    @classmethod
+    def from_function(cls, py_func, py_file):
+        return cls(py_func, py_file)
+
+    def ensure_cache_path(self):
+        if not os.path.isabs(self._cache_path):  # "~/.cache" of a user without a home
+            raise FileNotFoundError("this user has no home folder")
+        super().ensure_cache_path()
+
+
+class _Place(caching.CompileResultCacheImpl):
+    _locator_classes: list[type[object]] = [_Locator]  # noqa: RUF012 (as Numba declares it)
+
+
+class _Checked:
+    """Bytes that are unpickled only if they are what was pickled: damaged machine code would crash."""
+
+    def __init__(self, payload: bytes):
+        self.payload = payload
+
+    def __reduce__(self):
+        return _unpickle, (hashlib.sha256(self.payload).digest(), self.payload)
+
+
+def _unpickle(digest: bytes, payload: bytes) -> Any:
+    if hashlib.sha256(payload).digest() != digest:
+        raise pickle.UnpicklingError("the checksum does not agree")
+    return pickle.loads(payload)
+
+
+class _File(caching.IndexDataCacheFile):
+    def _dump(self, obj):
+        return pickle.dumps(_Checked(super()._dump(obj)))
+
+
+class _Cache(caching.FunctionCache):
+    """Numba's cache, except that no file, folder or disk can make a call fail."""
+
+    _impl_class = _Place
+
+    def __init__(self, py_func):
+        super().__init__(py_func)
+        self._cache_file = _File(
+            self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp()
+        )
+
+    def _index_key(self, sig, codegen):
+        checked = bool(numba.config.BOUNDSCHECK)  # type: ignore[attr-defined]
+        return (*super()._index_key(sig, codegen), checked)
+
+    def load_overload(self, sig, target_context):
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # unpickling what is damaged raises nearly anything
+            return None  # compiled again, and saved over it
+
+    def save_overload(self, sig, data):
+        try:
+            try:
+                super().save_overload(sig, data)
+            except OSError:
+                raise
+            except Exception:  # a damaged index
+                self.flush()
+                super().save_overload(sig, data)
+        except OSError as error:
+            _warn_uncached(error)
+
+
+_warned = False
+
+
+def _warn_uncached(error: OSError) -> None:
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            f"compiled code cannot be kept in {cache_folder()} ({error.strerror or error}), so every process "
+            "compiles its loops again, which takes seconds to minutes. Set NTKLIB_CACHE_DIR to a folder that "
+            "can be written to.",
+            stacklevel=2,
+        )

@@ -34,7 +34,7 @@ class _BLASThreads:
     def __init__(self) -> None:
         self.lock = threading.RLock()  # reentrant: a signal or finaliser may run a call of ours in between
         self.pools = 0
-        self.claims: list[tuple[weakref.ref[set_threads], int | None, int]] = []  # handle, threads, its thread
+        self.claims: list[tuple[weakref.ref[set_threads], int | None, int]] = []  # handle, number, its thread
         self.before: list[tuple[Any, int]] = []  # libraries and their threads before the first claim
 
     def chosen(self) -> int | None:
