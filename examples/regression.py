@@ -42,12 +42,11 @@ def main() -> None:
         print(f"  {alpha:10.3g}  {error:6.1f}{mark}")
 
     print(f"\nR^2 on the test patients: {model.score(X_test, y_test):.3f}")
-    mean, std = model.predict(X_test, return_std=True)
-    # return_std is in units of the kernel, as in GaussianProcessRegressor; the noise sets the target's unit
-    unit = np.sqrt(-regressor.best_score_ / regressor.alpha_)
+    mean, std = model.predict(X_test, return_std=True, include_noise=True)
     print("\n  truth  prediction")
-    for truth, value, spread in list(zip(y_test, mean, unit * std, strict=True))[:5]:
+    for truth, value, spread in list(zip(y_test, mean, std, strict=True))[:5]:
         print(f"  {truth:5.0f}  {value:5.0f} +- {spread:.0f}")
+    print(f"within 2 standard deviations: {np.mean(abs(y_test - mean) < 2 * std):.0%} of the test patients")
 
     if out is not None:
         save_path(model, out)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from ntklib._blocks import row_blocks, working_memory
-from ntklib.estimators._kernel import accepts_sparse, cross_gram, gram, gram_diagonal, is_precomputed
+from ntklib.estimators._kernel import accepts_sparse, cross_gram, gram, is_precomputed
 from ntklib.estimators._units import Units
-from ntklib.solvers import Cholesky, IllConditionedWarning, RidgeFit, ridge
+from ntklib.solvers import Cholesky, RidgeFit, ridge
 
 _DTYPES = (np.float64, np.float32)
 
@@ -80,36 +79,6 @@ class KernelModel(BaseEstimator):
 
     def _batches(self, m: int):
         return row_blocks(m, max(1, working_memory() // (8 * len(self.support_))))
-
-    def _standard_deviation(self, X: Any, penalties: np.ndarray) -> np.ndarray:
-        """Posterior standard deviation at the rows of X for every penalty, shape (m, len(penalties)).
-
-        The Gram is factored again on the first call and the factor kept (but not pickled): a fitted model
-        that only predicts should not hold an n x n matrix.
-        """
-        check_is_fitted(self)
-        if is_precomputed(self.kernel_):
-            raise ValueError(
-                "return_std needs K(x, x) at the new points, which kernel='precomputed' does not give."
-            )
-        prior = gram_diagonal(self.kernel_, X)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", IllConditionedWarning)  # said once, by fit
-            if self._variance_factor is None:
-                units = Units(self.X_fit_, np.zeros((len(self.support_), 1)), self._weights, self.support_)
-                self._variance_factor = self._factor(units)
-            factor = self._variance_factor
-            out = np.empty((X.shape[0], len(penalties)))
-            for penalty in np.unique(penalties):
-                ones = factor.solve(np.ones(factor.n), penalty).value[:, 0] if self._constant else None
-                for rows in self._batches(X.shape[0]):
-                    cross = self._cross(X[rows])
-                    half = factor.half_solve(cross.T, penalty)
-                    variance = prior[rows] - np.einsum("ij,ij->j", half, half)
-                    if ones is not None:
-                        variance += (1 - cross @ ones) ** 2 / ones.sum()
-                    out[rows, penalties == penalty] = np.sqrt(np.maximum(variance, 0.0))[:, None]
-        return out
 
     def __getstate__(self):
         state = dict(super().__getstate__())

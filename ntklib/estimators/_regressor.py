@@ -10,24 +10,28 @@ from sklearn.utils.validation import check_is_fitted
 
 from ntklib.estimators._defaults import DEFAULT_ALPHA
 from ntklib.estimators._kernel import is_precomputed, resolve_kernel
-from ntklib.estimators._model import KernelModel
-from ntklib.estimators._units import make_units
+from ntklib.estimators._posterior import PosteriorModel
+from ntklib.estimators._units import Units, make_units
 
 
-class PredictingRegressor(RegressorMixin, KernelModel):
-    """Prediction, with standard deviations, for regressors."""
+class PredictingRegressor(RegressorMixin, PosteriorModel):
+    """Prediction, with its uncertainty, for regressors."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
-    def _shape(self, y: np.ndarray) -> None:
-        """Give the fitted coefficients the dimension of y."""
+    def _finish(self, units: Units, y: np.ndarray) -> None:
+        """Set the scale of the targets, and give what was fitted the dimension of y."""
+        self._fit_scale(units)
         if y.ndim == 1:
             self.dual_coef_, self.intercept_ = self.dual_coef_[:, 0], self.intercept_.item()
+            self.target_scale_ = self.target_scale_.item()
 
-    def predict(self, X: Any, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    def predict(
+        self, X: Any, return_std: bool = False, return_cov: bool = False, include_noise: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict at the rows of X.
 
         Parameters
@@ -37,29 +41,90 @@ class PredictingRegressor(RegressorMixin, KernelModel):
         return_std : bool, default=False
             Also return the posterior standard deviation of f(x), as
             :class:`~sklearn.gaussian_process.GaussianProcessRegressor` with the same kernel and ``alpha``
-            does: the noise (of variance ``alpha`` divided by the sample's weight) is not part of it. An
-            intercept counts as an unknown constant with a flat prior. The first call factors the Gram again.
+            does, times the square root of ``target_scale_``. An intercept counts as an unknown constant with
+            a flat prior. The first call factors the Gram again.
+        return_cov : bool, default=False
+            Also return the posterior covariance of f at the rows.
+        include_noise : bool, default=False
+            Add the noise of a new sample of weight 1, of variance ``alpha * target_scale_``: the uncertainty
+            of its y rather than of f.
 
         Returns
         -------
         y : ndarray of shape (m,) or (m, n_targets)
         std : ndarray of the same shape
             Only with `return_std`.
+        cov : ndarray of shape (m, m) or (m, m, n_targets)
+            Only with `return_cov`.
 
         Raises
         ------
         ValueError
-            If X does not match the fitted data, or `return_std` is asked for with ``kernel="precomputed"``.
+            If X does not match the fitted data, the uncertainty is asked for with ``kernel="precomputed"`` or
+            in both forms, or noise is to be included in neither.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib import NTKRegressorCV
+        >>> X = np.linspace(-2, 2, 30)[:, None]
+        >>> model = NTKRegressorCV().fit(X, np.sin(2 * X[:, 0]))
+        >>> mean, std = model.predict([[0.1], [3.0]], return_std=True)
+        >>> bool(std[0] < std[1])
+        True
+        """
+        check_is_fitted(self)
+        if return_std and return_cov:
+            raise ValueError("return_std and return_cov exclude one another; the covariance has both.")
+        if include_noise and not (return_std or return_cov):
+            raise ValueError(
+                "include_noise widens what return_std or return_cov return: ask for one of them."
+            )
+        X = self._validate(X, reset=False)
+        values = self._shaped(self._expand(X))
+        if not (return_std or return_cov):
+            return values
+        spread = self._spread(X, noise=include_noise, full=return_cov)
+        if return_cov:
+            return values, self._shaped(spread * self._root_scale * self._root_scale)
+        return values, self._shaped(np.sqrt(spread) * self._root_scale)
+
+    def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> np.ndarray:
+        """Draw functions from the posterior, and return their values at the rows of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (m, d)
+        n_samples : int, default=1
+            Number of functions.
+        random_state : int, Generator, RandomState or None, default=0
+
+        Returns
+        -------
+        ndarray of shape (m, n_samples) or (m, n_targets, n_samples)
+            Without noise; targets are independent.
+
+        Raises
+        ------
+        ValueError
+            If X does not match the fitted data, `n_samples` is less than 1, or with ``kernel="precomputed"``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib import NTKRegressor
+        >>> X = np.linspace(-2, 2, 30)[:, None]
+        >>> NTKRegressor(target_scale="fit").fit(X, np.sin(2 * X[:, 0])).sample_y(X, 5).shape
+        (30, 5)
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        single = self.dual_coef_.ndim == 1
-        values = self._expand(X)
-        values = values[:, 0] if single else values
-        if not return_std:
-            return values
-        std = self._standard_deviation(X, self._penalties)
-        return values, std[:, 0] if single else std
+        draws = self._draw(X, self._expand(X), n_samples, random_state)
+        return draws[:, 0] if self.dual_coef_.ndim == 1 else draws
+
+    def _shaped(self, values: np.ndarray) -> np.ndarray:
+        """Without the axis of targets if y had none."""
+        return values[..., 0] if self.dual_coef_.ndim == 1 else values
 
 
 class NTKRegressor(PredictingRegressor):
@@ -83,6 +148,11 @@ class NTKRegressor(PredictingRegressor):
         Penalty, one for all targets or one each; nonnegative. It is measured against the kernel's values.
     fit_intercept : bool, default=True
         Fit the constant b.
+    target_scale : float or "fit", default=1.0
+        s^2, by which the covariance of the process is K times s^2 and the noise :math:`s^2 \alpha / w_i`;
+        predictions do not depend on it, standard deviations do. "fit" is the estimate of greatest
+        likelihood, :math:`y^T C y / (n - 1)` (n without intercept), one a target, which puts them in the
+        units of y; n counts samples, those of whole weights w as w samples.
 
     Attributes
     ----------
@@ -96,6 +166,8 @@ class NTKRegressor(PredictingRegressor):
         Their indices among the training samples.
     kernel_ : Kernel, callable or str
         The kernel used.
+    target_scale_ : float or ndarray of shape (n_targets,)
+        s^2.
     solve_ : Solution or tuple of Solution
         Record of the solve: outcome, jitter, residual, condition number; one per distinct penalty.
     n_features_in_ : int
@@ -128,10 +200,11 @@ class NTKRegressor(PredictingRegressor):
     True
     """
 
-    def __init__(self, kernel=None, *, alpha=DEFAULT_ALPHA, fit_intercept=True):
+    def __init__(self, kernel=None, *, alpha=DEFAULT_ALPHA, fit_intercept=True, target_scale=1.0):
         self.kernel = kernel
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.target_scale = target_scale
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NTKRegressor:
         """Fit the regression.
@@ -155,13 +228,14 @@ class NTKRegressor(PredictingRegressor):
             If the data are not finite numbers of matching shapes, a penalty or weight is negative, or the
             kernel is not positive semidefinite.
         """
+        self._check_scale()
         self.kernel_ = resolve_kernel(self.kernel)
         X, y = self._validate(X, y, multi_output=True, y_numeric=True)
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         penalties = check_penalties(self.alpha, targets.shape[1])
         units = make_units(X, targets, sample_weight, precomputed=is_precomputed(self.kernel_))
         self._fit_units(units, penalties, self._factor(units))
-        self._shape(y)
+        self._finish(units, y)
         return self
 
 

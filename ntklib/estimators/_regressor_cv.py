@@ -42,6 +42,8 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
     max_search_samples : int or None, default=3000
         Kernels are compared on at most this many units, at random; the winner's penalty is then searched
         again on all.
+    target_scale : float or "fit", default="fit"
+        As in :class:`NTKRegressor`, of the winner on all samples.
     random_state : int, RandomState or None, default=0
         Seed of that choice.
 
@@ -58,7 +60,7 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         makes a pandas.DataFrame.
     loo_path_ : PenaltyPath
         Scores of the chosen kernel at every penalty, on all units.
-    dual_coef_, intercept_, X_fit_, support_, solve_, n_features_in_, feature_names_in_
+    dual_coef_, intercept_, target_scale_, X_fit_, support_, solve_, n_features_in_, feature_names_in_
         As in :class:`NTKRegressor`.
 
     See Also
@@ -91,6 +93,7 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         scoring=None,
         cv=None,
         max_search_samples=3000,
+        target_scale="fit",
         random_state=0,
     ):
         self.kernels = kernels
@@ -99,6 +102,7 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         self.scoring = scoring
         self.cv = cv
         self.max_search_samples = max_search_samples
+        self.target_scale = target_scale
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> NTKRegressorCV:
@@ -126,6 +130,7 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
             If the data are not finite numbers of matching shapes, a parameter or weight is out of its range,
             or fewer than two different samples are left.
         """
+        self._check_scale()
         kernels = self._start()
         X, y = self._validate(X, y, multi_output=True, y_numeric=True)
         routed = self._route(X, sample_weight, params)
@@ -140,5 +145,5 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         left_out = self._choose(kernels, units, criterion, name, splits, None)
         if left_out is None:
             self._fit_units(units, np.full(targets.shape[1], self.alpha_), self._factor(units))
-        self._shape(y)
+        self._finish(units, y)
         return self

@@ -35,7 +35,7 @@ class TestLeaveOneOut:
         assert model.alpha_ == model.loo_path_.alphas[np.argmax(expected)] == model.loo_path_.alpha
         np.testing.assert_allclose(model.best_score_, max(expected), rtol=1e-9)
         assert model.loo_path_.method == "leave-one-out"
-        single = NTKRegressor(RBF(), alpha=model.alpha_).fit(X, y, w)
+        single = NTKRegressor(RBF(), alpha=model.alpha_, target_scale="fit").fit(X, y, w)
         np.testing.assert_allclose(model.dual_coef_, single.dual_coef_, atol=1e-9)
         np.testing.assert_allclose(model.intercept_, single.intercept_, atol=1e-10)
         assert model.solve_.penalty == model.alpha_
