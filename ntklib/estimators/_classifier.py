@@ -129,8 +129,8 @@ class NTKClassifier(PredictingClassifier):
     r"""Kernel ridge classification: one regression per class on targets of +1 and -1.
 
     Probabilities are :math:`p(c \mid x) \propto \exp(f_c(x)/T)` (with f and -f for two classes), the
-    temperature T minimising the log-loss of the exact leave-one-out scores; samples with the same features
-    and label count as one, of their summed weight.
+    temperature T minimising the log-loss of the exact leave-one-out scores. Equal samples are merged, and one
+    copy is left out; see :class:`NTKRegressorCV`.
 
     Parameters
     ----------
@@ -141,7 +141,8 @@ class NTKClassifier(PredictingClassifier):
     fit_intercept : bool, default=True
         Fit an unpenalised constant in each regression.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied into the sample weights.
+        Importances of the classes, multiplied into the sample weights; "balanced" ones make the weights of
+        all classes sum to the same.
     calibrate : bool, default=True
         Fit the temperature, which costs about as much again as the factorisation. Without it
         there is no `predict_proba`.
@@ -194,7 +195,8 @@ class NTKClassifier(PredictingClassifier):
         y : array-like of shape (n,)
             Class labels.
         sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent.
+            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
+            sample twice. Others are importances of single samples.
 
         Returns
         -------

@@ -24,7 +24,8 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
         As in :class:`NTKRegressorCV`.
     scoring : str, callable or None, default=None
         Any scikit-learn scorer, applied to the classes, decision values or calibrated probabilities of
-        held-out samples; equal scores are decided by the squared loss. None is the negative log-loss of
+        held-out samples, with the weights; one that takes none is given the values of every copy. Equal
+        scores are decided by the squared loss. None is the negative log-loss of
         the probabilities that the best temperature makes of the held-out decision values: it tells apart
         what the accuracy, a count of samples, does not.
     cv : None, "gcv", int, splitter or iterable of splits, default=None
@@ -32,7 +33,7 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
     max_search_samples : int or None, default=3000
         As in :class:`NTKRegressorCV`; the subset is stratified.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied into the sample weights.
+        Importances of the classes, as in :class:`NTKClassifier`.
 
     Attributes
     ----------
@@ -99,7 +100,8 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
         y : array-like of shape (n,)
             Class labels.
         sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent.
+            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
+            sample twice. Others are importances of single samples.
         **params : dict
             ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
             and the scorer ask for.

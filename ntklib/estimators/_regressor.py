@@ -216,7 +216,8 @@ class NTKRegressor(PredictingRegressor):
             kernel takes it.
         y : array-like of shape (n,) or (n, n_targets)
         sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent.
+            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
+            sample twice. Others are importances of single samples.
 
         Returns
         -------

@@ -15,14 +15,18 @@ from ntklib.estimators._units import make_units, merge_copies
 class NTKRegressorCV(PredictingRegressor, SearchingModel):
     r"""Kernel ridge regression with kernel and penalty chosen by exact leave-one-out.
 
-    For every kernel one eigendecomposition gives, at each penalty, the error in predicting each unit from
+    For every kernel one eigendecomposition gives, at each penalty, the error in predicting each sample from
     all the others, without refitting: with :math:`M = (K + \alpha W^{-1})^{-1}` and
     :math:`C = M - M 1 1^T M / (1^T M 1)`,
 
     .. math:: y_i - f_{-i}(x_i) = (C y)_i / C_{ii},
 
-    weights and intercept included. A sample of weight w is one unit; samples that agree in features and
-    targets are one unit, too.
+    weights and intercept included. Equal samples, and those of whole weights, are merged to units of weight
+    :math:`w_i = k_i c_i`, for :math:`k_i` copies of importance :math:`c_i`. One copy is left out,
+
+    .. math:: y_i - f_{-i}(x_i) = \frac{(\alpha/c_i)\, (C y)_i}{k_i - 1 + (\alpha/c_i)\, C_{ii}/k_i},
+
+    and scores are averages over all copies, by their importance.
 
     Parameters
     ----------
@@ -35,7 +39,8 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         Fit an unpenalised constant.
     scoring : str, callable or None, default=None
         Any scikit-learn scorer of predictions, applied to all held-out predictions at once (per fold with a
-        splitter); None is the negative mean squared error.
+        splitter), with the weights; one that takes none is given the values of every copy. None is the
+        negative mean squared error.
     cv : None, "gcv", int, splitter or iterable of splits, default=None
         None is exact leave-one-out. "gcv" is generalised cross-validation,
         :math:`\frac1N \sum_i w_i r_i^2 / (1 - \mathrm{df}/N)^2` with N the sum of the weights. Else folds.
@@ -115,7 +120,8 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         y : array-like of shape (n,) or (n, n_targets)
             All targets share the penalty.
         sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent.
+            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
+            sample twice. Others are importances of single samples.
         **params : dict
             ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
             and the scorer ask for.

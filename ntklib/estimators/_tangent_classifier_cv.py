@@ -93,7 +93,8 @@ class TangentClassifierCV(TrainedClassifier, SearchingTangent):
         y : array-like of shape (n,)
             Class labels.
         sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent.
+            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts; a scorer that takes
+            no weights is given the values of every copy.
         **params : dict
             ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
             and the scorer ask for.

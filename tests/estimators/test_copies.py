@@ -9,6 +9,7 @@ from sklearn.gaussian_process.kernels import RBF
 from sklearn.metrics import accuracy_score, log_loss, make_scorer, r2_score
 from sklearn.model_selection import KFold
 
+from ntklib._threads import set_threads
 from ntklib.estimators import (
     NTKClassifier,
     NTKClassifierCV,
@@ -314,11 +315,12 @@ def all_copies_at_once(X, labels):
     K, own = KERNEL(units[:, :-1]), units[:, -1].astype(int)
     targets = 2.0 * (own[:, None] == np.unique(labels)) - 1
     losses = []
-    for penalty in PENALTIES:
-        M = np.linalg.inv(K + np.diag(penalty / counts))
-        C = M - np.outer(M.sum(axis=0), M.sum(axis=0)) / M.sum()
-        held_out = targets - C @ targets / np.diag(C)[:, None]
-        losses.append(smoothed_loss(held_out, own, counts)[0])
+    with set_threads(1):
+        for penalty in PENALTIES:
+            M = np.linalg.inv(K + np.diag(penalty / counts))
+            C = M - np.outer(M.sum(axis=0), M.sum(axis=0)) / M.sum()
+            held_out = targets - C @ targets / np.diag(C)[:, None]
+            losses.append(smoothed_loss(held_out, own, counts)[0])
     return PENALTIES[int(np.argmin(losses))]
 
 
