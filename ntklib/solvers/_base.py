@@ -40,8 +40,9 @@ class Factorization(ABC):
             raise ValueError(f"gram must be a square matrix with at least one row, got shape {gram.shape}.")
         if gram.dtype not in (np.float32, np.float64):
             gram, overwrite_gram = gram.astype(np.float64), True
+        self.dtype = gram.dtype
         self._matrix = self._own(gram, overwrite_gram)
-        self._root = None
+        self._root: np.ndarray | None = None
         if weights is not None:
             weights = np.asarray(weights, dtype=np.float64)
             if weights.shape != (len(gram),) or not (np.isfinite(weights).all() and weights.min() > 0):
@@ -62,8 +63,23 @@ class Factorization(ABC):
         return np.array(gram.T, order="F") if gram.flags.c_contiguous else np.array(gram, order="F")
 
     @abstractmethod
+    def at(self, penalty: float) -> Factorization:
+        """The factorisation to solve with at this penalty: this one, or one that bears a singular system."""
+
+    @abstractmethod
     def solve(self, rhs, penalty: float) -> Solution:
         """Solve (K + penalty W^{-1}) a = rhs for one or many right-hand sides, shape (n,) or (n, k)."""
+
+    @abstractmethod
+    def half_solve(self, rhs, penalty: float) -> np.ndarray:
+        """Columns h, as many rows as matter, whose products are those of rhs with the inverse between them."""
+
+    blur = float(np.finfo(np.float64).eps)
+    """Square of the angle by which the null space may be in error."""
+
+    def null_space(self, penalty: float) -> np.ndarray:
+        """Orthonormal basis, (n, n - rank), of what S does not reach where the system is singular; else empty."""
+        return np.empty((self.n, 0))
 
     @abstractmethod
     def inverse_diagonal(self, penalty: float) -> np.ndarray:
@@ -86,10 +102,17 @@ def check_penalty(penalty: float) -> float:
     return penalty
 
 
+def column_units(x: np.ndarray) -> np.ndarray:
+    """Powers of two near the largest entry of each column, 1 for zeros: division by them is exact."""
+    largest = np.abs(x).max(axis=0, initial=0.0)
+    return np.ldexp(1.0, np.where(largest > 0, np.frexp(largest)[1] - 1, 0))
+
+
 def relative_residual(residual: np.ndarray, rhs: np.ndarray) -> float:
     """Largest |residual column| / |rhs column|; columns of zeros count by their residual alone."""
-    size = np.linalg.norm(rhs, axis=0)
-    return float(np.max(np.linalg.norm(residual, axis=0) / np.where(size > 0, size, 1.0), initial=0.0))
+    unit = column_units(rhs)  # squares of targets of any size are representable in it
+    size = np.linalg.norm(rhs / unit, axis=0)
+    return float(np.max(np.linalg.norm(residual / unit, axis=0) / np.where(size > 0, size, 1.0), initial=0.0))
 
 
 def upper_product(a: np.ndarray, diagonal: np.ndarray, x: np.ndarray) -> np.ndarray:

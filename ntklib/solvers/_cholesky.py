@@ -7,23 +7,24 @@ penalty or another precision needs no second n x n array: only the diagonal is s
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import LinAlgError
 from scipy.linalg.blas import get_blas_funcs
 from scipy.linalg.lapack import get_lapack_funcs
 
-from ntklib._blocks import row_blocks
+from ntklib._blocks import require_memory, row_blocks
 from ntklib.solvers._base import (
     BLOCK,
     Factorization,
     check_penalty,
+    column_units,
     mirror_upper,
     relative_residual,
     upper_product,
 )
-from ntklib.solvers._records import Solution, warn_poor
+from ntklib.solvers._eigen import DOUBTFUL, Eigendecomposition
+from ntklib.solvers._records import Solution
 
 _SINGLE_EPS = float(np.finfo(np.float32).eps)
-_DOUBLE_EPS = float(np.finfo(np.float64).eps)
+_TINY = float(np.finfo(np.float64).tiny)
 _MAX_REFINEMENTS = 8
 _REFINED, _ACCEPTED = 1e-13, 1e-10  # relative residuals to aim at, and to put up with
 
@@ -39,8 +40,8 @@ class Cholesky(Factorization):
     which bounds the condition number so that iterative refinement with float64 residuals converges to the
     accuracy of a float64 factorisation; otherwise the matrix is converted to float64 first.
 
-    If S + lambda I is not positive definite to working precision, jitter (from eps times the 1-norm of S, ten
-    times more at each failure) is added with an :class:`IllConditionedWarning` and recorded.
+    Where S + lambda I has no Cholesky factor, or a condition number beyond 1e13, the matrix is decomposed into
+    eigenvalues instead, in the same memory and for good; a singular system then has the answer of least norm.
 
     Parameters
     ----------
@@ -71,15 +72,28 @@ class Cholesky(Factorization):
         (asum,) = get_blas_funcs(("asum",), (self._matrix,))
         self._norm = max(float(asum(self._matrix[:, j])) for j in range(self.n))
         if not np.isfinite(self._norm):
-            raise ValueError("the Gram matrix contains NaN or infinity: check the inputs and the kernel.")
+            raise ValueError(
+                "the Gram matrix contains NaN or infinity, or its entries are too large to be added up: check "
+                "the inputs and the kernel."
+            )
         self._penalty: float | None = None  # the penalty now factored
         self._whole = True  # both triangles hold S, so nothing has to be mirrored back
-        self._jitter = 0.0
         self._condition = 1.0
+        self._spectral: Eigendecomposition | None = None  # in place of the matrix, once that was singular
 
     def single_precision_is_safe(self, penalty: float) -> bool:
         """Whether a float32 factorisation at this penalty can be refined to full accuracy."""
         return _SINGLE_EPS * (self._norm + penalty) <= 1e-2 * penalty
+
+    def at(self, penalty: float) -> Factorization:
+        """Itself, factored at this penalty; the eigendecomposition if the system is singular, or nearly."""
+        penalty = check_penalty(penalty)
+        if self._spectral is None and not self._factor(penalty):
+            require_memory((2 * self.n, self.n), np.float64, "workspace to solve a singular system")
+            self._to_double()
+            self._spectral = Eigendecomposition.of_weighted(self._matrix, self._root, self.dtype)
+            del self._matrix
+        return self if self._spectral is None else self._spectral
 
     def solve(self, rhs, penalty: float) -> Solution:
         """Solve (K + penalty W^{-1}) a = rhs.
@@ -100,26 +114,25 @@ class Cholesky(Factorization):
         ValueError
             If shapes disagree, or the matrix is far from positive semidefinite (LinAlgError, a ValueError).
         """
-        penalty = check_penalty(penalty)
         b = self._weigh(rhs)
-        self._factor(penalty)
+        factor = self.at(penalty)
+        if factor is not self:
+            return factor.solve(rhs, penalty)
+        penalty = float(penalty)
         if self._matrix.dtype == np.float32:
             z, residual, steps = self._refine(b, penalty)
-            if residual > _ACCEPTED:  # refinement stalled: the rule was too bold here
+            if not residual <= _ACCEPTED:  # refinement stalled: the rule was too bold here
                 self._to_double()
-                self._factor(penalty)
-        if self._matrix.dtype == np.float64:
+                return self.solve(rhs, penalty)
+        else:
             z, steps = self._potrs(b), 0
             residual = relative_residual(b - upper_product(self._matrix, self._diagonal + penalty, z), b)
-        eps = np.finfo(self._matrix.dtype).eps
-        outcome = "jittered" if self._jitter else "ill-conditioned" if self._condition > 1 / eps else "ok"
-        warn_poor(outcome, self._jitter, self._condition, self._norm)
         return Solution(
             value=self._weigh(z),
-            outcome=outcome,
+            outcome="ok",
             method="cholesky",
             penalty=penalty,
-            jitter=self._jitter,
+            rank=self.n,
             residual=residual,
             condition=self._condition,
             dtype=self._matrix.dtype,
@@ -140,10 +153,12 @@ class Cholesky(Factorization):
         -------
         ndarray of shape (n, k)
         """
-        penalty = check_penalty(penalty)
+        factor = self.at(penalty)
+        if factor is not self:
+            return factor.half_solve(rhs, penalty)
         if self._matrix.dtype == np.float32:
             self._to_double()  # variances subtract nearly equal numbers
-        self._factor(penalty)
+            self._factor(penalty)
         b = np.asfortranarray(self._weigh(rhs))
         (trsm,) = get_blas_funcs(("trsm",), (self._matrix,))
         return trsm(1.0, self._matrix, b, lower=1, overwrite_b=b is not rhs)
@@ -153,10 +168,12 @@ class Cholesky(Factorization):
 
         Costs as much again as the factorisation; the next solve at this penalty has to factor anew.
         """
-        penalty = check_penalty(penalty)
+        factor = self.at(penalty)
+        if factor is not self:
+            return factor.inverse_diagonal(penalty)
         if self._matrix.dtype == np.float32:
             self._to_double()
-        self._factor(penalty)
+            self._factor(penalty)
         (trtri,) = get_lapack_funcs(("trtri",), (self._matrix,))
         self._penalty = None
         inverse, _ = trtri(self._matrix, lower=1, overwrite_c=1)
@@ -169,7 +186,7 @@ class Cholesky(Factorization):
     def _to_double(self) -> None:
         """Take S back from the upper triangle, in float64."""
         self._restore(0.0)
-        self._matrix = self._matrix.astype(np.float64, order="F")
+        self._matrix = self._matrix.astype(np.float64, order="F", copy=False)
         self._penalty = None
 
     def _restore(self, shift: float) -> None:
@@ -180,28 +197,25 @@ class Cholesky(Factorization):
             mirror_upper(self._matrix, self._diagonal + shift)
         self._whole = True
 
-    def _factor(self, penalty: float) -> None:
+    def _factor(self, penalty: float) -> bool:
+        """Factor at this penalty, and tell whether that went well."""
         if penalty == self._penalty:
-            return
+            return True
         if self._matrix.dtype == np.float32 and not self.single_precision_is_safe(penalty):
             self._to_double()
         potrf, pocon = get_lapack_funcs(("potrf", "pocon"), (self._matrix,))
-        jitter = 0.0
-        while True:
-            self._restore(penalty + jitter)
-            self._whole = False
-            _, info = potrf(self._matrix, lower=1, overwrite_a=1, clean=0)
-            if info == 0:
-                break
-            jitter = 10 * jitter if jitter else _DOUBLE_EPS * self._norm
-            if jitter > 1e-6 * self._norm:
-                raise LinAlgError(
-                    "the Gram matrix is not positive semidefinite (1e-6 of its norm on the diagonal did "
-                    "not help): the kernel is not a positive definite function, or the matrix not symmetric."
-                )
-        rcond, _ = pocon(self._matrix, self._norm + penalty + jitter, uplo="L")
-        self._penalty, self._jitter = penalty, jitter
-        self._condition = 1 / max(float(rcond), 1e-300)
+        self._penalty = None
+        self._restore(penalty)
+        self._whole = False
+        _, info = potrf(self._matrix, lower=1, overwrite_a=1, clean=0)
+        if info != 0 or self._norm + penalty < _TINY:
+            return False
+        rcond, _ = pocon(self._matrix, self._norm + penalty, uplo="L")
+        self._condition = 1 / max(float(rcond), _TINY)
+        if self._condition > DOUBTFUL:
+            return False
+        self._penalty = penalty
+        return True
 
     def _potrs(self, b: np.ndarray) -> np.ndarray:
         (potrs,) = get_lapack_funcs(("potrs",), (self._matrix,))
@@ -211,8 +225,7 @@ class Cholesky(Factorization):
     def _refine(self, b: np.ndarray, penalty: float) -> tuple[np.ndarray, float, int]:
         """Float32 solves corrected by float64 residuals, until they are small or stop falling."""
         z, last = np.zeros_like(b), np.inf
-        scale = np.linalg.norm(b, axis=0)
-        scale[scale == 0] = 1.0
+        scale = column_units(b)  # float32 would over- or underflow
         r = b
         for step in range(_MAX_REFINEMENTS + 1):
             z = z + self._potrs(r / scale) * scale

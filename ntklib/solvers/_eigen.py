@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import LinAlgError, eigh
 
 from ntklib._blocks import row_blocks
 from ntklib.solvers._base import BLOCK, Factorization, check_penalty, relative_residual
 from ntklib.solvers._records import Solution, warn_poor
 
 _EPS = float(np.finfo(np.float64).eps)
+_TINY = float(np.finfo(np.float64).tiny)
 _LARGE = 3000  # rows above which the Gram's memory is worth reusing
+
+DOUBTFUL = 1e-2 / _EPS
+"""Condition number from which on fewer than two digits are left."""
+
+# How far below 0, of the largest eigenvalue, rounding may bring the least. Float64: 8 units of float32, since
+# many a Gram was computed in float32 and converted. Float32: 64 units, what deep kernels may lose in it.
+_ROUNDING = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 64 * float(np.finfo(np.float32).eps)}
 
 
 class Eigendecomposition(Factorization):
@@ -21,6 +29,12 @@ class Eigendecomposition(Factorization):
     Always float64: the smallest penalties of a path are never safe in float32. The eigenvectors take the
     place of the Gram where `overwrite_gram` allows; LAPACK's divide and conquer needs a workspace of 2 n^2
     besides.
+
+    The system is singular to working precision where the least eigenvalue and the penalty together are no
+    more than the rounding of the decomposition, :math:`\max(10, \sqrt{n})\, \epsilon\, \lambda_{\max}`.
+    Eigenvalues up to that, to twice the precision of the entries and to the size of the most negative one
+    then count as 0, and their vectors are left out of every solution: the limit of vanishing penalty, which is
+    the least-squares fit of least norm.
 
     Parameters
     ----------
@@ -37,18 +51,28 @@ class Eigendecomposition(Factorization):
         Of S, ascending; values below 0 (rounding) are set to 0.
     vectors : ndarray of shape (n, n)
         Q, a column an eigenvector.
+    cut : float
+        Size up to which an eigenvalue is rounding.
+    rank : int
+        Number of eigenvalues above.
+
+    Raises
+    ------
+    LinAlgError
+        If an eigenvalue lies below 0 by more than rounding: 1e-6 of the largest, for a float32 Gram 64 times
+        its precision. It is a ValueError.
 
     References
     ----------
-    G. H. Golub and C. F. Van Loan, *Matrix Computations*, 4th ed., 2013, chapter 8.
+    G. H. Golub and C. F. Van Loan, *Matrix Computations*, 4th ed., 2013, chapters 5 and 8.
 
     Examples
     --------
     >>> import numpy as np
     >>> from ntklib.solvers import Eigendecomposition
     >>> factor = Eigendecomposition(np.array([[2.0, 1.0], [1.0, 2.0]]))
-    >>> factor.eigenvalues.round(12).tolist()
-    [1.0, 3.0]
+    >>> factor.eigenvalues.round(12).tolist(), factor.rank
+    ([1.0, 3.0], 2)
     >>> factor.inverse_diagonals([0.0, 1.0]).round(12).tolist()
     [[0.666666666667, 0.666666666667], [0.375, 0.375]]
     """
@@ -57,24 +81,54 @@ class Eigendecomposition(Factorization):
         super().__init__(gram, weights=weights, overwrite_gram=overwrite_gram)
         matrix = self._matrix.astype(np.float64, copy=False)
         del self._matrix
+        self._decompose(matrix)
+
+    @classmethod
+    def of_weighted(cls, matrix: np.ndarray, root: np.ndarray | None, dtype: np.dtype) -> Eigendecomposition:
+        """Decompose S itself, in its memory, whose entries had the precision of `dtype`; `root` is W^{1/2}."""
+        self = cls.__new__(cls)
+        self.n, self.dtype, self._root = len(matrix), dtype, root
+        self._decompose(matrix)
+        return self
+
+    def _decompose(self, matrix: np.ndarray) -> None:
         if not (np.isfinite(matrix.min()) and np.isfinite(matrix.max())):
             raise ValueError("the Gram matrix contains NaN or infinity: check the inputs and the kernel.")
         if self.n <= _LARGE:
             values, self.vectors = np.linalg.eigh(matrix)  # copies, but lets other threads run meanwhile
         else:
             values, self.vectors = eigh(matrix, overwrite_a=True, check_finite=False, driver="evd")
+        top, below = max(float(values[-1]), 0.0), max(-float(values[0]), 0.0)
+        if below > _ROUNDING[self.dtype] * top:
+            raise LinAlgError(
+                f"the Gram matrix is not positive semidefinite (its least eigenvalue, {-below:.2g}, is below 0 "
+                f"by more than rounding; the largest is {float(values[-1]):.2g}): the kernel is not a positive "
+                "definite function, the matrix was rounded, or it is not symmetric."
+            )
+        self._signed = values
         self.eigenvalues = np.maximum(values, 0.0)
+        self._floor = max(max(10.0, np.sqrt(self.n)) * _EPS * top, _TINY)
+        self.cut = max(self._floor + 2 * float(np.finfo(self.dtype).eps) * top, below)
+        self.rank = int((self.eigenvalues > self.cut).sum())
+        if self.rank:
+            self.blur = max(self.blur, (self.cut / float(values[-self.rank])) ** 2)
 
-    @property
-    def floor(self) -> float:
-        """Smallest value of eigenvalue + penalty that means anything at working precision."""
-        return _EPS * max(float(self.eigenvalues[-1]), np.finfo(np.float64).tiny)
+    def at(self, penalty: float) -> Eigendecomposition:
+        """Itself: it bears singular systems."""
+        return self
 
-    def denominators(self, penalty: float) -> tuple[np.ndarray, float]:
-        """Lambda + penalty + jitter, and the jitter that keeps its least entry at the floor."""
-        penalty = check_penalty(penalty)
-        jitter = max(0.0, self.floor - (self.eigenvalues[0] + penalty))
-        return self.eigenvalues + (penalty + jitter), jitter
+    def singular(self, penalty: float) -> bool:
+        """Whether the system at this penalty is singular to working precision."""
+        return self.rank < self.n and self.eigenvalues[0] + check_penalty(penalty) <= self._floor
+
+    def inverses(self, penalty: float) -> np.ndarray:
+        """1/(Lambda + penalty), and 0 for what counts as 0 in a singular system, shape (n,)."""
+        kept = self.eigenvalues > self.cut if self.singular(penalty) else np.ones(self.n, dtype=bool)
+        return np.divide(1.0, self.eigenvalues + penalty, out=np.zeros(self.n), where=kept)
+
+    def null_space(self, penalty: float) -> np.ndarray:
+        """Orthonormal basis, (n, n - rank), of what S does not reach where the system is singular; else empty."""
+        return self.vectors[:, : self.n - self.rank if self.singular(penalty) else 0]
 
     def solve(self, rhs, penalty: float) -> Solution:
         """Solve (K + penalty W^{-1}) a = rhs.
@@ -96,22 +150,32 @@ class Eigendecomposition(Factorization):
             If shapes disagree or the penalty is negative.
         """
         b = self._weigh(rhs)
-        denominators, jitter = self.denominators(penalty)
-        z = self.vectors @ ((self.vectors.T @ b) / denominators[:, None])
-        applied = self.vectors @ ((denominators - jitter)[:, None] * (self.vectors.T @ z))
-        condition = float(denominators[-1] / denominators[0])
-        outcome = "jittered" if jitter else "ok"
-        warn_poor(outcome, jitter, condition, float(denominators[-1]))
+        singular, inverses = self.singular(penalty), self.inverses(penalty)
+        z = self.vectors @ (inverses[:, None] * (self.vectors.T @ b))
+        applied = self.vectors @ ((self._signed + penalty)[:, None] * (self.vectors.T @ z))
+        least, top = self.eigenvalues[0] + penalty, self.eigenvalues[-1] + penalty
+        condition = float(top / least) if least > top * _TINY else np.inf
+        poor = condition > DOUBTFUL or self._signed[0] + penalty <= 0
+        outcome = "minimum-norm" if singular else "ill-conditioned" if poor else "ok"
+        rank = self.rank if singular else self.n
+        warn_poor(outcome, rank, condition, float(self.eigenvalues[-1]))
         return Solution(
             value=self._weigh(z),
             outcome=outcome,
             method="eigendecomposition",
             penalty=float(penalty),
-            jitter=jitter,
+            rank=rank,
             residual=relative_residual(b - applied, b),
             condition=condition,
             dtype=self.vectors.dtype,
         )
+
+    def half_solve(self, rhs, penalty: float) -> np.ndarray:
+        """(Lambda + penalty)^{-1/2} Q^T W^{1/2} rhs, shape (n, k), without what counts as 0.
+
+        The squares of a column sum to b^T (K + penalty W^{-1})^{-1} b, b the column of `rhs`.
+        """
+        return np.sqrt(self.inverses(penalty))[:, None] * (self.vectors.T @ self._weigh(rhs))
 
     def inverse_diagonals(self, penalties) -> np.ndarray:
         """Diagonals of (K + penalty W^{-1})^{-1} for every penalty, O(n^2) each and no n x n temporary.
@@ -123,8 +187,9 @@ class Eigendecomposition(Factorization):
         Returns
         -------
         ndarray of shape (p, n)
+            Without what counts as 0 where the system is singular.
         """
-        inverses = 1 / np.stack([self.denominators(penalty)[0] for penalty in penalties], axis=1)
+        inverses = np.stack([self.inverses(penalty) for penalty in penalties], axis=1)
         out = np.empty((inverses.shape[1], self.n))
         for rows in row_blocks(self.n, BLOCK):
             out[:, rows] = (np.square(self.vectors[rows]) @ inverses).T

@@ -21,21 +21,22 @@ class Solution:
     ----------
     value : ndarray of shape (n, k)
         The solution a, always float64.
-    outcome : {"ok", "ill-conditioned", "jittered"}
-        "ill-conditioned": solved as asked, but `condition` exceeds 1/eps, so digits mean little. "jittered":
-        the system was not positive definite to working precision and `jitter` was added to the diagonal.
+    outcome : {"ok", "ill-conditioned", "minimum-norm"}
+        "ill-conditioned": solved as asked, but with few correct digits. "minimum-norm": the system is
+        singular to working precision, and a is the limit of vanishing penalty: the fit of least squares and,
+        among these, of least norm.
     method : str
         The factorisation used.
     penalty : float
         The penalty asked for.
-    jitter : float
-        What was added to the penalty; 0 unless `outcome` is "jittered".
+    rank : int
+        Eigenvalues above rounding; less than n only if `outcome` is "minimum-norm".
     residual : float
         Largest over the columns of |A a - b| / |b| in the Euclidean norm, weighted by sqrt(w), for the
-        system asked for (without jitter).
+        system asked for: what a singular one cannot fit is part of it.
     condition : float
-        Condition number of the weighted system W^{1/2} K W^{1/2} + (penalty + jitter) I: an estimate in the
-        1-norm from Cholesky, exact in the 2-norm from the eigendecomposition.
+        Condition number of the weighted system W^{1/2} K W^{1/2} + penalty I: an estimate in the 1-norm from
+        Cholesky, exact in the 2-norm from the eigendecomposition; infinite if an eigenvalue is 0.
     dtype : numpy.dtype
         Precision of the factorisation.
     refinements : int
@@ -46,7 +47,7 @@ class Solution:
     outcome: str
     method: str
     penalty: float
-    jitter: float
+    rank: int
     residual: float
     condition: float
     dtype: np.dtype
@@ -64,16 +65,16 @@ class RidgeFit:
     intercept : ndarray of shape (k,)
         Zeros where no intercept was fitted.
     ones : ndarray of shape (n,) or None
-        (K + penalty W^{-1})^{-1} 1, which the leave-one-out formula and the standard deviation need; None
-        without intercept.
+        (K + penalty W^{-1})^{-1} 1, which the leave-one-out formula needs; None without intercept. Like
+        `dual_coef` without the part that is 0 as a function where the system is singular.
     solution : Solution or None
         Record of the solve; None for the points of a path.
     loo_prediction : ndarray of shape (n, k) or None
         Prediction of each unit by the fit on all the others, when asked for.
     degrees_of_freedom : float or None
         Trace of the matrix that maps targets to fitted values, intercept included; for the points of a path.
-    jitter : float
-        What was added to the penalty.
+    residual : ndarray of shape (n, k) or None
+        Targets minus fitted values; for the points of a path.
     """
 
     penalty: float
@@ -83,20 +84,20 @@ class RidgeFit:
     solution: Solution | None = None
     loo_prediction: np.ndarray | None = None
     degrees_of_freedom: float | None = None
-    jitter: float = 0.0
+    residual: np.ndarray | None = None
 
 
-def warn_poor(outcome: str, jitter: float, condition: float, scale: float, stacklevel: int = 4) -> None:
-    """Warn about a system that is not positive definite, or barely, to working precision."""
+def warn_poor(outcome: str, rank: int, condition: float, scale: float, stacklevel: int = 4) -> None:
+    """Warn about a system that is singular, or nearly, to working precision."""
     if outcome == "ok":
         return
-    floor = scale * 1e-12
-    if outcome == "jittered":
-        what = f"is not positive definite to working precision; {jitter:.2g} was added to its diagonal"
+    if outcome == "minimum-norm":
+        what = f"is singular to working precision, of rank {rank}: the fit is the one of least squares and norm"
     else:
-        what = f"has condition number {condition:.1e}, so its solution has no correct digits to speak of"
+        what = f"has condition number {condition:.1e}, so its solution has few correct digits"
+    advice = f"Raise the penalty to {1e-12 * scale:.2g} or more, or remove duplicate samples." if scale else (
+        "The kernel is 0 on these rows: nothing but the constant is fitted."
+    )
     warnings.warn(
-        f"The kernel system {what}. Raise the penalty to {floor:.2g} or more, or remove duplicate samples.",
-        IllConditionedWarning,
-        stacklevel=stacklevel,
+        f"The kernel system {what}. {advice}", IllConditionedWarning, stacklevel=stacklevel
     )

@@ -16,18 +16,23 @@ its twins included, is
           = \frac{(\lambda/c_i)\, (C y)_i}{k_i - 1 + (\lambda/c_i)\, C_{ii}/k_i} .
 
 The last form subtracts nothing, and is :math:`(C y)_i / C_{ii}` for one copy, also without a penalty.
+
+A system that is singular to working precision has the limit of all this for a vanishing penalty. With P the
+projection on the null space of S = W^{1/2} K W^{1/2} and A the inverse on the rest, M is P / lambda + A in
+the scaled system: where P counts, it alone does, and elsewhere A. The coefficients leave P out, which adds
+nothing to the function.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ntklib.solvers._base import Factorization
 from ntklib.solvers._eigen import Eigendecomposition
-from ntklib.solvers._records import RidgeFit, warn_poor
+from ntklib.solvers._records import RidgeFit
 
 
 def ridge(factorization: Factorization, y, penalty: float, *, fit_intercept: bool = True) -> RidgeFit:
@@ -64,9 +69,11 @@ def ridge(factorization: Factorization, y, penalty: float, *, fit_intercept: boo
     >>> fit.dual_coef.ravel().round(12).tolist(), fit.intercept.round(12).tolist()
     ([-1.0, -0.5, 1.5], [3.0])
     """
-    centre, rhs = _right_hand_sides(factorization, y, fit_intercept)
-    solution = factorization.solve(rhs, penalty)
-    return _fit(solution.value, centre, penalty, fit_intercept, solution=solution)
+    factor = factorization.at(penalty)
+    centre, rhs = _right_hand_sides(factor, y, fit_intercept)
+    solution = factor.solve(rhs, penalty)
+    lost = _Lost.of(factor, rhs, penalty, fit_intercept)
+    return replace(_fit(factor, solution.value, lost, centre, penalty, fit_intercept), solution=solution)
 
 
 def leave_one_out(factorization: Factorization, y, fit: RidgeFit, *, counts=None) -> np.ndarray:
@@ -113,7 +120,10 @@ def leave_one_out(factorization: Factorization, y, fit: RidgeFit, *, counts=None
     [2.5, 1.0]
     """
     counts = _checked(counts, factorization.n)
-    return _left_out(factorization, y, fit, factorization.inverse_diagonal(fit.penalty), counts)
+    factor, intercept = factorization.at(fit.penalty), fit.ones is not None
+    _, rhs = _right_hand_sides(factor, y, intercept)
+    lost = _Lost.of(factor, rhs, fit.penalty, intercept)
+    return _left_out(factor, y, fit, lost, factor.inverse_diagonal(fit.penalty), counts)
 
 
 def ridge_path(
@@ -149,19 +159,19 @@ def ridge_path(
     centre, rhs = _right_hand_sides(factorization, y, fit_intercept)
     projected = factorization.vectors.T @ factorization._weigh(rhs)
     diagonals = factorization.inverse_diagonals(penalties)
-    worst = 0.0
     for penalty, diagonal in zip(penalties, diagonals, strict=True):
-        denominators, jitter = factorization.denominators(penalty)
-        worst = max(worst, jitter)
-        values = factorization._weigh(factorization.vectors @ (projected / denominators[:, None]))
-        fit = replace(_fit(values, centre, penalty, fit_intercept), jitter=jitter)
-        freedom = float((factorization.eigenvalues / denominators).sum())
-        if fit.ones is not None:
-            weights = 1.0 if factorization._root is None else factorization._root**2
-            freedom += (penalty + jitter) * float((fit.ones**2 / weights).sum() / fit.ones.sum())
-        left_out = _left_out(factorization, y, fit, diagonal, counts)
+        inverses = factorization.inverses(penalty)
+        values = factorization._weigh(factorization.vectors @ (projected * inverses[:, None]))
+        lost = _Lost.of(factorization, rhs, penalty, fit_intercept)
+        fit = _fit(factorization, values, lost, centre, penalty, fit_intercept)
+        freedom = float((factorization.eigenvalues * inverses).sum())
+        if lost.whole > 0:
+            freedom += 1.0
+        elif fit.ones is not None:
+            share = fit.ones / fit.ones.sum()
+            freedom += float(share @ (penalty * fit.ones / _weights(factorization)))
+        left_out = _left_out(factorization, y, fit, lost, diagonal, counts)
         yield replace(fit, loo_prediction=left_out, degrees_of_freedom=freedom)
-    warn_poor("jittered" if worst else "ok", worst, np.inf, float(factorization.eigenvalues[-1]))
 
 
 def _right_hand_sides(factorization, y, fit_intercept) -> tuple[np.ndarray, np.ndarray]:
@@ -175,16 +185,48 @@ def _right_hand_sides(factorization, y, fit_intercept) -> tuple[np.ndarray, np.n
     return centre, np.column_stack([y - centre, np.ones(len(y))])
 
 
-def _fit(values, centre, penalty, fit_intercept, solution=None) -> RidgeFit:
-    """Coefficients and intercept from M [y - centre, 1]."""
-    ones = None
-    dual, intercept = values, centre
+def _weights(factor: Factorization) -> np.ndarray:
+    return np.ones(factor.n) if factor._root is None else factor._root**2
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """What a singular system cannot fit, in the null space of the scaled matrix; empty for a regular one."""
+
+    basis: np.ndarray  # (n, n - rank)
+    targets: np.ndarray  # coordinates of W^{1/2} (y - centre)
+    constant: np.ndarray  # those of W^{1/2} 1; 0 if the kernel's functions make a constant on the units
+
+    @classmethod
+    def of(cls, factor: Factorization, rhs: np.ndarray, penalty: float, fit_intercept: bool) -> _Lost:
+        basis = factor.null_space(penalty)
+        coordinates = basis.T @ factor._weigh(rhs)
+        if not fit_intercept:
+            return cls(basis, coordinates, np.zeros(basis.shape[1]))
+        targets, constant = coordinates[:, :-1], coordinates[:, -1]
+        reached = constant @ constant <= factor.blur * _weights(factor).sum()
+        return cls(basis, targets, np.zeros_like(constant) if reached else constant)
+
+    @property
+    def whole(self) -> float:
+        """Square of the length of the constant's part."""
+        return float(self.constant @ self.constant)
+
+
+def _fit(factor, values, lost: _Lost, centre, penalty, fit_intercept) -> RidgeFit:
+    """Coefficients, intercept and residual from M [y - centre, 1]."""
+    ones, dual, shift = None, values, np.zeros(len(centre))
     if fit_intercept:
         ones = values[:, -1]
-        shift = values[:, :-1].sum(axis=0) / ones.sum()
-        dual, intercept = values[:, :-1] - np.outer(ones, shift), centre + shift
-    jitter = 0.0 if solution is None else solution.jitter
-    return RidgeFit(float(penalty), dual, intercept, ones, solution, jitter=jitter)
+        if lost.whole > 0:
+            shift = lost.constant @ lost.targets / lost.whole
+        else:
+            shift = values[:, :-1].sum(axis=0) / ones.sum()
+        dual = values[:, :-1] - np.outer(ones, shift)
+    weights = _weights(factor)[:, None]
+    unfitted = lost.basis @ (lost.targets - np.outer(lost.constant, shift))
+    residual = penalty * dual / weights + unfitted / np.sqrt(weights)
+    return RidgeFit(float(penalty), dual, centre + shift, ones, residual=residual)
 
 
 def _checked(counts, n: int) -> np.ndarray:
@@ -196,15 +238,24 @@ def _checked(counts, n: int) -> np.ndarray:
 
 
 def _left_out(
-    factorization: Factorization, y, fit: RidgeFit, diagonal: np.ndarray, counts: np.ndarray
+    factor: Factorization, y, fit: RidgeFit, lost: _Lost, diagonal: np.ndarray, counts: np.ndarray
 ) -> np.ndarray:
-    if fit.ones is not None:
-        diagonal = diagonal - fit.ones**2 / fit.ones.sum()
-        if len(diagonal) == 1:  # C = 0, of which rounding would leave something
-            diagonal = np.where(counts[0] > 1, 0.0, np.nan)
-    diagonal, dual = diagonal[:, None], fit.dual_coef
-    weights = 1.0 if factorization._root is None else factorization._root[:, None] ** 2
-    penalty, several = fit.penalty + fit.jitter, counts > 1
-    residual, lost = penalty * dual / weights, penalty * diagonal / weights  # of I - H
-    error = np.where(several, counts * residual, dual) / np.where(several, counts - 1 + lost, diagonal)
+    assert fit.residual is not None
+    dual, weights = fit.dual_coef, _weights(factor)
+    free = np.einsum("ij,ij->i", lost.basis, lost.basis)  # diagonal of I - H where a unit is not fitted
+    if fit.ones is not None and lost.whole > 0:
+        along = lost.basis @ lost.constant
+        free = free - along**2 / lost.whole
+        along = along * np.sqrt(weights) / lost.whole
+        dual = dual - np.outer(along, dual.sum(axis=0))
+        diagonal = diagonal - 2 * along * fit.ones + along**2 * fit.ones.sum()
+    elif fit.ones is not None:
+        diagonal = diagonal - fit.ones * (fit.ones / fit.ones.sum())
+    if fit.ones is not None and factor.n == 1:  # C = 0, of which rounding would leave something
+        free, diagonal = np.zeros(1), np.where(counts[0] > 1, 0.0, np.nan)
+    unfitted = free > factor.blur
+    free = np.where(unfitted, free, fit.penalty * diagonal / weights)[:, None]
+    by_residual = (counts > 1) | unfitted[:, None]
+    error = np.where(by_residual, counts * fit.residual, dual)
+    error = error / np.where(by_residual, counts - 1 + free, diagonal[:, None])
     return np.asarray(y, dtype=np.float64) - error

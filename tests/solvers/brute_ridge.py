@@ -40,3 +40,27 @@ def smoother(K, penalty, weights=None, intercept=True):
     """The matrix that maps targets to fitted values, one unit vector at a time."""
     dual, constant = fit(K, np.eye(len(K)), penalty, weights, intercept)
     return K @ dual + constant
+
+
+def least_norm(features, y, weights=None, intercept=True):
+    """Coefficients of the features and the intercept: least squares and, among these, least norm."""
+    weights = np.ones(len(y)) if weights is None else weights
+    centre, mean = np.zeros(features.shape[1]), np.zeros(y.shape[1])
+    if intercept:
+        centre = np.average(features, axis=0, weights=weights)
+        mean = np.average(y, axis=0, weights=weights)
+    root = np.sqrt(weights)[:, None]
+    moved = np.where(abs(features - centre) < 1e-13, 0.0, features - centre)
+    coef = np.linalg.lstsq(root * moved, root * (y - mean), rcond=1e-11)[0]
+    return coef, mean - centre @ coef
+
+
+def least_norm_left_out(features, y, weights=None, intercept=True):
+    """Predictions of every unit by such a fit on the others."""
+    out = np.empty(y.shape)
+    for i in range(len(y)):
+        rest = np.arange(len(y)) != i
+        part = None if weights is None else weights[rest]
+        coef, constant = least_norm(features[rest], y[rest], part, intercept)
+        out[i] = features[i] @ coef + constant
+    return out

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.linalg import LinAlgError
 
-from ntklib.solvers import Cholesky, IllConditionedWarning
+from ntklib.solvers import Cholesky, Eigendecomposition, IllConditionedWarning
 from tests.solvers.brute_ridge import rbf
 
 
@@ -26,7 +26,7 @@ def test_solves_the_weighted_system(data, penalty, weighted):
     expected = np.linalg.solve(K + penalty * np.diag(1 / w), b)
     np.testing.assert_allclose(solution.value, expected, atol=1e-9 * abs(expected).max())
     assert solution.outcome == "ok"
-    assert solution.jitter == 0
+    assert solution.rank == len(K)
     assert solution.residual < 1e-11
     assert solution.penalty == penalty
     S = np.sqrt(w)[:, None] * K * np.sqrt(w) + penalty * np.eye(len(K))
@@ -124,24 +124,74 @@ class TestSinglePrecision:
             assert np.linalg.norm(solution.value - reference) < 1e-8 * np.linalg.norm(reference)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("make", [Cholesky, Eigendecomposition])
+def test_right_hand_sides_of_any_size(data, make, dtype):
+    """Solutions, residuals and refinement are the same in every unit, powers of two exactly."""
+    X, b, w = data
+    units = np.ldexp(1.0, [-560, 0, 530, 0])
+    b = np.column_stack([b, b[:, :1], np.zeros(300)])
+    plain = make(rbf(X).astype(dtype), weights=w).solve(b, 1.0)
+    scaled = make(rbf(X).astype(dtype), weights=w).solve(b * units, 1.0)
+    np.testing.assert_allclose(scaled.value / units, plain.value, rtol=1e-12, atol=1e-14)
+    assert scaled.residual < (1e-12 if make is Cholesky or dtype == np.float64 else 1e-7)
+    assert scaled.refinements == plain.refinements
+
+
 class TestIllConditioned:
     def test_duplicates_without_penalty_warn_and_are_recorded(self, data):
         X, b, _ = data
         K = rbf(np.vstack([X, X]))
         with pytest.warns(IllConditionedWarning, match="Raise the penalty"):
             solution = Cholesky(K).solve(np.vstack([b, b + 1]), 0.0)
-        assert solution.outcome in ("jittered", "ill-conditioned")
+        assert solution.outcome == "minimum-norm"
+        assert solution.rank == 300
         assert solution.condition > 1e13
         assert solution.residual > 1e-3  # an inconsistent system: no solution exists
         assert np.isfinite(solution.value).all()
 
-    def test_jitter_is_the_least_that_works(self):
+    def test_what_rounding_brought_below_zero_counts_as_zero(self):
         factor = Cholesky(np.ones((5, 5)) - 1e-12 * np.eye(5))
-        with pytest.warns(IllConditionedWarning, match="was added"):
+        with pytest.warns(IllConditionedWarning, match="of rank 1"):
             solution = factor.solve(np.ones(5), 0.0)
-        assert solution.outcome == "jittered"
-        assert 1e-12 <= solution.jitter <= 1.2e-11
-        np.testing.assert_allclose(solution.value.sum(), 1.0, rtol=1e-10)
+        assert (solution.outcome, solution.rank) == ("minimum-norm", 1)
+        np.testing.assert_allclose(solution.value, 0.2, rtol=1e-10)
+
+    def test_nearly_singular_of_full_rank_is_solved_as_asked(self):
+        Q = np.linalg.qr(np.random.default_rng(0).standard_normal((12, 12)))[0]
+        K = (Q * np.r_[np.ones(11), 1e-14]) @ Q.T
+        with pytest.warns(IllConditionedWarning, match="few correct digits"):
+            solution = Cholesky((K + K.T) / 2).solve(np.ones(12), 0.0)
+        assert (solution.outcome, solution.rank) == ("ill-conditioned", 12)
+        assert 1e13 < solution.condition < 1e15
+        assert solution.residual < 0.1
+
+    @pytest.mark.parametrize("penalty", [0.0, 1e-320, 1e-300])
+    def test_nothing_but_zeros(self, penalty):
+        for make in (Cholesky, Eigendecomposition):
+            factor = make(np.zeros((3, 3)))
+            if penalty < 1e-310:
+                with pytest.warns(IllConditionedWarning, match="kernel is 0"):
+                    solution = factor.solve(np.ones(3), penalty)
+                assert solution.value.tolist() == [[0.0]] * 3
+                assert (solution.outcome, solution.rank, solution.residual) == ("minimum-norm", 0, 1.0)
+                assert factor.inverse_diagonal(penalty).tolist() == [0.0] * 3
+            else:
+                np.testing.assert_allclose(factor.solve(np.ones(3), penalty).value, 1e300)
+
+    def test_a_singular_penalty_spoils_no_other_one(self, data):
+        X, b, w = data
+        K, w = rbf(np.vstack([X[:50], X[:50]])), w[:100]
+        factor = Cholesky(K, weights=w)
+        for penalty in (0.0, 1e-3, 1e-30, 1.0):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", IllConditionedWarning)
+                value = factor.solve(b[:100], penalty).value
+            if penalty > 1e-5:
+                expected = np.linalg.solve(K + penalty * np.diag(1 / w), b[:100])
+                np.testing.assert_allclose(value, expected, atol=1e-9 * abs(expected).max())
+                half = factor.half_solve(b[:100], penalty)
+                np.testing.assert_allclose(half.T @ half, b[:100].T @ expected, rtol=1e-9)
 
     def test_enough_penalty_is_silent(self, data):
         X, b, _ = data
@@ -153,6 +203,10 @@ class TestIllConditioned:
     def test_indefinite_matrix_is_refused(self):
         with pytest.raises(LinAlgError, match="not positive semidefinite"):
             Cholesky(np.array([[1.0, 2.0], [2.0, 1.0]])).solve(np.ones(2), 0.1)
+
+    def test_entries_too_large_to_be_added_up(self):
+        with pytest.raises(ValueError, match="too large"):
+            Cholesky(np.full((3, 3), 1e308))
 
 
 @pytest.mark.parametrize(

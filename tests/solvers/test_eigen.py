@@ -2,6 +2,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy.linalg import LinAlgError
 
 from ntklib.solvers import Cholesky, Eigendecomposition, IllConditionedWarning
 from ntklib.solvers import _eigen as module
@@ -54,8 +55,8 @@ def test_spectrum_is_that_of_the_gram(data):
 
 def test_diagonals_take_strips_not_matrices(data):
     n = 1500
-    factor = Eigendecomposition.__new__(Eigendecomposition)
-    factor.n, factor._root = n, None
+    factor = Eigendecomposition(np.eye(2))
+    factor.n = factor.rank = n
     factor.vectors, factor.eigenvalues = np.eye(n), np.ones(n)
     tracemalloc.start()
     try:
@@ -72,9 +73,77 @@ def test_singular_without_penalty_warns():
     factor = Eigendecomposition(np.ones((4, 4)))
     with pytest.warns(IllConditionedWarning, match="Raise the penalty"):
         solution = factor.solve(np.ones(4), 0.0)
-    assert solution.outcome == "jittered"
-    assert solution.jitter > 0
-    np.testing.assert_allclose(solution.value.sum(), 1.0)
+    assert (solution.outcome, solution.rank) == ("minimum-norm", 1)
+    assert solution.condition > 1e15
+    np.testing.assert_allclose(solution.value, 0.25)
+
+
+def spectrum(values, seed=0):
+    """A symmetric matrix of these eigenvalues."""
+    Q = np.linalg.qr(np.random.default_rng(seed).standard_normal((len(values), len(values))))[0]
+    K = (Q * values) @ Q.T
+    return (K + K.T) / 2
+
+
+@pytest.mark.parametrize(
+    ("dtype", "passes", "fails"), [(np.float64, 5e-7, 2e-6), (np.float32, 5e-6, 1e-5)]
+)
+def test_only_rounding_may_be_below_zero(dtype, passes, fails):
+    """The threshold is relative to the largest eigenvalue and follows the precision of the entries."""
+    for size in (1e-20, 1.0, 1e20):
+        values = np.r_[np.linspace(0.5, 1, 7), -1.0] * size
+        K = spectrum(np.where(values < 0, -passes * size, values)).astype(dtype)
+        factor = Eigendecomposition(K)
+        assert factor.eigenvalues[0] == 0
+        assert factor.rank == 7
+        for make in (Eigendecomposition, lambda K: Cholesky(K).at(0.0)):
+            with pytest.raises(LinAlgError, match="not positive semidefinite"):
+                make(spectrum(np.where(values < 0, -fails * size, values)).astype(dtype))
+
+
+def test_a_matrix_without_a_positive_eigenvalue_is_refused():
+    with pytest.raises(LinAlgError, match="not positive semidefinite"):
+        Eigendecomposition(-np.eye(3))
+
+
+def test_what_counts_as_zero():
+    """Singular at the rounding of the decomposition; then all that is up to the cut goes."""
+    factor = Eigendecomposition(spectrum(np.r_[np.ones(9), 1e-16]))
+    eps = np.finfo(float).eps
+    assert factor.rank == 9
+    assert not factor.singular(11 * eps)
+    assert factor.singular(9 * eps)
+    assert not Eigendecomposition(spectrum(np.r_[np.ones(9), 20 * eps])).singular(0.0)
+    wide = Eigendecomposition(np.diag(np.r_[np.ones(399), 15 * eps]))  # sqrt(n) = 20
+    assert wide.singular(0.0)
+    # entries of float32 make no more than seven digits of the spectrum certain, once it is singular
+    rough = Eigendecomposition(np.diag([1.0, 1e-7, 0.0]).astype(np.float32))
+    assert rough.rank == 1
+    assert Eigendecomposition(np.diag([1.0, 1e-7, 0.0])).rank == 2
+    assert not Eigendecomposition(np.diag([1.0, 1e-7]).astype(np.float32)).singular(0.0)
+    # the least eigenvalue shows how far rounding went
+    assert Eigendecomposition(np.diag([1.0, 1e-8, 5e-8, -2e-8])).rank == 2
+
+
+def test_penalties_that_do_not_cover_what_is_below_zero():
+    factor = Eigendecomposition(np.diag([1.0, -2e-8]))
+    with pytest.warns(IllConditionedWarning):
+        solution = factor.solve(np.ones(2), 1e-8)
+    assert solution.outcome == "ill-conditioned"
+    np.testing.assert_allclose(solution.value.ravel(), [1 / (1 + 1e-8), 1e8])
+    assert solution.residual > 0.1  # of the system as it was given
+    assert factor.solve(np.ones(2), 1e-7).outcome == "ok"
+
+
+def test_half_solve():
+    K = spectrum(np.r_[np.linspace(0.1, 1, 5), 0.0])
+    w, b = np.linspace(1, 2, 6), np.arange(12.0).reshape(6, 2)
+    half = Eigendecomposition(K, weights=w).half_solve(b, 0.1)
+    np.testing.assert_allclose(half.T @ half, b.T @ np.linalg.inv(K + 0.1 * np.diag(1 / w)) @ b, rtol=1e-12)
+    root = np.sqrt(w)[:, None]
+    half = Eigendecomposition(K, weights=w).half_solve(b, 0.0)
+    expected = (root * b).T @ np.linalg.pinv(root * K * root.T, rcond=1e-10) @ (root * b)
+    np.testing.assert_allclose(half.T @ half, expected, rtol=1e-10)
 
 
 def test_float32_is_decomposed_in_float64(data):

@@ -1,3 +1,5 @@
+import warnings
+
 import mpmath
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from ntklib.solvers import (
     Cholesky,
     Eigendecomposition,
+    IllConditionedWarning,
     leave_one_out,
     ridge,
     ridge_path,
@@ -152,3 +155,89 @@ def test_one_unit_with_intercept_has_nothing_to_be_predicted_from():
     assert np.isnan(point.loo_prediction).all()
     several = next(ridge_path(Eigendecomposition(np.eye(1), weights=[3]), np.ones((1, 1)), [1.0], counts=[3]))
     assert several.loo_prediction.item() == 1  # by its own copies
+
+
+def low_rank_features():
+    """Rows of which some are repeated, some zero, some dependent; with and without a constant among them."""
+    rng = np.random.default_rng(5)
+    plain = rng.standard_normal((12, 3))
+    repeated = np.vstack([rng.standard_normal((9, 8)), np.zeros((2, 8))])[[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 1, 1]]
+    return {
+        "fewer features than rows": plain,
+        "with a constant": np.column_stack([np.ones(12), plain]),
+        "repeated and zero rows": repeated,
+        "one row apart from equal ones": np.vstack([np.ones((6, 2)), [[0.0, 3.0]]]),
+        "one feature on one row": np.eye(7)[:, :1],
+        "all but one row independent": np.vstack([np.eye(6), np.eye(6)[0] + np.eye(6)[1]]),
+        "full rank": rng.standard_normal((8, 8)),
+        "the same everywhere": np.ones((6, 1)),
+        "nothing": np.zeros((6, 1)),
+    }
+
+
+class TestRidgeless:
+    """At penalty 0, and below what rounding tells from 0: least squares and least norm, by lstsq and refits."""
+
+    @pytest.mark.parametrize("case", low_rank_features())
+    @pytest.mark.parametrize("intercept", [False, True])
+    @pytest.mark.parametrize("weighted", [False, True])
+    @pytest.mark.parametrize("penalty", [0.0, 1e-200, 1e-18])
+    def test_least_squares_of_least_norm(self, case, intercept, weighted, penalty):
+        features = low_rank_features()[case]
+        rng = np.random.default_rng(6)
+        n = len(features)
+        y = rng.standard_normal((n, 2)) + 3
+        w = rng.uniform(0.5, 2, n) if weighted else None
+        coef, constant = brute_ridge.least_norm(features, y, w, intercept)
+        fitted = features @ coef + constant
+        K = features @ features.T
+        factor, spectral = Cholesky(K, weights=w), Eigendecomposition(K, weights=w)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", IllConditionedWarning)
+            single = ridge(factor, y, penalty, fit_intercept=intercept)
+            left_out = leave_one_out(factor, y, single)
+        point = next(ridge_path(spectral, y, [penalty], fit_intercept=intercept))
+        held_out = brute_ridge.least_norm_left_out(features, y, w, intercept)
+        for fit, values in ((single, left_out), (point, point.loo_prediction)):
+            np.testing.assert_allclose(features.T @ fit.dual_coef, coef, atol=1e-10)
+            np.testing.assert_allclose(fit.intercept, constant, atol=1e-10)
+            np.testing.assert_allclose(fit.residual, y - fitted, atol=1e-10)
+            np.testing.assert_allclose(values, held_out, atol=1e-9)
+        rank = np.linalg.matrix_rank(features)
+        regular = rank == n or (rank == 0 and penalty > 0)  # beside 0 every penalty is large
+        assert spectral.rank == rank
+        assert single.solution.rank == (n if regular else rank)
+        assert single.solution.outcome == ("ok" if regular else "minimum-norm")
+        hat, constants = brute_ridge.least_norm(features, np.eye(n), w, intercept)
+        np.testing.assert_allclose(point.degrees_of_freedom, np.trace(features @ hat + constants), atol=1e-9)
+
+    def test_penalties_that_count_are_untouched(self):
+        """A singular matrix at a penalty above rounding is solved as asked."""
+        features = low_rank_features()["repeated and zero rows"]
+        y = np.arange(28.0).reshape(14, 2)
+        for penalty in (1e-6, 1e-3):
+            fit = ridge(Cholesky(features @ features.T), y, penalty)
+            design = np.column_stack([features, np.ones(14)])
+            normal = design.T @ design + penalty * np.diag(np.r_[np.ones(8), 0.0])
+            expected = np.linalg.solve(normal, design.T @ y)
+            np.testing.assert_allclose(features.T @ fit.dual_coef, expected[:-1], atol=1e-7)
+            assert (fit.solution.outcome, fit.solution.rank) == ("ok", 14)
+
+    def test_tiny_weights_are_as_good_as_absent(self):
+        features = low_rank_features()["fewer features than rows"]
+        y = np.random.default_rng(1).standard_normal((12, 1))
+        w = np.r_[1e-100, np.ones(11)]
+        point = next(ridge_path(Eigendecomposition(features @ features.T, weights=w), y, [0.0]))
+        coef, constant = brute_ridge.least_norm(features[1:], y[1:])
+        np.testing.assert_allclose(features.T @ point.dual_coef, coef, atol=1e-10)
+        np.testing.assert_allclose(point.intercept, constant, atol=1e-10)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.1])
+def test_targets_of_any_size(data, penalty):
+    K, y, w = data
+    for unit in np.ldexp(1.0, [-560, 530]):
+        (plain,) = ridge_path(Eigendecomposition(K, weights=w), y, [penalty])
+        (scaled,) = ridge_path(Eigendecomposition(K, weights=w), unit * y, [penalty])
+        np.testing.assert_array_equal(scaled.dual_coef, unit * plain.dual_coef)
+        np.testing.assert_array_equal(scaled.loo_prediction, unit * plain.loo_prediction)
