@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 from ntklib._blocks import row_blocks, working_memory
 from ntklib.estimators._kernel import accepts_sparse, cross_gram, gram, is_precomputed
 from ntklib.estimators._units import Units
-from ntklib.solvers import Cholesky, RidgeFit, ridge
+from ntklib.solvers import Cholesky, Factorization, RidgeFit, ridge
 
 _DTYPES = (np.float64, np.float32)
 
@@ -62,7 +62,7 @@ class KernelModel(BaseEstimator):
         self._n_samples = units.X.shape[0]
         self.dual_coef_: np.ndarray = dual
         self.intercept_: Any = intercept
-        self._variance_factor: Cholesky | None = None
+        self._variance_factor: Factorization | None = None
 
     def _expand(self, X: Any) -> np.ndarray:
         """Values of all outputs at the rows of X, shape (m, k), one batch of the cross-Gram at a time."""

@@ -11,7 +11,7 @@ given these is
 
 from __future__ import annotations
 
-import warnings
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ from ntklib._validation import check_integer, check_real, random_generator
 from ntklib.estimators._kernel import gram, gram_diagonal, is_precomputed
 from ntklib.estimators._model import KernelModel
 from ntklib.estimators._units import Units
-from ntklib.solvers import IllConditionedWarning
+from ntklib.solvers import Eigendecomposition, Factorization, half_constant
+
+_BUILDING = RLock()  # held while a model makes what it keeps for its predictions
 
 
 class PosteriorModel(KernelModel):
@@ -73,28 +75,43 @@ class PosteriorModel(KernelModel):
         else:
             prior = gram_diagonal(self.kernel_, X)
         out = np.empty((*prior.shape, len(penalties)))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", IllConditionedWarning)  # said once, by fit
-            for penalty in np.unique(penalties):
-                found = self._posterior(X, prior, penalty)
-                variances = np.einsum("ii->i", found) if full else found
-                np.maximum(variances, 0.0, out=variances)
-                if noise:
-                    variances += penalty
-                out[..., penalties == penalty] = found[..., None]
+        for penalty in np.unique(penalties):
+            found = self._posterior(X, prior, penalty)
+            variances = np.einsum("ii->i", found) if full else found
+            np.maximum(variances, 0.0, out=variances)
+            if noise:
+                variances += penalty
+            out[..., penalties == penalty] = found[..., None]
         return out
+
+    def _prepared_factor(self) -> Factorization:
+        """A factorisation for the penalties of the fit, to which nobody writes any more.
+
+        One penalty has its Cholesky factor; several share an eigendecomposition, since a factor would be
+        overwritten for each.
+        """
+        if self._variance_factor is None:
+            with _BUILDING:
+                if self._variance_factor is None:
+                    self._variance_factor = self._prepare_factor()
+        return self._variance_factor
+
+    def _prepare_factor(self) -> Factorization:
+        units = Units(self.X_fit_, np.zeros((len(self.support_), 1)), self._weights, self.support_)
+        if len(np.unique(self._penalties)) > 1:
+            matrix, ours = gram(self.kernel_, units.X)
+            return Eigendecomposition(matrix, weights=units.weights, overwrite_gram=ours)
+        factor = self._factor(units)
+        factor.half_solve(np.zeros((factor.n, 1)), self._penalties[0])
+        return factor
 
     def _posterior(self, X: Any, prior: np.ndarray, penalty: float) -> np.ndarray:
         """The prior, variances or a covariance matrix, given the training samples."""
-        if self._variance_factor is None:
-            targets = np.zeros((len(self.support_), 1))
-            self._variance_factor = self._factor(Units(self.X_fit_, targets, self._weights, self.support_))
-        factor, out = self._variance_factor, prior.copy()
-        ones = factor.solve(np.ones(factor.n), penalty).value[:, 0] if self._constant else None
+        factor, out = self._prepared_factor(), prior.copy()
+        ones, precision = half_constant(factor, penalty) if self._constant else (None, np.inf)
         for rows in self._batches(X.shape[0]) if prior.ndim == 1 else [slice(None)]:
-            cross = self._cross(X[rows])
-            half = factor.half_solve(cross.T, penalty)
-            missing = None if ones is None else (1 - cross @ ones) / np.sqrt(ones.sum())
+            half = factor.half_solve(self._cross(X[rows]).T, penalty)
+            missing = None if ones is None else (1 - ones @ half) / np.sqrt(precision)
             if prior.ndim == 1:
                 out[rows] -= np.einsum("ij,ij->j", half, half)
                 out[rows] += 0 if missing is None else np.square(missing)

@@ -146,6 +146,7 @@ class NTKRegressor(PredictingRegressor):
         the Gram matrix. None is a ReLU NTK of depth 3 with He weights, fan-in scaling and a bias.
     alpha : float or array of shape (n_targets,), default=1.0
         Penalty, one for all targets or one each; nonnegative. It is measured against the kernel's values.
+        0 gives the fit of least squares and, among these, of least norm.
     fit_intercept : bool, default=True
         Fit the constant b.
     target_scale : float or "fit", default=1.0
@@ -169,7 +170,7 @@ class NTKRegressor(PredictingRegressor):
     target_scale_ : float or ndarray of shape (n_targets,)
         s^2.
     solve_ : Solution or tuple of Solution
-        Record of the solve: outcome, jitter, residual, condition number; one per distinct penalty.
+        Record of the solve: outcome, rank, residual, condition number; one per distinct penalty.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (d,)
         Only when X has string column names.

@@ -138,10 +138,12 @@ class Search:
         weights = np.ones(len(part)) if part.weights is None else part.weights
         total = weights.sum()
         assert fit.degrees_of_freedom is not None
+        assert fit.residual is not None
         share = 1 - fit.degrees_of_freedom / total
-        residual = (fit.penalty + fit.jitter) * fit.dual_coef / weights[:, None]
-        loss = float((weights @ np.square(residual)).mean() / total)
-        return (-loss / share**2 if share > 0 else -np.inf), 0.0
+        if share <= 1e-12:  # 0 but for rounding: the fit has as many parameters as samples
+            return -np.inf, 0.0
+        loss = float((weights @ np.square(fit.residual)).mean() / total)
+        return -loss / share**2, 0.0
 
     def _from_splits(self, matrix: np.ndarray, part: Units, rows: np.ndarray, alphas: np.ndarray):
         """Mean of the criterion over the folds, weighted as the folds are: equally."""

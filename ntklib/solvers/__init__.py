@@ -7,16 +7,16 @@ is
 
 A :class:`Factorization` takes the Gram once and then solves for any number of right-hand sides and penalties:
 :class:`Cholesky` in the Gram's own memory, for one penalty or a few; :class:`Eigendecomposition`
-for whole paths of penalties. Every answer is a frozen :class:`Solution` that tells what was done:
-jitter added, residual, effective condition number. :func:`ridge` and :func:`ridge_path` add the unpenalised
-intercept and exact leave-one-out predictions.
+for whole paths of penalties and for singular systems, which have the answer of least norm. Every answer is a
+frozen :class:`Solution` that tells what was done: rank, residual, condition number. :func:`ridge` and
+:func:`ridge_path` add the unpenalised intercept and exact leave-one-out predictions.
 """
 
 from ntklib.solvers._base import Factorization
 from ntklib.solvers._cholesky import Cholesky
 from ntklib.solvers._eigen import Eigendecomposition
 from ntklib.solvers._records import IllConditionedWarning, RidgeFit, Solution
-from ntklib.solvers._ridge import leave_one_out, ridge, ridge_path
+from ntklib.solvers._ridge import half_constant, leave_one_out, ridge, ridge_path
 
 __all__ = [
     "Cholesky",
@@ -25,6 +25,7 @@ __all__ = [
     "IllConditionedWarning",
     "RidgeFit",
     "Solution",
+    "half_constant",
     "leave_one_out",
     "ridge",
     "ridge_path",

@@ -72,13 +72,13 @@ class Factorization(ABC):
 
     @abstractmethod
     def half_solve(self, rhs, penalty: float) -> np.ndarray:
-        """Columns h, as many rows as matter, whose products are those of rhs with the inverse between them."""
+        """Columns whose inner products are rhs^T (K + penalty W^{-1})^{-1} rhs."""
 
     blur = float(np.finfo(np.float64).eps)
     """Square of the angle by which the null space may be in error."""
 
     def null_space(self, penalty: float) -> np.ndarray:
-        """Orthonormal basis, (n, n - rank), of what S does not reach where the system is singular; else empty."""
+        """Orthonormal basis of what S does not reach, (n, n - rank); empty where the system is regular."""
         return np.empty((self.n, 0))
 
     @abstractmethod

@@ -40,8 +40,9 @@ class Cholesky(Factorization):
     which bounds the condition number so that iterative refinement with float64 residuals converges to the
     accuracy of a float64 factorisation; otherwise the matrix is converted to float64 first.
 
-    Where S + lambda I has no Cholesky factor, or a condition number beyond 1e13, the matrix is decomposed into
-    eigenvalues instead, in the same memory and for good; a singular system then has the answer of least norm.
+    Where S + lambda I has no Cholesky factor, or a condition number beyond 1e13, the matrix is decomposed
+    into eigenvalues instead, in the same memory and for good; a singular system then has the answer of least
+    norm.
 
     Parameters
     ----------
@@ -73,8 +74,8 @@ class Cholesky(Factorization):
         self._norm = max(float(asum(self._matrix[:, j])) for j in range(self.n))
         if not np.isfinite(self._norm):
             raise ValueError(
-                "the Gram matrix contains NaN or infinity, or its entries are too large to be added up: check "
-                "the inputs and the kernel."
+                "the Gram matrix contains NaN or infinity, or its entries are too large to be added up: "
+                "check the inputs and the kernel."
             )
         self._penalty: float | None = None  # the penalty now factored
         self._whole = True  # both triangles hold S, so nothing has to be mirrored back

@@ -33,8 +33,8 @@ class Eigendecomposition(Factorization):
     The system is singular to working precision where the least eigenvalue and the penalty together are no
     more than the rounding of the decomposition, :math:`\max(10, \sqrt{n})\, \epsilon\, \lambda_{\max}`.
     Eigenvalues up to that, to twice the precision of the entries and to the size of the most negative one
-    then count as 0, and their vectors are left out of every solution: the limit of vanishing penalty, which is
-    the least-squares fit of least norm.
+    then count as 0, and their vectors are left out of every solution: the limit of vanishing penalty, which
+    is the least-squares fit of least norm.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Eigendecomposition(Factorization):
 
     @classmethod
     def of_weighted(cls, matrix: np.ndarray, root: np.ndarray | None, dtype: np.dtype) -> Eigendecomposition:
-        """Decompose S itself, in its memory, whose entries had the precision of `dtype`; `root` is W^{1/2}."""
+        """Decompose S itself, in its memory; its entries were of `dtype`, and `root` is W^{1/2}."""
         self = cls.__new__(cls)
         self.n, self.dtype, self._root = len(matrix), dtype, root
         self._decompose(matrix)
@@ -101,9 +101,9 @@ class Eigendecomposition(Factorization):
         top, below = max(float(values[-1]), 0.0), max(-float(values[0]), 0.0)
         if below > _ROUNDING[self.dtype] * top:
             raise LinAlgError(
-                f"the Gram matrix is not positive semidefinite (its least eigenvalue, {-below:.2g}, is below 0 "
-                f"by more than rounding; the largest is {float(values[-1]):.2g}): the kernel is not a positive "
-                "definite function, the matrix was rounded, or it is not symmetric."
+                f"the Gram matrix is not positive semidefinite (its least eigenvalue, {-below:.2g}, is below "
+                f"0 by more than rounding; the largest is {float(values[-1]):.2g}): the kernel is not a "
+                "positive definite function, the matrix was rounded, or it is not symmetric."
             )
         self._signed = values
         self.eigenvalues = np.maximum(values, 0.0)
@@ -127,7 +127,7 @@ class Eigendecomposition(Factorization):
         return np.divide(1.0, self.eigenvalues + penalty, out=np.zeros(self.n), where=kept)
 
     def null_space(self, penalty: float) -> np.ndarray:
-        """Orthonormal basis, (n, n - rank), of what S does not reach where the system is singular; else empty."""
+        """Orthonormal basis of what S does not reach, (n, n - rank); empty where the system is regular."""
         return self.vectors[:, : self.n - self.rank if self.singular(penalty) else 0]
 
     def solve(self, rhs, penalty: float) -> Solution:

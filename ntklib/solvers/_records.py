@@ -92,12 +92,14 @@ def warn_poor(outcome: str, rank: int, condition: float, scale: float, stackleve
     if outcome == "ok":
         return
     if outcome == "minimum-norm":
-        what = f"is singular to working precision, of rank {rank}: the fit is the one of least squares and norm"
+        what = (
+            f"is singular to working precision, of rank {rank}: the fit is the one of least squares and norm"
+        )
     else:
         what = f"has condition number {condition:.1e}, so its solution has few correct digits"
-    advice = f"Raise the penalty to {1e-12 * scale:.2g} or more, or remove duplicate samples." if scale else (
-        "The kernel is 0 on these rows: nothing but the constant is fitted."
+    advice = (
+        f"Raise the penalty to {1e-12 * scale:.2g} or more, or remove duplicate samples."
+        if scale
+        else ("The kernel is 0 on these rows: nothing but the constant is fitted.")
     )
-    warnings.warn(
-        f"The kernel system {what}. {advice}", IllConditionedWarning, stacklevel=stacklevel
-    )
+    warnings.warn(f"The kernel system {what}. {advice}", IllConditionedWarning, stacklevel=stacklevel)

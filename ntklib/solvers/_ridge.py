@@ -126,6 +126,21 @@ def leave_one_out(factorization: Factorization, y, fit: RidgeFit, *, counts=None
     return _left_out(factor, y, fit, lost, factor.inverse_diagonal(fit.penalty), counts)
 
 
+def half_constant(factorization: Factorization, penalty: float) -> tuple[np.ndarray, float]:
+    r"""The half solve of the constant, (r,), and :math:`1^T (K + \lambda W^{-1})^{-1} 1`.
+
+    What the variance of an intercept is made of. Where the system is singular and no function of the kernel's
+    space is constant on the units, the second number grows as the penalty vanishes.
+    """
+    factor = factorization.at(penalty)
+    ones = np.ones((factor.n, 1))
+    half = factor.half_solve(ones, penalty)[:, 0]
+    lost = _Lost.of(factor, np.column_stack([ones, ones]), penalty, True).whole
+    with np.errstate(divide="ignore", over="ignore"):
+        beyond = np.divide(lost, penalty) if lost > 0 else 0.0
+    return half, float(half @ half + beyond)
+
+
 def ridge_path(
     factorization: Eigendecomposition, y, penalties, *, fit_intercept: bool = True, counts=None
 ) -> Iterator[RidgeFit]:

@@ -85,9 +85,7 @@ def spectrum(values, seed=0):
     return (K + K.T) / 2
 
 
-@pytest.mark.parametrize(
-    ("dtype", "passes", "fails"), [(np.float64, 5e-7, 2e-6), (np.float32, 5e-6, 1e-5)]
-)
+@pytest.mark.parametrize(("dtype", "passes", "fails"), [(np.float64, 5e-7, 2e-6), (np.float32, 5e-6, 1e-5)])
 def test_only_rounding_may_be_below_zero(dtype, passes, fails):
     """The threshold is relative to the largest eigenvalue and follows the precision of the entries."""
     for size in (1e-20, 1.0, 1e20):

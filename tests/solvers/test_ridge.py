@@ -161,7 +161,9 @@ def low_rank_features():
     """Rows of which some are repeated, some zero, some dependent; with and without a constant among them."""
     rng = np.random.default_rng(5)
     plain = rng.standard_normal((12, 3))
-    repeated = np.vstack([rng.standard_normal((9, 8)), np.zeros((2, 8))])[[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 1, 1]]
+    repeated = np.vstack([rng.standard_normal((9, 8)), np.zeros((2, 8))])[
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 1, 1]
+    ]
     return {
         "fewer features than rows": plain,
         "with a constant": np.column_stack([np.ones(12), plain]),
@@ -176,7 +178,7 @@ def low_rank_features():
 
 
 class TestRidgeless:
-    """At penalty 0, and below what rounding tells from 0: least squares and least norm, by lstsq and refits."""
+    """At penalty 0 and below rounding: least squares and least norm, by lstsq and by refits."""
 
     @pytest.mark.parametrize("case", low_rank_features())
     @pytest.mark.parametrize("intercept", [False, True])
