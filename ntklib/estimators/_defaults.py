@@ -39,5 +39,5 @@ def default_kernels() -> list[Kernel]:
 
 
 def default_penalties(scale: float) -> np.ndarray:
-    """Grid of penalties for a Gram of mean diagonal `scale`: half decades, 1e-6 to 10 of it, or of 1 for 0."""
+    """Grid of penalties for a Gram of mean diagonal `scale` (0: as 1): half decades, 1e-6 to 10 of it."""
     return (scale or 1.0) * np.logspace(1, -6, 15)
