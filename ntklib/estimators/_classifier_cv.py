@@ -20,7 +20,7 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
 
     Parameters
     ----------
-    kernels, alphas, fit_intercept, random_state
+    kernels, alphas, fit_intercept, store_held_out, random_state
         As in :class:`NTKRegressorCV`.
     scoring : str, callable or None, default=None
         Any scikit-learn scorer, applied to the classes, decision values or calibrated probabilities of
@@ -42,6 +42,9 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
         Scale of the decision values in :meth:`predict_proba`.
     alpha_, kernel_, best_score_, cv_results_, loo_path_
         As in :class:`NTKRegressorCV`.
+    held_out_predictions_ : ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
+        Decision values of each sample by the fit without it, as in :class:`NTKRegressorCV`. Only with
+        `store_held_out`.
     dual_coef_ : ndarray of shape (n_fit, 1) for two classes, else (n_fit, n_classes)
     intercept_ : ndarray of shape (1,) or (n_classes,)
     X_fit_, support_, solve_, n_features_in_, feature_names_in_
@@ -79,6 +82,7 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
         cv=None,
         max_search_samples=3000,
         class_weight=None,
+        store_held_out=False,
         random_state=0,
     ):
         self.kernels = kernels
@@ -88,6 +92,7 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
         self.cv = cv
         self.max_search_samples = max_search_samples
         self.class_weight = class_weight
+        self.store_held_out = store_held_out
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> NTKClassifierCV:
@@ -119,7 +124,8 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
         merged, labels, whole, X, y = self._classification_units(X, y, sample_weight)
         routed = self._route(X, sample_weight, params)
         splits = self._splits(X, y, whole, routed, classifier=True)
-        units = merged if splits is None and not routed.score else whole
+        apart = splits is not None or routed.score or self.store_held_out
+        units = whole if apart else merged
         scoring = CLASSIFIER_SCORING if self.scoring is None else self.scoring
         criterion = classification_criterion(
             scoring,
@@ -128,11 +134,14 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
             self.classes_,
             metadata=lambda rows: routed.score_at(X, units.support[rows]),
         )
-        left_out = self._choose(kernels, units, criterion, scoring, splits, labels[units.support])
-        if left_out is None:
+        found = self._choose(kernels, units, (criterion,), scoring, splits, labels[units.support])
+        if found.choice is None:
             self._fit_calibrated(merged, labels[merged.support], self.alpha_)
         else:
             self.temperature_ = fit_temperature(
-                left_out, labels[units.support], units.weights, units.n_copies
+                found.choice.left_out, labels[units.support], units.weights, units.n_copies
             )
+        self._keep_held_out(X, units, found.held_out)
+        if self.store_held_out and len(self.classes_) == 2:
+            self.held_out_predictions_ = self.held_out_predictions_[:, 0]
         return self

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ntklib.estimators._regressor import PredictingRegressor
-from ntklib.estimators._scoring import regression_criterion
+from ntklib.estimators._routing import Routed
+from ntklib.estimators._scoring import Criterion, regression_criterion
 from ntklib.estimators._searching import SearchingModel
-from ntklib.estimators._units import make_units, merge_copies
+from ntklib.estimators._units import Units, make_units, merge_copies
 
 
 class NTKRegressorCV(PredictingRegressor, SearchingModel):
@@ -47,24 +49,33 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
     max_search_samples : int or None, default=3000
         Kernels are compared on at most this many units, at random; the winner's penalty is then searched
         again on all.
+    alpha_per_target : bool, default=False
+        Choose a penalty for each target, as :class:`~sklearn.linear_model.RidgeCV` does: with leave-one-out
+        or "gcv" only. They share the kernel, that of the best mean score over targets.
     target_scale : float or "fit", default="fit"
         As in :class:`NTKRegressor`, of the winner on all samples.
+    store_held_out : bool, default=False
+        Keep ``held_out_predictions_``.
     random_state : int, RandomState or None, default=0
-        Seed of that choice.
+        Seed of the choice of units.
 
     Attributes
     ----------
-    alpha_ : float
-        Chosen penalty.
+    alpha_ : float or ndarray of shape (n_targets,)
+        Chosen penalty; one a target with `alpha_per_target` and more than one target.
     kernel_ : Kernel, callable or str
         Chosen kernel.
-    best_score_ : float
-        Held-out score of the choice, on all units.
+    best_score_ : float or ndarray of shape (n_targets,)
+        Held-out score of the choice, on all units; one a target as `alpha_`.
     cv_results_ : dict of arrays
         The comparison of the kernels: "param_kernel", "param_alpha", "mean_test_score", "rank_test_score";
-        makes a pandas.DataFrame.
+        with a penalty for each target also "target0_test_score", ..., whose mean is over targets. Makes a
+        pandas.DataFrame.
     loo_path_ : PenaltyPath
         Scores of the chosen kernel at every penalty, on all units.
+    held_out_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        Prediction of each sample at the chosen penalty by the fit without it: without one copy of it (also
+        with "gcv"), or without its fold. Only with `store_held_out`.
     dual_coef_, intercept_, target_scale_, X_fit_, support_, solve_, n_features_in_, feature_names_in_
         As in :class:`NTKRegressor`.
 
@@ -98,7 +109,9 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         scoring=None,
         cv=None,
         max_search_samples=3000,
+        alpha_per_target=False,
         target_scale="fit",
+        store_held_out=False,
         random_state=0,
     ):
         self.kernels = kernels
@@ -107,7 +120,9 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         self.scoring = scoring
         self.cv = cv
         self.max_search_samples = max_search_samples
+        self.alpha_per_target = alpha_per_target
         self.target_scale = target_scale
+        self.store_held_out = store_held_out
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> NTKRegressorCV:
@@ -118,7 +133,7 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         X : {array-like, sparse matrix} of shape (n, d)
             Training samples, or their (n, n) Gram matrix with ``kernels="precomputed"``.
         y : array-like of shape (n,) or (n, n_targets)
-            All targets share the penalty.
+            All targets share the penalty, unless `alpha_per_target` is set.
         sample_weight : array-like of shape (n,) or float, default=None
             Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
             sample twice. Others are importances of single samples.
@@ -143,13 +158,32 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         units = make_units(X, targets, sample_weight, precomputed=self._precomputed)
         splits = self._splits(X, y, units, routed, classifier=False)
-        units = units if splits is not None or routed.score else merge_copies(units)
-        criterion = regression_criterion(
-            self.scoring, units, lambda rows: routed.score_at(X, units.support[rows])
-        )
+        if splits is None and not routed.score and not self.store_held_out:
+            units = merge_copies(units)
         name = "neg_mean_squared_error" if self.scoring is None else self.scoring
-        left_out = self._choose(kernels, units, criterion, name, splits, None)
-        if left_out is None:
+        found = self._choose(kernels, units, self._criteria(X, units, routed), name, splits, None)
+        if found.choice is None:
             self._fit_units(units, np.full(targets.shape[1], self.alpha_), self._factor(units))
+        self._keep_held_out(X, units, found.held_out)
+        if y.ndim == 1 and self.store_held_out:
+            self.held_out_predictions_ = self.held_out_predictions_[:, 0]
         self._finish(units, y)
         return self
+
+    def _criteria(self, X: Any, units: Units, routed: Routed) -> tuple[Criterion, ...]:
+        """One for all targets together, or for each that is to have a penalty of its own."""
+        if self.alpha_per_target and self._splits_samples:
+            raise ValueError(
+                "alpha_per_target=True is for leave-one-out and generalised cross-validation: leave cv=None, "
+                "give cv='gcv', or fit each target by itself."
+            )
+        k = units.targets.shape[1]
+        columns = [slice(j, j + 1) for j in range(k)] if self.alpha_per_target else [slice(0, k)]
+        return tuple(
+            regression_criterion(
+                self.scoring,
+                replace(units, targets=units.targets[:, part]),
+                lambda rows: routed.score_at(X, units.support[rows]),
+            )
+            for part in columns
+        )

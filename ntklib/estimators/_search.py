@@ -40,9 +40,9 @@ class PenaltyPath:
         Penalties, largest first.
     scores : ndarray of shape (p,)
         Held-out score at each; larger is better.
-    alpha : float
-        The best penalty; of equal ones (after the tie-break) the largest.
-    best_score : float
+    alpha : float or ndarray of shape (n_targets,)
+        The best penalty, or that of each target; of equal ones (after the tie-break) the largest.
+    best_score : float or ndarray of shape (n_targets,)
         Its score.
     method : {"leave-one-out", "gcv", "cross-validation"}
     scoring : str
@@ -50,37 +50,68 @@ class PenaltyPath:
     kernel : Kernel, callable or str
     n_samples : int
         Units the scores were computed on.
+    target_scores : ndarray of shape (p, n_targets) or None
+        Scores of each target, whose mean `scores` is, where each has a penalty of its own.
     """
 
     alphas: np.ndarray
     scores: np.ndarray
-    alpha: float
-    best_score: float
+    alpha: Any
+    best_score: Any
     method: str
     scoring: str
     kernel: Any
     n_samples: int
+    target_scores: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best fits: penalties (k,), coefficients and left-out values by output; records of their solves."""
+
+    penalties: np.ndarray
+    dual_coef: np.ndarray
+    intercept: np.ndarray
+    left_out: np.ndarray
+    solutions: tuple[Any, ...] = ()
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...]) -> Choice:
+        """Nothing yet, for n units and k outputs."""
+        return cls(np.empty(shape[1]), np.empty(shape), np.empty(shape[1]), np.empty(shape))
+
+    def take(self, columns: slice, fit: RidgeFit) -> None:
+        """Take over these outputs of a fit."""
+        self.penalties[columns] = fit.penalty
+        self.dual_coef[:, columns], self.intercept[columns] = (
+            fit.dual_coef[:, columns],
+            fit.intercept[columns],
+        )
+        assert fit.loo_prediction is not None
+        self.left_out[:, columns] = fit.loo_prediction[:, columns]
 
 
 @dataclass(frozen=True)
 class Found:
-    """A path, the pair its winner is ranked by and, unless folds were used, the winning fit itself."""
+    """A path, the pair its winner is ranked by, what was chosen unless by folds, and what these left out."""
 
     path: PenaltyPath
     rank: tuple[float, float]
-    fit: RidgeFit | None
+    choice: Choice | None
+    held_out: np.ndarray
 
 
 @dataclass(frozen=True)
 class Search:
-    """How held-out predictions are made and judged."""
+    """How held-out predictions are made and judged, by one criterion for all outputs or one for each."""
 
-    criterion: Criterion
+    criteria: tuple[Criterion, ...]
     scoring: str
     fit_intercept: bool
     alphas: np.ndarray | None = None
     splits: Splits | None = None
     gcv: bool = False
+    keep_held_out: bool = False
 
     @property
     def method(self) -> str:
@@ -102,39 +133,55 @@ class Search:
             fits = ridge_path(
                 factor, part.targets, alphas, fit_intercept=self.fit_intercept, counts=part.counts
             )
-            ranks, best = self._from_path(fits, part, rows)
-            again = ridge(factor, part.targets, best.penalty, fit_intercept=self.fit_intercept)
-            best = replace(best, solution=again.solution)  # the path keeps no record of its solves
+            ranks, choice = self._from_path(fits, part, rows)
+            records = []  # the path keeps none of its solves
+            for penalty in np.unique(choice.penalties):
+                columns = part.targets[:, choice.penalties == penalty]
+                records.append(ridge(factor, columns, penalty, fit_intercept=self.fit_intercept).solution)
+            choice, held_out = replace(choice, solutions=tuple(records)), choice.left_out
         else:
-            ranks, best = self._from_splits(matrix, part, rows, alphas), None
-        winner = max(range(len(ranks)), key=lambda i: (ranks[i], -i))
+            ranks, held_out = self._from_splits(matrix, part, rows, alphas)
+            choice = None
+        best = [max(range(len(alphas)), key=lambda i: (*ranks[i, j], -i)) for j in range(len(self.criteria))]
+        top = ranks[best, range(len(best))]
+        shared = len(best) == 1
         path = PenaltyPath(
             alphas=alphas,
-            scores=np.array([score for score, _ in ranks]),
-            alpha=float(alphas[winner]),
-            best_score=ranks[winner][0],
+            scores=ranks[:, :, 0].mean(axis=1),
+            alpha=float(alphas[best[0]]) if shared else alphas[best],
+            best_score=float(top[0, 0]) if shared else top[:, 0],
             method=self.method,
             scoring=self.scoring,
             kernel=kernel,
             n_samples=len(part),
+            target_scores=None if shared else ranks[:, :, 0],
         )
-        return Found(path, ranks[winner], best)
+        if held_out.ndim == 3:
+            held_out = held_out[best[0]]
+        return Found(path, (float(top[:, 0].mean()), float(top[:, 1].mean())), choice, held_out)
 
-    def _from_path(self, fits: Iterable[RidgeFit], part: Units, rows: np.ndarray):
-        ranks: list[tuple[float, float]] = []
-        best = None
+    def _from_path(
+        self, fits: Iterable[RidgeFit], part: Units, rows: np.ndarray
+    ) -> tuple[np.ndarray, Choice]:
+        """Ranks, (p, n_criteria, 2), and the best fit of each criterion's outputs."""
+        k, shared = part.targets.shape[1], len(self.criteria) == 1
+        ranks: list[list[tuple[float, float]]] = []
+        choice = Choice.empty(part.targets.shape)
         for fit in fits:
-            if self.gcv or fit.loo_prediction is None:
-                rank = _comparable(self._gcv(fit, part))
-            else:
-                rank = _comparable(self.criterion(fit.loo_prediction, rows))
-            if best is None or rank > max(ranks):
-                best = fit
-            ranks.append(rank)
-        return ranks, best
+            assert fit.loo_prediction is not None
+            found = []
+            for j, criterion in enumerate(self.criteria):
+                columns = slice(0, k) if shared else slice(j, j + 1)
+                judged = self._gcv(fit, part, columns) if self.gcv else None
+                rank = _comparable(judged or criterion(fit.loo_prediction[:, columns], rows))
+                if not ranks or rank > max(earlier[j] for earlier in ranks):
+                    choice.take(columns, fit)
+                found.append(rank)
+            ranks.append(found)
+        return np.array(ranks), choice
 
-    def _gcv(self, fit: RidgeFit, part: Units) -> tuple[float, float]:
-        """-(1/N) sum_i w_i r_i^2 / (1 - df/N)^2 with N the sum of the weights, averaged over the outputs."""
+    def _gcv(self, fit: RidgeFit, part: Units, columns: slice) -> tuple[float, float]:
+        """-(1/N) sum_i w_i r_i^2 / (1 - df/N)^2 with N the sum of the weights, averaged over some outputs."""
         weights = np.ones(len(part)) if part.weights is None else part.weights
         total = weights.sum()
         assert fit.degrees_of_freedom is not None
@@ -142,15 +189,16 @@ class Search:
         share = 1 - fit.degrees_of_freedom / total
         if share <= 1e-12:  # 0 but for rounding: the fit has as many parameters as samples
             return -np.inf, 0.0
-        loss = float((weights @ np.square(fit.residual)).mean() / total)
+        loss = float((weights @ np.square(fit.residual[:, columns])).mean() / total)
         return -loss / share**2, 0.0
 
     def _from_splits(self, matrix: np.ndarray, part: Units, rows: np.ndarray, alphas: np.ndarray):
-        """Mean of the criterion over the folds, weighted as the folds are: equally."""
+        """Mean of the criterion over the folds, weighted equally as the folds are, and what they left out."""
         assert self.splits is not None
         place = np.full(int(rows.max()) + 1, -1)
         place[rows] = np.arange(len(rows))
-        totals = np.zeros((len(alphas), 2))
+        totals = np.zeros((len(alphas), 1, 2))
+        kept = np.empty((len(alphas), *part.targets.shape)) if self.keep_held_out else np.empty(0)
         for fold in self.splits:
             train, test = (place[side[side < len(place)]] for side in fold)
             train, test = train[train >= 0], test[test >= 0]
@@ -161,8 +209,12 @@ class Search:
             cross = matrix[np.ix_(test, train)]
             path = ridge_path(factor, part.targets[train], alphas, fit_intercept=self.fit_intercept)
             for i, fit in enumerate(path):
-                totals[i] += self.criterion(cross @ fit.dual_coef + fit.intercept, rows[test])
-        return [_comparable((float(score), float(tie))) for score, tie in totals / len(self.splits)]
+                values = cross @ fit.dual_coef + fit.intercept
+                totals[i, 0] += self.criteria[0](values, rows[test])
+                if self.keep_held_out:
+                    kept[i, test] = values
+        means = totals / len(self.splits)
+        return np.where(np.isfinite(means), means, -np.inf), kept
 
 
 def search_kernels(search: Search, kernels: list, units: Units, rows: np.ndarray) -> tuple[Found, dict]:
@@ -200,12 +252,21 @@ def _outcome(search: Search, units: Units, rows: np.ndarray, winner: Found, foun
     results = {
         "param_kernel": np.repeat(_objects([path.kernel for path in found]), [len(p.alphas) for p in found]),
         "param_alpha": np.concatenate([path.alphas for path in found]),
+        **_target_columns(found),
         "mean_test_score": scores,
         "rank_test_score": np.array([order[scores == score].min() for score in scores]),
     }
     if len(rows) < len(units):
         winner = search.run(winner.path.kernel, units, np.arange(len(units)))
     return winner, results
+
+
+def _target_columns(found: list[PenaltyPath]) -> dict[str, np.ndarray]:
+    """A column for each target, where they have penalties of their own."""
+    by_target = [path.target_scores for path in found if path.target_scores is not None]
+    if not by_target:
+        return {}
+    return {f"target{j}_test_score": column for j, column in enumerate(np.concatenate(by_target).T)}
 
 
 def resolve_kernels(kernels: Any) -> list:

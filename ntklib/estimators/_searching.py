@@ -12,6 +12,7 @@ from ntklib.estimators._model import KernelModel
 from ntklib.estimators._routing import Routed, Router
 from ntklib.estimators._scoring import Criterion
 from ntklib.estimators._search import (
+    Found,
     Search,
     Splits,
     resolve_alphas,
@@ -62,22 +63,31 @@ class SearchingModel(Router, KernelModel):
         self,
         kernels: list,
         units: Units,
-        criterion: Criterion,
+        criteria: tuple[Criterion, ...],
         scoring: Any,
         splits: Splits | None,
         strata: Any,
-    ) -> np.ndarray | None:
-        """Search, store what was found, and return the leave-one-out values of the winner, if any."""
+    ) -> Found:
+        """Search, and store what was found: the choice and, unless it was made by folds, the fit."""
         gcv = isinstance(self.cv, str)
         if gcv and self.scoring is not None:
             raise ValueError("cv='gcv' is its own criterion: leave scoring=None.")
+        keep = bool(self.store_held_out)  # type: ignore[attr-defined]
+        if keep and splits is not None:
+            times = np.bincount(np.concatenate([test for _, test in splits]), minlength=len(units))
+            if (times != 1).any():
+                raise ValueError(
+                    "store_held_out=True needs folds that hold out every sample once, as KFold's do; these "
+                    f"hold out some sample {times[times != 1][0]} times: leave it False, or give another cv."
+                )
         search = Search(
-            criterion=criterion,
+            criteria=criteria,
             scoring="negative GCV" if gcv else scoring if isinstance(scoring, str) else "score",
             fit_intercept=self.fit_intercept,
             alphas=resolve_alphas(self.alphas),  # type: ignore[attr-defined]
             splits=splits,
             gcv=gcv,
+            keep_held_out=keep,
         )
         limit, seed = self.max_search_samples, self.random_state  # type: ignore[attr-defined]
         found, self.cv_results_ = search_kernels(
@@ -86,12 +96,23 @@ class SearchingModel(Router, KernelModel):
         self.kernel_ = found.path.kernel
         self.alpha_, self.best_score_ = found.path.alpha, found.path.best_score
         self.loo_path_ = found.path
-        if found.fit is None:
-            return None
-        penalties = np.full(units.targets.shape[1], self.alpha_)
-        self._store(units, found.fit.dual_coef, found.fit.intercept, penalties)
-        self.solve_: Solution | tuple | None = found.fit.solution
-        return found.fit.loo_prediction
+        if (choice := found.choice) is not None:
+            self._store(units, choice.dual_coef, choice.intercept, choice.penalties)
+            records = choice.solutions
+            self.solve_: Solution | tuple | None = records[0] if len(records) == 1 else records
+        return found
+
+    def _keep_held_out(self, X: Any, units: Units, held_out: np.ndarray) -> None:
+        """Set `held_out_predictions_`, (n, k): a sample of weight 0 is held out by the fit itself."""
+        self.__dict__.pop("held_out_predictions_", None)
+        if not self.store_held_out:  # type: ignore[attr-defined]
+            return
+        values = np.empty((X.shape[0], held_out.shape[1]))
+        values[units.support] = held_out
+        absent = np.setdiff1d(np.arange(len(values)), units.support)
+        if len(absent):
+            values[absent] = self._expand(X[absent])
+        self.held_out_predictions_ = values
 
     @property
     def _precomputed(self) -> bool:

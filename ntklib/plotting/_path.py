@@ -99,7 +99,12 @@ class LeaveOneOutPathDisplay:
             If the estimator searched no penalties.
         """
         model, _ = final_step(estimator)
-        paths, best = search_paths(model)
+        by_target = getattr(getattr(model, "loo_path_", None), "target_scores", None)
+        if by_target is None:
+            paths, best = search_paths(model)
+        else:  # the chosen kernel's, for each target
+            alphas = model.loo_path_.alphas
+            paths, best = {f"target {j}": (alphas, scores) for j, scores in enumerate(by_target.T)}, None
         title = score_title(model) if score_name is None else score_name
         return cls(paths, best=best, score_name=title).plot(ax=ax, **plot_kwargs)
 
