@@ -13,13 +13,11 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from sklearn.gaussian_process.kernels import Kernel
-from sklearn.utils import check_random_state
 
 from ntklib._blocks import working_memory
 from ntklib._threads import get_threads, parallel_for
-from ntklib.estimators._defaults import default_kernels, default_penalties
-from ntklib.estimators._kernel import gram, resolve_kernel
+from ntklib.estimators._defaults import default_penalties
+from ntklib.estimators._kernel import gram
 from ntklib.estimators._scoring import Criterion
 from ntklib.estimators._units import Units
 from ntklib.solvers import Eigendecomposition, RidgeFit, ridge, ridge_path
@@ -267,47 +265,6 @@ def _target_columns(found: list[PenaltyPath]) -> dict[str, np.ndarray]:
     if not by_target:
         return {}
     return {f"target{j}_test_score": column for j, column in enumerate(np.concatenate(by_target).T)}
-
-
-def resolve_kernels(kernels: Any) -> list:
-    """The kernels to compare: the default grid for None, a list of one for a single kernel."""
-    if kernels is None:
-        return default_kernels()
-    if isinstance(kernels, (str, Kernel)) or callable(kernels):
-        kernels = [kernels]
-    kernels = [resolve_kernel(kernel) for kernel in kernels]
-    if not kernels:
-        raise ValueError("kernels is empty: give at least one kernel, or None for the default grid.")
-    if len(kernels) > 1 and any(isinstance(kernel, str) for kernel in kernels):
-        raise ValueError("'precomputed' cannot be compared with other kernels: X is one Gram matrix.")
-    return kernels
-
-
-def resolve_alphas(alphas: Any) -> np.ndarray | None:
-    """The penalties to compare, or None for a grid relative to each kernel."""
-    if alphas is None:
-        return None
-    alphas = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
-    if alphas.ndim != 1 or alphas.size == 0 or not np.isfinite(alphas).all() or alphas.min() < 0:
-        raise ValueError(f"alphas must be finite, nonnegative numbers, at least one; got {alphas}.")
-    return alphas
-
-
-def search_rows(n: int, limit: int | None, random_state: Any, strata: np.ndarray | None = None) -> np.ndarray:
-    """Sorted indices of at most `limit` units at random; each stratum keeps its share, and one at least."""
-    if limit is None or n <= limit:
-        return np.arange(n)
-    if limit < 2:
-        raise ValueError(f"max_search_samples must be at least 2 or None, got {limit}.")
-    rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
-    shuffled = rng.permutation(n)
-    if strata is None:
-        return np.sort(shuffled[:limit])
-    place = np.empty(n)
-    for label in np.unique(strata):
-        members = shuffled[strata[shuffled] == label]
-        place[members] = np.arange(len(members)) / len(members)
-    return np.sort(shuffled[np.argsort(place[shuffled], kind="stable")[:limit]])
 
 
 def _comparable(rank: tuple[float, float]) -> tuple[float, float]:

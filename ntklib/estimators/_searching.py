@@ -11,15 +11,8 @@ from ntklib.estimators._kernel import is_precomputed
 from ntklib.estimators._model import KernelModel
 from ntklib.estimators._routing import Routed, Router
 from ntklib.estimators._scoring import Criterion
-from ntklib.estimators._search import (
-    Found,
-    Search,
-    Splits,
-    resolve_alphas,
-    resolve_kernels,
-    search_kernels,
-    search_rows,
-)
+from ntklib.estimators._search import Found, Search, Splits, search_kernels
+from ntklib.estimators._search_parameters import resolve_alphas, resolve_kernels, search_rows
 from ntklib.estimators._units import Units
 from ntklib.solvers import Solution
 
