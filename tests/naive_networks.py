@@ -72,23 +72,33 @@ def factors(net: Any, n_features: int) -> list[dict[str, float]]:
     return out
 
 
-def multipliers(net: Any) -> dict[str, float]:
-    """The step multiplier of each array of one copy: what gives every layer a share of order 1."""
+STEPS: dict[tuple[str, str], Any] = {
+    # for m, the last width, and a layer's own fan-in and fan-out: W_0, a hidden bias, a hidden W_l, W_L
+    ("mup", "gradient"): lambda m, i, o: (m, m, m / i, 1 / m),
+    ("mup", "entrywise"): lambda m, i, o: (1, 1, 1 / i, 1 / m),
+    ("mup", "orthogonal"): lambda m, i, o: (o**0.5, o**0.5, (o / i) ** 0.5, m**-0.5),
+    ("mup", "max_norm"): lambda m, i, o: (m / o, m / o, m / (i * i * o), m**-2),
+    ("mean_field", "gradient"): lambda m, i, o: (m, m, m, m),
+    ("mean_field", "entrywise"): lambda m, i, o: (1, 1, i**-0.5, 1),
+    ("mean_field", "orthogonal"): lambda m, i, o: (o**0.5, o**0.5, o**0.5, m**0.5),
+    ("mean_field", "max_norm"): lambda m, i, o: (m / o, m / o, m / (i * o), 1),
+    # sizes of the entries of gradients
+    ("mup", "sizes"): lambda m, i, o: (1 / m, 1 / m, 1 / m, 1),
+    ("mean_field", "sizes"): lambda m, i, o: (1 / m, 1 / m, i**-0.5 / m, 1 / m),
+}
+
+
+def multipliers(net: Any, family: str = "gradient") -> dict[str, float]:
+    """The step multiplier of each array of one copy, from the printed table."""
     widths = hidden_widths(net)
     depth, last = len(widths), widths[-1]
-    out = {}
+    table = STEPS.get((net.parameterization, family), lambda m, i, o: (1, 1, 1, 1))
+    out = {f"b{depth}": 1.0}
     for layer in range(depth + 1):
-        weight, bias = f"W{layer}", f"b{layer}"
-        if net.parameterization in ("ntk", "standard"):
-            out[weight] = out[bias] = 1.0
-        elif net.parameterization == "mean_field":
-            out[weight], out[bias] = float(last), 1.0 if layer == depth else float(last)
-        elif layer == 0:
-            out[weight] = out[bias] = float(last)
-        elif layer < depth:
-            out[weight], out[bias] = last / widths[layer - 1], float(last)
-        else:
-            out[weight], out[bias] = 1 / last, 1.0
+        fan_in = widths[layer - 1] if layer else 1
+        first, bias, hidden, top = table(last, fan_in, widths[layer] if layer < depth else 1)
+        out[f"W{layer}"] = float(first if layer == 0 else top if layer == depth else hidden)
+        out.setdefault(f"b{layer}", float(bias))
     return out
 
 

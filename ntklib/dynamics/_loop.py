@@ -55,7 +55,7 @@ class Loop:
         self.began = time.perf_counter()
         on = self.on
         self.full = self.batches.batch_size == on.X.shape[0] and not self.batches.replace
-        self.state = self.optimizer.start(on.arrays, multipliers=on.model.step_multipliers, copy=False)
+        self.state = self.optimizer.start(on.arrays, model=on.model, copy=False)
         on.arrays = self.state.position  # the same arrays, in the mapping that the optimiser passes around
         self.first, self.kept = on.vector.copy(), on.vector.copy()
         self.recorded: list[tuple[int, float, NDArray, NDArray | None, float, dict[str, float]]] = []

@@ -70,7 +70,8 @@ def train(
     r"""Train a model: minimise :math:`R(w) = \sum_i s_i\, l(f(x_i; w), y_i)`, or its mean.
 
     Each step is the optimiser's with the gradient :math:`J^T \nabla R`, on all rows or, multiplied by n/b, on
-    a minibatch of b; arrays move with the learning rate times their ``step_multipliers``.
+    a minibatch of b; arrays move with the learning rate times the model's step multipliers for the
+    optimiser, ``model.multipliers_for(optimizer.step_family)``.
 
     Parameters
     ----------

@@ -39,10 +39,14 @@ class AtParams(Model):
         """Return the signs of the preactivations where the expansion is made: they do not move."""
         return self.model.activation_pattern(self.params, X)
 
+    def multipliers_for(self, family: str) -> dict[str, float]:
+        """Return the factor of the learning rate for each array."""
+        return self.model.multipliers_for(family)
+
     @property
-    def step_multipliers(self) -> dict[str, float]:
-        """Factor of the learning rate for each array."""
-        return self.model.step_multipliers
+    def gradient_sizes(self) -> dict[str, float]:
+        """Size of the entries of each array's gradient as a power of the width."""
+        return self.model.gradient_sizes
 
     def init(self, n_features: int, random_state: Any = None, *, dtype: Any = np.float64) -> Params:
         return self.model.init(n_features, random_state, dtype=dtype)

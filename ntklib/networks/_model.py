@@ -98,7 +98,16 @@ class Model:
 
     @property
     def step_multipliers(self) -> dict[str, float]:
-        """Factor of the learning rate for each array."""
+        """Factor of the learning rate for each array in gradient descent: ``multipliers_for("gradient")``."""
+        return self.multipliers_for("gradient")
+
+    def multipliers_for(self, family: str) -> dict[str, float]:
+        """Return the factor of the learning rate for each array, for one family of optimisers."""
+        raise NotImplementedError  # pragma: no cover
+
+    @property
+    def gradient_sizes(self) -> dict[str, float]:
+        """Size of the entries of each array's gradient as a power of the width."""
         raise NotImplementedError  # pragma: no cover
 
     def ravel(self, params: Params) -> np.ndarray:

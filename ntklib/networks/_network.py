@@ -79,23 +79,59 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
         binding.check_params(self._spec(), params)
         return NetworkOnRows(self, params, X)
 
-    @property
-    def step_multipliers(self) -> dict[str, float]:
-        """Factor of the learning rate for each array, which keeps training alike at any width.
+    def multipliers_for(self, family: str) -> dict[str, float]:
+        r"""Return the factor of the learning rate for each array, for one family of optimisers.
+
+        With them training is alike at any width in the parameterisations "mean_field" and "mup"; in "ntk" and
+        "standard" all are 1.  If a layer's weights are multiplied by c in the forward pass, have
+        :math:`m_{in}` inputs and gradients with N entries of size g, and a step of the family has entries of
+        size :math:`g^q N^{r/2}`, the factor is :math:`1 / (c\, m_{in}\, g^q N^{r/2})`, constants left out.
+
+        Parameters
+        ----------
+        family : {"gradient", "entrywise", "orthogonal", "max_norm"}
+            An optimiser's ``step_family``: (q, r) is (1, 0), (0, 0), (0, -1), (1, 2).
+
+        Returns
+        -------
+        dict of str to float
+
+        Raises
+        ------
+        ValueError
+            If there is no such family.
+
+        References
+        ----------
+        G. Yang et al., "Tensor programs V: tuning large neural networks via zero-shot hyperparameter
+        transfer", 2022, table 3; G. Yang, J. B. Simon and J. Bernstein, "A spectral condition for feature
+        learning", 2023.
 
         Examples
         --------
         >>> from ntklib.networks import TwoLayerNet
-        >>> TwoLayerNet(100, parameterization="mup").step_multipliers
+        >>> net = TwoLayerNet(100, parameterization="mup")
+        >>> for family in ("gradient", "entrywise", "orthogonal"):
+        ...     print(net.multipliers_for(family))
         {'W0': 100.0, 'W1': 0.01}
+        {'W0': 1.0, 'W1': 0.01}
+        {'W0': 10.0, 'W1': 0.1}
         """
-        spec, result = self._spec(), {}
-        for prefix, _ in spec.copies:
-            for layer, (weight, bias) in enumerate(spec.steps()):
-                result[f"{prefix}W{layer}"] = weight
-                if spec.biases:
-                    result[f"{prefix}b{layer}"] = bias
-        return result
+        spec = self._spec()
+        return spec.by_array(spec.steps(family))
+
+    @property
+    def gradient_sizes(self) -> dict[str, float]:
+        """Size of the entries of each array's gradient as a power of the width, by which Adam takes its epsilon.
+
+        Examples
+        --------
+        >>> from ntklib.networks import TwoLayerNet
+        >>> TwoLayerNet(100, parameterization="mup").gradient_sizes
+        {'W0': 0.01, 'W1': 1.0}
+        """
+        spec = self._spec()
+        return spec.by_array((weight.gradient, bias.gradient) for weight, bias in spec.array_scales())
 
     def init(self, n_features: int, random_state: Any = None, *, dtype: Any = np.float64) -> Params:
         """Draw parameters.

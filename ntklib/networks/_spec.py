@@ -12,6 +12,7 @@ import numpy as np
 from .._validation import check_integer, check_option, check_real
 from ..kernels._architecture import check_trainable
 from ..kernels.activations import Activation, as_activation
+from ._steps import ArrayScale
 
 __all__ = ["MIRROR", "PARAMETERIZATIONS", "Scaling", "Spec"]
 
@@ -119,15 +120,34 @@ class Spec:
             result.append(Scaling(*ones, *factors) if inside else Scaling(*factors, *ones))
         return tuple(result)
 
-    def steps(self) -> tuple[tuple[float, float], ...]:
-        """Step multipliers of the weights and of the bias of each layer."""
-        last, depth = float(self.widths[-1]), self.depth
-        if self.parameterization == "mean_field":
-            return (*((last, last) for _ in range(depth)), (last, 1.0))
-        if self.parameterization == "mup":
-            hidden = tuple((last / width, last) for width in self.widths[:-1])
-            return ((last, last), *hidden, (1 / last, 1.0))
-        return ((1.0, 1.0),) * (depth + 1)
+    def array_scales(self) -> tuple[tuple[ArrayScale, ArrayScale], ...]:
+        """How weights and bias of each layer scale with the widths; without any where steps do not."""
+        if self.parameterization in ("ntk", "standard"):
+            return ((ArrayScale(), ArrayScale()),) * (self.depth + 1)
+        last, result = self.widths[-1], []
+        for layer, (inputs, outputs) in enumerate(zip((1, *self.widths), (*self.widths, 1), strict=True)):
+            top = layer == self.depth
+            forward = 1 if self.parameterization == "mup" else inputs**2 if top else inputs
+            signal = 1 if top else last  # f is a mean over the last hidden layer
+            weight = ArrayScale(forward, signal, inputs, outputs)
+            result.append((weight, ArrayScale(1, signal, 1, outputs)))
+        return tuple(result)
+
+    def steps(self, family: str = "gradient") -> tuple[tuple[float, float], ...]:
+        """Step multipliers of the weights and of the bias of each layer, for a family of optimisers."""
+        scales = self.array_scales()
+        return tuple((weight.multiplier(family), bias.multiplier(family)) for weight, bias in scales)
+
+    def by_array(self, layers: Iterable[tuple[float, float]]) -> dict[str, float]:
+        """Name numbers of the weights and of the bias of each layer by array, in both copies."""
+        result = {}
+        pairs = tuple(layers)
+        for prefix, _ in self.copies:
+            for layer, (weight, bias) in enumerate(pairs):
+                result[f"{prefix}W{layer}"] = weight
+                if self.biases:
+                    result[f"{prefix}b{layer}"] = bias
+        return result
 
     def shapes(self, n_features: int, *, trained: bool = False) -> dict[str, tuple[int, ...]]:
         """Shape of each array, in the order of the Jacobian's columns; ``trained``: only those trained."""

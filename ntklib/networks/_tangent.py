@@ -41,7 +41,7 @@ class TangentKernels(Model):
         output : {"trace", "full", "diagonal"} or int, default="trace"
             Sum over the k outputs; all pairs of outputs; each output with itself; or one output's kernel.
         weighted : bool, default=False
-            Count each array with its step multiplier (`step_multipliers`).
+            Count each array with its step multiplier in gradient descent (`step_multipliers`).
 
         Returns
         -------

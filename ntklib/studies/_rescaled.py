@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ntklib._validation import check_real
-from ntklib.dynamics import Adam, Muon, Optimizer, SignDescent
+from ntklib.dynamics import Optimizer
 from ntklib.kernels.activations import _Homogeneous
 from ntklib.networks import Params
+from ntklib.networks._steps import STEP_FAMILIES
 
 __all__ = ["WithMultipliers", "can_be_rescaled", "rescale", "scale_factors", "step_power"]
 
@@ -95,19 +96,19 @@ def step_power(optimizer: Optimizer) -> float:
     it is :math:`c^{-q}` times as long, and to be the same relative to the array it would have to be c times
     as long: the power is 1 + q.
     """
-    fixed_size = isinstance(optimizer, Adam) or (
-        isinstance(optimizer, SignDescent | Muon) and optimizer.normalized
-    )
-    return 1.0 if fixed_size else 2.0
+    return 1.0 + STEP_FAMILIES[optimizer.step_family].gradient
 
 
 class WithMultipliers:
     """A network whose step multipliers are multiplied by factors, for `ntklib.dynamics.train`."""
 
     def __init__(self, network: Any, factors: Mapping[str, float]) -> None:
-        own = network.step_multipliers
         self.network, self.n_outputs, self.unravel = network, network.n_outputs, network.unravel
-        self.step_multipliers = {name: own[name] * factors[name] for name in own}
+        self.gradient_sizes, self._factors = network.gradient_sizes, factors
+
+    def multipliers_for(self, family: str) -> dict[str, float]:
+        """Return the network's, times the factors."""
+        return {name: own * self._factors[name] for name, own in self.network.multipliers_for(family).items()}
 
     def on_rows(self, params: Params, X: Any) -> Any:
         """Return the network on fixed rows, with these multipliers."""

@@ -160,7 +160,7 @@ def _default_optimizers(
 
 def _first_change(network: Any, params: Params, X: Any, y: np.ndarray, optimizer: Optimizer) -> float:
     """Length of the change of the outputs by the first step, to first order in its size."""
-    state = optimizer.start(params, multipliers=network.step_multipliers)
+    state = optimizer.start(params, model=network)
     optimizer.step(state, lambda position: network.unravel(params, network.vjp(params, X, -y)))
     moved = network.ravel(params.replace(**state.position)) - network.ravel(params)
     return float(np.linalg.norm(network.jvp(params, X, moved)))

@@ -25,6 +25,7 @@ from ntklib.dynamics import (
     train,
 )
 from ntklib.networks import MLP, TwoLayerNet, linearize, taylor
+from tests import naive_networks
 
 NETWORKS = {
     "two-layer": TwoLayerNet(30, activation="tanh"),
@@ -185,8 +186,10 @@ def test_minibatches_are_multiplied_by_n_over_b(replace):
         Momentum(1e-2, 0.7),
         HeavyBall(1e-2, 0.7),
         Nesterov(1e-2, 0.7),
-        Adam(1e-2),
+        Adam(1e-2, epsilon=1e-30),
         SignDescent(1e-3),
+        SignDescent(1e-3, normalized=False),
+        Muon(1e-3, normalized=False),
         Muon(1e-2, momentum=0.5),
         USAM(1e-2, rho=0.05),
     ],
@@ -196,7 +199,8 @@ def test_every_optimizer_takes_its_own_steps(optimizer):
     net, (X, y) = NETWORKS["mup"], data(8)
     start, risk = net.init(3, 0), as_loss("squared_error").risk(y)
     history = train(net, X, y, params=start, optimizer=optimizer, steps=6, record_every=3)
-    state = optimizer.start(dict(start.items()), multipliers=net.step_multipliers)
+    family = optimizer.step_family
+    state = optimizer.start(dict(start.items()), multipliers=naive_networks.multipliers(net, family))
 
     def gradient(position):
         params = start.replace(**position)

@@ -161,6 +161,7 @@ def test_step_multipliers_weigh_the_parameters(case):
     assert net.step_multipliers == {
         name: pytest.approx(expected[name.removeprefix("mirror_")], rel=1e-15) for name in params.names
     }
+    assert net.multipliers_for("gradient") == net.step_multipliers
     roots = np.sqrt(naive.column_multipliers(net, params))
     left, right = case.jacobian * roots, case.other_jacobian * roots
     for Y, other in ((None, left), (case.Y, right)):

@@ -159,6 +159,8 @@ def test_shapes_of_the_trained_arrays(case):
         assert list(model.trained_shapes(3)) == list(expected)
         assert model.n_params(3) == sum(int(np.prod(shape)) for shape in expected.values())
         assert model.step_multipliers == net.step_multipliers
+        assert model.multipliers_for("orthogonal") == net.multipliers_for("orthogonal")
+        assert model.gradient_sizes == net.gradient_sizes
         assert model.n_outputs == net.n_outputs
 
 

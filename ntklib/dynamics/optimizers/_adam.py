@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..._jit import compiled
 from ..._validation import check_real
 from ._base import Optimizer, Rule, Schedule, check_schedule
+from ._state import State
 
 __all__ = ["Adam"]
 
@@ -32,9 +35,16 @@ class Adam(Optimizer):
     epsilon : float, default=1e-8
         Positive.
 
+    Notes
+    -----
+    Steps of a model's arrays see the gradient in units of its entries' size (``model.gradient_sizes``, a
+    power of the width, 1 in the parameterisations "ntk" and "standard"), so that epsilon counts as much at
+    any width.
+
     References
     ----------
-    D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
+    D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1; K. Everett
+    et al., "Scaling exponents across parameterizations and optimizers", ICML 2024 (epsilon against width).
 
     Examples
     --------
@@ -55,8 +65,20 @@ class Adam(Optimizer):
             check_schedule(check_real(beta, name, minimum=0), name, below=1)
         check_real(self.epsilon, "epsilon", minimum=0, strict=True)
 
+    @property
+    def step_family(self) -> str:
+        """Entries move by about the learning rate."""
+        return "entrywise"
+
     def _memory(self, array: np.ndarray) -> tuple[np.ndarray, ...]:
         return np.zeros_like(array), np.zeros_like(array)
+
+    def _acting(self, state: State, found: Any, gradient: Callable[[Any], Any]) -> dict[str, np.ndarray]:
+        units = state.gradient_sizes
+        return {
+            name: g if units[name] == 1 else g / g.dtype.type(units[name])
+            for name, g in state.match(found).items()
+        }
 
     def _rule(self, k: int) -> Rule:
         eta = self._rate(k)

@@ -42,6 +42,32 @@ class Optimizer(ABC):
     A subclass is a frozen dataclass with a field ``learning_rate`` and a method ``_rule`` that returns what
     to do with one array at step k; every array is moved by itself, in place, in one pass where that is
     possible, and in its own precision.
+
+    `step_family` says how long its steps are, which decides by what a model's step multipliers multiply them.
+    A subclass with other steps than the gradient's sets it:
+
+    - "gradient", the default: in proportion to the gradient;
+    - "entrywise": every entry by about the learning rate, as in Adam;
+    - "orthogonal": every singular value by the learning rate, as in Muon, or the whole array by that length;
+    - "max_norm": every entry by the learning rate times the sum of the gradient's absolute entries.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from ntklib.dynamics import Optimizer
+    >>> from ntklib.networks import TwoLayerNet
+    >>> @dataclass(frozen=True)
+    ... class Bounded(Optimizer):
+    ...     learning_rate: float = 0.01
+    ...     step_family = "entrywise"
+    ...     def _rule(self, k):
+    ...         def move(w, g, memory, multiplier):
+    ...             w -= self.learning_rate * multiplier * np.tanh(1e6 * g)
+    ...         return move
+    >>> net = TwoLayerNet(100, parameterization="mup")
+    >>> Bounded().start(net.init(3, random_state=0), model=net).multipliers
+    {'W0': 1.0, 'W1': 0.01}
     """
 
     learning_rate: Schedule
@@ -51,11 +77,21 @@ class Optimizer(ABC):
 
     _divides_by_rate: ClassVar[bool] = False
 
+    @property
+    def step_family(self) -> str:
+        """How long steps are: "gradient", "entrywise", "orthogonal" or "max_norm"."""
+        return "gradient"
+
     def __post_init__(self) -> None:
         check_schedule(self.learning_rate, "learning_rate", positive=self._divides_by_rate)
 
     def start(
-        self, position: Any, *, multipliers: Mapping[str, float] | float | None = None, copy: bool = True
+        self,
+        position: Any,
+        *,
+        model: Any = None,
+        multipliers: Mapping[str, float] | float | None = None,
+        copy: bool = True,
     ) -> State:
         """Return the state of a run that begins at ``position``.
 
@@ -63,8 +99,12 @@ class Optimizer(ABC):
         ----------
         position : array-like or mapping of str to array-like
             Kept in float32 if it is that, in float64 otherwise.
+        model : TwoLayerNet, MLP, or a model made from one, default=None
+            Whose arrays these are: the learning rate is multiplied by its step multipliers for this
+            optimiser's `step_family`.
         multipliers : mapping of str to float or float, default=None
-            Factors of the learning rate: for a mapping one for every array in it, others being ignored.
+            Further factors of the learning rate: for a mapping one for every array in it, others being
+            ignored.
         copy : bool, default=True
             False moves the given arrays themselves; they must be C-contiguous, writable floats.
 
@@ -77,16 +117,22 @@ class Optimizer(ABC):
         TypeError
             If the position does not hold real numbers.
         ValueError
-            If an array has no multiplier, or cannot be moved in place.
+            If an array has no multiplier, or cannot be moved in place, or `step_family` is unknown.
         """
         arrays, named = named_arrays(position)
         if not arrays:
             raise ValueError("there are no arrays to move.")
         arrays = {name: movable(array, name, copy) for name, array in arrays.items()}
+        factors, sizes = checked_multipliers(multipliers, tuple(arrays), named), dict.fromkeys(arrays, 1.0)
+        if model is not None:
+            own = checked_multipliers(model.multipliers_for(self.step_family), tuple(arrays), named)
+            factors = {name: factor * own[name] for name, factor in factors.items()}
+            sizes = {name: model.gradient_sizes[name] for name in arrays}
         return State(
             position=arrays if named else arrays[ALONE],
             memory={name: self._memory(array) for name, array in arrays.items()},
-            multipliers=checked_multipliers(multipliers, tuple(arrays), named),
+            multipliers=factors,
+            gradient_sizes=sizes,
         )
 
     def step(self, state: State, gradient: Callable[[Any], Any]) -> Any:

@@ -75,6 +75,11 @@ class SignDescent(Optimizer):
     learning_rate: Schedule = 0.01
     normalized: bool = True
 
+    @property
+    def step_family(self) -> str:
+        """Entries move by the learning rate, times the sum of the gradient's unless normalised."""
+        return "entrywise" if self.normalized else "max_norm"
+
     def _rule(self, k: int) -> Rule:
         eta = self._rate(k)
 

@@ -133,6 +133,11 @@ class Muon(WithMomentum):
         if self.newton_schulz is not None:
             check_integer(self.newton_schulz, "newton_schulz", minimum=1)
 
+    @property
+    def step_family(self) -> str:
+        """Singular values move by the learning rate; times the nuclear norm, they are the gradient's again."""
+        return "orthogonal" if self.normalized else "gradient"
+
     def _memory(self, array: np.ndarray) -> tuple[np.ndarray, ...]:
         if array.ndim not in (1, 2):
             raise ValueError(f"Muon moves matrices and vectors, not arrays of shape {array.shape}.")

@@ -28,6 +28,8 @@ class State:
         What the method remembers of each array: momentum, moments, an earlier point.
     multipliers : dict of str to float
         Factors of the learning rate, one an array.
+    gradient_sizes : dict of str to float
+        Size of the entries of each array's gradient as a power of the width; 1 without a model.
     steps : int
         Steps taken.
 
@@ -46,6 +48,7 @@ class State:
     position: Any
     memory: dict[str, tuple[np.ndarray, ...]]
     multipliers: dict[str, float]
+    gradient_sizes: dict[str, float]
     steps: int = 0
 
     @property
@@ -57,7 +60,13 @@ class State:
         """Return a state that goes its own way from here."""
         memory = {name: tuple(map(np.copy, arrays)) for name, arrays in self.memory.items()}
         position = self.like({name: array.copy() for name, array in self.arrays.items()})
-        return replace(self, position=position, memory=memory, multipliers=dict(self.multipliers))
+        return replace(
+            self,
+            position=position,
+            memory=memory,
+            multipliers=dict(self.multipliers),
+            gradient_sizes=dict(self.gradient_sizes),
+        )
 
     def like(self, arrays: dict[str, np.ndarray]) -> Any:
         """Return arrays in the structure of the position."""

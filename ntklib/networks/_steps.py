@@ -1,0 +1,62 @@
+"""Step multipliers: by what to multiply the learning rate of each array, for each family of optimisers.
+
+One idea makes the whole table.  Let a layer's weights be multiplied by c in the forward pass, have m_in inputs
+and m_out outputs, and let the loss's derivative in one of its outputs have size s.  What passes through a layer
+should change by the order of 1.  Steps are aligned with the layer's inputs, so that they add up over all of
+these: an entry should move by 1 / (c m_in).  Entries of the gradient have size g = c s.  If the entries of an
+optimiser's step have size g^q N^(r/2) for a gradient with N = m_in m_out entries, the multiplier is
+
+    1 / (c m_in) / (g^q N^(r/2)).
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import NamedTuple
+
+from .._validation import check_option
+
+__all__ = ["STEP_FAMILIES", "ArrayScale", "StepFamily"]
+
+
+class StepFamily(NamedTuple):
+    """Size of the entries of a step: powers of the gradient's entries' size, and of the root of their number."""
+
+    gradient: int
+    root_entries: int
+
+
+STEP_FAMILIES = {
+    "gradient": StepFamily(1, 0),  # in proportion to the gradient
+    "entrywise": StepFamily(0, 0),  # every entry by the learning rate, about
+    "orthogonal": StepFamily(0, -1),  # every singular value by the learning rate
+    "max_norm": StepFamily(1, 2),  # every entry by the sum of the gradient's
+}
+
+
+class ArrayScale(NamedTuple):
+    """How an array enters a network, in powers of its widths; constants are left out.
+
+    Whole numbers, so that multipliers that are whole come out exactly.  All 1 for arrays whose steps do not
+    depend on the width.
+    """
+
+    forward: int = 1
+    """1 / c^2, where c multiplies the array in the forward pass."""
+    signal: int = 1
+    """1 / s, where s is the size of the loss's derivative in one of the layer's outputs."""
+    inputs: int = 1
+    outputs: int = 1
+
+    @property
+    def gradient(self) -> float:
+        """Size of an entry of the gradient."""
+        return 1 / (sqrt(self.forward) * self.signal)
+
+    def multiplier(self, family: str) -> float:
+        """Return the factor of the learning rate for steps of a family."""
+        q, r = STEP_FAMILIES[check_option(family, "step_family", STEP_FAMILIES)]
+        entries = self.inputs * self.outputs
+        above = self.forward ** (1 + q) * self.signal ** (2 * q) * entries ** max(-r, 0)
+        below = self.inputs**2 * entries ** max(r, 0)
+        return sqrt(above) / sqrt(below)
