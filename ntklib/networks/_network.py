@@ -122,7 +122,7 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
 
     @property
     def gradient_sizes(self) -> dict[str, float]:
-        """Size of the entries of each array's gradient as a power of the width, by which Adam takes its epsilon.
+        """Size of the entries of each array's gradient in powers of the widths; Adam's epsilon follows it.
 
         Examples
         --------

@@ -1,12 +1,12 @@
 """Step multipliers: by what to multiply the learning rate of each array, for each family of optimisers.
 
-One idea makes the whole table.  Let a layer's weights be multiplied by c in the forward pass, have m_in inputs
-and m_out outputs, and let the loss's derivative in one of its outputs have size s.  What passes through a layer
-should change by the order of 1.  Steps are aligned with the layer's inputs, so that they add up over all of
-these: an entry should move by 1 / (c m_in).  Entries of the gradient have size g = c s.  If the entries of an
-optimiser's step have size g^q N^(r/2) for a gradient with N = m_in m_out entries, the multiplier is
+One idea makes the whole table.  Let a layer's weights be multiplied by c in the forward pass, have i inputs and
+o outputs, and let the loss's derivative in one of its outputs have size s.  What passes through a layer should
+change by the order of 1.  Steps are aligned with the layer's inputs, so that they add up over all of these: an
+entry should move by 1 / (c i).  Entries of the gradient have size g = c s.  If the entries of an optimiser's
+step have size g^q N^(r/2) for a gradient with N = i o entries, the multiplier is
 
-    1 / (c m_in) / (g^q N^(r/2)).
+    1 / (c i) / (g^q N^(r/2)).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["STEP_FAMILIES", "ArrayScale", "StepFamily"]
 
 
 class StepFamily(NamedTuple):
-    """Size of the entries of a step: powers of the gradient's entries' size, and of the root of their number."""
+    """Powers of the gradient's entries' size, and of the root of their number, in the entries of a step."""
 
     gradient: int
     root_entries: int

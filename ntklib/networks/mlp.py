@@ -34,9 +34,9 @@ class MLP(Network):
     ============  ==============================  =======================  ========================
 
     Biases have the factor bias_std, and the input layer sqrt(inputs) only with ``input_scaling="fan_in"``
-    (else 1).  "mean_field" and "mup" come with step multipliers (`multipliers_for` an optimiser) that make the
-    function change at the same rate at any width; with those of gradient descent (`step_multipliers`) "ntk",
-    "mean_field" and "mup" have a limit (`limit_kernel`), "standard" has none.
+    (else 1).  "mean_field" and "mup" come with step multipliers (`multipliers_for` an optimiser) that make
+    the function change at the same rate at any width; with those of gradient descent (`step_multipliers`)
+    "ntk", "mean_field" and "mup" have a limit (`limit_kernel`), "standard" has none.
 
     Parameters
     ----------

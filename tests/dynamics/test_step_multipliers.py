@@ -237,7 +237,7 @@ def test_orthogonalised_steps_in_deep_networks(normalized, name):
 
 @pytest.mark.parametrize("name", LEARNS)
 def test_the_multipliers_of_gradient_descent_are_wrong_for_adam(name):
-    """The test sees what it should: with another family's multipliers layers move with powers of the width."""
+    """With another family's multipliers layers move with powers of the width."""
 
     @dataclass(frozen=True)
     class Borrowed(Adam):
@@ -278,6 +278,6 @@ def test_the_best_step_stays(optimizer, name):
             )  # fmt: skip
             losses.append(history.loss[-1] if history.status == "finished" else np.inf)
         best.append(int(np.argmin(losses)) - 18)
-    assert -18 < min(best), best
+    assert min(best) > -18, best
     assert max(best) < 1, best
     assert max(best) - min(best) <= 1, best

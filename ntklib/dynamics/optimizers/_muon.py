@@ -135,7 +135,7 @@ class Muon(WithMomentum):
 
     @property
     def step_family(self) -> str:
-        """Singular values move by the learning rate; times the nuclear norm, they are the gradient's again."""
+        """Singular values move by the learning rate; times the nuclear norm, like the gradient's."""
         return "orthogonal" if self.normalized else "gradient"
 
     def _memory(self, array: np.ndarray) -> tuple[np.ndarray, ...]:
