@@ -1,10 +1,10 @@
 """Step multipliers: by what to multiply the learning rate of each array, for each family of optimisers.
 
-One idea makes the whole table.  Let a layer's weights be multiplied by c in the forward pass, have i inputs and
-o outputs, and let the loss's derivative in one of its outputs have size s.  What passes through a layer should
-change by the order of 1.  Steps are aligned with the layer's inputs, so that they add up over all of these: an
-entry should move by 1 / (c i).  Entries of the gradient have size g = c s.  If the entries of an optimiser's
-step have size g^q N^(r/2) for a gradient with N = i o entries, the multiplier is
+One idea makes the whole table.  Let a layer's weights be multiplied by c in the forward pass, have i inputs
+and o outputs, and let the loss's derivative in one of its outputs have size s.  What passes through a layer
+should change by the order of 1.  Steps are aligned with the layer's inputs, so that they add up over all of
+these: an entry should move by 1 / (c i).  Entries of the gradient have size g = c s.  If the entries of an
+optimiser's step have size g^q N^(r/2) for a gradient with N = i o entries, the multiplier is
 
     1 / (c i) / (g^q N^(r/2)).
 """
