@@ -39,6 +39,11 @@ def inlined(function: Callable[..., Any]) -> Any:
     return numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, inline="never")(function)
 
 
+def exact(function: Callable[..., Any]) -> Any:
+    """Compile a formula like `inlined`, each operation rounded by itself, so that errors can be computed."""
+    return numba.njit(nogil=True, error_model="numpy", inline="never")(function)
+
+
 def cache_folder() -> str:
     """Folder of the machine code.
 

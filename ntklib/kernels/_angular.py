@@ -28,7 +28,7 @@ import numpy as np
 
 from .._jit import compiled, inlined
 
-__all__ = ["activation_tile", "angular_tile", "angular_values", "bias_tile", "one_layer_tile"]
+__all__ = ["activation_tile", "angular_tile", "angular_values", "bias_tile", "biased_roots", "one_layer_tile"]
 
 
 @inlined
@@ -59,6 +59,11 @@ def _fill_powers(row, degree, power):
     """power = t^(degree - 1/2), or t^(1/2) if the degree is 0."""
     for j in range(row.shape[0]):
         power[j] = math.sqrt(abs(row[j]))
+    _raise_powers(row, degree, power)
+
+
+@inlined
+def _raise_powers(row, degree, power):
     for _ in range(degree - 1):
         for j in range(row.shape[0]):
             power[j] *= abs(row[j])
@@ -85,6 +90,31 @@ def _bias_row(row, i, x, z):
         )
         to_minus_one = half * (one + cos_x) * (one + cos_z[j]) * (along * along) + cos_product * t
         row[j] = to_one if positive | (to_minus_one >= one) else -to_minus_one
+
+
+@inlined
+def _fill_biased_roots(row, i, x, z, power):
+    """power = the roots of the gaps that `_bias_row` gives, also where those are too small for a float."""
+    one = row.dtype.type(1)
+    two, zero = one + one, one - one
+    half = one / two
+    cos_x, tan_x = x[0, i], x[2, i]
+    cos_z, tan_z = z[0], z[2]
+    near = _nearer_axis(x, i)
+    near_x, axis_x = x[near + 2, i], x[near, i]
+    near_z, axis_z = z[near + 2], z[near]
+    for j in range(row.shape[0]):
+        t = abs(row[j])
+        positive = math.copysign(one, row[j]) > zero
+        along = tan_x + tan_z[j]
+        weight = half * (one + cos_x) * (one + cos_z[j])
+        close = positive | (weight * (along * along) + cos_x * cos_z[j] * t >= one)
+        weight = half * (one + axis_x) * (one + axis_z[j]) if close else weight
+        turned = math.sqrt(weight) * (abs(near_x - near_z[j]) if close else along)
+        kept = math.sqrt(cos_x) * math.sqrt(cos_z[j]) * math.sqrt(two - t if close and not positive else t)
+        larger, smaller = max(turned, kept), min(turned, kept)
+        ratio = smaller / (larger if larger > zero else one)
+        power[j] = larger * math.sqrt(one + ratio * ratio)
 
 
 @inlined
@@ -159,6 +189,8 @@ def angular_tile(
     for i in range(n):
         row = tau[i]
         if biased:
+            if degree == 0:
+                _fill_biased_roots(row, i, x[0], z[0], power)
             _bias_row(row, i, x[0], z[0])
         trained = include[0]
         share = one if trained else zero
@@ -166,7 +198,8 @@ def angular_tile(
             ntk[j] = share * math.copysign(one - abs(row[j]), row[j])
         for layer in range(1, depth + 1):
             chain, last = trained and degree > 0, layer == depth
-            _fill_powers(row, degree, power)
+            if degree > 0 or layer > 1 or not biased:
+                _fill_powers(row, degree, power)
             if degree > 0:
                 _fill_near(near, row, B)
             if chain:
@@ -226,16 +259,23 @@ def bias_tile(tau, x, z):
 
 
 @compiled
-def activation_tile(tau, degree, k, near, gap, far):
-    """Gaps of pre-activations to gaps after the activation, in place."""
+def biased_roots(tau, x, z, roots):
+    """The roots of the gaps that `bias_tile` gives, also where those are too small for a float."""
+    for i in range(tau.shape[0]):
+        _fill_biased_roots(tau[i], i, x, z, roots[i])
+
+
+@compiled
+def activation_tile(tau, roots, degree, k, near, gap, far):
+    """Gaps of pre-activations, given with their roots, to gaps after the activation, in place."""
     n, m = tau.shape
     kind = tau.dtype.type
-    power, value, B, E = np.empty(m, kind), np.empty(m, kind), np.empty(m, kind), np.empty(m, kind)
+    value, B, E = np.empty(m, kind), np.empty(m, kind), np.empty(m, kind)
     for i in range(n):
-        _fill_powers(tau[i], degree, power)
+        _raise_powers(tau[i], degree, roots[i])
         _fill_near(near, tau[i], B)
         _fill_near(gap, tau[i], E)
-        _values_and_gaps(tau[i], power, degree, kind(k), B, E, far, value)
+        _values_and_gaps(tau[i], roots[i], degree, kind(k), B, E, far, value)
 
 
 @compiled

@@ -20,6 +20,9 @@ class Dual(Protocol):
     K_xx = relative_diagonal scale^2, and ``take(slice)``.  Tiles hold what belongs to pairs.
     """
 
+    def magnifies(self, net: Architecture) -> bool:
+        """Whether the kernel moves by more than an angle near 0 or pi does."""
+
     def plan(self, net: Architecture, rows: Rows) -> Any:
         """Carry the rows through the layers."""
 

@@ -11,7 +11,11 @@ marked with NaN and computed again from the rows themselves, with w = x |z| - z 
 
     1 - rho = |w|^2 / (2 |x|^2 |z|^2),        w = (x - z) |z| + z (|z| - |x|)
 
-x - z has no rounding error where it matters, and that of the lengths is at a right angle to w.
+x - z has no rounding error where it matters, and that of the lengths is at a right angle to w.  Rows
+that are nearly parallel and of different lengths are left with an error of eps in the angle.  Where that is
+magnified, as by a deep network of steps, which takes a root of the angle at every layer, ``fine`` asks for
+the gap of close rows from x_k z - z_k x, x_k the largest entry of x, formed without a rounding error to
+speak of: 0 for parallel rows.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ import math
 import numpy as np
 from scipy import sparse
 
-from .._jit import compiled, inlined
+from .._jit import compiled, exact, inlined
 from ._rows import Rows
 
 __all__ = ["close_half_squares", "products", "signed_gaps"]
@@ -31,6 +35,8 @@ __all__ = ["close_half_squares", "products", "signed_gaps"]
 _NEAR = 1e-4
 _NEAR_FLOAT32 = 1e-3
 _FAR = 0.045
+_FINE = 1e-11  # gaps below, angles under 5e-6, are computed without rounding errors where that matters
+_FINE_FLOAT32 = 1e-6
 
 
 def products(x: Rows, z: Rows, rows: slice, columns: slice, out: np.ndarray) -> None:
@@ -42,17 +48,23 @@ def products(x: Rows, z: Rows, rows: slice, columns: slice, out: np.ndarray) -> 
         np.matmul(u, v.T, out=out)
 
 
-def signed_gaps(x: Rows, z: Rows, rows: slice, columns: slice, tau: np.ndarray) -> None:
+def signed_gaps(x: Rows, z: Rows, rows: slice, columns: slice, tau: np.ndarray, fine: bool = False) -> None:
     """Turn the `products` of a block of rows and columns into signed gaps, in place."""
-    near = _NEAR if tau.dtype == np.float64 else _NEAR_FLOAT32
-    if not _gaps_from_product(tau, x.half_squares[rows], z.half_squares[columns], near, _FAR):
+    near, under = (_NEAR, _FINE) if tau.dtype == np.float64 else (_NEAR_FLOAT32, _FINE_FLOAT32)
+    under = under if fine else 0.0
+    if not _gaps_from_product(tau, x.half_squares[rows], z.half_squares[columns], near, _FAR, under):
         return
     if sparse.issparse(x.X):
-        _recompute_sparse(x.directions[rows], z.directions[columns], tau)
+        u, v = x.X[rows], z.X[columns]
+        _recompute_sparse(
+            u.data, u.indices, u.indptr, x.root[rows], x.exponent[rows],
+            v.data, v.indices, v.indptr, z.root[columns], z.exponent[columns], under, tau,
+        )  # fmt: skip
     else:
         _recompute(
-            x.X[rows], x.root[rows], x.exponent[rows], z.X[columns], z.root[columns], z.exponent[columns], tau
-        )
+            x.X[rows], x.root[rows], x.exponent[rows],
+            z.X[columns], z.root[columns], z.exponent[columns], under, tau,
+        )  # fmt: skip
 
 
 def close_half_squares(X: np.ndarray, Z: np.ndarray, tau: np.ndarray) -> np.ndarray:
@@ -63,12 +75,12 @@ def close_half_squares(X: np.ndarray, Z: np.ndarray, tau: np.ndarray) -> np.ndar
 
 
 @compiled
-def _gaps_from_product(tau, half_x, half_z, near, far):
+def _gaps_from_product(tau, half_x, half_z, near, far, fine):
     """Turn products into signed gaps in place; mark with NaN what has to be computed again, and count it."""
     n, m = tau.shape
     kind = tau.dtype.type
     one, two, nan = kind(1), kind(2), kind(np.nan)
-    near, far = kind(near), kind(far)
+    near, far, fine = kind(near), kind(far), kind(fine)
     total = 0
     for i in range(n):
         row = tau[i]
@@ -79,7 +91,7 @@ def _gaps_from_product(tau, half_x, half_z, near, far):
             opposite = two - gap
             tiny = near * scale * scale
             value = gap if gap <= one else -opposite
-            bad = (gap < tiny) | (opposite < far)
+            bad = (gap < max(tiny, fine)) | (opposite < far)
             marks += bad
             row[j] = nan if bad else value
         total += marks
@@ -87,33 +99,69 @@ def _gaps_from_product(tau, half_x, half_z, near, far):
 
 
 @compiled
-def _recompute(X, root_x, exponent_x, Z, root_z, exponent_z, tau):
+def _recompute(X, root_x, exponent_x, Z, root_z, exponent_z, fine, tau):
     n, m = tau.shape
     for i in range(n):
         for j in range(m):
             if math.isnan(tau[i, j]):
-                a, b = int(exponent_x[i]), int(exponent_z[j])
-                rx, rz = root_x[i], root_z[j]
-                if rx == 0.0 or rz == 0.0:
-                    tau[i, j] = 1.0
-                    continue
-                if abs(a - b) <= 2:
-                    # of two scales the one that brings the lengths together: close rows then differ exactly
-                    top = max(a, b)
-                    wide_x, wide_z = math.ldexp(rx, a - top), math.ldexp(rz, b - top)
-                    if abs(wide_x - wide_z) < abs(rx - rz):
-                        rx, rz, a, b = wide_x, wide_z, top, top
-                gap = _half_square(X[i], rx, a, Z[j], rz, b, 1.0)
-                if gap > 1.0:
-                    gap = -_half_square(X[i], rx, a, Z[j], rz, b, -1.0)
-                tau[i, j] = gap
+                tau[i, j] = _gap(X[i], root_x[i], exponent_x[i], Z[j], root_z[j], exponent_z[j], fine)
+
+
+@compiled
+def _recompute_sparse(
+    data_x, indices_x, start_x, root_x, exponent_x, data_z, indices_z, start_z, root_z, exponent_z, fine, tau
+):  # fmt: skip
+    """The same for rows in CSR format with sorted indices, on the columns that either has entries in."""
+    n, m = tau.shape
+    length = np.max(np.diff(start_x)) + np.max(np.diff(start_z))
+    x, z = np.empty(length), np.empty(length)
+    for i in range(n):
+        for j in range(m):
+            if not math.isnan(tau[i, j]):
+                continue
+            a, b, d = start_x[i], start_z[j], 0
+            while a < start_x[i + 1] or b < start_z[j + 1]:
+                in_x = a < start_x[i + 1] and (b == start_z[j + 1] or indices_x[a] <= indices_z[b])
+                in_z = b < start_z[j + 1] and (a == start_x[i + 1] or indices_z[b] <= indices_x[a])
+                x[d] = data_x[a] if in_x else 0.0
+                z[d] = data_z[b] if in_z else 0.0
+                a, b, d = a + in_x, b + in_z, d + 1
+            tau[i, j] = _gap(x[:d], root_x[i], exponent_x[i], z[:d], root_z[j], exponent_z[j], fine)
+
+
+@inlined
+def _gap(x, rx, a, z, rz, b, fine):
+    """The signed gap of rows of lengths rx 2^a and rz 2^b."""
+    if rx == 0.0 or rz == 0.0:
+        return 1.0
+    if abs(a - b) <= 2:
+        # of two scales the one that brings the lengths together: close rows then differ exactly
+        top = max(a, b)
+        wide_x, wide_z = math.ldexp(rx, int(a - top)), math.ldexp(rz, int(b - top))
+        if abs(wide_x - wide_z) < abs(rx - rz):
+            rx, rz, a, b = wide_x, wide_z, top, top
+    sign = 1.0
+    gap = _half_square(x, rx, a, z, rz, b, sign)
+    if gap > 1.0:
+        sign = -1.0
+        gap = _half_square(x, rx, a, z, rz, b, sign)
+    if gap < fine and (gap > 0.0 or rx != rz):
+        gap = _fine_gap(x, rx, a, z, rz, b)
+    return math.copysign(gap, sign)
+
+
+@inlined
+def _scales(a):
+    """Two powers of two whose product is 2^-a; one alone may be out of range."""
+    return math.ldexp(1.0, int(-a // 2)), math.ldexp(1.0, int(-a - (-a // 2)))
 
 
 @inlined
 def _half_square(x, rx, a, z, rz, b, sign):
     """|x / |x| - sign z / |z||^2 / 2 of rows scaled by 2^-a and 2^-b, in two running sums."""
-    a1, a2 = math.ldexp(1.0, -a // 2), math.ldexp(1.0, -a - (-a // 2))
-    b1, b2 = sign * math.ldexp(1.0, -b // 2), math.ldexp(1.0, -b - (-b // 2))
+    a1, a2 = _scales(a)
+    b1, b2 = _scales(b)
+    b1 *= sign
     change = rz - rx
     s0, s1 = 0.0, 0.0
     d = x.shape[0]
@@ -131,6 +179,47 @@ def _half_square(x, rx, a, z, rz, b, sign):
     return 0.5 * (s0 + s1) / (rx * rz) / (rx * rz)
 
 
+@inlined
+def _fine_gap(x, rx, a, z, rz, b):
+    """1 - |cos theta| from sin theta: the part of x_k z - z_k x that is at a right angle to x."""
+    a1, a2 = _scales(a)
+    b1, b2 = _scales(b)
+    k = 0
+    for i in range(1, x.shape[0]):
+        if abs(x[i]) > abs(x[k]):
+            k = i
+    pk, qk = np.float64(x[k]) * a1 * a2, np.float64(z[k]) * b1 * b2
+    square, along = 0.0, 0.0
+    for i in range(x.shape[0]):
+        p, q = np.float64(x[i]) * a1 * a2, np.float64(z[i]) * b1 * b2
+        e = _difference(pk, q, qk, p)
+        square += e * e
+        along += e * p
+    sine = math.sqrt(max(square - (along / rx) * (along / rx), 0.0)) / (abs(pk) * rz)
+    return sine * sine / (1.0 + math.sqrt(1.0 - min(sine * sine, 1.0)))
+
+
+@exact
+def _difference(a, b, c, d):
+    """a b - c d from products of 106 bits, each the sum of two floats (Dekker)."""
+    ab, cd = a * b, c * d
+    a1, a2 = _split(a)
+    b1, b2 = _split(b)
+    c1, c2 = _split(c)
+    d1, d2 = _split(d)
+    lost_ab = ((a1 * b1 - ab) + a1 * b2 + a2 * b1) + a2 * b2
+    lost_cd = ((c1 * d1 - cd) + c1 * d2 + c2 * d1) + c2 * d2
+    return (ab - cd) + (lost_ab - lost_cd)
+
+
+@exact
+def _split(a):
+    """A float as the sum of two of 26 bits."""
+    wide = 134217729.0 * a
+    high = wide - (wide - a)
+    return high, a - high
+
+
 @compiled
 def _fill_half_squares(X, Z, tau, near, out):
     n, m = tau.shape
@@ -143,17 +232,3 @@ def _fill_half_squares(X, Z, tau, near, out):
                     e = np.float64(X[i, k]) - sign * np.float64(Z[j, k])
                     total += e * e
                 out[i, j] = 0.5 * total
-
-
-def _recompute_sparse(u: sparse.csr_array, v: sparse.csr_array, tau: np.ndarray) -> None:
-    i, j = np.nonzero(np.isnan(tau))
-    for part in range(0, i.size, 4096):
-        a, b = u[i[part : part + 4096]], v[j[part : part + 4096]]
-        gap = _half_squares_of_rows(a - b)
-        tau[i[part : part + 4096], j[part : part + 4096]] = np.where(
-            gap <= 1, gap, -_half_squares_of_rows(a + b)
-        )
-
-
-def _half_squares_of_rows(a: sparse.csr_array) -> np.ndarray:
-    return np.asarray(a.multiply(a).sum(axis=1)).ravel() / 2

@@ -59,6 +59,7 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
     plan = dual.plan(net, x if symmetric else stacked(x, z))
     plan_x = plan.take(slice(0, x.n))
     plan_z = plan_x if symmetric else plan.take(slice(x.n, x.n + z.n))
+    fine = dual.magnifies(net)
     out = np.empty((x.n, z.n), dtype)
     scales_x = _Scales(_scale(net, plan_x), dtype)
     scales_z = scales_x if symmetric else _Scales(_scale(net, plan_z), dtype)
@@ -75,7 +76,7 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
         for start in range(rows.start, rows.stop, height):
             part, block = blocks_x[start]
             tau = memory[start - rows.start : part.stop - rows.start]
-            signed_gaps(x, z, part, columns, tau)
+            signed_gaps(x, z, part, columns, tau, fine)
             write(part, columns, dual.tile(net, block, blocks_z[columns.start], tau))
         if symmetric and rows == columns:
             _mirror_within(out[rows, columns])
@@ -124,7 +125,7 @@ def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
         rows, columns = tile
         tau = np.empty((rows.stop - rows.start, columns.stop - columns.start))
         products(x, x, rows, columns, tau)
-        signed_gaps(x, x, rows, columns, tau)
+        signed_gaps(x, x, rows, columns, tau, dual.magnifies(net))
         if rows == columns:
             np.fill_diagonal(tau, 0.0)
         px, pz = plan.take(rows), plan.take(columns)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ._angular import activation_tile, angular_tile, angular_values, bias_tile, one_layer_tile
+from ._angular import activation_tile, angular_tile, angular_values, bias_tile, biased_roots, one_layer_tile
 from ._architecture import Architecture
 from ._lengths import Lengths
 from ._rows import Rows
@@ -74,6 +74,10 @@ class HomogeneousDual:
         """n^2 E[sigma_(n-1)^2] / E[sigma_n^2]."""
         n = self.degree
         return n * n / (2 * n - 1) if n else 0.0
+
+    def magnifies(self, net: Architecture) -> bool:
+        """A second layer of steps sees the root of the angle."""
+        return self.degree == 0 and net.depth > 1
 
     def plan(self, net: Architecture, rows: Rows) -> _Plan:
         """Carry the rows' lengths through the layers."""
@@ -146,7 +150,10 @@ class HomogeneousDual:
         d_slope = np.zeros((2, *tau.shape))
         value = np.copysign(1 - np.abs(tau), tau)
         for layer in range(net.depth + 1):
-            value, d_rho, tau, product, d_product = _turn_gradient(x, z, layer, value, tau, d_rho_before)
+            # the angle between steps may be the root of one too small for float64
+            wide = np.longdouble if layer == n == 0 else np.float64
+            turned = _turn_gradient(x, z, layer, value, tau, d_rho_before, wide)
+            value, d_rho, tau, roots, product, d_product = turned
             ntk, d_ntk = (
                 net.include[layer] * value + self.ratio * product * ntk * slope,
                 net.include[layer] * d_rho
@@ -154,8 +161,8 @@ class HomogeneousDual:
             )
             if layer == net.depth:
                 break
-            sine = np.sqrt(np.abs(tau) * (2 - np.abs(tau)))
-            d_theta = -np.divide(d_rho, sine, out=np.zeros_like(d_rho), where=sine > 0)
+            sine = roots * np.sqrt(2 - np.abs(tau))
+            d_theta = -np.divide(d_rho, sine, out=np.zeros_like(d_rho), where=sine > 0).astype(np.float64)
             if n == 0:
                 d_rho_before = -(1 - k) / np.pi * d_theta
             else:
@@ -168,9 +175,10 @@ class HomogeneousDual:
                 d_rho_before = self.ratio * slope * d_rho
             value = self._values(tau, n, k)
             activation_tile(
-                tau, n, k, near_polynomial(n), gap_polynomial(n), far_polynomial(n, tau.dtype.name)
+                tau, roots, n, k, near_polynomial(n), gap_polynomial(n), far_polynomial(n, tau.dtype.name)
             )
-        return d_ntk + ntk * (x.log_scale_gradient[:, :, None] + z.log_scale_gradient[:, None, :])
+        d_log_scale = x.log_scale_gradient[:, :, None] + z.log_scale_gradient[:, None, :]
+        return (d_ntk + ntk * d_log_scale).astype(np.float64)
 
     def _values(self, tau: np.ndarray, degree: int, k: float) -> np.ndarray:
         out = np.empty_like(tau)
@@ -191,25 +199,26 @@ class HomogeneousDual:
         return d_relative + 2 * relative * x.log_scale_gradient
 
 
-def _turn_derivative(plan: _Plan, layer: int) -> np.ndarray:
+def _turn_derivative(plan: _Plan, layer: int, dtype: Any = np.float64) -> np.ndarray:
     """d a / d log (weight_std, bias_std) of a = atan2(b, h): sin cos (d log b - d log h)."""
-    cos, sin = plan.turns[layer, :2]
+    cos, sin = plan.turns[layer, :2].astype(dtype)
     return cos * sin * (np.array([[0.0], [1.0]]) - plan.log_gradient[layer])
 
 
-def _turn_gradient(x: _Plan, z: _Plan, layer: int, value: Any, tau: Any, d_rho: Any) -> Any:
-    """Apply a layer's bias to cosines and gaps, and to the derivatives of the cosines."""
-    cos_x, sin_x = x.turns[layer, :2, :, None]
-    cos_z, sin_z = z.turns[layer, :2, None, :]
-    d_ax = _turn_derivative(x, layer)[:, :, None]
-    d_az = _turn_derivative(z, layer)[:, None, :]
+def _turn_gradient(x: _Plan, z: _Plan, layer: int, value: Any, tau: Any, d_rho: Any, dtype: Any) -> Any:
+    """Apply a layer's bias to cosines and gaps, and to the derivatives of the cosines, these in a type."""
+    cos_x, sin_x = x.turns[layer, :2, :, None].astype(dtype)
+    cos_z, sin_z = z.turns[layer, :2, None, :].astype(dtype)
+    d_ax = _turn_derivative(x, layer, dtype)[:, :, None]
+    d_az = _turn_derivative(z, layer, dtype)[:, None, :]
     gap = np.where(np.copysign(1.0, tau) > 0, np.abs(tau), 2 - np.abs(tau))
     cos = cos_x * cos_z
     product_x, product_z = sin_x * cos_z, cos_x * sin_z
-    d_new = (
-        cos * d_rho + (product_z - product_x) * (d_ax - d_az) + gap * (product_x * d_ax + product_z * d_az)
-    )
+    d_new = cos * d_rho + (product_z - product_x) * (d_ax - d_az)
+    d_new = d_new + gap * (product_x * d_ax + product_z * d_az)
     d_cos = -product_x * d_ax - product_z * d_az
-    mixed = tau.copy()
+    mixed, roots = tau.copy(), np.empty_like(tau)
     bias_tile(mixed, x.turns[layer], z.turns[layer])
-    return cos * value + sin_x * sin_z, d_new, mixed, cos, d_cos
+    biased_roots(tau, x.turns[layer], z.turns[layer], roots)
+    value, cos, d_cos = (part.astype(np.float64) for part in (cos * value + sin_x * sin_z, cos, d_cos))
+    return value, d_new, mixed, roots, cos, d_cos

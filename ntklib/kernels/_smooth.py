@@ -109,6 +109,10 @@ class SmoothDual:
         """What pairs need of each row besides its standard deviation, as an array of rows, or None."""
         return None
 
+    def magnifies(self, net: Architecture) -> bool:
+        """Smooth in the cosine: never."""
+        return False
+
     def plan(self, net: Architecture, rows: Rows) -> _Plan:
         """Carry the rows' variances through the layers."""
         w, b = net.weight_std, net.bias_std
