@@ -76,7 +76,7 @@ class PredictingClassifier(ClassifierMixin, KernelModel):
     def _fit_calibrated(self, units: Units, labels: np.ndarray, alpha: Any) -> None:
         """Fit at one penalty, and the temperature on the leave-one-out scores of that fit."""
         penalties = check_penalties(alpha, units.targets.shape[1])
-        factor = self._factor(units)
+        factor = self._factor(units, double=self.calibrate)
         fits = self._fit_units(units, penalties, factor)
         if self.calibrate:
             left_out = leave_one_out(factor, units.targets, fits[0], counts=units.counts)

@@ -11,6 +11,7 @@ from sklearn.gaussian_process.kernels import Kernel
 
 from ntklib._blocks import require_memory, row_blocks
 from ntklib.estimators._defaults import default_kernel
+from ntklib.estimators._units import distinct_rows
 from ntklib.kernels import NNGP, NTK, ArcCosine
 from ntklib.networks import EmpiricalNTK
 
@@ -49,10 +50,17 @@ def accepts_sparse(kernel: Any) -> bool:
 
 
 def gram(kernel: Kernel | Callable | str, X: Any) -> tuple[np.ndarray, bool]:
-    """Gram matrix of X with itself, and whether its memory is ours to overwrite."""
+    """Gram matrix of X with itself, and whether its memory is ours to overwrite.
+
+    Equal rows of X are equal rows of it to the last digit: rounding must not tell them apart, lest a fit with
+    a small penalty learns by it which target belongs to which of them.
+    """
     if isinstance(kernel, str):
         return X, False
     require_memory((X.shape[0], X.shape[0]), X.dtype)
+    first, place = distinct_rows(X)
+    if len(first) < X.shape[0]:
+        return gram(kernel, X[first])[0][np.ix_(place, place)], True
     if isinstance(kernel, Kernel):
         return _checked(kernel(X), X.shape[0], X.shape[0]), True
     return _checked(kernel(X, X), X.shape[0], X.shape[0]), False  # a function may keep what it returns

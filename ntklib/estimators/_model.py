@@ -36,9 +36,9 @@ class KernelModel(BaseEstimator):
         own = options.get("reset", True)
         return validate_data(self, *data, accept_sparse=sparse, dtype=_DTYPES, copy=own, **options)
 
-    def _factor(self, units: Units) -> Cholesky:
+    def _factor(self, units: Units, *, double: bool = False) -> Cholesky:
         matrix, ours = gram(self.kernel_, units.X)
-        return Cholesky(matrix, weights=units.weights, overwrite_gram=ours)
+        return Cholesky(matrix, weights=units.weights, overwrite_gram=ours, double=double)
 
     def _fit_units(self, units: Units, penalties: np.ndarray, factor: Cholesky) -> list[RidgeFit]:
         """Fit every column of the targets at its penalty; columns that share one are solved together."""

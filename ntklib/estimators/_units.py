@@ -99,11 +99,10 @@ def merge_copies(units: Units) -> Units:
     """
     if units.precomputed:
         return units
-    seen: dict[bytes, int] = {}
-    member = np.array([seen.setdefault(key, len(seen)) for key in _keys(units)])
-    if len(seen) == len(units):
+    importances = [] if units.importances is None else [units.importances]
+    first, member = distinct_rows(units.X, units.targets, *importances)
+    if len(first) == len(units):
         return units
-    first = np.unique(member, return_index=True)[1]
     return units.take(first, np.bincount(member, weights=units.counts).astype(np.float64))
 
 
@@ -125,21 +124,28 @@ def warn_scale(X: Any) -> None:
         )
 
 
-def _keys(units: Units):
-    """A digest of each unit's features, targets and importance; -0.0 and 0.0 are the same number."""
-    X, targets = units.X, units.targets + 0.0
+def distinct_rows(X: Any, *others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each different row occurs first, ascending, and which of these each row is; -0.0 equals 0.0.
+
+    Rows are those of X and of the other arrays together.
+    """
+    seen: dict[bytes, int] = {}
+    member = np.array([seen.setdefault(key, len(seen)) for key in _digests(X, *others)])
+    return np.unique(member, return_index=True)[1], member
+
+
+def _digests(X: Any, *others: np.ndarray):
     if sparse.issparse(X):
         X = X.copy()
         X.sum_duplicates()
         X.eliminate_zeros()
+    dense = [array + 0.0 for array in (others if sparse.issparse(X) else (X, *others))]
     for i in range(X.shape[0]):
-        digest = hashlib.blake2b(targets[i].tobytes(), digest_size=16)
-        if units.importances is not None:
-            digest.update(units.importances[i].tobytes())
+        digest = hashlib.blake2b(digest_size=16)
+        for array in dense:
+            digest.update(array[i].tobytes())
         if sparse.issparse(X):
             row = slice(X.indptr[i], X.indptr[i + 1])
             digest.update(X.indices[row].tobytes())
             digest.update(X.data[row].tobytes())
-        else:
-            digest.update((X[i] + 0.0).tobytes())
         yield digest.digest()

@@ -27,6 +27,8 @@ class Factorization(ABC):
         conditioned as the problem is, whatever the spread of the weights.
     overwrite_gram : bool, default=False
         Work in the memory of `gram`, whose content is lost. Needs a writable, contiguous array.
+    double : bool, default=False
+        Convert a float32 Gram to float64 before the weights are multiplied in.
 
     Raises
     ------
@@ -34,13 +36,15 @@ class Factorization(ABC):
         If `gram` is not square, holds NaN or infinity, or if a weight is not positive and finite.
     """
 
-    def __init__(self, gram, *, weights=None, overwrite_gram=False):
+    def __init__(self, gram, *, weights=None, overwrite_gram=False, double=False):
         gram = np.asarray(gram)
         if gram.ndim != 2 or gram.shape[0] != gram.shape[1] or gram.shape[0] == 0:
             raise ValueError(f"gram must be a square matrix with at least one row, got shape {gram.shape}.")
         if gram.dtype not in (np.float32, np.float64):
             gram, overwrite_gram = gram.astype(np.float64), True
-        self.dtype = gram.dtype
+        self.dtype = gram.dtype  # the precision of the entries, whatever they are held in
+        if double and gram.dtype == np.float32:
+            gram, overwrite_gram = gram.astype(np.float64), True
         self._matrix = self._own(gram, overwrite_gram)
         self._root: np.ndarray | None = None
         if weights is not None:

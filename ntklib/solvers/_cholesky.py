@@ -52,6 +52,9 @@ class Cholesky(Factorization):
         Positive weights.
     overwrite_gram : bool, default=False
         Factor in the memory of `gram`.
+    double : bool, default=False
+        Work in float64 whatever the penalty. Rounding of float32 in the weighted matrix would tell equal rows
+        apart, which leave-one-out at a small penalty takes for knowledge.
 
     References
     ----------
@@ -67,8 +70,8 @@ class Cholesky(Factorization):
     ([2.25, -0.75], 'ok')
     """
 
-    def __init__(self, gram, *, weights=None, overwrite_gram=False):
-        super().__init__(gram, weights=weights, overwrite_gram=overwrite_gram)
+    def __init__(self, gram, *, weights=None, overwrite_gram=False, double=False):
+        super().__init__(gram, weights=weights, overwrite_gram=overwrite_gram, double=double)
         self._diagonal = self._matrix.diagonal().astype(np.float64)
         (asum,) = get_blas_funcs(("asum",), (self._matrix,))
         self._norm = max(float(asum(self._matrix[:, j])) for j in range(self.n))

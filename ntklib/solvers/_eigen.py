@@ -78,8 +78,8 @@ class Eigendecomposition(Factorization):
     """
 
     def __init__(self, gram, *, weights=None, overwrite_gram=False):
-        super().__init__(gram, weights=weights, overwrite_gram=overwrite_gram)
-        matrix = self._matrix.astype(np.float64, copy=False)
+        super().__init__(gram, weights=weights, overwrite_gram=overwrite_gram, double=True)
+        matrix = self._matrix
         del self._matrix
         self._decompose(matrix)
 

@@ -339,3 +339,19 @@ def test_what_a_search_claims_holds_on_fresh_rows(table):
     assert abs(np.mean(gaps)) < np.mean(errors) / 2  # a standard error of the mean of four
     assert np.mean(gains) > 0.01
     assert min(gains) > -0.001
+
+
+@pytest.mark.parametrize("kernel", [KERNEL, RBF(2.0), lambda X, Y: KERNEL(X, Y)])
+def test_rounding_does_not_tell_equal_rows_apart(kernel):
+    """In float32 the labels of a place would be learned by it, and held-out copies recognised."""
+    X, labels = passengers(np.random.default_rng(0), 1000)
+    penalties = [1e-6, 1e-3, 1.0]
+    single, double = (NTKClassifierCV(kernel, penalties).fit(X.astype(t), labels) for t in ("f", "d"))
+    np.testing.assert_allclose(single.loo_path_.scores, double.loo_path_.scores, atol=1e-5)
+    assert single.alpha_ == double.alpha_
+    for penalty in penalties:
+        single, double = (NTKClassifier(kernel, alpha=penalty).fit(X.astype(t), labels) for t in ("f", "d"))
+        np.testing.assert_allclose(single.temperature_, double.temperature_, rtol=1e-5)
+        np.testing.assert_allclose(
+            single.decision_function(X.astype("f")), double.decision_function(X), atol=1e-5
+        )

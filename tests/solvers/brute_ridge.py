@@ -55,12 +55,15 @@ def least_norm(features, y, weights=None, intercept=True):
     return coef, mean - centre @ coef
 
 
-def least_norm_left_out(features, y, weights=None, intercept=True):
-    """Predictions of every unit by such a fit on the others."""
+def least_norm_left_out(features, y, weights=None, intercept=True, counts=None):
+    """Predictions of every unit by such a fit on the others, and on all of its own copies but one."""
     out = np.empty(y.shape)
+    counts = np.ones(len(y)) if counts is None else counts
+    weights = counts if weights is None else weights
     for i in range(len(y)):
-        rest = np.arange(len(y)) != i
-        part = None if weights is None else weights[rest]
+        left = counts - (np.arange(len(y)) == i)
+        rest = left > 0
+        part = (weights / counts * left)[rest]
         coef, constant = least_norm(features[rest], y[rest], part, intercept)
         out[i] = features[i] @ coef + constant
     return out

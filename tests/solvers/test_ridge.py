@@ -213,6 +213,18 @@ class TestRidgeless:
         hat, constants = brute_ridge.least_norm(features, np.eye(n), w, intercept)
         np.testing.assert_allclose(point.degrees_of_freedom, np.trace(features @ hat + constants), atol=1e-9)
 
+    @pytest.mark.parametrize("case", low_rank_features())
+    @pytest.mark.parametrize("intercept", [False, True])
+    def test_one_copy_of_a_unit_is_left_out(self, case, intercept):
+        features, rng = low_rank_features()[case], np.random.default_rng(7)
+        y = rng.standard_normal((len(features), 2)) + 3
+        counts = rng.integers(1, 4, len(y))
+        w = counts * rng.uniform(0.5, 2, len(y))
+        held_out = brute_ridge.least_norm_left_out(features, y, w, intercept, counts)
+        factor = Eigendecomposition(features @ features.T, weights=w)
+        (point,) = ridge_path(factor, y, [0.0], fit_intercept=intercept, counts=counts)
+        np.testing.assert_allclose(point.loo_prediction, held_out, atol=1e-9)
+
     def test_penalties_that_count_are_untouched(self):
         """A singular matrix at a penalty above rounding is solved as asked."""
         features = low_rank_features()["repeated and zero rows"]
