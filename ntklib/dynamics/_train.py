@@ -29,7 +29,7 @@ from ntklib.dynamics.optimizers import (
 )
 from ntklib.networks import Params
 
-__all__ = ["OPTIMIZERS", "train"]
+__all__ = ["OPTIMIZERS", "as_optimizer", "train"]
 
 OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     "gradient_descent": GradientDescent,
@@ -182,7 +182,7 @@ def train(
         batches = Minibatches(X.shape[0], batch_size, random_state=random_state)  # type: ignore[arg-type]
     elif batches.n_samples != X.shape[0]:
         raise ValueError(f"batch_size draws from {batches.n_samples} samples, and X has {X.shape[0]} rows.")
-    chosen = _optimizer(optimizer)
+    chosen = as_optimizer(optimizer)
     if learning_rate is None and optimizer in _OF_CURVATURE:
         learning_rate = "auto"
     if isinstance(learning_rate, str):
@@ -211,7 +211,8 @@ def train(
     return loop.run()
 
 
-def _optimizer(optimizer: str | Optimizer) -> Optimizer:
+def as_optimizer(optimizer: str | Optimizer) -> Optimizer:
+    """Return the optimiser of a name, with its default parameters, or the optimiser itself."""
     if isinstance(optimizer, Optimizer):
         return optimizer
     return OPTIMIZERS[check_option(optimizer, "optimizer", OPTIMIZERS)]()

@@ -34,7 +34,8 @@ class ParameterizationStudyDisplay:
     quantities : mapping of str to mapping of str to tuple
         By quantity and parameterisation: values, standard errors and the fitted law's values, each of shape
         (k,), then the fitted exponent, its standard error, and the predicted one.  Quantities are
-        ``first_entry``, ``norm_0``, ..., ``norm_L``, ``largest_step``, ``best_step``, ``first_change``.
+        ``first_entry``, ``norm_0``, ..., ``norm_L``, ``largest_step`` or ``unit_step``, ``best_step``,
+        ``first_change``.
     sweeps : mapping of str to sequence of array-like of shape (j, 2)
         By parameterisation, for each width the step sizes and what is left of the loss; 1000 is divergence.
     steps : int
@@ -128,9 +129,9 @@ class ParameterizationStudyDisplay:
         ax : matplotlib axes or None, default=None
             Where to draw; new axes if None.
         what : str, default="steps"
-            "steps": largest stable and best step size; "entries": of the first layer's gradient; "norms": of
-            the first and the output layer's gradient; "change": of the first layer by the first step;
-            "sweep-NAME": losses against step size in a parameterisation.
+            "steps": largest stable (or unit) and best step size; "entries": of the first layer's gradient;
+            "norms": of the first and the output layer's gradient; "change": of the first layer by the first
+            step; "sweep-NAME": losses against step size in a parameterisation.
 
         Returns
         -------
@@ -143,14 +144,19 @@ class ParameterizationStudyDisplay:
             If ``what`` is none of these.
         """
         top = f"norm_{sum(name.startswith('norm_') for name in self.quantities) - 1}"
+        reference = "the unit step" if "unit_step" in self.quantities else "the largest stable"
         kinds = {
-            "steps": (("largest_step", "best_step"), ("largest stable", "best"), "step size"),
+            "steps": (
+                ("largest_step", "unit_step", "best_step"),
+                ("largest stable", "unit", "best"),
+                "step size",
+            ),
             "entries": (("first_entry",), ("",), "rms entry of the first layer's gradient"),
             "norms": (("norm_0", top), ("first layer", "output layer"), "norm of a layer's gradient"),
             "change": (
                 ("first_change",),
                 ("",),
-                "relative change of the first layer\nin one step, the largest stable",
+                f"relative change of the first layer\nin one step, {reference}",
             ),
         }
         known = [*kinds, *(_SWEEP + name for name in self.sweeps)]

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from ntklib._threads import parallel_for
-from ntklib.dynamics import GradientDescent
+from ntklib.dynamics import GradientDescent, Optimizer
 from ntklib.networks import Params
 from ntklib.studies._training import train_whole
 
@@ -25,9 +25,15 @@ _WIDENED = 40
 
 
 def best_steps(
-    network: Any, starts: list[Params], X: Any, y: np.ndarray, limit: float, steps: int
+    network: Any,
+    starts: list[Params],
+    X: Any,
+    y: np.ndarray,
+    limit: float,
+    steps: int,
+    optimizer: Optimizer | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the step sizes that leave the smallest loss after some steps of gradient descent.
+    """Find the step sizes that leave the smallest loss after some steps of an optimiser.
 
     Parameters
     ----------
@@ -40,6 +46,8 @@ def best_steps(
         The step size to look around.
     steps : int
         Of every training.
+    optimizer : Optimizer, default=None
+        Whose learning rate is varied; None is gradient descent.
 
     Returns
     -------
@@ -51,7 +59,8 @@ def best_steps(
         The best step size of each draw, to a percent or so.
     """
     X = X.astype(np.float32)
-    descents = [partial(_log_loss, network, start, X, y, steps) for start in starts]
+    optimizer = GradientDescent() if optimizer is None else optimizer
+    descents = [partial(_log_loss, network, start, X, y, steps, optimizer) for start in starts]
     center = round(_PER_OCTAVE * np.log2(limit))
     low, high = center - _BELOW * _PER_OCTAVE, center + _ABOVE * _PER_OCTAVE
     found = {k: _row(descents, k) for k in range(low, high + 1)}
@@ -95,14 +104,17 @@ def _each(function: Callable[[int], float], count: int) -> np.ndarray:
     return found
 
 
-def _log_loss(network: Any, start: Params, X: Any, y: np.ndarray, steps: int, k: float) -> float:
+def _log_loss(
+    network: Any, start: Params, X: Any, y: np.ndarray, steps: int, optimizer: Optimizer, k: float
+) -> float:
     """Logarithm of what training leaves of the loss."""
     history = train_whole(
         network,
         X,
         y + network.apply(start, X),
         params=start,
-        optimizer=GradientDescent(_rate(k)),
+        optimizer=optimizer,
+        learning_rate=_rate(k),
         steps=steps,
         record_every=steps,
         gradient_norms=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from sklearn.base import clone
 from ntklib._progress import Progress
 from ntklib._threads import parallel_for
 from ntklib._validation import check_integer, check_options
-from ntklib.dynamics import largest_stable_step
+from ntklib.dynamics import Optimizer, largest_stable_step
+from ntklib.dynamics._train import as_optimizer
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.networks._spec import PARAMETERIZATIONS
 from ntklib.studies._best_step import best_steps
@@ -23,7 +25,8 @@ from ntklib.studies._power_law import fit_power_law
 from ntklib.studies._rescaled import can_be_rescaled
 from ntklib.studies._rescaling import rescaling_study
 from ntklib.studies._samples import check_samples
-from ntklib.studies._scaling import ScalingLaw, predicted_powers
+from ntklib.studies._scaling import ScalingLaw, predicted_powers, reference_step
+from ntklib.studies._training import first_move
 from ntklib.studies._width import check_widths, describe, of_width
 
 __all__ = ["COMPARED", "WIDTHS", "parameterization_study"]
@@ -39,6 +42,7 @@ def parameterization_study(
     *,
     network: TwoLayerNet | MLP | None = None,
     parameterizations: Iterable[str] = COMPARED,
+    optimizer: str | Optimizer = "gradient_descent",
     n_draws: int = 8,
     steps: int = 20,
     random_state: int = 0,
@@ -64,7 +68,11 @@ def parameterization_study(
     ===================================  ========  =====  ====
 
     For one hidden layer the first three hold exactly in mean square, at any width; the others, and all of
-    deeper networks, up to terms smaller by 1/width.  The rescaled pair is `rescaling_study`, of the
+    deeper networks, up to terms smaller by 1/width.
+
+    For another optimiser the step size is the one whose first move would change the outputs by the targets'
+    length, to first order; with the optimiser's own step multipliers it does not depend on the width in "mup"
+    and "mean_field".  The rescaled pair is `rescaling_study`, of the
     network as given, with the largest of the widths up to 256.
 
     Parameters
@@ -78,6 +86,8 @@ def parameterization_study(
         Everything but width and parameterisation; one output, all layers trained.  None is ``TwoLayerNet()``.
     parameterizations : iterable of str, default=("standard", "ntk", "mup")
         Of "standard", "ntk", "mean_field", "mup".
+    optimizer : str or Optimizer, default="gradient_descent"
+        Of the trainings, as in `ntklib.dynamics.train`; its learning rate is varied, all else are numbers.
     n_draws : int, default=8
         Networks a width, at least 2; the same random numbers in every parameterisation.
     steps : int, default=20
@@ -119,8 +129,10 @@ def parameterization_study(
     X, y = check_samples(X, y, network)
     sizes = check_widths(widths)
     names = check_options(parameterizations, "parameterizations", PARAMETERIZATIONS)
+    chosen = as_optimizer(optimizer)
     settings: dict[str, Any] = {
         "network": describe(clone(network).set_params(parameterization="ntk")),
+        "optimizer": _described(chosen),
         "data": digest(X, y),
         "n_draws": check_integer(n_draws, "n_draws", minimum=2),
         "steps": check_integer(steps, "steps", minimum=0),
@@ -130,12 +142,12 @@ def parameterization_study(
     rows = [(name, m) for name in names for m in sizes]
     parts = {
         f"{name} width {m}": partial(
-            _measure, of_width(nets[name], m), X, y, n_draws, steps, (random_state, m)
+            _measure, of_width(nets[name], m), X, y, chosen, n_draws, steps, (random_state, m)
         )
         for name, m in rows
     }
     values = list(run_parts("parameterization", settings, parts, out=out, progress=progress).values())
-    quantities = [name for name in predicted_powers(network) if name in values[0]]
+    quantities = [name for name in predicted_powers(network, chosen) if name in values[0]]
     draws = {name: np.array([value[name] for value in values]) for name in quantities}
     means = {name: [_power_mean(row, _ORDER.get(name, 2)) for row in draws[name]] for name in quantities}
     found = {name: np.array([mean for mean, _ in pairs]) for name, pairs in means.items()}
@@ -143,7 +155,7 @@ def parameterization_study(
     laws = []
     for index, name in enumerate(names):
         at = slice(index * len(sizes), (index + 1) * len(sizes))
-        powers = predicted_powers(nets[name])
+        powers = predicted_powers(nets[name], chosen)
         for quantity in quantities:
             freedom = len(sizes) * (n_draws - 1)
             fitted = fit_power_law(
@@ -168,8 +180,7 @@ def parameterization_study(
         first_entry=found["first_entry"],
         first_norm=norms[:, 0],
         output_norm=norms[:, -1],
-        largest_step=found["largest_step"],
-        best_step=found.get("best_step", np.full(len(rows), np.nan)),
+        **{name: found.get(name, np.full(len(rows), np.nan)) for name in _STEPS},
         first_change=found["first_change"],
         hidden_norms=norms[:, 1:-1],
         laws=tuple(laws),
@@ -178,6 +189,7 @@ def parameterization_study(
         sweeps=tuple(np.stack([value["rates"], value["losses"]], axis=1) for value in values if steps),
         rescaling=rescaling,
         network=settings["network"],
+        optimizer=settings["optimizer"],
         n_samples=X.shape[0],
         n_features=X.shape[1],
         n_draws=n_draws,
@@ -188,8 +200,23 @@ def parameterization_study(
 
 _RESCALED_WIDTH = 256
 
-_ORDER = {"largest_step": -1, "best_step": 0, "first_change": 0}
+_STEPS = ("largest_step", "unit_step", "best_step")
+
+_ORDER = {"largest_step": -1, "unit_step": -1, "best_step": 0, "first_change": 0}
 """Order of the power mean over the draws: of gradients 2, whose mean squares are exact; of 2/lambda -1."""
+
+
+def _described(optimizer: Optimizer) -> str:
+    """Return what an optimiser is apart from its learning rate, to compare settings by."""
+    if not is_dataclass(optimizer):
+        raise TypeError(
+            f"optimizer must be a dataclass, whose learning rate can be replaced; got {optimizer!r}."
+        )
+    values = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
+    del values["learning_rate"]
+    if functions := [name for name, value in values.items() if callable(value)]:
+        raise ValueError(f"optimizer has a schedule of {', '.join(functions)}; the study takes numbers only.")
+    return f"{type(optimizer).__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
 def _power_mean(values: np.ndarray, order: int) -> tuple[float, float]:
@@ -202,11 +229,17 @@ def _power_mean(values: np.ndarray, order: int) -> tuple[float, float]:
 
 
 def _measure(
-    network: Any, X: Any, y: np.ndarray, n_draws: int, steps: int, seed: tuple[int, int]
+    network: Any,
+    X: Any,
+    y: np.ndarray,
+    optimizer: Any,
+    n_draws: int,
+    steps: int,
+    seed: tuple[int, int],
 ) -> dict[str, np.ndarray]:
     """Every quantity of every draw, and the losses of the sweep."""
-    found = {name: np.empty(n_draws) for name in predicted_powers(network) if name != "best_step"}
-    multipliers = network.step_multipliers
+    found = {name: np.empty(n_draws) for name in predicted_powers(network, optimizer) if name != "best_step"}
+    reference = reference_step(optimizer)
     starts: list[Any] = [None] * n_draws
 
     def draw(index: int) -> None:
@@ -220,17 +253,21 @@ def _measure(
         entries = sum(params[name].size for name in first)
         size = np.sqrt(sum((params[name] ** 2).sum() for name in first) / entries)
         found["first_entry"][index] = found["norm_0"][index] / np.sqrt(entries)
-        largest = largest_stable_step(network.ntk(params, X, weighted=True))
-        found["largest_step"][index] = largest
-        step = largest * multipliers["W0"] * found["first_entry"][index]
-        found["first_change"][index] = step / size
+        move, change = first_move(network, params, X, y, replace(optimizer, learning_rate=1.0))
+        if reference == "largest_step":
+            step = largest_stable_step(network.ntk(params, X, weighted=True))
+        else:
+            step = float(np.linalg.norm(y)) / change
+        found[reference][index] = step
+        moved = sum((move[name] ** 2).sum() for name in first)
+        found["first_change"][index] = step * np.sqrt(moved / entries) / size
         starts[index] = network.init(X.shape[1], source, dtype=np.float32)
 
     parallel_for(draw, range(n_draws))
     if not steps:
         return found
-    limit = _power_mean(found["largest_step"], -1)[0]
-    rates, losses, found["best_step"] = best_steps(network, starts, X, y, limit, steps)
+    limit = _power_mean(found[reference], -1)[0]
+    rates, losses, found["best_step"] = best_steps(network, starts, X, y, limit, steps, optimizer)
     return {**found, "rates": rates, "losses": losses}
 
 

@@ -32,13 +32,17 @@ class ParameterizationStudy(StudyResult):
     first_norm, output_norm : ndarray
         Root mean square, over the draws, of the norm of the first and of the output layer's gradient.
     largest_step : ndarray
-        2 over the mean largest eigenvalue of the kernel weighted by the step multipliers.
+        2 over the mean largest eigenvalue of the kernel weighted by the step multipliers; in the table of
+        gradient descent, NaN for other optimisers.
+    unit_step : ndarray
+        Step size whose first move would change the outputs by the targets' length, to first order, harmonic
+        mean over the draws; in the table of other optimisers, NaN for gradient descent.
     best_step : ndarray
         Step size that leaves the smallest loss after ``steps`` steps, geometric mean over the draws; NaN if
         there were none.
     first_change : ndarray
-        What the first step, with the largest stable step size, changes of the first layer's entries, relative
-        to their size; geometric mean over the draws.
+        What the first step, with the largest stable or the unit step size, changes of the first layer's
+        entries, relative to their size; geometric mean over the draws.
     hidden_norms : ndarray of shape (n_rows, depth - 1)
         Norms of the gradients of the layers in between.
     laws : tuple of ScalingLaw
@@ -54,20 +58,19 @@ class ParameterizationStudy(StudyResult):
         trained.
     network : str
         The network, its widths written as m.
+    optimizer : str
+        The optimiser without its learning rate.
     n_samples, n_features, n_draws, steps, random_state : int
     """
 
     study = "parameterization"
-    columns = (
-        "parameterization",
-        "width",
-        "first_entry",
-        "first_norm",
-        "output_norm",
-        "largest_step",
-        "best_step",
-        "first_change",
-    )
+
+    @property
+    def columns(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Fields that make up the table: with the step size that was measured for this optimiser."""
+        step = "largest_step" if np.isnan(self.unit_step).all() else "unit_step"
+        gradients = ("first_entry", "first_norm", "output_norm")
+        return ("parameterization", "width", *gradients, step, "best_step", "first_change")
 
     parameterization: np.ndarray
     width: np.ndarray
@@ -75,6 +78,7 @@ class ParameterizationStudy(StudyResult):
     first_norm: np.ndarray
     output_norm: np.ndarray
     largest_step: np.ndarray
+    unit_step: np.ndarray
     best_step: np.ndarray
     first_change: np.ndarray
     hidden_norms: np.ndarray
@@ -84,6 +88,7 @@ class ParameterizationStudy(StudyResult):
     sweeps: tuple[np.ndarray, ...]
     rescaling: RescalingStudy | None
     network: str
+    optimizer: str
     n_samples: int
     n_features: int
     n_draws: int
@@ -119,7 +124,8 @@ class ParameterizationStudy(StudyResult):
     def headline(self) -> str:
         """List fitted powers beside predicted ones, and what rescaling does."""
         lines = [
-            f"{self.network} on {self.n_samples} rows of {self.n_features} features, {self.n_draws} draws",
+            f"{self.network} on {self.n_samples} rows of {self.n_features} features, {self.n_draws} draws, "
+            f"{self.optimizer}",
             "powers of the width, fitted +- standard error (predicted):",
         ]
         quantities = list(dict.fromkeys(law.quantity for law in self.laws))

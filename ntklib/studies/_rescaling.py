@@ -18,7 +18,7 @@ from ntklib.studies._parts import digest, run_parts
 from ntklib.studies._rescaled import WithMultipliers, rescale, scale_factors, step_power
 from ntklib.studies._rescaling_result import RescalingStudy
 from ntklib.studies._samples import check_samples
-from ntklib.studies._training import train_whole
+from ntklib.studies._training import first_move, train_whole
 from ntklib.studies._width import describe
 
 __all__ = ["FACTORS", "rescaling_study"]
@@ -153,17 +153,9 @@ def _default_optimizers(
     found: dict[str, Optimizer] = {"gradient descent": GradientDescent(float(f"{limit / 2:.4g}"))}
     others = {"Adam": Adam, "sign descent": SignDescent, "orthogonalised": Muon}
     for name, kind in others.items():
-        change = max(_first_change(network, params, X, y, kind(1.0)) for params in starts.values())
+        change = max(first_move(network, params, X, y, kind(1.0))[1] for params in starts.values())
         found[name] = kind(float(f"{_FIRST_CHANGE * np.linalg.norm(y) / change:.4g}"))
     return found
-
-
-def _first_change(network: Any, params: Params, X: Any, y: np.ndarray, optimizer: Optimizer) -> float:
-    """Length of the change of the outputs by the first step, to first order in its size."""
-    state = optimizer.start(params, model=network)
-    optimizer.step(state, lambda position: network.unravel(params, network.vjp(params, X, -y)))
-    moved = network.ravel(params.replace(**state.position)) - network.ravel(params)
-    return float(np.linalg.norm(network.jvp(params, X, moved)))
 
 
 def _paths(

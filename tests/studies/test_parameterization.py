@@ -7,7 +7,7 @@ import pytest
 
 from ntklib import NTK
 from ntklib.cli import main
-from ntklib.dynamics import GradientDescent
+from ntklib.dynamics import USAM, Adam, GradientDescent, Momentum, Muon, SignDescent
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.plotting import ParameterizationStudyDisplay
 from ntklib.studies import ParameterizationStudy, parameterization_study, predicted_powers
@@ -182,6 +182,85 @@ def test_powers_of_the_best_step():
         assert law.fitted.standard_error < 0.15, str(law)
 
 
+OTHERS = [
+    Momentum(momentum=0.5),
+    Adam(),
+    SignDescent(),
+    SignDescent(normalized=False),
+    Muon(),
+    Muon(normalized=False),
+    USAM(),
+]
+
+# the step that changes the outputs by their size, in networks of one and of two hidden layers
+UNIT_STEPS = {
+    "gradient": {"standard": (-1, -1), "ntk": (0, 0), "mean_field": (0, 0), "mup": (0, 0)},
+    "entrywise": {"standard": (-1, -1.5), "ntk": (-0.5, -1), "mean_field": (0, 0), "mup": (0, 0)},
+    "orthogonal": {"standard": (-0.5, -0.5), "ntk": (0, 0), "mean_field": (0, 0), "mup": (0, 0)},
+    "max_norm": {"standard": (-2, -3), "ntk": (-1, -2), "mean_field": (0, 0), "mup": (0, 0)},
+}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "depth"),
+    [(optimizer, 1) for optimizer in OTHERS] + [(optimizer, 2) for optimizer in OTHERS[1:4]],
+    ids=str,
+)
+def test_powers_of_other_optimisers(optimizer, depth):
+    widths = (128, 256, 512)
+    options = {"n_draws": 6, "steps": 0, "parameterizations": NAMES, "random_state": 4}
+    net = MLP((1,) * depth, weight_std=1.4)
+    study = parameterization_study(X, Y, widths, network=net, optimizer=optimizer, **options)
+    assert np.isnan(study.largest_step).all()
+    for name in NAMES:
+        law = study.law(name, "unit_step")
+        assert law.predicted == UNIT_STEPS[optimizer.step_family][name][depth - 1]
+        # elsewhere layers whose part grows more slowly with the width count while it is small
+        tolerance = 0.12 if name in ("mup", "mean_field") else 0.25
+        assert abs(law.fitted.exponent - law.predicted) < tolerance, str(law)
+        law = study.law(name, "first_change")
+        assert abs(law.fitted.exponent - law.predicted) < tolerance, str(law)
+
+
+def test_the_unit_step_of_adam_is_that_of_signs():
+    """Adam's first step is the sign of the gradient; what it changes of the outputs, by the definition."""
+    study = parameterization_study(X, Y, **{**SMALL, "steps": 0}, optimizer="adam", parameterizations=NAMES)
+    for row, (name, width) in enumerate(zip(study.parameterization, study.width, strict=True)):
+        for draw in range(3):
+            net, m = Naive(name, int(width), draw), int(width)
+            steps = (1, 1 / m if name == "mup" else 1)
+            first, last = net.features()
+            G, g = net.gradients(-Y)
+            moved = steps[0] * np.einsum("ird,rd->i", first, np.sign(G)) + steps[1] * last @ np.sign(g)
+            expected = np.linalg.norm(Y) / np.linalg.norm(moved)
+            assert study.draws["unit_step"][row, draw] == pytest.approx(expected, rel=1e-3)
+            # signs of 0 are 0: units that are never active
+            change = expected * steps[0] * np.sqrt(np.mean(np.sign(G) ** 2) / np.mean(net.W**2))
+            assert study.draws["first_change"][row, draw] == pytest.approx(change, rel=1e-3)
+
+
+def test_adam_carries_over_as_gradient_descent_does():
+    options = {"widths": (64, 256), "n_draws": 4, "steps": 10, "random_state": 1, "parameterizations": NAMES}
+    study = parameterization_study(X, Y, **options, optimizer=Adam(epsilon=1e-3))
+    assert study.optimizer == "Adam(betas=(0.9, 0.999), epsilon=0.001)"
+    assert study.optimizer in str(study)
+    assert list(study.table())[5:] == ["unit_step", "best_step", "first_change"]
+    powers = {name: study.law(name, "best_step").fitted.exponent for name in NAMES}
+    assert powers == pytest.approx({"standard": -1, "ntk": -0.5, "mean_field": 0, "mup": 0}, abs=0.25)
+    labels = [text.get_text() for text in study.plot().ax_.get_legend().get_texts()]
+    assert any(label.startswith("mup, unit") for label in labels)
+    assert "unit step" in study.plot(what="change").ax_.get_ylabel()
+    plt.close("all")
+
+
+def test_the_optimiser_is_a_setting(tmp_path):
+    options = {**SMALL, "steps": 0, "parameterizations": ["mup"]}
+    parameterization_study(X, Y, **options, optimizer=SignDescent(0.1), out=tmp_path)
+    parameterization_study(X, Y, **options, optimizer=SignDescent(0.2), out=tmp_path)  # it is varied
+    with pytest.raises(ValueError, match="optimizer"):
+        parameterization_study(X, Y, **options, optimizer="adam", out=tmp_path)
+
+
 # entries of the first layer's gradient, norms of first, hidden and output layers, step, change of the first
 TABLE = {
     "standard": (-0.5, 0.0, 0.5, 0.5, -1.0, -1.5),
@@ -256,6 +335,9 @@ def test_a_study_stopped_midway_goes_on(tmp_path, study):
         ((X, Y), {"parameterizations": "ntk"}, TypeError, "parameterizations must be a sequence"),
         ((X, Y), {"parameterizations": ["lazy"]}, ValueError, "each of parameterizations must be one of"),
         ((X, Y), {"parameterizations": []}, ValueError, "parameterizations is empty"),
+        ((X, Y), {"optimizer": "adamw"}, ValueError, "optimizer must be one of 'gradient_descent'"),
+        ((X, Y), {"optimizer": Adam}, ValueError, "optimizer must be one of 'gradient_descent'"),
+        ((X, Y), {"optimizer": Momentum(momentum=np.sqrt)}, ValueError, "schedule of momentum"),
         ((X, Y), {"n_draws": 1}, ValueError, "n_draws must be at least 2"),
         ((X, Y), {"steps": -1}, ValueError, "steps must be at least 0"),
         ((X, Y), {"random_state": None}, TypeError, "random_state must be an integer"),
