@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_array
 
 __all__ = [
+    "check_flag",
     "check_integer",
     "check_integers",
     "check_option",
@@ -55,6 +56,13 @@ def same_memory(X: Any, Y: Any) -> bool:
         and X.strides == Y.strides
         and X.__array_interface__["data"] == Y.__array_interface__["data"]
     )
+
+
+def check_flag(value: Any, name: str) -> bool:
+    """Return ``value`` if it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
 
 
 def check_integer(value: Any, name: str, *, minimum: int) -> int:

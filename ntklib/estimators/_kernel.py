@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from ntklib.kernels import NNGP, NTK, ArcCosine
 from ntklib.networks import EmpiricalNTK
 
 _PRECOMPUTED = "precomputed"
+_OURS = (NTK, NNGP, ArcCosine, EmpiricalNTK)
 
 
 def is_precomputed(kernel: Any) -> bool:
@@ -23,16 +25,21 @@ def is_precomputed(kernel: Any) -> bool:
     return isinstance(kernel, str) and kernel == _PRECOMPUTED
 
 
-def resolve_kernel(kernel: Any) -> Kernel | Callable | str:
+def resolve_kernel(kernel: Any, name: str = "kernel") -> Kernel | Callable | str:
     """A kernel of our own to fit with: None becomes the default, objects are cloned."""
     if kernel is None:
         return default_kernel()
     if isinstance(kernel, Kernel):
         return clone(kernel)
+    if isinstance(kernel, type):
+        raise TypeError(
+            f"{name} must be a kernel object, and {kernel.__name__} is a class: give an instance, "
+            f"{kernel.__name__}(...)."
+        )
     if callable(kernel) or is_precomputed(kernel):
         return kernel
     raise ValueError(
-        "kernel must be None, a kernel object such as ntklib.NTK(), a function of two arrays that returns "
+        f"{name} must be None, a kernel object such as ntklib.NTK(), a function of two arrays that returns "
         f"their Gram matrix, or 'precomputed'; got {kernel!r}."
     )
 
@@ -40,13 +47,32 @@ def resolve_kernel(kernel: Any) -> Kernel | Callable | str:
 def accepts_sparse(kernel: Any) -> bool:
     """Whether the kernel takes CSR input: ours and plain functions do, scikit-learn's objects do not."""
     if isinstance(kernel, Kernel):
-        parts = [value for value in kernel.get_params(deep=False).values() if isinstance(value, Kernel)]
-        return (
-            all(map(accepts_sparse, parts))
-            if parts
-            else isinstance(kernel, (NTK, NNGP, ArcCosine, EmpiricalNTK))
-        )
+        return all(isinstance(leaf, _OURS) for leaf in _leaves(kernel))
     return not isinstance(kernel, str)
+
+
+def _leaves(kernel: Kernel) -> list[Kernel]:
+    """The kernels that a sum, a product or a power is made of; itself otherwise."""
+    parts = [value for value in kernel.get_params(deep=False).values() if isinstance(value, Kernel)]
+    return [leaf for part in parts for leaf in _leaves(part)] if parts else [kernel]
+
+
+def warn_blind(kernel: Any, X: Any) -> None:
+    """Warn about a kernel of ours that sees no more of a single feature than its sign and its size.
+
+    On one side of 0 the Gram matrix of such a kernel has rank 1.
+    """
+    if X.shape[1] != 1 or not isinstance(kernel, Kernel):
+        return
+    K = np.asarray(kernel(np.array([[1.0], [2.0]])))
+    blind = K[0, 1] ** 2 >= (1 - 1e-12) * K[0, 0] * K[1, 1]
+    if blind and any(isinstance(leaf, _OURS) for leaf in _leaves(kernel)):
+        warnings.warn(
+            "with one feature and no bias all that can be fitted is a multiple of a power of |x| on either "
+            "side of 0: give the kernel or network a bias (bias_std=1.0; NNGP(1, RectifiedPower(degree), "
+            "bias_std=1.0) in place of ArcCosine(degree)), or add a column of ones.",
+            stacklevel=5,
+        )
 
 
 def gram(kernel: Kernel | Callable | str, X: Any) -> tuple[np.ndarray, bool]:

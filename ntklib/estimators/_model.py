@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ntklib._blocks import row_blocks, working_memory
-from ntklib.estimators._kernel import accepts_sparse, cross_gram, gram, is_precomputed
+from ntklib.estimators._kernel import accepts_sparse, cross_gram, gram, is_precomputed, warn_blind
+from ntklib.estimators._parameters import Estimator
 from ntklib.estimators._units import Units
 from ntklib.solvers import Cholesky, Factorization, RidgeFit, ridge
 
 _DTYPES = (np.float64, np.float32)
 
 
-class KernelModel(BaseEstimator):
+class KernelModel(Estimator):
     """f(x) = sum_i dual_coef_i K(x, x_i) + intercept, one column an output."""
 
     def _kernel_parameters(self) -> list:
@@ -32,6 +32,8 @@ class KernelModel(BaseEstimator):
 
     def _validate(self, *data: Any, **options: Any) -> Any:
         """Checked X and y in fit, where X becomes our own to keep; X alone (with reset=False) later."""
+        if options.get("reset", True):
+            self._check_parameters()
         sparse = "csr" if all(map(accepts_sparse, self._kernel_parameters())) else False
         own = options.get("reset", True)
         return validate_data(self, *data, accept_sparse=sparse, dtype=_DTYPES, copy=own, **options)
@@ -56,6 +58,7 @@ class KernelModel(BaseEstimator):
 
     def _store(self, units: Units, dual: np.ndarray, intercept: np.ndarray, penalties: np.ndarray) -> None:
         """Keep the fit and all that it was made with: parameters may be changed afterwards."""
+        warn_blind(self.kernel_, units.X)
         self.X_fit_, self.support_ = units.X, units.support
         self._penalties, self._constant = np.array(penalties), bool(self.fit_intercept)
         self._weights = units.weights

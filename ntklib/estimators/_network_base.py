@@ -16,10 +16,11 @@ from sklearn.utils.validation import check_is_fitted
 from ntklib._validation import check_integer, check_real
 from ntklib.dynamics import GradientDescent, History, Loss, Momentum, Optimizer, Risk, Snapshot, train
 from ntklib.dynamics._spectrum import check_momentum
+from ntklib.estimators._kernel import warn_blind
 from ntklib.estimators._tangent_base import resolve_network
 from ntklib.estimators._tangent_steps import Patience
 from ntklib.estimators._units import Units
-from ntklib.networks import Network, Params
+from ntklib.networks import EmpiricalNTK, Network, Params
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,13 @@ class TrainedNetwork:
         """Train on the units and store what came of it."""
         loss, momentum = self._loss(), check_momentum(self.momentum)
         max_iter = check_integer(self.max_iter, "max_iter", minimum=1)
-        if self.learning_rate != "auto":
-            if isinstance(self.learning_rate, str):
-                raise ValueError(
-                    f"learning_rate must be 'auto' or a positive number, got {self.learning_rate!r}."
-                )
+        automatic = isinstance(self.learning_rate, str)
+        if not automatic:
             check_real(self.learning_rate, "learning_rate", minimum=0, strict=True)
+        elif self.learning_rate != "auto":
+            raise ValueError(
+                f"learning_rate must be 'auto' or a positive number, got {self.learning_rate!r}."
+            )
         rows, watched = self._split(len(units), strata)
         part = units if watched is None else units.take(rows)
         batch_size = self.batch_size
@@ -128,7 +130,7 @@ class TrainedNetwork:
         while True:
             watch = Watch(self._patience(max_iter), held, every)
             history = course.run(max_iter, rate, callbacks=watch, keep_outputs=False, **(options or {}))
-            if self.learning_rate != "auto" or history.status != "diverged":
+            if not automatic or history.status != "diverged":
                 break
             rate = _rate(history) / 2  # features moved, and the curvature with them
         self._report(history)
@@ -146,7 +148,9 @@ class TrainedNetwork:
         """The network and where its training begins: anew, or where the last fit ended."""
         network = resolve_network(self.network, units.targets.shape[1])
         if not self._goes_on:
-            return network, network.init(units.X.shape[1], seed, dtype=units.X.dtype)
+            params = network.init(units.X.shape[1], seed, dtype=units.X.dtype)
+            warn_blind(EmpiricalNTK(network, params), units.X)
+            return network, params
         if network != self.network_ or units.X.shape[1] != self._training.units.X.shape[1]:
             raise ValueError(
                 "warm_start goes on with the fitted network, on as many features and outputs: they must stay "

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ntklib._blocks import require_memory
-from ntklib._validation import check_integer, check_real, random_generator
+from ntklib._validation import check_integer, random_generator
 from ntklib.estimators._kernel import gram, gram_diagonal, is_precomputed
 from ntklib.estimators._model import KernelModel
 from ntklib.estimators._units import Units
@@ -30,16 +30,6 @@ class PosteriorModel(KernelModel):
     """A regressor that knows how uncertain it is; `_root_scale` holds s, one a target."""
 
     target_scale: Any
-
-    def _check_scale(self) -> None:
-        """Refuse a `target_scale` before anything is computed."""
-        if isinstance(self.target_scale, str):
-            if self.target_scale != "fit":
-                raise ValueError(
-                    f"target_scale must be 'fit' or a positive number, got {self.target_scale!r}."
-                )
-        else:
-            check_real(self.target_scale, "target_scale", minimum=0, strict=True)
 
     def _fit_scale(self, units: Units) -> None:
         """Set the scale of the coefficients just stored: the given one, or that of greatest likelihood."""

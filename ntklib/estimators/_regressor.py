@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ntklib.estimators._defaults import DEFAULT_ALPHA
 from ntklib.estimators._kernel import is_precomputed, resolve_kernel
+from ntklib.estimators._parameters import penalties_of
 from ntklib.estimators._posterior import PosteriorModel
 from ntklib.estimators._units import Units, make_units
 
@@ -230,7 +231,6 @@ class NTKRegressor(PredictingRegressor):
             If the data are not finite numbers of matching shapes, a penalty or weight is negative, or the
             kernel is not positive semidefinite.
         """
-        self._check_scale()
         self.kernel_ = resolve_kernel(self.kernel)
         X, y = self._validate(X, y, multi_output=True, y_numeric=True)
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
@@ -243,11 +243,9 @@ class NTKRegressor(PredictingRegressor):
 
 def check_penalties(alpha: Any, n_targets: int) -> np.ndarray:
     """One finite, nonnegative penalty per target."""
-    penalties = np.asarray(alpha, dtype=np.float64)
-    if penalties.ndim > 1 or penalties.size not in (1, n_targets):
+    penalties = penalties_of(alpha, "alpha")
+    if penalties.size not in (1, n_targets):
         raise ValueError(
             f"alpha must be one number or one per target ({n_targets}), got shape {penalties.shape}."
         )
-    if not np.isfinite(penalties).all() or penalties.min() < 0:
-        raise ValueError(f"alpha must be finite and nonnegative, got {alpha}.")
     return np.broadcast_to(penalties.ravel(), (n_targets,))

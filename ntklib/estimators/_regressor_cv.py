@@ -151,7 +151,6 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
             If the data are not finite numbers of matching shapes, a parameter or weight is out of its range,
             or fewer than two different samples are left.
         """
-        self._check_scale()
         kernels = self._start()
         X, y = self._validate(X, y, multi_output=True, y_numeric=True)
         routed = self._route(X, sample_weight, params)

@@ -17,12 +17,11 @@ import numpy as np
 from ntklib._blocks import working_memory
 from ntklib._threads import get_threads, parallel_for
 from ntklib.estimators._defaults import default_penalties
+from ntklib.estimators._folds import Splits
 from ntklib.estimators._kernel import gram
 from ntklib.estimators._scoring import Criterion
 from ntklib.estimators._units import Units
 from ntklib.solvers import Eigendecomposition, RidgeFit, ridge, ridge_path
-
-Splits = list[tuple[np.ndarray, np.ndarray]]
 
 _COPIES = 5  # n x n arrays alive at once in the search of one kernel
 _SMALL = 500

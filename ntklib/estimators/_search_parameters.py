@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from ntklib.estimators._defaults import default_kernels
 from ntklib.estimators._kernel import resolve_kernel
+from ntklib.estimators._parameters import penalties_of
 
 
 def resolve_kernels(kernels: Any) -> list:
@@ -18,7 +19,9 @@ def resolve_kernels(kernels: Any) -> list:
         return default_kernels()
     if isinstance(kernels, (str, Kernel)) or callable(kernels):
         kernels = [kernels]
-    kernels = [resolve_kernel(kernel) for kernel in kernels]
+    if not isinstance(kernels, list | tuple):
+        raise ValueError(f"kernels must be a list of kernels, one kernel or None; got {kernels!r}.")
+    kernels = [resolve_kernel(kernel, "kernels") for kernel in kernels]
     if not kernels:
         raise ValueError("kernels is empty: give at least one kernel, or None for the default grid.")
     if len(kernels) > 1 and any(isinstance(kernel, str) for kernel in kernels):
@@ -30,18 +33,13 @@ def resolve_alphas(alphas: Any) -> np.ndarray | None:
     """The penalties to compare, or None for a grid relative to each kernel."""
     if alphas is None:
         return None
-    alphas = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
-    if alphas.ndim != 1 or alphas.size == 0 or not np.isfinite(alphas).all() or alphas.min() < 0:
-        raise ValueError(f"alphas must be finite, nonnegative numbers, at least one; got {alphas}.")
-    return alphas
+    return np.atleast_1d(penalties_of(alphas, "alphas"))
 
 
 def search_rows(n: int, limit: int | None, random_state: Any, strata: np.ndarray | None = None) -> np.ndarray:
     """Sorted indices of at most `limit` units at random; each stratum keeps its share, and one at least."""
     if limit is None or n <= limit:
         return np.arange(n)
-    if limit < 2:
-        raise ValueError(f"max_search_samples must be at least 2 or None, got {limit}.")
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
     shuffled = rng.permutation(n)
     if strata is None:

@@ -5,25 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import check_cv
 
+from ntklib.estimators._folds import Splits, check_folds, folds
 from ntklib.estimators._kernel import is_precomputed
 from ntklib.estimators._model import KernelModel
 from ntklib.estimators._routing import Routed, Router
 from ntklib.estimators._scoring import Criterion
-from ntklib.estimators._search import Found, Search, Splits, search_kernels
+from ntklib.estimators._search import Found, Search, search_kernels
 from ntklib.estimators._search_parameters import resolve_alphas, resolve_kernels, search_rows
 from ntklib.estimators._units import Units
 from ntklib.solvers import Solution
-
-
-def folds(cv: Any, X: Any, y: Any, units: Units, routed: Routed, *, classifier: bool) -> Splits:
-    """Folds of the samples as positions among the units; samples of weight 0 drop out of them."""
-    place = np.full(X.shape[0], -1)
-    place[units.support] = np.arange(len(units))
-    splits = check_cv(cv, y, classifier=classifier).split(X, y, **routed.split)
-    positions = [(place[train], place[test]) for train, test in splits]
-    return [(train[train >= 0], test[test >= 0]) for train, test in positions]
 
 
 class SearchingModel(Router, KernelModel):
@@ -35,16 +26,14 @@ class SearchingModel(Router, KernelModel):
 
     def _start(self) -> list:
         """Kernels to compare; `kernel_` is set to tell whether X is a Gram matrix."""
+        check_folds(self.cv, (None, "gcv"))
         kernels = resolve_kernels(self.kernels)  # type: ignore[attr-defined]
         self.kernel_ = kernels[0]
         return kernels
 
     @property
     def _splits_samples(self) -> bool:
-        cv = self.cv
-        if isinstance(cv, str) and cv != "gcv":
-            raise ValueError(f"cv must be None, 'gcv', an int, a splitter or splits; got {cv!r}.")
-        return cv is not None and not isinstance(cv, str)
+        return self.cv is not None and not isinstance(self.cv, str)
 
     def _splits(self, X: Any, y: Any, units: Units, routed: Routed, *, classifier: bool) -> Splits | None:
         """Folds as positions among the units; samples of weight 0 drop out of them."""

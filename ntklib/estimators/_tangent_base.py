@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -15,14 +15,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ntklib._validation import check_integer, check_option, check_real
 from ntklib.dynamics import Loss, SquaredError, as_loss
 from ntklib.dynamics._spectrum import check_momentum
-from ntklib.estimators._kernel import accepts_sparse, is_precomputed, resolve_kernel
+from ntklib.estimators._kernel import accepts_sparse, is_precomputed, resolve_kernel, warn_blind
+from ntklib.estimators._parameters import Estimator
 from ntklib.estimators._tangent_descent import Descent
 from ntklib.estimators._tangent_fit import Held, Run, Training, held_rows, run, undisturbed
 from ntklib.estimators._tangent_models import Expansion, FiniteTangent, InfiniteTangent, Tangent
 from ntklib.estimators._tangent_route import choose_route
 from ntklib.estimators._tangent_steps import Patience
 from ntklib.estimators._units import Units
-from ntklib.networks import Network, TwoLayerNet
+from ntklib.networks import EmpiricalNTK, Network, TwoLayerNet
 
 _OF_A_FIT = (
     *("network_", "params_", "displacement_", "kernel_", "X_fit_", "dual_coef_"),
@@ -30,7 +31,7 @@ _OF_A_FIT = (
 )
 
 
-class TangentEstimator(BaseEstimator):
+class TangentEstimator(Estimator):
     """A tangent model trained by gradient descent; outputs are (m, k) in here."""
 
     _losses: tuple[str, ...] = ()
@@ -47,6 +48,8 @@ class TangentEstimator(BaseEstimator):
 
     def _validate(self, *data: Any, **options: Any) -> Any:
         """Checked X and y in fit, where X becomes our own to keep; X alone (with reset=False) later."""
+        if options.get("reset", True):
+            self._check_parameters()
         sparse, own = "csr" if self._accepts_sparse else False, options.get("reset", True)
         return validate_data(
             self, *data, accept_sparse=sparse, dtype=(np.float64, np.float32), copy=own, **options
@@ -83,9 +86,11 @@ class TangentEstimator(BaseEstimator):
             self.__dict__.pop(name, None)
         if self.kernel is not None:
             self.kernel_ = resolve_kernel(self.kernel)
+            warn_blind(self.kernel_, X)
         else:
             self.network_ = resolve_network(self.network, n_outputs)
             self.params_ = self.network_.init(X.shape[1], self._seed(), dtype=X.dtype)
+            warn_blind(EmpiricalNTK(self.network_, self.params_), X)
         return self._model(n_outputs)
 
     def _seed(self) -> Any:
@@ -173,11 +178,8 @@ class TangentEstimator(BaseEstimator):
         """Rows to train on, and those to watch, if any."""
         if not self.early_stopping:
             return np.arange(n), None
-        share = check_real(self.validation_fraction, "validation_fraction", minimum=0, strict=True)
-        if share >= 1:
-            raise ValueError(f"validation_fraction must be less than 1, got {share}.")
         rows, held = train_test_split(
-            np.arange(n), test_size=share, random_state=self.random_state, stratify=strata
+            np.arange(n), test_size=self.validation_fraction, random_state=self.random_state, stratify=strata
         )
         return np.sort(rows), np.sort(held)
 

@@ -6,20 +6,21 @@ import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.exceptions import DataDimensionalityWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ntklib._blocks import require_memory, row_blocks, working_memory
 from ntklib._jit import compiled
 from ntklib._validation import check_integer, random_generator
+from ntklib.estimators._parameters import Estimator
 from ntklib.networks import Network, TwoLayerNet
 from ntklib.networks._binding import check_inputs, check_params
 
 _BLOCK = 2**26  # bytes; larger blocks are slower, since their memory is fresh every time
 
 
-class TangentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class TangentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     r"""Features whose inner products are the tangent kernel of a network of finite width.
 
     A row x becomes its derivatives in the trained parameters, :math:`\phi(x) = Df(x; w) \in R^p`, so that

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from ntklib._blocks import working_memory
 from ntklib._threads import get_threads, parallel_for
 from ntklib.dynamics import Loss
+from ntklib.estimators._folds import Splits
 from ntklib.estimators._scoring import Criterion
-from ntklib.estimators._search import Splits
 from ntklib.estimators._tangent_fit import Training, held_rows, undisturbed
 from ntklib.estimators._tangent_models import Tangent
 from ntklib.estimators._units import Units

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from ntklib.dynamics import Loss, SquaredError
 from ntklib.dynamics._spectrum import check_momentum
+from ntklib.estimators._folds import check_folds, folds
 from ntklib.estimators._routing import Routed, Router
 from ntklib.estimators._scoring import Criterion
-from ntklib.estimators._searching import folds
 from ntklib.estimators._tangent_base import TangentEstimator
 from ntklib.estimators._tangent_descent import Descent, Stage
 from ntklib.estimators._tangent_fit import Training, undisturbed
@@ -26,6 +26,7 @@ class SearchingTangent(Router, TangentEstimator):
 
     def _search(self, units: Units, X: Any, y: Any, routed: Routed, *, classifier: bool, judge: Any) -> Found:
         """Search, train, and store what was found; `judge` makes the criterion of a scoring that is given."""
+        check_folds(self.cv, (None,))
         loss, momentum = self._loss(), check_momentum(self.momentum)
         square = isinstance(loss, SquaredError)
         max_iters = resolve_max_iters(self.max_iters, square=square)

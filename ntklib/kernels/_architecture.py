@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .._validation import check_integer, check_option, check_real
+from .._validation import check_flag, check_integer, check_option, check_real
 from .activations import Activation, as_activation
 
 __all__ = ["Architecture", "check_trainable"]
@@ -49,7 +49,7 @@ class Architecture:
             bias_std=check_real(bias_std, "bias_std", minimum=0.0),
             fan_in=check_option(input_scaling, "input_scaling", ("none", "fan_in")) == "fan_in",
             include=check_trainable(trainable, depth),
-            normalized=bool(normalized),
+            normalized=check_flag(normalized, "normalized"),
         )
 
 

@@ -90,6 +90,13 @@ class ArcCosine(_NetworkKernel):
     normalized : bool, default=False
         K / sqrt(K_xx K_zz) instead.
 
+    Notes
+    -----
+    There is no bias: an angle and two lengths are all it sees of two rows. Of a single feature that is the
+    sign and the size, and the functions of its space are multiples of :math:`|x|^n` on either side of 0;
+    estimators warn. ``NNGP(1, RectifiedPower(degree), bias_std=b)`` has biases: it is this kernel on rows
+    with one more column, b, plus :math:`b^2`.
+
     References
     ----------
     Cho & Saul (2009), "Kernel methods for deep learning", eq. 1-6, halved.
@@ -101,6 +108,12 @@ class ArcCosine(_NetworkKernel):
     >>> ArcCosine(degree=0)(np.eye(2))
     array([[0.5 , 0.25],
            [0.25, 0.5 ]])
+    >>> from ntklib import NNGP
+    >>> from ntklib.kernels import RectifiedPower
+    >>> X, ones = np.array([[1.0], [3.0]]), np.ones((2, 1))
+    >>> biased = NNGP(1, RectifiedPower(0), bias_std=1.0)(X)
+    >>> bool(np.allclose(biased, ArcCosine(degree=0)(np.hstack([X, ones])) + 1))
+    True
     """
 
     def __init__(self, degree: int = 1, *, normalized: bool = False) -> None:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-import numpy as np
-
-from .._validation import check_integer, check_option, check_real
+from .._validation import check_flag, check_integer, check_option, check_real
 from ..kernels._architecture import check_trainable
 from ..kernels.activations import Activation, as_activation
 from ._steps import ArrayScale
@@ -69,8 +67,6 @@ class Spec:
         sizes = tuple(check_integer(width, "each width", minimum=1) for width in widths)
         if not sizes:
             raise ValueError("widths is empty: a network has at least one hidden layer.")
-        if not isinstance(symmetric, (bool, np.bool_)):
-            raise TypeError(f"symmetric must be True or False, got {symmetric!r}.")
         laws = ("gaussian", "rademacher")
         return cls(
             widths=sizes,
@@ -80,7 +76,7 @@ class Spec:
             weight_std=check_real(weight_std, "weight_std", minimum=0.0, strict=True),
             bias_std=check_real(bias_std, "bias_std", minimum=0.0),
             fan_in=check_option(input_scaling, "input_scaling", ("none", "fan_in")) == "fan_in",
-            symmetric=bool(symmetric),
+            symmetric=check_flag(symmetric, "symmetric"),
             rademacher=check_option(output_init, "output_init", laws) == "rademacher",
             n_outputs=check_integer(n_outputs, "n_outputs", minimum=1),
             scale=check_real(scale, "scale", minimum=0.0, strict=True),

@@ -88,3 +88,10 @@ def test_too_large_a_matrix_is_refused_before_it_is_allocated(kernel):
     X = np.broadcast_to(np.ones((1, 1), np.float32), (3_000_000, 1))
     with pytest.raises(MemoryError, match=r"GiB.*(subsample|Nystroem)"):
         kernel(X)
+
+
+@pytest.mark.parametrize("normalized", ["yes", None, 1, np.ones(2)])
+def test_normalized_is_true_or_false(normalized):
+    for kernel in (NTK(normalized=normalized), NNGP(normalized=normalized), ArcCosine(normalized=normalized)):
+        with pytest.raises(TypeError, match="normalized must be True or False"):
+            kernel(GOOD)

@@ -1,0 +1,67 @@
+"""The `cv` parameter: folds of the samples as positions among the units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import check_cv
+
+from ntklib.estimators._routing import Routed
+from ntklib.estimators._units import Units
+
+Splits = list[tuple[np.ndarray, np.ndarray]]
+
+
+def check_folds(cv: Any, names: tuple[str | None, ...]) -> None:
+    """Refuse what is none of the names, no number of folds, no splitter and no splits."""
+    text, number = isinstance(cv, str), isinstance(cv, Integral) and not isinstance(cv, bool)
+    if cv is None or text:
+        known = cv in names
+    elif number:
+        known = cv >= 2
+    else:
+        known = (hasattr(cv, "split") or isinstance(cv, Iterable)) and not isinstance(cv, type | Mapping)
+    if not known:
+        given = "".join(f"{name!r}, " for name in names)
+        raise ValueError(
+            f"cv must be {given}an integer of at least 2, a splitter such as KFold(5) or a list of pairs "
+            f"(train, test) of indices; got {cv!r}."
+        )
+
+
+def folds(cv: Any, X: Any, y: Any, units: Units, routed: Routed, *, classifier: bool) -> Splits:
+    """The folds that `cv` makes; samples of weight 0 drop out of them."""
+    n = X.shape[0]
+    place = np.full(n, -1)
+    place[units.support] = np.arange(len(units))
+    splits, pairs = [], cv
+    if cv is None or isinstance(cv, Integral) or hasattr(cv, "split"):
+        pairs = check_cv(cv, y, classifier=classifier).split(X, y, **routed.split)
+    for pair in pairs:
+        train, test = (place[side] for side in _indices(pair, n))
+        splits.append((train[train >= 0], test[test >= 0]))
+    if not splits:
+        raise ValueError("cv holds no splits; an iterator can be used once only: give a list.")
+    return splits
+
+
+def _indices(pair: Any, n: int) -> list[np.ndarray]:
+    """Both sides of a split of n samples, given by indices or masks."""
+    try:
+        train, test = pair
+        return [_side(np.asarray(side), n) for side in (train, test)]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"cv must be made of pairs (train, test) of indices below {n}: {error}") from None
+
+
+def _side(side: np.ndarray, n: int) -> np.ndarray:
+    if side.shape == (n,) and side.dtype == bool:
+        return np.flatnonzero(side)
+    if side.ndim != 1 or (side.size and side.dtype.kind not in "iu"):
+        raise ValueError(f"got {side!r} among them.")
+    if side.size and not -n <= side.min() <= side.max() < n:
+        raise ValueError(f"got {side.min() if side.min() < -n else side.max()} among them.")
+    return side.astype(np.intp)

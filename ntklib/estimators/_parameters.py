@@ -1,0 +1,135 @@
+"""Parameters of the estimators, checked by name: a name means the same in all of them.
+
+Those not listed here are checked where they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.metrics import get_scorer_names
+
+from ntklib._validation import check_flag, check_integer, check_real
+from ntklib.estimators._defaults import CLASSIFIER_SCORING
+
+
+class Estimator(BaseEstimator):
+    """The base of the estimators: says which parameter is wrong, and what to give."""
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters of the estimator, and ``component__parameter`` of a component.
+
+        Parameters
+        ----------
+        **params
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or the component is None or has none.
+        """
+        for name in params:
+            owner, _, inner = name.partition("__")
+            component = params.get(owner, getattr(self, owner, None))
+            if inner and hasattr(self, owner) and not hasattr(component, "set_params"):
+                example = {"network": "ntklib.networks.TwoLayerNet()"}.get(owner, "ntklib.NTK()")
+                raise ValueError(
+                    f"{name} cannot be set, since {owner} is {component!r}, which has no parameter {inner}: "
+                    f"give {owner} an object that has, such as {example}."
+                )
+        return super().set_params(**params)
+
+    def _check_parameters(self) -> None:
+        """Refuse parameters that are none, before anything is computed."""
+        for name, value in self.get_params(deep=False).items():
+            if name in _CHECKS:
+                _CHECKS[name](value, name)
+
+
+def penalties_of(value: Any, name: str) -> np.ndarray:
+    """Penalties as float64, one or an array of them; finite and nonnegative."""
+    try:
+        given = np.asarray(value)
+    except ValueError:  # ragged
+        given = np.asarray(None)
+    if given.dtype.kind not in "iuf" or given.size == 0:
+        raise ValueError(
+            f"{name} must be a nonnegative number or several, such as 1.0 or [0.1, 1.0]; got {value!r}."
+        )
+    if given.ndim > 1:
+        raise ValueError(f"{name} must be one number or a list of numbers, got shape {given.shape}.")
+    if not np.isfinite(given).all() or given.min() < 0:
+        raise ValueError(f"{name} must be finite and nonnegative, got {value!r}.")
+    return given.astype(np.float64)
+
+
+def _limit(value: Any, name: str) -> None:
+    if value is not None:
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise TypeError(f"{name} must be an integer of at least 2 or None, got {value!r}.")
+        check_integer(value, name, minimum=2)
+
+
+def _share(value: Any, name: str) -> None:
+    if check_real(value, name, minimum=0, strict=True) >= 1:
+        raise ValueError(f"{name} must be less than 1, got {value}.")
+
+
+def _verbosity(value: Any, name: str) -> None:
+    if not isinstance(value, Integral | np.bool_) or value < 0:
+        raise ValueError(f"{name} must be 0, 1 or 2, got {value!r}.")
+
+
+def _seed(value: Any, name: str) -> None:
+    if value is None or isinstance(value, np.random.RandomState):
+        return
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{name} must be a nonnegative integer, a numpy RandomState or None; got {value!r}.")
+
+
+def _scale(value: Any, name: str) -> None:
+    if isinstance(value, str):
+        if value != "fit":
+            raise ValueError(f"{name} must be 'fit' or a positive number, got {value!r}.")
+    else:
+        check_real(value, name, minimum=0, strict=True)
+
+
+def _class_weight(value: Any, name: str) -> None:
+    if not (value is None or isinstance(value, Mapping) or (isinstance(value, str) and value == "balanced")):
+        raise ValueError(f"{name} must be None, 'balanced' or a dict of class and weight; got {value!r}.")
+
+
+def _scoring(value: Any, name: str) -> None:
+    if isinstance(value, str):
+        known = value == CLASSIFIER_SCORING or value in get_scorer_names()
+    else:
+        known = value is None or (callable(value) and not isinstance(value, type))
+    if not known:
+        raise ValueError(
+            f"{name} must be None, one of sklearn.metrics.get_scorer_names() or a function "
+            f"scorer(estimator, X, y); got {value!r}."
+        )
+
+
+_FLAGS = ("fit_intercept", "calibrate", "alpha_per_target", "store_held_out", "early_stopping", "warm_start")
+_CHECKS: dict[str, Callable[[Any, str], Any]] = {
+    **dict.fromkeys(_FLAGS, check_flag),
+    "alpha": penalties_of,
+    "alphas": lambda value, name: None if value is None else penalties_of(value, name),
+    "class_weight": _class_weight,
+    "max_search_samples": _limit,
+    "random_state": _seed,
+    "scoring": _scoring,
+    "target_scale": _scale,
+    "validation_fraction": _share,
+    "verbose": _verbosity,
+}
