@@ -211,7 +211,7 @@ class TestKernels:
     [
         ({"kernels": []}, "empty"),
         ({"kernels": ["precomputed", "precomputed"]}, "cannot be compared"),
-        ({"kernels": "linear"}, "kernel must be"),
+        ({"kernels": "linear"}, "kernels must be"),
         ({"alphas": []}, "alphas must be"),
         ({"alphas": [-1.0]}, "alphas must be"),
         ({"cv": "loo"}, "cv must be"),
