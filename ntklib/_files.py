@@ -6,14 +6,15 @@ import csv
 import io
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["csv_text", "plain", "write_atomically"]
+__all__ = ["csv_text", "new_folder", "plain", "write_atomically", "write_together"]
 
 
 def write_atomically(path: str | Path, content: bytes | str, *, overwrite: bool = True) -> None:
@@ -41,6 +42,45 @@ def write_atomically(path: str | Path, content: bytes | str, *, overwrite: bool 
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_together(folder: Path, contents: Mapping[str, bytes | str]) -> None:
+    """Write files that belong together, the last of which says that all are there.
+
+    All are written beside their places first, so that a full disk changes nothing. Then an earlier last file
+    is removed, the others are moved to their places, and the last one is moved at the end: whenever the
+    process is killed, a last file stands beside the files it belongs to.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
+    """
+    partial = {name: folder / f".{name}.{os.getpid()}.part" for name in contents}
+    *_, last = contents
+    try:
+        for name, content in contents.items():
+            write_atomically(partial[name], content)
+        (folder / last).unlink(missing_ok=True)
+        for name in contents:
+            os.replace(partial[name], folder / name)
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Make a folder to write in; if that fails, remove what was made and is still empty."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for path in made:
+            with suppress(OSError):  # not empty
+                path.rmdir()
+        raise
 
 
 def plain(value: Any) -> Any:

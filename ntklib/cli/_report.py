@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ntklib.cli._command import Command, add_reading_options, note
@@ -60,10 +61,13 @@ def _count(text: str) -> int:
 def _run(arguments: argparse.Namespace) -> None:
     from ntklib.datasets import load_table
     from ntklib.report import PAGE, RESULTS, analyse, write_report
-    from ntklib.report._output import claim_folder
+    from ntklib.report._output import find_folder
 
     table = load_table(arguments.data, delimiter=arguments.delimiter)
-    folder = claim_folder(arguments.out, (PAGE, RESULTS), default=DEFAULT_FOLDER, force=arguments.force)
+    place = partial(
+        find_folder, arguments.out, (PAGE, RESULTS), default=DEFAULT_FOLDER, force=arguments.force
+    )
+    place()  # a folder that does not do is refused now; it is made when there is something to put in it
     analysis = analyse(
         table,
         target=arguments.target,
@@ -75,11 +79,14 @@ def _run(arguments: argparse.Namespace) -> None:
         command=_command_line(arguments),
         note=note,
     )
+    folder = place()
     page, results = write_report(analysis, folder)
     print(_summary(analysis))
     if arguments.out is None and str(folder) != DEFAULT_FOLDER:
         print(f"\n{DEFAULT_FOLDER} holds an earlier report, which was kept.")
     print(f"\nnumbers: {results}\nreport:  {page.resolve().as_uri()}")
+    if analysis.interrupted:
+        raise KeyboardInterrupt
 
 
 def _command_line(arguments: argparse.Namespace) -> str:
@@ -107,7 +114,7 @@ def _summary(analysis: Analysis) -> str:
         f"{data.name}: {data.n_used} rows ({data.n_train} to train, {data.n_test} to test), "
         f"{data.n_inputs} inputs",
         f"task:   {data.task} ({data.reason})",
-        f"kernel: {analysis.kernel.text}, penalty {analysis.kernel.penalty:.3g}",
+        f"chosen: {analysis.ntk.choice}",
         "",
     ]
     head = ["", metrics[0].title, "95 % interval", *(m.title for m in metrics[1:]), "fit"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from ntklib.cli._command import Command, note
@@ -60,7 +60,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
             help="keep results.json, results.csv and pictures here, and finished parts from which the same "
             "command goes on if it is stopped (default: only print the table)",
         )
-        own.add_argument("--force", action="store_true", help="overwrite earlier results in the folder")
+        own.add_argument(
+            "--force",
+            action="store_true",
+            help="overwrite earlier results in the folder; finished parts with the same settings are kept",
+        )
         own.add_argument(
             "--format",
             choices=("table", "csv", "json"),
@@ -84,18 +88,19 @@ def _seed(text: str) -> int:
 def _run(arguments: argparse.Namespace) -> None:
     from ntklib._files import csv_text
     from ntklib.datasets import DataError
-    from ntklib.report._output import claim_folder
+    from ntklib.report._output import find_folder
     from ntklib.studies._base import CSV, RESULTS
-    from ntklib.studies._parts import PARTS
+    from ntklib.studies._parts import PARTS, replacing_parts
 
     folder: Path | None = None
     if arguments.out is not None:
-        finished = (Path(arguments.out) / RESULTS).exists()
-        folder = claim_folder(arguments.out, (RESULTS, CSV), default="", force=arguments.force)
-        if finished:  # and to be overwritten: its parts are of no use to another study
-            shutil.rmtree(folder / PARTS, ignore_errors=True)
+        # without results.json a table beside finished parts is of a saving that stopped midway
+        stopped = (Path(arguments.out) / PARTS).is_dir()
+        files = (RESULTS,) if stopped else (RESULTS, CSV)
+        folder = find_folder(arguments.out, files, default="", force=arguments.force)
     try:
-        result = arguments.study.run(arguments, folder)
+        with replacing_parts() if arguments.force else nullcontext():
+            result = arguments.study.run(arguments, folder)
     except (TypeError, ValueError) as error:
         raise DataError(" ".join(str(error).split())) from error
     if folder is not None:

@@ -82,11 +82,14 @@ def analyse(
     Returns
     -------
     Analysis
+        After Ctrl-C what was finished, with a note, if at least our own model was fitted.
 
     Raises
     ------
     DataError
         If the table does not suit (see the functions above), or has fewer than 20 rows.
+    KeyboardInterrupt
+        If Ctrl-C comes earlier.
     """
     progress = progress or Progress(N_STEPS)
     notes: list[str] = []
@@ -114,25 +117,34 @@ def analyse(
     draws = resamples(len(test), seed)
     models: list[ModelResult] = []
     fitted: dict[str, Any] = {}
-    for contender in CONTENDERS:
-        with progress.step(f"fitting: {contender.title(chosen.task)}"):
-            first = models[0] if models else None
-            fitted[contender.key], result = _run(
-                contender, chosen.task, (X_train, y[train], X_test, y[test]), seed, draws, first
-            )
-            models.append(result)
-    with progress.step("looking at the kernel"):
-        kernel = _look(fitted["ntk"], fitted["rbf"], X_train, y[train], seed)
-    with progress.step("drawing networks"):
-        width = widen(fitted["ntk"].kernel_, X_train, seed)
-        steps = measure_steps(fitted["ntk"].kernel_, X_train, y[train], chosen.task, seed)
-    with progress.step("training networks"):
-        beside = train_beside(fitted["ntk"].kernel_, X_train, y[train], chosen.task, seed)
-    with progress.step("certifying a network"):
-        lazy = certify_rows(X_train, y[train], chosen.task, seed)
-    with progress.step("training the kernel"):
+    parts: dict[str, Any] = {}
+    interrupted = False
+    try:
+        for contender in CONTENDERS:
+            with progress.step(f"fitting: {contender.title(chosen.task)}"):
+                first = models[0] if models else None
+                fitted[contender.key], result = _run(
+                    contender, chosen.task, (X_train, y[train], X_test, y[test]), seed, draws, first
+                )
+                models.append(result)
         ours = fitted["ntk"]
-        bias = follow(ours.kernel_, X_train, y[train], chosen.task, float(ours.alpha_), seed)
+        rows = X_train, y[train]
+        with progress.step("looking at the kernel"):
+            parts["kernel"] = _look(ours, fitted["rbf"], *rows, seed)
+        with progress.step("drawing networks"):
+            parts["width"] = widen(ours.kernel_, X_train, seed)
+            parts["parameterization"] = measure_steps(ours.kernel_, *rows, chosen.task, seed)
+        with progress.step("training networks"):
+            parts["linearization"] = train_beside(ours.kernel_, *rows, chosen.task, seed)
+        with progress.step("certifying a network"):
+            parts["theorem"] = certify_rows(*rows, chosen.task, seed)
+        with progress.step("training the kernel"):
+            parts["bias"] = follow(ours.kernel_, *rows, chosen.task, float(ours.alpha_), seed)
+    except KeyboardInterrupt:
+        if not models:
+            raise
+        interrupted = True
+        remember(f"interrupted while {list(progress.seconds)[-1]}: the rest of the report is missing")
     data = DataSummary(
         name=table.name,
         description=table.description,
@@ -155,12 +167,8 @@ def analyse(
         data=data,
         models=tuple(models),
         y_test=y[test],
-        kernel=kernel,
-        width=width,
-        parameterization=steps,
-        linearization=beside,
-        theorem=lazy,
-        bias=bias,
+        **parts,
+        interrupted=interrupted,
         seconds=dict(progress.seconds),
         versions=collect_versions(),
         notes=tuple(notes),

@@ -66,11 +66,13 @@ def follow(kernel: Kernel, X: NDArray, y: NDArray, task: str, penalty: float, se
     )
 
 
-def bias(analysis: Analysis) -> str:
+def bias(analysis: Analysis) -> str | None:
     """Show what training the kernel ends at, and how much single rows matter."""
     from html import escape
 
     found = analysis.bias
+    if found is None:
+        return None
     influence = found.influence
     text = ""
     if found.margin is not None and found.classes is not None:

@@ -31,7 +31,10 @@ def summary(analysis: Analysis) -> str:
         (f"{metric.number(ours.low)} to {metric.text(ours.high)}", "95 % confidence interval"),
         (seconds_text(analysis.ntk.fit_seconds), f"to choose and fit it on {data.n_train} rows"),
     ]
-    return tiles(shown) + "".join(f"<p>{line}</p>" for line in verdict(analysis))
+    lines = verdict(analysis)
+    if analysis.interrupted:
+        lines.append("<b>Interrupted</b>: this page holds what was finished by then.")
+    return tiles(shown) + "".join(f"<p>{line}</p>" for line in lines)
 
 
 def scores(analysis: Analysis) -> str:

@@ -14,9 +14,11 @@ from ntklib.report._figures import figure
 from ntklib.report._records import Analysis
 
 
-def path(analysis: Analysis) -> str:
+def path(analysis: Analysis) -> str | None:
     """Show how the kernel and penalty were chosen."""
     kernel = analysis.kernel
+    if kernel is None:
+        return None
     display = LeaveOneOutPathDisplay(kernel.paths, best=kernel.best, score_name=kernel.score_name)
     n_penalties = len(next(iter(kernel.paths.values()))[0])
     picture = figure(
@@ -35,9 +37,11 @@ def path(analysis: Analysis) -> str:
     )
 
 
-def spectrum(analysis: Analysis) -> str:
+def spectrum(analysis: Analysis) -> str | None:
     """Show the eigenvalues of the kernel matrix."""
     kernel = analysis.kernel
+    if kernel is None:
+        return None
     display = KernelSpectrumDisplay(kernel.spectrum, penalty=kernel.spectrum_penalty)
     picture = figure(
         "spectrum",
@@ -55,9 +59,11 @@ def spectrum(analysis: Analysis) -> str:
     )
 
 
-def heatmap(analysis: Analysis) -> str:
+def heatmap(analysis: Analysis) -> str | None:
     """Show the kernel matrix."""
     kernel, target = analysis.kernel, analysis.data.target
+    if kernel is None:
+        return None
     display = KernelHeatmapDisplay(
         kernel.gram, y=kernel.gram_y, target_name=target, value_name="kernel, 1 = same direction"
     )
@@ -85,9 +91,11 @@ def heatmap(analysis: Analysis) -> str:
     )
 
 
-def angle(analysis: Analysis) -> str:
+def angle(analysis: Analysis) -> str | None:
     """Show the kernel as a function of the angle."""
     kernel = analysis.kernel
+    if kernel is None:
+        return None
     display = KernelAngleDisplay(kernel.angles, kernel.curves, data_angles=kernel.data_angles)
     picture = figure(
         "angle",

@@ -27,7 +27,13 @@ def check_writable(path: Path, *, force: bool) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that does not exist or cannot be written in."""
+    """Refuse a folder that does not exist or cannot be written in.
+
+    Raises
+    ------
+    DataError
+        With one line that says what and where.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -42,8 +48,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
-def claim_folder(out: str | Path | None, files: tuple[str, ...], *, default: str, force: bool) -> Path:
-    """Find and make the folder for some files without touching earlier ones.
+def find_folder(out: str | Path | None, files: tuple[str, ...], *, default: str, force: bool) -> Path:
+    """Find the folder for some files without touching earlier ones. It is not made: nothing is written yet.
 
     Parameters
     ----------
@@ -60,7 +66,7 @@ def claim_folder(out: str | Path | None, files: tuple[str, ...], *, default: str
     Returns
     -------
     Path
-        An existing folder.
+        A folder that exists and can be written in, or can be made.
 
     Raises
     ------
@@ -80,9 +86,8 @@ def claim_folder(out: str | Path | None, files: tuple[str, ...], *, default: str
         raise DataError(f"{folder}: is a file, a folder is needed")
     if taken(folder) and not force:
         raise DataError(f"{folder}: holds results already; --force overwrites them")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be made ({error.strerror or error})") from None
-    check_folder(folder)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise DataError(f"{folder}: cannot be made, {there} is a file")
+    check_folder(there)
     return folder

@@ -75,25 +75,57 @@ class KernelResult:
     data_angles: NDArray
     norm: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers, strings, lists and dictionaries, for results.json."""
+        return {
+            "leave_one_out_path": {
+                "score": self.score_name,
+                "kernels": [
+                    {"kernel": name, "penalty": x.tolist(), "score": y.tolist()}
+                    for name, (x, y) in self.paths.items()
+                ],
+                "best": dict(zip(("kernel", "penalty", "score"), self.best, strict=True)),
+            },
+            "kernel_spectrum": {
+                "n_rows": len(self.spectrum),
+                "kernel": self.text,
+                "penalty": self.spectrum_penalty,
+                "eigenvalues": self.spectrum.tolist(),
+            },
+            "kernel_matrix": {
+                "sorted_target": self.gram_y.tolist(),
+                "values": np.round(self.gram, 4).tolist(),
+            },
+            "kernel_against_angle": {
+                "row_norm": self.norm,
+                "angles": self.angles.tolist(),
+                "curves": {name: curve.tolist() for name, curve in self.curves.items()},
+            },
+        }
+
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything a report page and results.json are written from."""
+    """Everything a report page and results.json are written from.
+
+    Parts that an interruption prevented, and those that do not apply to the data, are None.
+    """
 
     seed: int
     command: str
     data: DataSummary
     models: tuple[ModelResult, ...]
     y_test: NDArray
-    kernel: KernelResult
-    width: WidthStudy | None
-    parameterization: ParameterizationStudy | None
-    linearization: LinearizationStudy | None
-    theorem: Lazy | None
-    bias: Bias
     seconds: Mapping[str, float]
     versions: Mapping[str, str]
     notes: tuple[str, ...]
+    kernel: KernelResult | None = None
+    width: WidthStudy | None = None
+    parameterization: ParameterizationStudy | None = None
+    linearization: LinearizationStudy | None = None
+    theorem: Lazy | None = None
+    bias: Bias | None = None
+    interrupted: bool = False
 
     @property
     def ntk(self) -> ModelResult:
@@ -102,10 +134,11 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings, lists and dictionaries, for results.json."""
-        data, kernel = self.data, self.kernel
+        data = self.data
         return {
             "format": "ntklib-report",
             "format_version": 1,
+            "interrupted": self.interrupted,
             "seed": self.seed,
             "confidence_level": 0.95,
             "data": {key: getattr(data, key) for key in data.__dataclass_fields__ if key != "y"}
@@ -119,29 +152,7 @@ class Analysis:
                 model.key: {"title": model.title, "method": model.method, "choice": model.choice}
                 for model in self.models
             },
-            "leave_one_out_path": {
-                "score": kernel.score_name,
-                "kernels": [
-                    {"kernel": name, "penalty": x.tolist(), "score": y.tolist()}
-                    for name, (x, y) in kernel.paths.items()
-                ],
-                "best": dict(zip(("kernel", "penalty", "score"), kernel.best, strict=True)),
-            },
-            "kernel_spectrum": {
-                "n_rows": len(kernel.spectrum),
-                "kernel": kernel.text,
-                "penalty": kernel.spectrum_penalty,
-                "eigenvalues": kernel.spectrum.tolist(),
-            },
-            "kernel_matrix": {
-                "sorted_target": kernel.gram_y.tolist(),
-                "values": np.round(kernel.gram, 4).tolist(),
-            },
-            "kernel_against_angle": {
-                "row_norm": kernel.norm,
-                "angles": kernel.angles.tolist(),
-                "curves": {name: curve.tolist() for name, curve in kernel.curves.items()},
-            },
+            **({} if self.kernel is None else self.kernel.to_dict()),
             "width_study": None if self.width is None else self.width.to_dict(),
             "linearization_study": None if self.linearization is None else self.linearization.to_dict(),
             "parameterization_study": (

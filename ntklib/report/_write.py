@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ntklib._files import plain
-from ntklib.report._output import write_atomically
+from ntklib._files import new_folder, plain, write_together
+from ntklib.datasets import DataError
 from ntklib.report._page import render_page
 from ntklib.report._records import Analysis
 
@@ -15,14 +15,14 @@ RESULTS = "results.json"
 
 
 def write_report(analysis: Analysis, folder: str | Path) -> tuple[Path, Path]:
-    """Write ``report.html`` and ``results.json``, each whole or not at all.
+    """Write ``report.html`` and ``results.json``, each whole or not at all, ``results.json`` last.
 
     Parameters
     ----------
     analysis : Analysis
         From :func:`ntklib.report.analyse`.
     folder : str or Path
-        An existing folder; files of these names in it are replaced.
+        Made if it is not there; files of these names in it are replaced.
 
     Returns
     -------
@@ -32,14 +32,20 @@ def write_report(analysis: Analysis, folder: str | Path) -> tuple[Path, Path]:
     Raises
     ------
     DataError
-        If a file cannot be written.
+        If the folder cannot be made or a file not be written.
     """
-    page, results = Path(folder) / PAGE, Path(folder) / RESULTS
+    folder = Path(folder)
     html = render_page(analysis)
     # a line for each part: short enough to look into, without a line for each of thousands of numbers
     parts = (
         f"{json.dumps(k)}: {json.dumps(v, allow_nan=False)}" for k, v in plain(analysis.to_dict()).items()
     )
-    write_atomically(results, "{\n" + ",\n".join(parts) + "\n}\n")
-    write_atomically(page, html)
-    return page, results
+    numbers = "{\n" + ",\n".join(parts) + "\n}\n"
+    try:
+        with new_folder(folder):
+            write_together(folder, {PAGE: html, RESULTS: numbers})
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or folder}: cannot be written ({error.strerror or error})"
+        ) from None
+    return folder / PAGE, folder / RESULTS

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ntklib._files import csv_text, plain, write_atomically
+from ntklib._files import csv_text, new_folder, plain, write_together
 
 __all__ = ["CSV", "RESULTS", "StudyResult"]
 
@@ -84,9 +84,9 @@ class StudyResult(ABC):
         }
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
-        """Write ``results.json`` (everything), ``results.csv`` (the table) and the pictures as PNG.
+        """Write ``results.csv`` (the table), the pictures as PNG and ``results.json`` (everything).
 
-        Every file appears whole or not at all.
+        Every file appears whole or not at all, and ``results.json`` last: the others belong to it.
 
         Parameters
         ----------
@@ -108,20 +108,20 @@ class StudyResult(ABC):
             If a file cannot be written.
         """
         folder = Path(folder)
-        names = [RESULTS, CSV, *(f"{name}.png" for name in self.pictures())]
+        pictures = self.pictures()
+        names = [CSV, *(f"{name}.png" for name in pictures), RESULTS]
         there = [name for name in names if (folder / name).exists()]
         if there and not overwrite:
             raise FileExistsError(
                 f"{folder} holds {', '.join(there)} already; pass overwrite=True or another folder."
             )
         content: list[bytes | str] = [
-            json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n",
             csv_text(self.table()),
-            *map(_png, self.pictures().values()),
+            *map(_png, pictures.values()),
+            json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n",
         ]
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in zip(names, content, strict=True):
-            write_atomically(folder / name, data, overwrite=overwrite)
+        with new_folder(folder):
+            write_together(folder, dict(zip(names, content, strict=True)))
         return folder
 
     def __str__(self) -> str:

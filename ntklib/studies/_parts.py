@@ -7,22 +7,36 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from ntklib._files import plain, write_atomically
+from ntklib._files import new_folder, plain, write_atomically
 from ntklib._progress import Progress
 
-__all__ = ["digest", "run_parts"]
+__all__ = ["digest", "replacing_parts", "run_parts"]
 
 PARTS = "parts"
 """The folder, inside a study's own, that finished parts are kept in."""
 
 _SETTINGS = "_settings"
+
+_replacing: ContextVar[bool] = ContextVar("replacing", default=False)
+
+
+@contextmanager
+def replacing_parts() -> Iterator[None]:
+    """Let studies in the block replace damaged parts and those of other settings, and not refuse them."""
+    token = _replacing.set(True)
+    try:
+        yield
+    finally:
+        _replacing.reset(token)
 
 
 def run_parts(
@@ -43,7 +57,7 @@ def run_parts(
         Short name of the study.
     settings : mapping
         All that the values depend on besides a part's name, JSON-able: `digest` of the data, parameters,
-        seed.  A folder with parts of other settings is refused.
+        seed.  A folder with parts of other settings is refused, except inside `replacing_parts`.
     parts : mapping of str to callable
         For each part its name and a function of nothing that returns named arrays of numbers.
     out : str, Path or None, default=None
@@ -80,8 +94,8 @@ def run_parts(
         with progress.step(f"{study}: {name}"):
             kept[name] = {key: np.asarray(value) for key, value in parts[name]().items()}
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            _write(folder / _file(study, name), settings, kept[name])
+            with new_folder(folder):
+                _write(folder / _file(study, name), settings, kept[name])
     return {name: kept[name] for name in parts}
 
 
@@ -123,10 +137,14 @@ def _read(path: Path, settings: Mapping[str, Any]) -> dict[str, np.ndarray] | No
             values = {name: archive[name] for name in archive.files}
         found = dict(json.loads(str(values.pop(_SETTINGS))))
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        if _replacing.get():
+            return None
         raise ValueError(
             f"{path} is no finished part of a study ({error}); delete it or choose another folder."
         ) from None
     differing = [key for key in {**found, **settings} if found.get(key) != settings.get(key)]
+    if differing and _replacing.get():
+        return None
     if differing:
         changes = "; ".join(f"{key} was {found.get(key)!r}, is {settings.get(key)!r}" for key in differing)
         raise ValueError(

@@ -1,8 +1,9 @@
 """The main job on a small table: what it writes, what it refuses, and that it can be done again."""
 
 import json
+import os
 import re
-import types
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,13 +12,15 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, r2_score, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 
+import ntklib.report._analysis as analysis
 import ntklib.report._contenders as contenders
 import ntklib.report._theorem as theorem
 from ntklib._progress import Progress
 from ntklib.cli import main
-from ntklib.datasets import DataError
-from ntklib.report import SECTIONS
-from ntklib.report._output import check_folder, claim_folder, write_atomically
+from ntklib.datasets import DataError, load_table
+from ntklib.report import SECTIONS, write_report
+from ntklib.report._contenders import CONTENDERS
+from ntklib.report._output import check_folder, find_folder, write_atomically
 from ntklib.report._scores import (
     bootstrap,
     losses_of,
@@ -168,25 +171,85 @@ def test_an_earlier_report_is_kept_unless_forced(folder, small, tmp_path, monkey
     assert "holds results already; --force overwrites them" in capsys.readouterr().err
     assert (folder / "report.html").read_bytes() == before
     monkeypatch.chdir(tmp_path)
-    claim = types.SimpleNamespace(files=("report.html",), default="ntklib-report")
 
-    def claimed(out=None, force=False):
-        return str(claim_folder(out, claim.files, default=claim.default, force=force))
+    def found(out=None, force=False):
+        return str(find_folder(out, ("report.html",), default="ntklib-report", force=force))
 
-    assert claimed() == "ntklib-report"
+    assert found() == "ntklib-report"
+    Path("ntklib-report").mkdir()
     Path("ntklib-report/report.html").touch()
-    assert claimed() == "ntklib-report-2"
-    assert claimed() == "ntklib-report-2"  # still empty
-    assert claimed(force=True) == "ntklib-report"
+    assert found() == "ntklib-report-2"
+    assert not Path("ntklib-report-2").exists()
+    assert found(force=True) == "ntklib-report"
+    Path("ntklib-report-2").mkdir()
+    assert found() == "ntklib-report-2"  # empty
     Path("ntklib-report-2/report.html").touch()
     Path("ntklib-report-3").touch()  # a file is in the way
-    assert claimed() == "ntklib-report-4"
+    assert found() == "ntklib-report-4"
     with pytest.raises(DataError, match="is a file"):
-        claimed("ntklib-report-3")
-    with pytest.raises(DataError, match="cannot be made"):
-        claimed("ntklib-report-3/inside")
+        found("ntklib-report-3")
+    with pytest.raises(DataError, match="ntklib-report-3 is a file"):
+        found("ntklib-report-3/inside/of")
     with pytest.raises(DataError, match="no such folder"):
         check_folder(Path("nowhere"))
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
+def with_fit(index, fit):
+    """The contenders, one of them fitted by another function."""
+    return tuple(replace(entry, fit=fit) if i == index else entry for i, entry in enumerate(CONTENDERS))
+
+
+def test_an_interrupted_report_keeps_what_it_has(small, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "new" / "report"
+    command = ["report", "--data", "wine", "--out", str(out)]
+    monkeypatch.setattr(analysis, "certify_rows", interrupt)
+    assert main(command) == 130
+    said, err = capsys.readouterr()
+    assert "NTK classifier" in said
+    assert "note: interrupted while certifying a network" in err
+    results = json.loads((out / "results.json").read_text())
+    assert results["interrupted"] is True
+    assert list(results["scores"]) == ["ntk", "rbf", "forest", "constant"]
+    assert results["width_study"]["study"] == "width"
+    assert results["lazy_training"] is results["implicit_bias"] is None
+    page = (out / "report.html").read_text()
+    assert "<b>Interrupted</b>" in page
+    assert 'id="width"' in page
+    assert 'id="bias"' not in page
+    monkeypatch.setattr(analysis, "CONTENDERS", with_fit(1, interrupt))
+    assert main([*command, "--force"]) == 130  # after the first model
+    results = json.loads((out / "results.json").read_text())
+    assert list(results["scores"]) == ["ntk"]
+    assert "kernel_spectrum" not in results
+    assert _Page((out / "report.html").read_text()).errors == []
+
+
+def test_a_report_with_nothing_to_keep_leaves_no_folder(small, tmp_path, monkeypatch, capsys):
+    command = ["report", "--data", "wine", "--out", str(tmp_path / "new" / "report")]
+    monkeypatch.setattr(analysis, "CONTENDERS", with_fit(0, interrupt))
+    assert main(command) == 130
+    assert main([*command[:2], str(tmp_path / "none.csv"), *command[3:]]) == 2
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_full_disk_changes_nothing(small, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(analysis, "CONTENDERS", with_fit(1, interrupt))
+    some = analysis.analyse(load_table("wine"))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    for place in (tmp_path / "new" / "report", folder):
+        with pytest.raises(DataError, match="No space left"):
+            write_report(some, place)
+    assert not (tmp_path / "new").exists()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_reports_need_twenty_rows(tmp_path, capsys):
