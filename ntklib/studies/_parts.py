@@ -122,7 +122,8 @@ def _write(path: Path, settings: Mapping[str, Any], values: Mapping[str, np.ndar
     for name, value in values.items():  # objects would be pickled, and not read back
         if value.dtype.hasobject:
             raise TypeError(f"{name} of a part must be numbers or strings, got dtype {value.dtype}.")
-    arrays: dict[str, Any] = {**values, _SETTINGS: np.array(json.dumps(settings))}
+    # sorted: threads may have finished the values in any order
+    arrays: dict[str, Any] = {**dict(sorted(values.items())), _SETTINGS: np.array(json.dumps(settings))}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     write_atomically(path, buffer.getvalue())

@@ -142,6 +142,13 @@ def test_a_study_killed_midway_goes_on(tmp_path):
     assert more.computed == ["width 128"]
 
 
+def test_parts_have_the_same_bytes_in_whatever_order_they_are_computed(tmp_path):
+    for order in ("ab", "ba"):
+        run_parts("toy", {}, {"x": lambda order=order: {key: [1.0] for key in order}}, out=tmp_path / order)
+    first, second = (next((tmp_path / order / PARTS).iterdir()).read_bytes() for order in ("ab", "ba"))
+    assert first == second
+
+
 def test_parts_hold_numbers_only(tmp_path):
     with pytest.raises(TypeError, match="must be numbers or strings"):
         run_parts("toy", {}, {"a": lambda: {"x": [None]}}, out=tmp_path)
