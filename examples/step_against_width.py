@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.datasets import load_diabetes
 from sklearn.preprocessing import StandardScaler
 
-from ntklib.dynamics import GradientDescent, train
+from ntklib.dynamics import Adam, GradientDescent, Optimizer, train
 from ntklib.networks import TwoLayerNet
 from ntklib.studies import ParameterizationStudy, parameterization_study
 
@@ -20,7 +20,10 @@ WIDTHS = (64, 256, 1024)
 STEPS = 15
 
 
-def transfer(study: ParameterizationStudy, X: np.ndarray, y: np.ndarray) -> None:
+OPTIMIZERS = {"gradient descent": GradientDescent(), "Adam": Adam()}
+
+
+def transfer(study: ParameterizationStudy, optimizer: Optimizer, X: np.ndarray, y: np.ndarray) -> None:
     """Train the widest network with the step that was best for the narrowest, and with its own."""
     narrow, wide = WIDTHS[0], WIDTHS[-1]
     print(f"\nwidth {wide} after {STEPS} steps, loss left with the best step size of")
@@ -32,7 +35,7 @@ def transfer(study: ParameterizationStudy, X: np.ndarray, y: np.ndarray) -> None
         target = y + net.apply(params, X)  # outputs count from where they start
         left = []
         for rate in (rates[0], rates[-1]):
-            run = train(net, X, target, params=params, optimizer=GradientDescent(rate), steps=STEPS)
+            run = train(net, X, target, params=params, optimizer=optimizer, learning_rate=rate, steps=STEPS)
             lost = run.status == "diverged" or run.loss[-1] > run.loss[0]
             left.append("diverges" if lost else f"{run.loss[-1] / run.loss[0]:.3f}")
         print(f"{name:<10} {left[0]:>10} {left[1]:>11}")
@@ -46,18 +49,24 @@ def main() -> None:
 
     X, y = load_diabetes(return_X_y=True)
     X, y = StandardScaler().fit_transform(X)[:40], (y[:40] - y[:40].mean()) / y[:40].std()
-    study = parameterization_study(X, y, WIDTHS, n_draws=4, steps=STEPS)
-    print(study.headline())
-    transfer(study, X, y)
+    studies = {}
+    for name, optimizer in OPTIMIZERS.items():
+        study = parameterization_study(X, y, WIDTHS, optimizer=optimizer, n_draws=4, steps=STEPS)
+        print(f"\n{name}: {study.headline()}")
+        transfer(study, optimizer, X, y)
+        studies[name] = study
 
     if out is not None:
         from matplotlib.figure import Figure
 
         out.mkdir(parents=True, exist_ok=True)
-        figure = Figure(figsize=(7, 4.5), layout="constrained")
-        study.plot(figure.add_subplot())
-        path = out / "step-against-width.png"
-        figure.savefig(path, dpi=150)
+        figure = Figure(figsize=(10, 8), layout="constrained")
+        for row, (name, study) in zip(figure.subplots(2, 2), studies.items(), strict=True):
+            for ax, parameterization in zip(row, ("standard", "mup"), strict=True):
+                study.plot(ax, what=f"sweep-{parameterization}")
+                ax.set_title(f"{name}, {parameterization}")
+        path = out / "step-transfer.png"
+        figure.savefig(path, dpi=90)
         print(f"\nfigure: {path}")
 
 

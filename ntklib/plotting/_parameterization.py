@@ -201,6 +201,7 @@ class ParameterizationStudyDisplay:
 
     def _draw_sweep(self, ax: Any, name: str) -> None:
         from matplotlib import colormaps
+        from matplotlib.ticker import NullFormatter
 
         shades = np.linspace(0.1, 0.85, self.widths.size)
         for width, shade, curve in zip(self.widths, shades, self.sweeps[name], strict=True):
@@ -210,6 +211,7 @@ class ParameterizationStudyDisplay:
             ax.plot(*best, "o", color=style["color"], markersize=10, markeredgecolor="white", zorder=4)
         ax.set_xscale("log")
         ax.set_yscale("log")
+        ax.xaxis.set_minor_formatter(NullFormatter())  # they would run into each other
         lowest = min(curve[:, 1].min() for curve in self.sweeps[name])
         ax.set_ylim(0.7 * lowest, 3.0)
         ax.axhline(1.0, color="black", linewidth=0.8, linestyle=":")
