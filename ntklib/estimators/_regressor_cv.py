@@ -45,7 +45,8 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         negative mean squared error.
     cv : None, "gcv", int, splitter or iterable of splits, default=None
         None is exact leave-one-out. "gcv" is generalised cross-validation,
-        :math:`\frac1N \sum_i w_i r_i^2 / (1 - \mathrm{df}/N)^2` with N the sum of the weights. Else folds.
+        :math:`\sum_i w_i r_i^2 / \sum_i w_i / (1 - \mathrm{df}/N)^2` with N the number of samples,
+        counts included. Else folds.
     max_search_samples : int or None, default=3000
         Kernels are compared on at most this many units, at random; the winner's penalty is then searched
         again on all.

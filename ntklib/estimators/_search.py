@@ -178,15 +178,17 @@ class Search:
         return np.array(ranks), choice
 
     def _gcv(self, fit: RidgeFit, part: Units, columns: slice) -> tuple[float, float]:
-        """-(1/N) sum_i w_i r_i^2 / (1 - df/N)^2 with N the sum of the weights, averaged over some outputs."""
+        """-(sum_i w_i r_i^2 / sum_i w_i) / (1 - df/N)^2, N the sum of the counts, averaged over some outputs.
+
+        df/N is the mean over all copies of H_ii/k_i, which leave-one-out takes one by one.
+        """
         weights = np.ones(len(part)) if part.weights is None else part.weights
-        total = weights.sum()
         assert fit.degrees_of_freedom is not None
         assert fit.residual is not None
-        share = 1 - fit.degrees_of_freedom / total
+        share = 1 - fit.degrees_of_freedom / part.n_copies
         if share <= 1e-12:  # 0 but for rounding: the fit has as many parameters as samples
             return -np.inf, 0.0
-        loss = float((weights @ np.square(fit.residual[:, columns])).mean() / total)
+        loss = float((weights @ np.square(fit.residual[:, columns])).mean() / weights.sum())
         return -loss / share**2, 0.0
 
     def _from_splits(self, matrix: np.ndarray, part: Units, rows: np.ndarray, alphas: np.ndarray):

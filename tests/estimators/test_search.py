@@ -96,10 +96,14 @@ class TestOtherCriteria:
         model = NTKRegressorCV(RBF(), ALPHAS, cv="gcv").fit(X, y, w)
         for alpha, score in zip(model.loo_path_.alphas, model.loo_path_.scores, strict=True):
             H = brute_ridge.smoother(brute_ridge.rbf(X), alpha, w)
-            N = w.sum()
-            np.testing.assert_allclose(
-                score, -(w @ (y - H @ y) ** 2 / N) / (1 - np.trace(H) / N) ** 2, rtol=1e-8
-            )
+            loss = np.average((y - H @ y) ** 2, weights=w)
+            np.testing.assert_allclose(score, -loss / (1 - np.trace(H) / len(y)) ** 2, rtol=1e-8)
+
+    def test_gcv_does_not_depend_on_the_unit_of_importances(self, data):
+        X, y, w = data
+        a = NTKRegressorCV(RBF(), [1.0, 0.1], cv="gcv").fit(X, y, w)
+        b = NTKRegressorCV(RBF(), [0.01, 0.001], cv="gcv").fit(X, y, 0.01 * w)
+        np.testing.assert_allclose(a.loo_path_.scores, b.loo_path_.scores, rtol=1e-9)
 
     def test_gcv_of_integer_weights_is_that_of_repeated_samples(self, data):
         X, y, _ = data
