@@ -3,39 +3,98 @@
 from __future__ import annotations
 
 import csv
-import io
+import errno
 import math
 import os
+import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-__all__ = ["csv_text", "new_folder", "plain", "write_atomically", "write_together"]
+__all__ = [
+    "csv_text",
+    "is_formula",
+    "new_folder",
+    "not_a_file",
+    "open_regular",
+    "plain",
+    "special",
+    "write_atomically",
+    "write_together",
+]
+
+
+def special(mode: int) -> str:
+    """Name the kind of a file that is neither a regular one nor a folder, from its ``st_mode``."""
+    kinds = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+    return next((word for is_kind, word in kinds if is_kind(mode)), "a device")
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """Open a regular file for reading; anything else is refused, and never waited for.
+
+    Raises
+    ------
+    OSError
+        If it is a folder, pipe, socket or device, or cannot be read.
+    """
+
+    def check(mode: int) -> None:
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, f"is {special(mode)}", str(path))
+
+    check(os.stat(path).st_mode)  # opening a device can do things
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        check(os.fstat(number).st_mode)  # it may have been exchanged meanwhile
+    except OSError:
+        os.close(number)
+        raise
+    return os.fdopen(number, "rb")
+
+
+def not_a_file(path: str | Path) -> str | None:
+    """Say why a path is not to be written to, or None: a folder, pipe, socket, device or link is there."""
+    try:
+        mode = os.lstat(path).st_mode
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISREG(mode):
+        return None
+    if stat.S_ISLNK(mode):
+        return f"is a link to {os.readlink(path)}; name that file itself, or remove the link"
+    return f"is {'a folder' if stat.S_ISDIR(mode) else special(mode)}, the name of a file is needed"
 
 
 def write_atomically(path: str | Path, content: bytes | str, *, overwrite: bool = True) -> None:
     """Write a file beside its place and move it there in one step.
 
     Whoever looks sees the old file or the whole new one, never a part; a failure leaves nothing behind.
+    Only a regular file is replaced: no link is followed, and none replaced.
 
     Raises
     ------
     FileExistsError
-        If there is such a file and ``overwrite`` is False.
+        If there is such a file and ``overwrite`` is False, or something that is no regular file.
     OSError
         If the file cannot be written.
     """
     path = Path(path)
+    if (reason := not_a_file(path)) is not None:
+        raise FileExistsError(errno.EEXIST, reason, str(path))
     if not overwrite and path.exists():
         raise FileExistsError(f"{path} exists already; pass overwrite=True to replace it.")
     data = content.encode() if isinstance(content, str) else content
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with partial.open("wb") as file:
+        with partial.open("xb") as file:  # x: a file or link that somebody laid there is not written to
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -56,6 +115,9 @@ def write_together(folder: Path, contents: Mapping[str, bytes | str]) -> None:
     OSError
         If a file cannot be written.
     """
+    for name in contents:
+        if (reason := not_a_file(folder / name)) is not None:
+            raise FileExistsError(errno.EEXIST, reason, str(folder / name))
     partial = {name: folder / f".{name}.{os.getpid()}.part" for name in contents}
     *_, last = contents
     try:
@@ -98,10 +160,30 @@ def plain(value: Any) -> Any:
     return value
 
 
-def csv_text(columns: Mapping[str, np.ndarray]) -> str:
-    """Return a table as CSV; every float as the shortest text that reads back to the same number."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True))
-    return text.getvalue()
+def is_formula(cell: object) -> bool:
+    """Say whether a spreadsheet would take a cell of text for a formula, by how it begins."""
+    if not isinstance(cell, str):
+        return False  # a negative number is one
+    return cell[:1] in {"\t", "\r", "\n"} or cell.lstrip()[:1] in {"=", "+", "-", "@", "＝", "＋", "－", "＠"}
+
+
+def csv_text(columns: Mapping[str, np.ndarray], *, safe: bool = False) -> str:
+    """Return a table as CSV; every float as the shortest text that reads back to the same number.
+
+    ``safe`` puts a quote mark before text that a spreadsheet would take for a formula, and double quotes
+    around all text.
+    """
+    lines = _Lines()
+    writer = csv.writer(
+        lines, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC if safe else csv.QUOTE_MINIMAL
+    )
+    for row in [columns, *zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True)]:
+        writer.writerow([f"'{cell}" if safe and is_formula(cell) else cell for cell in row])
+    return "".join(lines)
+
+
+class _Lines(list[str]):
+    """Lines that end in LF, from a writer that quotes CR and LF alike since it means to end them in both."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")

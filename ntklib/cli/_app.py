@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ntklib.cli._command import Command
+from ntklib.cli._command import Command, printable
 from ntklib.cli._fit import FIT
 from ntklib.cli._info import INFO, WARMUP
 from ntklib.cli._predict import PREDICT
@@ -27,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, not under a screen of usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(BAD_INPUT, f"{self.prog}: error: {printable(message)} (see {self.prog} --help)\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -102,13 +102,13 @@ def _run(arguments: argparse.Namespace) -> int:
         return INTERRUPTED
     except DataError as error:
         if arguments.traceback:
-            traceback.print_exc()
-        print(f"{prog}: error: {error}", file=sys.stderr)
+            _show_traceback()
+        print(f"{prog}: error: {printable(error)}", file=sys.stderr)
         return BAD_INPUT
     except Exception as error:
         if arguments.traceback:
-            traceback.print_exc()
-        reason = " ".join(str(error).split()) or "no reason given"
+            _show_traceback()
+        reason = printable(" ".join(str(error).split())) or "no reason given"
         print(
             f"{prog}: failed: {type(error).__name__}: {reason} (--traceback shows where)",
             file=sys.stderr,
@@ -116,5 +116,10 @@ def _run(arguments: argparse.Namespace) -> int:
         return FAILED
 
 
+def _show_traceback() -> None:
+    for line in traceback.format_exc().rstrip("\n").split("\n"):
+        print(printable(line), file=sys.stderr)
+
+
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"warning: {printable(' '.join(str(message).split()))}", file=sys.stderr)

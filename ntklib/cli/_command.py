@@ -6,6 +6,12 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ntklib.datasets import Table
+
+LINE_LIMIT = 2000
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,28 @@ class Command:
     run: Callable[[argparse.Namespace], None]
 
 
+def printable(text: object, limit: int | None = LINE_LIMIT) -> str:
+    """Return text as one line that a terminal shows and does not obey.
+
+    What comes from files and arguments may hold line breaks, control characters, marks that turn the
+    direction of writing, or half a surrogate pair; each becomes an escape such as ``\\x1b``.
+    """
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    if limit is None or len(line) <= limit:
+        return line
+    return f"{line[:limit]}... ({len(line)} characters)"
+
+
 def note(message: str) -> None:
     """Tell the user something that is no result: one line on standard error."""
-    print(f"note: {message}", file=sys.stderr)
+    print(f"note: {printable(message)}", file=sys.stderr)
+
+
+def write_data(text: str) -> None:
+    """Write data on standard output: to the letter, or escaped line by line where a terminal shows it."""
+    if sys.stdout.isatty():
+        text = "\n".join(printable(line, None) for line in text.split("\n"))
+    sys.stdout.write(text)
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -65,11 +90,32 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         help="fill cells of numeric columns that hold no number by the column's median (default: refuse "
         "them)",
     )
-    add_delimiter(group)
+    add_text_options(group)
 
 
-def add_delimiter(parser: argparse._ActionsContainer) -> None:
-    """Add the option for text files that are not separated by commas."""
+def add_text_options(parser: argparse._ActionsContainer) -> None:
+    """Add the options on how a text file is written; they are of the file, and no model remembers them."""
     parser.add_argument(
         "--delimiter", metavar="CHAR", help="character between the fields of a text file (default: a comma)"
+    )
+    parser.add_argument(
+        "--decimal",
+        choices=(".", ","),
+        default=".",
+        help="decimal sign of the numbers in a text file (default: .)",
+    )
+    parser.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="encoding of a text file, such as latin-1, cp1252 or utf-16 (default: utf-8, or what a byte "
+        "order mark says)",
+    )
+
+
+def read_table(source: str, arguments: argparse.Namespace) -> Table:
+    """Load the table that an argument names, as the options of :func:`add_text_options` say."""
+    from ntklib.datasets import load_table
+
+    return load_table(
+        source, delimiter=arguments.delimiter, decimal=arguments.decimal, encoding=arguments.encoding
     )

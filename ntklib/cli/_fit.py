@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ntklib.cli._command import Command, add_reading_options, note
+from ntklib.cli._command import Command, add_reading_options, note, printable, read_table
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -20,14 +20,13 @@ def _run(arguments: argparse.Namespace) -> None:
     from ntklib._progress import Progress
     from ntklib.cli._model import Model
     from ntklib.cli._model_file import save_model
-    from ntklib.datasets import load_table
     from ntklib.plotting._names import describe_kernel
     from ntklib.plotting._path import score_title
     from ntklib.report._output import check_writable
 
     out = Path(arguments.out)
     check_writable(out, force=arguments.force)
-    table = load_table(arguments.data, delimiter=arguments.delimiter)
+    table = read_table(arguments.data, arguments)
     progress = Progress(1)
     with progress.step(f"fitting {table.n_rows} rows"):
         model = Model.fit(
@@ -40,11 +39,11 @@ def _run(arguments: argparse.Namespace) -> None:
         )
     save_model(model, out)
     fitted = model.pipeline[-1]
-    print(f"data:    {table.name}, {table.n_rows} rows, {len(model.schema.columns)} columns")
-    print(f"task:    {model.task} ({model.reason})")
+    print(f"data:    {printable(table.name)}, {table.n_rows} rows, {len(model.schema.columns)} columns")
+    print(f"task:    {model.task} ({printable(model.reason)})")
     print(f"kernel:  {describe_kernel(fitted.kernel_)}, penalty {float(fitted.alpha_):.3g}")
     print(f"score:   {float(fitted.best_score_):.4g} ({score_title(fitted)}, on the rows of this table)")
-    print(f"model:   {out}")
+    print(f"model:   {printable(out)}")
 
 
 FIT = Command(
@@ -57,6 +56,7 @@ FIT = Command(
     examples=(
         "  ntklib fit houses.csv --target price --out houses.ntk\n"
         "  ntklib fit patients.csv --target outcome --impute median --out patients.ntk\n"
+        "  ntklib fit maisons.csv --target prix --delimiter ';' --decimal , --encoding cp1252 --out m.ntk\n"
         "  ntklib fit digits --out digits.ntk"
     ),
     add_options=_add_options,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from ntklib.cli._command import Command, add_delimiter, note
+from ntklib.cli._command import Command, add_text_options, note, read_table, write_data
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -15,26 +14,34 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="write the CSV here (default: standard output)")
     parser.add_argument("--proba", action="store_true", help="add a column of probabilities for each class")
     parser.add_argument("--force", action="store_true", help="overwrite the output file if there is one")
-    add_delimiter(parser)
+    parser.add_argument(
+        "--safe-csv",
+        action="store_true",
+        help="put a quote mark before labels that a spreadsheet would run as a formula (those that begin "
+        "with =, +, -, @, a tab or a line break), and double quotes around all text",
+    )
+    add_text_options(parser)
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from ntklib._files import csv_text
+    from ntklib._files import csv_text, is_formula
     from ntklib.cli._model_file import load_model
-    from ntklib.datasets import DataError, load_table
+    from ntklib.datasets import DataError
     from ntklib.report._output import check_writable, write_atomically
 
     out = None if arguments.out is None else Path(arguments.out)
     if out is not None:
         check_writable(out, force=arguments.force)
-    model = load_model(arguments.model)
+    model = load_model(arguments.model, note)
     if arguments.proba and model.task != "classification":
         raise DataError(f"{arguments.model}: --proba needs a classifier, this model is for regression")
-    table = load_table(arguments.data, delimiter=arguments.delimiter)
+    table = read_table(arguments.data, arguments)
     columns = model.predict(table, proba=arguments.proba, note=note)
-    text = csv_text(columns)
+    if not arguments.safe_csv and any(map(is_formula, {*columns["prediction"].tolist()})):
+        note("some labels begin as formulas do, and a spreadsheet may run them; --safe-csv quotes them")
+    text = csv_text(columns, safe=arguments.safe_csv)
     if out is None:
-        sys.stdout.write(text)
+        write_data(text)
     else:
         write_atomically(out, text)
 
@@ -44,12 +51,15 @@ PREDICT = Command(
     summary="apply a model file to a table",
     description=(
         "Predict the target for every row of a table, in its order, as CSV with the column 'prediction'.\n"
-        "Columns are matched by name; the target and further columns may be there and are not used."
+        "Columns are matched by name; the target and further columns may be there and are not used.\n"
+        "Say how the file is written (--delimiter, --decimal, --encoding) as for fit: models do not keep it."
     ),
     examples=(
         "  ntklib predict houses.ntk new.csv                      to the screen\n"
         "  ntklib predict houses.ntk new.csv --out prices.csv     to a file\n"
-        "  ntklib predict digits.ntk scans.npz --proba            with probabilities"
+        "  ntklib predict digits.ntk scans.npz --proba            with probabilities\n"
+        "  ntklib predict m.ntk neu.csv --delimiter ';' --decimal ,   a German spreadsheet's export\n"
+        "  ntklib predict labels.ntk new.csv --safe-csv --out s.csv   for a spreadsheet"
     ),
     add_options=_add_options,
     run=_run,

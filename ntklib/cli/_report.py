@@ -7,7 +7,7 @@ import shlex
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ntklib.cli._command import Command, add_reading_options, note
+from ntklib.cli._command import Command, add_reading_options, note, printable, read_table
 
 if TYPE_CHECKING:
     from ntklib.report import Analysis
@@ -59,11 +59,10 @@ def _count(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from ntklib.datasets import load_table
     from ntklib.report import PAGE, RESULTS, analyse, write_report
     from ntklib.report._output import find_folder
 
-    table = load_table(arguments.data, delimiter=arguments.delimiter)
+    table = read_table(arguments.data, arguments)
     place = partial(
         find_folder, arguments.out, (PAGE, RESULTS), default=DEFAULT_FOLDER, force=arguments.force
     )
@@ -84,7 +83,7 @@ def _run(arguments: argparse.Namespace) -> None:
     print(_summary(analysis))
     if arguments.out is None and str(folder) != DEFAULT_FOLDER:
         print(f"\n{DEFAULT_FOLDER} holds an earlier report, which was kept.")
-    print(f"\nnumbers: {results}\nreport:  {page.resolve().as_uri()}")
+    print(f"\nnumbers: {printable(results)}\nreport:  {page.resolve().as_uri()}")
     if analysis.interrupted:
         raise KeyboardInterrupt
 
@@ -92,9 +91,11 @@ def _run(arguments: argparse.Namespace) -> None:
 def _command_line(arguments: argparse.Namespace) -> str:
     """Return the command that gives the same numbers again."""
     words = ["ntklib", "report", "--data", arguments.data]
-    for option in ("target", "impute", "delimiter"):
+    for option in ("target", "impute", "delimiter", "encoding"):
         if (value := getattr(arguments, option)) is not None:
             words += [f"--{option}", value]
+    if arguments.decimal != ".":
+        words += ["--decimal", arguments.decimal]
     for column in arguments.categorical:
         words += ["--categorical", column]
     if arguments.task != "auto":
@@ -111,9 +112,9 @@ def _summary(analysis: Analysis) -> str:
 
     data, metrics = analysis.data, METRICS[analysis.data.task]
     lines = [
-        f"{data.name}: {data.n_used} rows ({data.n_train} to train, {data.n_test} to test), "
+        f"{printable(data.name)}: {data.n_used} rows ({data.n_train} to train, {data.n_test} to test), "
         f"{data.n_inputs} inputs",
-        f"task:   {data.task} ({data.reason})",
+        f"task:   {data.task} ({printable(data.reason)})",
         f"chosen: {analysis.ntk.choice}",
         "",
     ]
@@ -147,6 +148,7 @@ REPORT = Command(
         "  ntklib report                                     handwritten digits, which come along\n"
         "  ntklib report --data diabetes --out diabetes      regression, into the folder diabetes\n"
         "  ntklib report --data houses.csv --target price    your own table\n"
+        "  ntklib report --data preise.csv --target Preis --delimiter ';' --decimal ,   German numbers\n"
         "  ntklib report --data cells.npz --seed 7           arrays X and y, another split"
     ),
     add_options=_add_options,

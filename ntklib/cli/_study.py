@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from ntklib.cli._command import Command, note
+from ntklib.cli._command import Command, note, write_data
 from ntklib.cli._study_base import Study
 from ntklib.cli._study_criterion import CRITERION
 from ntklib.cli._study_features import FEATURES
@@ -107,7 +106,7 @@ def _run(arguments: argparse.Namespace) -> None:
         result.save(folder, overwrite=True)
         note(f"results and pictures are in {folder}")
     if arguments.format == "csv":
-        sys.stdout.write(csv_text(result.table()))
+        write_data(csv_text(result.table()))
     else:
         print(json.dumps(result.to_dict(), indent=1) if arguments.format == "json" else result)
 

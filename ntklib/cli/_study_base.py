@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ntklib.cli._command import add_delimiter, note
+from ntklib.cli._command import add_text_options, note, read_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +75,7 @@ def add_data_options(
         metavar="N",
         help=f"use at most so many rows, drawn at random (default: {max_samples})",
     )
-    add_delimiter(group)
+    add_text_options(group)
 
 
 def read_rows(arguments: argparse.Namespace) -> NDArray:
@@ -101,7 +101,7 @@ def read_samples(arguments: argparse.Namespace) -> tuple[NDArray, NDArray]:
     from ntklib.datasets._target import centred_numbers
 
     X, table, rows = _read(arguments)
-    target = read_target(table, arguments.target)
+    target = read_target(table, arguments.target, note=note)
     return X, centred_numbers(target.values[rows], target.task)
 
 
@@ -116,7 +116,7 @@ def read_classes(arguments: argparse.Namespace) -> tuple[NDArray, NDArray]:
     from ntklib.datasets import DataError, read_target
 
     X, table, rows = _read(arguments)
-    target = read_target(table, arguments.target)
+    target = read_target(table, arguments.target, note=note)
     if target.task != "classification":
         raise DataError(
             f"{table.name}: this study needs classes, and the target is a number ({target.reason}); name a "
@@ -129,14 +129,14 @@ def _read(arguments: argparse.Namespace) -> tuple[NDArray, Table, NDArray]:
     """The rows, the table they are from, and which of its rows they are."""
     import numpy as np
 
-    from ntklib.datasets import Schema, load_table, make_preprocessor
+    from ntklib.datasets import Schema, make_preprocessor
     from ntklib.plotting._base import sample_rows
 
-    table = load_table(arguments.data, delimiter=arguments.delimiter)
+    table = read_table(arguments.data, arguments)
     target = arguments.target or table.target
     if target is not None:
         table.column(target)
-    schema = Schema.infer(table, target=target)
+    schema = Schema.infer(table, target=target, note=note)
     X = make_preprocessor(schema).fit_transform(schema.encode(table, note))
     rows = sample_rows(len(X), arguments.max_samples, arguments.seed)
     return np.asarray(X, dtype=float)[rows], table, rows

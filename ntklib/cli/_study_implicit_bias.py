@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ntklib.cli._command import add_delimiter
+from ntklib.cli._command import add_text_options
 from ntklib.cli._study_base import Study, positive, read_classes
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="use at most so many of their rows, drawn at random (default: 40)",
     )
-    add_delimiter(group)
+    add_text_options(group)
 
 
 def _two_classes(arguments: argparse.Namespace) -> tuple[Any, Any]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import zipfile
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ntklib._files import open_regular, special
 from ntklib.datasets._csv import read_csv
 from ntklib.datasets._embedded import EMBEDDED, load_embedded
-from ntklib.datasets._table import DataError, Table
+from ntklib.datasets._table import DataError, Table, check_text, shorten, show
 
 
-def load_table(source: str | Path, *, delimiter: str | None = None) -> Table:
+def load_table(
+    source: str | Path,
+    *,
+    delimiter: str | None = None,
+    decimal: str = ".",
+    encoding: str | None = None,
+) -> Table:
     """Load an embedded data set by name, or a ``.csv``, ``.tsv``, ``.npz`` or ``.parquet`` file.
 
     Parameters
@@ -23,6 +31,10 @@ def load_table(source: str | Path, *, delimiter: str | None = None) -> Table:
         ``"digits"``, ``"diabetes"``, ``"breast_cancer"``, ``"wine"``, or the path of a file.
     delimiter : str or None, default=None
         For text files; None is a comma, or a tab for ``.tsv``.
+    decimal : {".", ","}, default="."
+        The decimal sign of numbers that are written as text.
+    encoding : str or None, default=None
+        Of text files; None is UTF-8, or what a byte order mark at the beginning says.
 
     Returns
     -------
@@ -31,7 +43,7 @@ def load_table(source: str | Path, *, delimiter: str | None = None) -> Table:
     Raises
     ------
     DataError
-        If the file is missing, unreadable, of an unknown kind, or malformed.
+        If the file is missing, unreadable, a pipe, socket or device, of an unknown kind, or malformed.
 
     Examples
     --------
@@ -44,39 +56,49 @@ def load_table(source: str | Path, *, delimiter: str | None = None) -> Table:
     if str(source) in EMBEDDED:
         return load_embedded(str(source))
     if delimiter is not None and len(delimiter) != 1:
-        raise DataError(f"the delimiter has to be one character, got {delimiter!r}")
-    if not path.exists():
-        names = ", ".join(EMBEDDED)
-        raise DataError(f"{source}: no such file, and no embedded data set of that name ({names})")
-    if path.is_dir():
-        raise DataError(f"{source}: is a folder, a .csv, .npz or .parquet file is needed")
+        raise DataError(f"the delimiter has to be one character, got {show(delimiter)}")
+    if delimiter is not None and delimiter in '"\r\n\0':
+        raise DataError(f"the delimiter cannot be {delimiter!r}, which has another meaning in text files")
+    if decimal not in {".", ","}:
+        raise DataError(f"the decimal sign has to be '.' or ',', got {show(decimal)}")
     suffix = path.suffix.lower()
     try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise DataError(f"{source}: is a folder, a .csv, .npz or .parquet file is needed")
+        if not stat.S_ISREG(mode):
+            raise DataError(f"{source}: is {special(mode)}, a .csv, .npz or .parquet file is needed")
         if suffix in {".csv", ".tsv"}:
-            return read_csv(path, delimiter=delimiter or ("\t" if suffix == ".tsv" else ","))
+            delimiter = delimiter or ("\t" if suffix == ".tsv" else ",")
+            return read_csv(path, delimiter=delimiter, decimal=decimal, encoding=encoding)
         if suffix == ".npz":
-            return _read_npz(path)
+            return _read_npz(path, decimal)
         if suffix in {".parquet", ".pq"}:
             return _read_parquet(path)
+    except (FileNotFoundError, NotADirectoryError):
+        names = ", ".join(EMBEDDED)
+        raise DataError(f"{source}: no such file, and no embedded data set of that name ({names})") from None
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error.strerror or error})") from None
-    raise DataError(f"{source}: unknown kind of file {suffix!r}; known: .csv, .tsv, .npz, .parquet")
+    except MemoryError:
+        raise DataError(f"{source}: does not fit in memory") from None
+    raise DataError(f"{source}: unknown kind of file {show(suffix)}; known: .csv, .tsv, .npz, .parquet")
 
 
-def _read_npz(path: Path) -> Table:
+def _read_npz(path: Path, decimal: str) -> Table:
     """Read arrays ``X`` (n_rows, n_columns), optionally ``y`` (n_rows,) and ``feature_names``."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
-    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError, TypeError) as error:
-        raise DataError(
-            f"{path}: not a readable .npz file of plain arrays ({str(error).splitlines()[0]})"
-        ) from None
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # zlib, struct, zipfile and numpy each have their own
+        raise DataError(f"{path}: not a readable .npz file of plain arrays ({_reason(error)})") from None
     known = {"X", "y", "feature_names"}
     if "X" not in arrays:
-        raise DataError(f"{path}: no array 'X' (it holds: {', '.join(arrays) or 'nothing'})")
+        raise DataError(f"{path}: no array 'X' (it holds: {shorten(list(arrays)) or 'nothing'})")
     if extra := sorted(set(arrays) - known):
-        raise DataError(f"{path}: unknown array {extra[0]!r}; only X, y and feature_names are read")
+        raise DataError(f"{path}: unknown array {show(extra[0])}; only X, y and feature_names are read")
     X = arrays["X"]
     if X.ndim != 2:
         raise DataError(f"{path}: array 'X' has shape {X.shape}, two dimensions are needed")
@@ -96,7 +118,13 @@ def _read_npz(path: Path) -> Table:
     # strings in an array may well be numbers, as in a CSV file: what they are is found out from the cells
     typed = X.dtype.kind != "U"
     return Table(
-        str(path), tuple(names), tuple(columns), rows, typed=typed, target="y" if "y" in arrays else None
+        str(path),
+        tuple(names),
+        tuple(columns),
+        rows,
+        typed=typed,
+        target="y" if "y" in arrays else None,
+        decimal=decimal,
     )
 
 
@@ -105,6 +133,7 @@ def _feature_names(path: Path, names: NDArray | None, n_columns: int) -> list[st
         return [f"x{i}" for i in range(n_columns)]
     if names.shape != (n_columns,) or names.dtype.kind != "U":
         raise DataError(f"{path}: array 'feature_names' has to hold {n_columns} strings")
+    check_text(str(path), "array 'feature_names'", names)
     return names.tolist()
 
 
@@ -113,6 +142,7 @@ def _array_column(path: Path, array: str, column: NDArray) -> NDArray:
     if column.dtype.kind in "fiub":
         return column.astype(np.float64)
     if column.dtype.kind == "U":
+        check_text(str(path), f"array {array!r}", column)
         return column.astype(object)
     raise DataError(f"{path}: array {array!r} has type {column.dtype}; numbers or strings are needed")
 
@@ -128,10 +158,10 @@ def _read_parquet(path: Path) -> Table:
         ) from None
     try:
         frame = pd.read_parquet(path)
-    except OSError:
+    except (OSError, MemoryError):
         raise
     except Exception as error:  # pyarrow has many exceptions, and they all mean the same here
-        raise DataError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
+        raise DataError(f"{path}: not a readable Parquet file ({_reason(error)})") from None
     if not isinstance(frame.index, pd.RangeIndex):  # an index saved along is a column like the others
         frame = frame.reset_index()
     columns = []
@@ -143,13 +173,21 @@ def _read_parquet(path: Path) -> Table:
         ):
             columns.append(series.to_numpy(dtype=np.float64, na_value=np.nan))
         elif isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(kind):
-            columns.append(_text_of(series))
+            columns.append(_text_of(str(path), series))
         else:
-            raise DataError(f"{path}: column {str(name)!r} has type {kind}; numbers or text are needed")
+            raise DataError(f"{path}: column {show(str(name))} has type {kind}; numbers or text are needed")
     return Table(str(path), tuple(map(str, frame.columns)), tuple(columns), np.arange(1, len(frame) + 1))
 
 
-def _text_of(series: Any) -> NDArray:
+def _text_of(path: str, series: Any) -> NDArray:
     """Turn a pandas column into an object array of ``str``, "" for a missing value."""
     missing = series.isna()
-    return np.array(["" if gap else str(v) for v, gap in zip(series, missing, strict=True)], dtype=object)
+    text = ["" if gap else str(v) for v, gap in zip(series, missing, strict=True)]
+    cells = np.array(text, dtype=object)
+    check_text(path, f"column {show(str(series.name))}", cells)
+    return cells
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error's message, or its name."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -14,27 +14,34 @@ def is_missing(cell: str) -> bool:
     return cell.strip().lower() in MISSING
 
 
-def parse_numbers(cells: NDArray) -> NDArray:
+def parse_numbers(cells: NDArray, decimal: str = ".") -> NDArray:
     """Return the cells as float64, NaN wherever a cell is not a finite number.
 
     Surrounding blanks are allowed, underscores (``1_000`` is a number to Python) are not, and a number too
-    large for float64 is refused rather than turned into infinity.
+    large for float64 is refused rather than turned into infinity. With the decimal sign ``","`` a cell with a
+    point in it is no number: it may be a date, or a point between thousands.
 
     Examples
     --------
     >>> import numpy as np
     >>> parse_numbers(np.array([" 1.5", "1_000", "1e999", "2"], dtype=object))
     array([1.5, nan, nan, 2. ])
+    >>> parse_numbers(np.array(["1,5", "1.5", "1.000,5", "2"], dtype=object), ",")
+    array([1.5, nan, nan, 2. ])
     """
     if cells.dtype != object:
         values = cells.astype(np.float64)
     else:
+        texts = cells.tolist()
+        if decimal != ".":
+            texts = ["" if "." in text else text.replace(decimal, ".") for text in texts]
         try:  # the whole column at once: ten times faster than asking cell by cell
-            values = np.array([float(cell) for cell in cells])
+            values = np.array(list(map(float, texts)))
         except ValueError:
-            values = np.array([_number_or_nan(cell) for cell in cells])
-        values[np.array(["_" in cell for cell in cells], dtype=bool)] = np.nan
-    values[~np.isfinite(values)] = np.nan
+            values = np.array([_number_or_nan(text) for text in texts])
+        if "_" in "".join(texts):
+            values[np.array(["_" in text for text in texts], dtype=bool)] = np.nan
+    values[np.isinf(values)] = np.nan
     return values
 
 
@@ -63,14 +70,18 @@ def as_text(values: NDArray) -> NDArray:
     return np.array(text, dtype=object)
 
 
-def looks_numeric(cells: NDArray) -> bool | None:
+def looks_numeric(cells: NDArray, numbers: NDArray) -> bool | None:
     """Decide whether a column of text holds numbers: more than half of the cells that are not missing.
 
-    Returns None where every cell is missing. A column with a few stray strings therefore still counts as
-    numeric, and the strays can be reported instead of turning the column into categories.
+    ``numbers`` are the cells as :func:`parse_numbers` reads them. Returns None where every cell is missing. A
+    column with a few stray strings, or with infinite numbers, therefore still counts as numeric: they can be
+    reported, and do not turn the column into categories.
     """
+    finite = np.isfinite(numbers)
+    if finite.all():
+        return True
     present = np.array([not is_missing(cell) for cell in cells], dtype=bool)
     if not present.any():
         return None
-    finite = np.isfinite(parse_numbers(cells))
-    return bool(2 * np.count_nonzero(finite & present) > np.count_nonzero(present))
+    infinite = sum(np.isinf(_number_or_nan(cell)) for cell in cells[present & ~finite])
+    return bool(2 * (np.count_nonzero(finite) + infinite) > np.count_nonzero(present))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -35,7 +36,8 @@ def make_preprocessor(schema: Schema) -> ColumnTransformer:
     array([[-1.,  1.,  0.],
            [ 1.,  0.,  1.]])
     """
-    of_kind = {kind: [i for i, k in enumerate(schema.kinds) if k == kind] for kind in ("numeric", "text")}
+    kinds = np.array(schema.kinds)
+    of_kind = {kind: np.flatnonzero(kinds == kind) for kind in ("numeric", "text")}
     scale = StandardScaler()
     if schema.impute is not None:
         scale = make_pipeline(SimpleImputer(strategy=schema.impute, keep_empty_features=True), scale)
@@ -43,4 +45,4 @@ def make_preprocessor(schema: Schema) -> ColumnTransformer:
         ("numeric", scale, of_kind["numeric"]),
         ("text", OneHotEncoder(handle_unknown="ignore", sparse_output=False), of_kind["text"]),
     ]
-    return ColumnTransformer([step for step in steps if step[2]], sparse_threshold=0.0)
+    return ColumnTransformer([step for step in steps if len(step[2])], sparse_threshold=0.0)

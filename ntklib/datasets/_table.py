@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from numpy.typing import NDArray
 
@@ -37,6 +38,8 @@ class Table:
         The column to predict, where the source itself names one.
     description : str, default=""
         One sentence on the data, for a report.
+    decimal : {".", ","}, default="."
+        The decimal sign of numbers in columns of text.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class Table:
     typed: bool = True
     target: str | None = None
     description: str = ""
+    decimal: str = "."
 
     def __post_init__(self) -> None:
         check_names(self.name, self.columns)
@@ -80,33 +84,28 @@ class Table:
         DataError
             If there is no such column; the message suggests the nearest name, or lists them.
         """
-        if name in self.columns:
-            return self.values[self.columns.index(name)]
+        if name in self._positions:
+            return self.values[self._positions[name]]
         near = difflib.get_close_matches(name, self.columns, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"columns: {shorten(self.columns)}"
-        raise DataError(f"{self.name}: no column {name!r}{needed_for} ({hint})")
+        hint = f"did you mean {show(near[0])}?" if near else f"columns: {shorten(self.columns)}"
+        raise DataError(f"{self.name}: no column {show(name)}{needed_for} ({hint})")
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        """Where each column stands: a search through the names for each of them would be quadratic."""
+        return {name: position for position, name in enumerate(self.columns)}
 
     def place(self, index: int, column: str) -> str:
         """Say where a cell stands, for example ``"data.csv: line 7, column 'age'"``."""
-        return f"{self.name}: {self.row_word} {int(self.rows[index])}, column {column!r}"
+        return f"{self.name}: {self.row_word} {int(self.rows[index])}, column {show(column)}"
 
     def take(self, indices: NDArray) -> Table:
         """Return the table of the given rows, in the given order."""
-        values = tuple(column[indices] for column in self.values)
-        return Table(
-            self.name,
-            self.columns,
-            values,
-            self.rows[indices],
-            self.row_word,
-            self.typed,
-            self.target,
-            self.description,
-        )
+        return replace(self, values=tuple(column[indices] for column in self.values), rows=self.rows[indices])
 
 
 def check_names(source: str, columns: Sequence[str]) -> None:
-    """Refuse a header without columns, with an empty name or with a name used twice."""
+    """Refuse a header without columns, with an empty name, a name used twice or a NUL in a name."""
     if not columns:
         raise DataError(f"{source}: no columns")
     for position, name in enumerate(columns, start=1):
@@ -115,12 +114,31 @@ def check_names(source: str, columns: Sequence[str]) -> None:
                 f"{source}: column {position} has no name (an index that was saved along? "
                 "pandas leaves it out with index=False)"
             )
+        if "\0" in name:
+            raise DataError(f"{source}: the name of column {position} holds a NUL character")
     repeated = [name for name, count in Counter(columns).items() if count > 1]
     if repeated:
-        raise DataError(f"{source}: the column name {repeated[0]!r} is used more than once")
+        raise DataError(f"{source}: the column name {show(repeated[0])} is used more than once")
 
 
 def shorten(names: Sequence[str], limit: int = 8) -> str:
     """List names for a message, the first few only."""
-    shown = ", ".join(repr(name) for name in names[:limit])
+    shown = ", ".join(show(name) for name in names[:limit])
     return shown if len(names) <= limit else f"{shown}, ... ({len(names)} in all)"
+
+
+def show(text: object, limit: int = 80) -> str:
+    """Quote a name or a cell for a message, the beginning only of a long one."""
+    quoted = repr(text)
+    return quoted if len(quoted) <= limit else f"{quoted[: limit - 4]}...{quoted[-1]}"
+
+
+def check_text(source: str, what: str, cells: NDArray) -> None:
+    """Refuse text that no file could hold as UTF-8, or that would be cut off: lone surrogates and NUL."""
+    joined = "".join(cells.tolist())
+    if "\0" in joined:
+        raise DataError(f"{source}: {what} holds a NUL character")
+    try:
+        joined.encode()
+    except UnicodeEncodeError:
+        raise DataError(f"{source}: {what} holds text that is not valid Unicode") from None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ntklib.datasets._hints import decimal_hint, note_lookalikes
 from ntklib.datasets._numbers import as_text, looks_numeric, parse_numbers
 from ntklib.datasets._schema import describe_cell
-from ntklib.datasets._table import DataError, Table
+from ntklib.datasets._table import DataError, Table, show
 
 MAX_NUMERIC_CLASSES = 20
 MIN_ROWS_PER_CLASS = 5
@@ -38,7 +40,12 @@ class Target:
 
 
 def read_target(
-    table: Table, name: str | None = None, *, task: str = "auto", categorical: bool = False
+    table: Table,
+    name: str | None = None,
+    *,
+    task: str = "auto",
+    categorical: bool = False,
+    note: Callable[[str], None] = lambda message: None,
 ) -> Target:
     """Read the target column and choose the task.
 
@@ -55,6 +62,8 @@ def read_target(
         What predicting it is.
     categorical : bool, default=False
         Read the labels as text even where they look like numbers ("01" stays "01").
+    note : callable, default: nothing
+        Receives one line if labels of text look like something else, such as numbers with a decimal comma.
 
     Returns
     -------
@@ -80,25 +89,37 @@ def read_target(
     raw = table.column(name, " to predict")
     if table.n_rows < 5:
         raise DataError(f"{table.name}: {table.n_rows} rows are too few to learn from (5 at least)")
-    text = categorical or (raw.dtype == object and (table.typed or not looks_numeric(raw)))
+    text = categorical
+    if raw.dtype == object and not text:
+        text = table.typed or not looks_numeric(raw, parse_numbers(raw, table.decimal))
     values = _labels(table, name, raw) if text else _numbers(table, name, raw)
     distinct = np.unique(values)
     if len(distinct) == 1:
-        raise DataError(f"{table.name}: the target {name!r} has the same value in every row")
+        lost = " as 64-bit numbers; --categorical reads it as text" if len(set(raw.tolist())) > 1 else ""
+        raise DataError(f"{table.name}: the target {show(name)} has the same value in every row{lost}")
     chosen, reason = _choose(name, values, distinct)
     if task != "auto":
         chosen, reason = task, f"asked for by --task {task}"
     if chosen == "regression" and text:
-        raise DataError(f"{table.name}: the target {name!r} is text, which regression cannot predict")
+        raise DataError(
+            f"{table.name}: the target {show(name)} is text, which regression cannot predict"
+            + ("" if categorical else decimal_hint(table, name))
+        )
     if chosen == "classification" and not text:
         if not _whole(values):
-            raise DataError(f"{table.name}: the target {name!r} has fractional values, which are no classes")
+            raise DataError(
+                f"{table.name}: the target {show(name)} has fractional values or some beyond 2**53, which "
+                f"are no classes; --categorical {show(name)} reads them as text"
+            )
         values = values.astype(np.int64)
     if chosen == "classification" and len(distinct) > table.n_rows / 2:
         raise DataError(
-            f"{table.name}: the target {name!r} has {len(distinct)} classes in {table.n_rows} rows: "
+            f"{table.name}: the target {show(name)} has {len(distinct)} classes in {table.n_rows} rows: "
             "an identifier, or a number for --task regression?"
+            + (decimal_hint(table, name) if text and not categorical else "")
         )
+    if text and not categorical:
+        note_lookalikes(table, [name], note)
     return Target(name, chosen, reason, values)
 
 
@@ -135,12 +156,12 @@ def _whole(values: NDArray) -> bool:
 def _choose(name: str, values: NDArray, distinct: NDArray) -> tuple[str, str]:
     k = len(distinct)
     if values.dtype != np.float64:
-        return "classification", f"{name!r} is text with {k} distinct values"
+        return "classification", f"{show(name)} is text with {k} distinct values"
     if not _whole(values):
-        return "regression", f"{name!r} has fractional values"
+        return "regression", f"{show(name)} has fractional values"
     if k <= MAX_NUMERIC_CLASSES and k * MIN_ROWS_PER_CLASS <= len(values):
-        return "classification", f"{name!r} takes {k} distinct whole values"
-    return "regression", f"{name!r} takes {k} distinct values in {len(values)} rows"
+        return "classification", f"{show(name)} takes {k} distinct whole values"
+    return "regression", f"{show(name)} takes {k} distinct values in {len(values)} rows"
 
 
 def _labels(table: Table, name: str, raw: NDArray) -> NDArray:
@@ -152,7 +173,7 @@ def _labels(table: Table, name: str, raw: NDArray) -> NDArray:
 
 
 def _numbers(table: Table, name: str, raw: NDArray) -> NDArray:
-    values = parse_numbers(raw)
+    values = parse_numbers(raw, table.decimal)
     bad = np.flatnonzero(np.isnan(values))
     if len(bad):
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""

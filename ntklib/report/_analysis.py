@@ -100,8 +100,11 @@ def analyse(
 
     with progress.step("reading the columns"):
         n_rows = table.n_rows
-        chosen = read_target(table, target, task=task, categorical=(target or table.target) in categorical)
-        schema = Schema.infer(table, target=chosen.name, categorical=categorical, impute=impute)
+        as_text = (target or table.target) in categorical
+        chosen = read_target(table, target, task=task, categorical=as_text, note=remember)
+        schema = Schema.infer(
+            table, target=chosen.name, categorical=categorical, impute=impute, note=remember
+        )
         X, y = schema.encode(table, remember), chosen.values
         if n_rows < MIN_ROWS:
             raise DataError(f"{table.name}: {n_rows} rows are too few for a report ({MIN_ROWS} at least)")

@@ -10,7 +10,7 @@ from ntklib.datasets import DataError
 
 
 def check_writable(path: Path, *, force: bool) -> None:
-    """Refuse a file that exists (unless ``force``) or whose folder cannot be written in.
+    """Refuse a file that exists (unless ``force``), anything there that is no regular file, a closed folder.
 
     Meant to be called before any work is done, so that an hour's fit is not lost to a typing error.
 
@@ -19,9 +19,13 @@ def check_writable(path: Path, *, force: bool) -> None:
     DataError
         With one line that says what and where.
     """
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder, the name of a file is needed")
-    if path.exists() and not force:
+    if (reason := _files.not_a_file(path)) is not None:
+        raise DataError(f"{path}: {reason}")
+    try:
+        there = path.exists()
+    except (OSError, ValueError) as error:  # a name too long, or with a NUL in it
+        raise DataError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from None
+    if there and not force:
         raise DataError(f"{path}: exists already; --force overwrites it")
     check_folder(path.parent)
 
@@ -75,7 +79,7 @@ def find_folder(out: str | Path | None, files: tuple[str, ...], *, default: str,
     """
 
     def taken(folder: Path) -> bool:
-        return any((folder / name).exists() for name in files)
+        return any(os.path.lexists(folder / name) for name in files)
 
     folder = Path(default if out is None else out)
     if out is None and not force:
@@ -90,4 +94,7 @@ def find_folder(out: str | Path | None, files: tuple[str, ...], *, default: str,
     if not there.is_dir():
         raise DataError(f"{folder}: cannot be made, {there} is a file")
     check_folder(there)
+    for name in files:
+        if (reason := _files.not_a_file(folder / name)) is not None:
+            raise DataError(f"{folder / name}: {reason}")
     return folder

@@ -1,10 +1,12 @@
 """Reading tables: what is accepted is kept to the letter, all else is refused with a place."""
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from ntklib.datasets import EMBEDDED, DataError, Schema, load_table, make_preprocessor, read_target
+from ntklib.datasets import EMBEDDED, DataError, Schema, Table, load_table, make_preprocessor, read_target
 
 
 def csv(tmp_path, text, name="data.csv"):
@@ -210,3 +212,191 @@ def test_targets_that_cannot_be_learnt(tmp_path, cells, options, message):
 def test_labels_read_as_text_keep_their_zeros(tmp_path):
     target = read_target(column(tmp_path, ["01", "1"] * 5), "y", categorical=True)
     assert sorted(set(target.values.tolist())) == ["01", "1"]
+
+
+def test_the_same_table_with_either_decimal_sign(tmp_path):
+    """The numbers of both files are those that Python reads after the signs are exchanged by hand."""
+    cells = ["0.5", "-12.25", "3", " 4.125 ", ".5", "1e-3", "1.5E+2", "+7."]
+    rows = "".join(f"{cell};{i % 2}.5\n" for i, cell in enumerate(cells))
+    point = load_table(csv(tmp_path, f"x;y\n{rows}"), delimiter=";")
+    comma = load_table(csv(tmp_path, f"x;y\n{rows}".replace(".", ",")), delimiter=";", decimal=",")
+    for table in (point, comma, comma.take(np.arange(8))):
+        assert Schema.infer(table, target="y").encode(table).ravel().tolist() == [float(c) for c in cells]
+        assert read_target(table, "y").values.tolist() == [0.5, 1.5] * 4
+
+
+@pytest.mark.parametrize("cell", ["1.5", "1.000,5", "1,000,5", "1_0,5", "0x1,8"])
+def test_cells_that_are_no_numbers_with_a_decimal_comma(tmp_path, cell):
+    table = load_table(csv(tmp_path, f"n;y\n1,5;0\n2;1\n{cell};0\n"), delimiter=";", decimal=",")
+    with pytest.raises(DataError, match="line 4, column 'n'"):
+        Schema.infer(table, target="y").encode(table)
+
+
+TEXT = "größe,straße\n1,öl\n2,Œ\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        (TEXT.encode(), None),
+        (TEXT.encode("utf-8-sig"), None),
+        (TEXT.encode("utf-8-sig"), "utf8"),
+        (TEXT.encode("utf-16"), None),
+        (TEXT.encode("utf-16"), "utf-16"),
+        (b"\xfe\xff" + TEXT.encode("utf-16-be"), None),
+        (b"\xff\xfe" + TEXT.encode("utf-16-le"), "UTF-16LE"),
+        (TEXT.encode("utf-16-be"), "utf-16-be"),
+        (TEXT.encode("utf-32"), None),
+        (TEXT.encode("cp1252"), "cp1252"),
+        (TEXT.encode("iso8859-15"), "iso8859-15"),
+        (TEXT.encode("cp850", "replace"), "cp850"),
+    ],
+)
+def test_encodings(tmp_path, data, encoding):
+    table = load_table(csv(tmp_path, data), encoding=encoding)
+    assert table.columns == ("größe", "straße")
+    assert table.values[1][0] == "öl"
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "message"),
+    [
+        (
+            b"a,b\n1,x\n2,caf\xe9\n",
+            None,
+            r"not UTF-8 text: line 3, byte 0xe9 at position 13 .*--encoding latin-1",
+        ),
+        (b"\xef\xbb\xbfa,b\n1,\xff\n", None, r"line 2, byte 0xff at position 9 "),
+        (
+            b"a,b\n1,\x81\n",
+            "cp1252",
+            r"not CP1252 text: line 2, byte 0x81 at position 6 .*another --encoding",
+        ),
+        (b"\xff\xfea\x00,\x00b", None, "not UTF-16-LE text: line 1"),
+        (TEXT.encode("utf-16-le"), None, "not UTF-8 text.*--encoding utf-16-le"),
+        ("a,b\n1,2\n".encode("utf-16-be"), None, "NUL character.*--encoding utf-16-le or utf-16-be"),
+        (b"\xef\xbb\xbfa,b\n", "latin-1", "byte order mark says UTF-8, not latin-1"),
+        (b"a,b\n1,2\n", "nonsense", "unknown encoding 'nonsense'"),
+        (b"a,b\n1,2\n", "hex", "unknown encoding 'hex'"),
+        (b"a,b\n1,2\n", "punycode", "not PUNYCODE text"),
+        (b"a\0,b\n1,2\n", None, "line 1 holds a NUL"),
+        (b"a,b\n1,x\0\n", None, "line 2 holds a NUL"),
+    ],
+)
+def test_what_is_wrong_with_the_encoding(tmp_path, data, encoding, message):
+    with pytest.raises(DataError, match=message) as caught:
+        load_table(csv(tmp_path, data), encoding=encoding)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_place_far_into_a_long_file(tmp_path):
+    """Decoders work piece by piece; the position is that within the file."""
+    data = b"a,b\n" + b"1,x\n" * 50_000 + b"2,\xe9\n"
+    with pytest.raises(DataError, match=f"line 50002, byte 0xe9 at position {data.index(0xE9)} "):
+        load_table(csv(tmp_path, data))
+
+
+@pytest.mark.parametrize("delimiter", ['"', "\n", "\r", "\0"])
+def test_delimiters_that_mean_something_else(tmp_path, delimiter):
+    with pytest.raises(DataError, match="delimiter cannot be"):
+        load_table(csv(tmp_path, "a,b\n1,2\n"), delimiter=delimiter)
+
+
+def test_decimal_signs_that_are_none(tmp_path):
+    with pytest.raises(DataError, match="decimal sign has to be"):
+        load_table(csv(tmp_path, "a,b\n1,2\n"), decimal="x")
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize("number", ["1e308", "1.7e308", "1.1e150"])
+def test_numbers_too_large_to_be_standardised(tmp_path, sign, number):
+    table = load_table(csv(tmp_path, f"n,y\n1,0\n{sign}{number},1\n"))
+    with pytest.raises(DataError, match=r"line 3, column 'n': .* too large to be standardised \(1e\+150"):
+        Schema.infer(table, target="y").encode(table)
+
+
+@pytest.mark.parametrize("power", [-320, -308, -200, -147, -144, -100, 0, 100, 148])
+def test_standardised_columns_do_not_depend_on_their_unit(tmp_path, power):
+    """Either the standard scores of 0 to 39, or a refusal: no column is lost or infinite."""
+    table = load_table(csv(tmp_path, "n,y\n" + "".join(f"{i}e{power},{i % 2}\n" for i in range(40))))
+    expected = (np.arange(40) - 19.5) / np.sqrt((40**2 - 1) / 12)
+    if power < -145:
+        with pytest.raises(DataError, match=r"column 'n' spreads over .* too little to be standardised"):
+            Schema.infer(table, target="y")
+    else:
+        schema = Schema.infer(table, target="y")
+        scores = make_preprocessor(schema).fit_transform(schema.encode(table)).ravel()
+        np.testing.assert_allclose(scores, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_columns_of_infinite_numbers_are_no_categories(tmp_path):
+    for cells in (["inf"] * 6, ["inf", "-inf", "1e999", "1", "2", "x"]):
+        table = load_table(csv(tmp_path, "n,y\n" + "".join(f"{cell},0\n" for cell in cells)))
+        with pytest.raises(DataError, match="line 2, column 'n': 'inf' is not a finite number"):
+            Schema.infer(table, target="y").encode(table)
+
+
+def test_labels_that_float64_cannot_tell_apart(tmp_path):
+    with pytest.raises(DataError, match="same value in every row as 64-bit numbers; --categorical"):
+        read_target(column(tmp_path, [10**17, 10**17 + 1] * 5), "y")
+    with pytest.raises(DataError, match=r"beyond 2\*\*53"):
+        read_target(column(tmp_path, [10**17, 10**18] * 5), "y", task="classification")
+
+
+def test_long_names_and_cells_are_cut_in_messages(tmp_path):
+    name, cell = "n" * 50_000, "z" * 50_000
+    table = load_table(csv(tmp_path, f"{name},y\n1,0\n2,1\n{cell},0\n"))
+    for trial in (lambda: Schema.infer(table).encode(table), lambda: table.column("x" * 50_000)):
+        with pytest.raises(DataError) as caught:
+            trial()
+        assert len(str(caught.value)) < 600
+
+
+class Counted(tuple):
+    """Column names that count how often they are searched through."""
+
+    searches = 0
+
+    def index(self, *arguments):
+        type(self).searches += 1
+        return super().index(*arguments)
+
+    def __contains__(self, item):
+        type(self).searches += 1
+        return super().__contains__(item)
+
+
+def test_no_search_through_all_names_for_each_of_them():
+    names = [f"c{i}" for i in range(300)]
+    values = tuple(np.arange(3.0) for _ in names)
+    table = Table("t", Counted(names), values, np.arange(3), target="c0")
+    Counted.searches = 0
+    schema = Schema.infer(table, target="c0", categorical=names[1::2])
+    schema.encode(table)
+    make_preprocessor(schema).fit(schema.encode(table))
+    assert Counted.searches == 0
+
+
+def test_text_of_arrays_that_no_file_could_hold(tmp_path):
+    path = tmp_path / "data.npz"
+    X = np.array([["a\0b", "c"]] * 5)
+    for arrays, message in [
+        ({"X": X}, "array 'X' holds a NUL"),
+        ({"X": np.array([["\ud800", "c"]] * 5)}, "array 'X' holds text that is not valid Unicode"),
+        ({"X": np.zeros((5, 2)), "feature_names": np.array(["a\0b", "c"])}, "'feature_names' holds a NUL"),
+    ]:
+        np.savez(path, **arrays)
+        with pytest.raises(DataError, match=message):
+            load_table(path)
+
+
+def test_damaged_arrays_of_every_kind(tmp_path):
+    path, rng = tmp_path / "data.npz", np.random.default_rng(0)
+    np.savez_compressed(path, X=rng.normal(size=(20, 3)), y=np.arange(20))
+    whole = path.read_bytes()
+    for trial in range(300):
+        data = bytearray(whole)
+        data[rng.integers(len(data))] ^= 1 << rng.integers(8)
+        path.write_bytes(data if trial % 3 else whole[: rng.integers(len(whole))])
+        with contextlib.suppress(DataError):  # and nothing else
+            load_table(path)
