@@ -21,13 +21,16 @@ def check_writable(path: Path, *, force: bool) -> None:
     """
     if (reason := _files.not_a_file(path)) is not None:
         raise DataError(f"{path}: {reason}")
-    try:
-        there = path.exists()
-    except (OSError, ValueError) as error:  # a name too long, or with a NUL in it
-        raise DataError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from None
-    if there and not force:
+    if _exists(path) and not force:
         raise DataError(f"{path}: exists already; --force overwrites it")
     check_folder(path.parent)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError) as error:  # a name too long, or with a NUL in it
+        raise DataError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from None
 
 
 def check_folder(folder: Path) -> None:
@@ -86,7 +89,7 @@ def find_folder(out: str | Path | None, files: tuple[str, ...], *, default: str,
         number = 2
         while taken(folder) or (folder.exists() and not folder.is_dir()):
             folder, number = Path(f"{default}-{number}"), number + 1
-    if folder.exists() and not folder.is_dir():
+    if _exists(folder) and not folder.is_dir():
         raise DataError(f"{folder}: is a file, a folder is needed")
     if taken(folder) and not force:
         raise DataError(f"{folder}: holds results already; --force overwrites them")
