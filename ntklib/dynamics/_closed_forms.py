@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ntklib._scaling import exponents, scaled_back
 from ntklib._validation import check_real
 from ntklib.dynamics._catalogue import as_loss
 from ntklib.dynamics._filters import Filter, averaged_filter, flow_filter, heavy_ball_filter
@@ -217,12 +218,14 @@ def _solve(
     error = np.tensordot(vectors, spectrum.scaled(risk.targets - f0), (0, 0))
     remaining, gain = spectrum.filtered(filters, ridge, n_times)
     learned = every_time(gain, error)
-    energy = np.square(error).reshape(len(values), -1).sum(1)
+    exponent = int(exponents(error))  # squares of errors of any size are representable in its unit
+    energy = np.square(np.ldexp(error, -exponent)).reshape(len(values), -1).sum(1)
     return Path(
         dual_coef=along(spectrum.scaled(vectors), learned),
         outputs=f0 + along(spectrum.unscaled(vectors) * values, learned),
-        loss=0.5 * np.square(remaining) @ energy,  # not from the outputs: these round at y, losses go on
-        distance=np.sqrt((values * np.square(gain)) @ energy),
+        # not from the outputs: these round at y, losses go on
+        loss=scaled_back(0.5 * np.square(remaining) @ energy, 2 * exponent),
+        distance=scaled_back(np.sqrt((values * np.square(gain)) @ energy), exponent),
     )
 
 

@@ -98,6 +98,13 @@ class Loss(ABC):
     def smoothness(self, n_outputs: int = 1) -> float:
         """Smallest M with (M/2)|f|^2 - l convex in f: the Lipschitz constant of the gradient; inf if none."""
 
+    def in_units(self, unit: float) -> tuple[Loss, int]:
+        """The loss of outputs and targets divided by `unit`, and the power of that to multiply it by.
+
+        Classification losses have no unit but 1.
+        """
+        return self, 0
+
     # Of encoded targets t, sample by sample, unweighted; f may have leading axes.
 
     @abstractmethod

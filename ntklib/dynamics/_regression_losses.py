@@ -32,6 +32,10 @@ class SquaredError(Loss):
         """Return 1."""
         return 1.0
 
+    def in_units(self, unit: float) -> tuple[Loss, int]:
+        """Return itself: it grows with the square of its unit."""
+        return self, 2
+
     def _losses(self, f: NDArray, t: NDArray) -> NDArray:
         return 0.5 * np.square(f - t)
 
@@ -81,6 +85,10 @@ class Huber(Loss):
         """Return 1."""
         return 1.0
 
+    def in_units(self, unit: float) -> tuple[Loss, int]:
+        """Return Huber's loss with delta in the unit, which grows with the square of that."""
+        return Huber(delta=self.delta / unit), 2
+
     def _losses(self, f: NDArray, t: NDArray) -> NDArray:
         size = np.abs(f - t)
         inner = np.minimum(size, self.delta)
@@ -116,6 +124,10 @@ class AbsoluteError(Loss):
     def smoothness(self, n_outputs: int = 1) -> float:
         """Return infinity."""
         return np.inf
+
+    def in_units(self, unit: float) -> tuple[Loss, int]:
+        """Return itself: it grows with its unit."""
+        return self, 1
 
     def _losses(self, f: NDArray, t: NDArray) -> NDArray:
         return np.abs(f - t)

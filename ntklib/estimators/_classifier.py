@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, colu
 
 from ntklib.estimators._calibration import fit_temperature, probabilities
 from ntklib.estimators._defaults import DEFAULT_ALPHA
-from ntklib.estimators._kernel import is_precomputed, resolve_kernel
+from ntklib.estimators._kernel import is_precomputed, resolve_kernel, tells_nothing
 from ntklib.estimators._model import KernelModel
 from ntklib.estimators._regressor import check_penalties
 from ntklib.estimators._units import Units, make_units, merge_copies
@@ -81,6 +81,7 @@ class PredictingClassifier(ClassifierMixin, KernelModel):
         if self.calibrate:
             left_out = leave_one_out(factor, units.targets, fits[0], counts=units.counts)
             self.temperature_ = fit_temperature(left_out, labels, units.weights, units.n_copies)
+            self._store_shares(units, labels)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Value of the regression of each class, near +1 for members and -1 for others.
@@ -118,11 +119,21 @@ class PredictingClassifier(ClassifierMixin, KernelModel):
 
         Notes
         -----
-        Absent with ``calibrate=False``.
+        Absent with ``calibrate=False``. If the kernel cannot tell the training samples apart, since it is 0
+        or constant on them, these are the shares of the classes.
         """
         check_is_fitted(self, "temperature_")
         scores = self.decision_function(X)
+        if self._shares is not None:
+            return np.tile(self._shares, (len(scores), 1))
         return probabilities(scores.reshape(len(scores), -1), self.temperature_)
+
+    def _store_shares(self, units: Units, labels: np.ndarray) -> None:
+        """Keep the shares of the classes where the kernel cannot tell the samples apart."""
+        self._shares: np.ndarray | None = None
+        if self._constant and tells_nothing(self.kernel_, units.X):
+            counts = np.bincount(labels, weights=units.weights, minlength=len(self.classes_))
+            self._shares = counts / counts.sum()
 
 
 class NTKClassifier(PredictingClassifier):

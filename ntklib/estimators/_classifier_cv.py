@@ -7,7 +7,7 @@ from typing import Any
 from ntklib.estimators._calibration import fit_temperature
 from ntklib.estimators._classifier import PredictingClassifier
 from ntklib.estimators._defaults import CLASSIFIER_SCORING
-from ntklib.estimators._scoring import classification_criterion
+from ntklib.estimators._scoring import classification_criterion, refuses_weights
 from ntklib.estimators._searching import SearchingModel
 
 
@@ -124,7 +124,7 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
         merged, labels, whole, X, y = self._classification_units(X, y, sample_weight)
         routed = self._route(X, sample_weight, params)
         splits = self._splits(X, y, whole, routed, classifier=True)
-        apart = splits is not None or routed.score or self.store_held_out
+        apart = splits is not None or routed.score or self.store_held_out or refuses_weights(self.scoring)
         units = whole if apart else merged
         scoring = CLASSIFIER_SCORING if self.scoring is None else self.scoring
         criterion = classification_criterion(
@@ -141,6 +141,7 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
             self.temperature_ = fit_temperature(
                 found.choice.left_out, labels[units.support], units.weights, units.n_copies
             )
+            self._store_shares(units, labels[units.support])
         self._keep_held_out(X, units, found.held_out)
         if self.store_held_out and len(self.classes_) == 2:
             self.held_out_predictions_ = self.held_out_predictions_[:, 0]

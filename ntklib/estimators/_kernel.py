@@ -104,6 +104,16 @@ def gram_diagonal(kernel: Kernel | Callable, X: Any) -> np.ndarray:
     return np.concatenate([np.diagonal(kernel(X[rows], X[rows])) for rows in row_blocks(X.shape[0], 64)])
 
 
+def tells_nothing(kernel: Kernel | Callable | str, X: Any) -> bool:
+    """Whether the Gram matrix of X is constant, 0 for example: the rows have the same features."""
+    if isinstance(kernel, str):
+        diagonal, first = X.diagonal(), X[0]
+    else:
+        diagonal, first = gram_diagonal(kernel, X), cross_gram(kernel, X[:1], X)[0]
+    rounding = 8 * np.finfo(first.dtype).eps * abs(float(diagonal[0]))
+    return all(np.abs(values - diagonal[0]).max() <= rounding for values in (diagonal, first))
+
+
 def _checked(values: Any, n: int, m: int) -> np.ndarray:
     values = np.asarray(values)
     if values.shape != (n, m):

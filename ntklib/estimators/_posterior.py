@@ -45,7 +45,8 @@ class PosteriorModel(KernelModel):
                 "give a number."
             )
         self._root_scale = likely_root_scale(units, self.dual_coef_, freedom, centred=self._constant)
-        self.target_scale_ = np.square(self._root_scale)
+        with np.errstate(over="ignore", under="ignore"):  # the root is used
+            self.target_scale_ = np.square(self._root_scale)
 
     def _spread(self, X: Any, *, noise: bool, full: bool) -> np.ndarray:
         """Variances (m, k) or covariances (m, m, k) of all targets, without their scales.

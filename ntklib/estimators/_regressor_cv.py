@@ -9,7 +9,7 @@ import numpy as np
 
 from ntklib.estimators._regressor import PredictingRegressor
 from ntklib.estimators._routing import Routed
-from ntklib.estimators._scoring import Criterion, regression_criterion
+from ntklib.estimators._scoring import Criterion, refuses_weights, regression_criterion
 from ntklib.estimators._searching import SearchingModel
 from ntklib.estimators._units import Units, make_units, merge_copies
 
@@ -158,8 +158,8 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         units = make_units(X, targets, sample_weight, precomputed=self._precomputed)
         splits = self._splits(X, y, units, routed, classifier=False)
-        if splits is None and not routed.score and not self.store_held_out:
-            units = merge_copies(units)
+        apart = splits is not None or routed.score or self.store_held_out or refuses_weights(self.scoring)
+        units = units if apart else merge_copies(units)
         name = "neg_mean_squared_error" if self.scoring is None else self.scoring
         found = self._choose(kernels, units, self._criteria(X, units, routed), name, splits, None)
         if found.choice is None:

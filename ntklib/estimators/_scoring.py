@@ -2,26 +2,81 @@
 
 A criterion takes held-out values of shape (m, k) and the rows of the units they belong to, and returns a
 pair: the score, larger is better, and a second number that decides between equal scores. Averages run over
-all copies, by their importance.
+all copies, by their importance. Errors are measured in powers of two near the largest target: choices are the
+same in every unit of y, also where the squares of its errors are not representable.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn import get_config, metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 
+from ntklib._scaling import exponents, scaled_back
 from ntklib.estimators._calibration import calibrated_log_loss, fit_temperature, probabilities
 from ntklib.estimators._defaults import CLASSIFIER_SCORING
 from ntklib.estimators._units import Units
 
-Criterion = Callable[[np.ndarray, np.ndarray], tuple[float, float]]
+Judge = Callable[[np.ndarray, np.ndarray], tuple[float, float]]
 Metadata = Callable[[np.ndarray], dict[str, Any]]
 
+# Powers of the unit of y in which scorers measure.
+_DEGREES = {
+    metrics.mean_squared_error: 2,
+    metrics.root_mean_squared_error: 1,
+    metrics.mean_absolute_error: 1,
+    metrics.median_absolute_error: 1,
+    metrics.mean_pinball_loss: 1,
+    metrics.max_error: 1,
+    metrics.r2_score: 0,
+    metrics.explained_variance_score: 0,
+    metrics.d2_absolute_error_score: 0,
+    metrics.d2_pinball_score: 0,
+}
+
 _MOST_COPIES = 10_000_000  # handed to a scorer that takes no weights
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """Judges held-out values by scores in units of 2^exponent."""
+
+    judge: Judge
+    exponent: int = 0
+
+    def __call__(self, values: np.ndarray, rows: np.ndarray) -> tuple[float, float]:
+        return self.judge(values, rows)
+
+    def reported(self, scores: Any) -> Any:
+        """Scores in the user's units: 0 or infinite where they are not representable there."""
+        return scaled_back(scores, self.exponent)
+
+
+def comparable(ranks: Any) -> np.ndarray:
+    """Ranks to choose by: what is not finite is the worst."""
+    return np.where(np.isfinite(ranks), ranks, -np.inf)
+
+
+def check_scores(best: float, finite: bool, what: str) -> None:
+    """Refuse a choice by no score at all, and tell of scores that are not `finite`."""
+    if not np.isfinite(best):
+        raise ValueError(
+            f"nothing can be chosen: all scores are NaN or infinite ({what}). Look at what scoring returns "
+            "for these targets, or leave scoring=None."
+        )
+    if not finite:
+        warnings.warn(
+            f"some scores are NaN or infinite ({what}), and their parameters are not chosen; cv_results_ has "
+            "them all.",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def no_metadata(rows: np.ndarray) -> dict[str, Any]:
@@ -65,23 +120,45 @@ def squared_loss(values: np.ndarray, targets: np.ndarray, weights: np.ndarray | 
 
 def regression_criterion(scoring: Any, units: Units, metadata: Metadata = no_metadata) -> Criterion:
     """Negative mean squared error for None, else any scorer of predictions, with its metadata of the rows."""
-    targets, weights = units.targets, units.weights
+    targets, weights, exponent = units.targets, units.weights, int(exponents(units.targets))
     if scoring is None:
+        scaled = np.ldexp(targets, -exponent)
 
         def negative_squared_loss(values, rows):
-            return -squared_loss(values, targets[rows], _at(rows, weights)), 0.0
+            return -squared_loss(np.ldexp(values, -exponent), scaled[rows], _at(rows, weights)), 0.0
 
-        return negative_squared_loss
+        return Criterion(negative_squared_loss, 2 * exponent)
 
     scorer = get_scorer(scoring)
+    degree, shift = _measure(scorer, targets)
 
     def scored(values, rows):
-        truth, values = targets[rows], np.asarray(values)
+        truth, values = np.ldexp(targets[rows], -shift), np.ldexp(values, -shift)
         if targets.shape[1] == 1:
             truth, values = truth[:, 0], values[:, 0]
         return _call(scorer, _StandInRegressor(), values, truth, rows, units, metadata), 0.0
 
-    return scored
+    return Criterion(scored, degree * exponent)
+
+
+def _measure(scorer: Any, targets: np.ndarray) -> tuple[int, np.ndarray | int]:
+    """Degree of a scorer in the unit of y, and the exponents of the units to hand it the targets in.
+
+    One for all columns, or one each where columns are scored each by itself. Scorers that are not known are
+    given the targets as they are.
+    """
+    degree = _DEGREES.get(getattr(scorer, "_score_func", None))
+    if degree is None:
+        return 0, 0
+    apart = degree == 0 and getattr(scorer, "_kwargs", {}).get("multioutput", "") in ("", "uniform_average")
+    return degree, exponents(targets, axis=0 if apart else None)
+
+
+def refuses_weights(scoring: Any) -> bool:
+    """Whether a scorer asks, under metadata routing, not to be given sample weights."""
+    if not get_config()["enable_metadata_routing"] or not hasattr(scoring, "get_metadata_routing"):
+        return False
+    return scoring.get_metadata_routing().score.requests.get("sample_weight") is False
 
 
 def classification_criterion(
@@ -115,7 +192,7 @@ def classification_criterion(
         stand_in = _StandInClassifier(classes, suited)
         return _call(scorer, stand_in, values, classes[truth], rows, units, metadata), tie
 
-    return scored
+    return Criterion(scored)
 
 
 def _at(rows: np.ndarray, values: np.ndarray | None) -> np.ndarray | None:
@@ -133,6 +210,8 @@ def _call(
 ) -> float:
     """Score by the weights; a scorer that takes none is given every copy, whose importance it cannot know."""
     weights, counts = _at(rows, units.weights), _at(rows, units.counts)
+    if refuses_weights(scorer):
+        return float(scorer(stand_in, values, truth, **metadata(rows)))
     accepts = getattr(scorer, "_accept_sample_weight", None)
     if weights is not None and accepts is not None and accepts():
         return float(scorer(stand_in, values, truth, **({"sample_weight": weights} | metadata(rows))))

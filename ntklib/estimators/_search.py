@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from ntklib._blocks import working_memory
+from ntklib._scaling import scaled_back
 from ntklib._threads import get_threads, parallel_for
 from ntklib.estimators._defaults import default_penalties
 from ntklib.estimators._folds import Splits
 from ntklib.estimators._kernel import gram
-from ntklib.estimators._scoring import Criterion
+from ntklib.estimators._scoring import Criterion, check_scores, comparable
 from ntklib.estimators._units import Units
 from ntklib.solvers import Eigendecomposition, RidgeFit, ridge, ridge_path
 
@@ -90,10 +91,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Found:
-    """A path, the pair its winner is ranked by, what was chosen unless by folds, and what these left out."""
+    """A path, the pair its winner is ranked by, whether all scores are finite, and what was chosen.
+
+    The choice is None if it was made by folds; `held_out` is what these left out.
+    """
 
     path: PenaltyPath
     rank: tuple[float, float]
+    finite: bool
     choice: Choice | None
     held_out: np.ndarray
 
@@ -139,23 +144,37 @@ class Search:
         else:
             ranks, held_out = self._from_splits(matrix, part, rows, alphas)
             choice = None
-        best = [max(range(len(alphas)), key=lambda i: (*ranks[i, j], -i)) for j in range(len(self.criteria))]
-        top = ranks[best, range(len(best))]
+        order = comparable(ranks)
+        best = [max(range(len(alphas)), key=lambda i: (*order[i, j], -i)) for j in range(len(self.criteria))]
         shared = len(best) == 1
+        scores = np.stack([one.reported(ranks[:, j, 0]) for j, one in enumerate(self.criteria)], axis=1)
+        top = scores[best, range(len(best))]
         path = PenaltyPath(
             alphas=alphas,
-            scores=ranks[:, :, 0].mean(axis=1),
+            scores=scores.mean(axis=1),
             alpha=float(alphas[best[0]]) if shared else alphas[best],
-            best_score=float(top[0, 0]) if shared else top[:, 0],
+            best_score=float(top[0]) if shared else top,
             method=self.method,
             scoring=self.scoring,
             kernel=kernel,
             n_samples=len(part),
-            target_scores=None if shared else ranks[:, :, 0],
+            target_scores=None if shared else scores,
         )
         if held_out.ndim == 3:
             held_out = held_out[best[0]]
-        return Found(path, (float(top[:, 0].mean()), float(top[:, 1].mean())), choice, held_out)
+        return Found(
+            path,
+            self._overall(order[best, range(len(best))]),
+            bool(np.isfinite(ranks).all()),
+            choice,
+            held_out,
+        )
+
+    def _overall(self, ranks: np.ndarray) -> tuple[float, float]:
+        """Mean over the criteria of their best ranks, (n_criteria, 2), in the largest of their units."""
+        exponents = np.array([one.exponent for one in self.criteria])
+        score, tie = scaled_back(ranks, (exponents - exponents.max())[:, None]).mean(axis=0)
+        return float(score), float(tie)
 
     def _from_path(
         self, fits: Iterable[RidgeFit], part: Units, rows: np.ndarray
@@ -164,23 +183,29 @@ class Search:
         k, shared = part.targets.shape[1], len(self.criteria) == 1
         ranks: list[list[tuple[float, float]]] = []
         choice = Choice.empty(part.targets.shape)
+        best = [(-np.inf, -np.inf)] * len(self.criteria)
         for fit in fits:
             assert fit.loo_prediction is not None
             found = []
             for j, criterion in enumerate(self.criteria):
                 columns = slice(0, k) if shared else slice(j, j + 1)
-                judged = self._gcv(fit, part, columns) if self.gcv else None
-                rank = _comparable(judged or criterion(fit.loo_prediction[:, columns], rows))
-                if not ranks or rank > max(earlier[j] for earlier in ranks):
+                if self.gcv:
+                    judged = self._gcv(fit, part, columns, criterion.exponent // 2)
+                else:
+                    judged = criterion(fit.loo_prediction[:, columns], rows)
+                rank = tuple(comparable(judged))
+                if not ranks or rank > best[j]:
                     choice.take(columns, fit)
-                found.append(rank)
+                    best[j] = rank
+                found.append(judged)
             ranks.append(found)
         return np.array(ranks), choice
 
-    def _gcv(self, fit: RidgeFit, part: Units, columns: slice) -> tuple[float, float]:
+    def _gcv(self, fit: RidgeFit, part: Units, columns: slice, exponent: int) -> tuple[float, float]:
         """-(sum_i w_i r_i^2 / sum_i w_i) / (1 - df/N)^2, N the sum of the counts, averaged over some outputs.
 
-        df/N is the mean over all copies of H_ii/k_i, which leave-one-out takes one by one.
+        df/N is the mean over all copies of H_ii/k_i, which leave-one-out takes one by one. In units of
+        2^(2 exponent).
         """
         weights = np.ones(len(part)) if part.weights is None else part.weights
         assert fit.degrees_of_freedom is not None
@@ -188,7 +213,8 @@ class Search:
         share = 1 - fit.degrees_of_freedom / part.n_copies
         if share <= 1e-12:  # 0 but for rounding: the fit has as many parameters as samples
             return -np.inf, 0.0
-        loss = float((weights @ np.square(fit.residual[:, columns])).mean() / weights.sum())
+        residual = np.ldexp(fit.residual[:, columns], -exponent)
+        loss = float((weights @ np.square(residual)).mean() / weights.sum())
         return -loss / share**2, 0.0
 
     def _from_splits(self, matrix: np.ndarray, part: Units, rows: np.ndarray, alphas: np.ndarray):
@@ -212,8 +238,7 @@ class Search:
                 totals[i, 0] += self.criteria[0](values, rows[test])
                 if self.keep_held_out:
                     kept[i, test] = values
-        means = totals / len(self.splits)
-        return np.where(np.isfinite(means), means, -np.inf), kept
+        return totals / len(self.splits), kept
 
 
 def search_kernels(search: Search, kernels: list, units: Units, rows: np.ndarray) -> tuple[Found, dict]:
@@ -225,13 +250,14 @@ def search_kernels(search: Search, kernels: list, units: Units, rows: np.ndarray
     Returns the winner on all units, and the comparison as a dictionary of columns (`cv_results_`).
     """
     found: list[PenaltyPath | None] = [None] * len(kernels)
+    finite = [True] * len(kernels)
     best: list[tuple[tuple[float, float], int, Found]] = []
     lock = Lock()
 
     def run(i: int) -> None:
         one = search.run(kernels[i], units, rows)
         with lock:  # keep one fit only: each holds the left-out values of all units
-            found[i] = one.path
+            found[i], finite[i] = one.path, one.finite
             best[:] = [max([*best, (one.rank, -i, one)], key=lambda entry: entry[:2])]
 
     threads = min(get_threads(), len(kernels), working_memory() // (_COPIES * 8 * len(rows) ** 2))
@@ -240,20 +266,21 @@ def search_kernels(search: Search, kernels: list, units: Units, rows: np.ndarray
     else:
         for i in range(len(kernels)):
             run(i)
-    return _outcome(search, units, rows, best[0][2], [path for path in found if path is not None])
+    winner, results = _outcome(search, units, rows, best[0][2], [path for path in found if path is not None])
+    check_scores(winner.rank[0], all(finite) and winner.finite, f"{search.scoring}, {search.method}")
+    return winner, results
 
 
 def _outcome(search: Search, units: Units, rows: np.ndarray, winner: Found, found: list[PenaltyPath]):
     """The winner, searched again on all units where the comparison was on some, and the table of results."""
     scores = np.concatenate([path.scores for path in found])
-    order = np.empty(len(scores), dtype=int)
-    order[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
+    falling = np.sort(-comparable(scores))
     results = {
         "param_kernel": np.repeat(_objects([path.kernel for path in found]), [len(p.alphas) for p in found]),
         "param_alpha": np.concatenate([path.alphas for path in found]),
         **_target_columns(found),
         "mean_test_score": scores,
-        "rank_test_score": np.array([order[scores == score].min() for score in scores]),
+        "rank_test_score": 1 + np.searchsorted(falling, -comparable(scores)),
     }
     if len(rows) < len(units):
         winner = search.run(winner.path.kernel, units, np.arange(len(units)))
@@ -266,12 +293,6 @@ def _target_columns(found: list[PenaltyPath]) -> dict[str, np.ndarray]:
     if not by_target:
         return {}
     return {f"target{j}_test_score": column for j, column in enumerate(np.concatenate(by_target).T)}
-
-
-def _comparable(rank: tuple[float, float]) -> tuple[float, float]:
-    """NaN counts as the worst."""
-    score, tie = (value if np.isfinite(value) else -np.inf for value in rank)
-    return float(score), float(tie)
 
 
 def _objects(values: list) -> np.ndarray:

@@ -18,7 +18,7 @@ from ntklib.dynamics._spectrum import check_momentum
 from ntklib.estimators._kernel import accepts_sparse, is_precomputed, resolve_kernel, warn_blind
 from ntklib.estimators._parameters import Estimator
 from ntklib.estimators._tangent_descent import Descent
-from ntklib.estimators._tangent_fit import Held, Run, Training, held_rows, run, undisturbed
+from ntklib.estimators._tangent_fit import Held, Run, Training, held_rows, output_exponent, run, undisturbed
 from ntklib.estimators._tangent_models import Expansion, FiniteTangent, InfiniteTangent, Tangent
 from ntklib.estimators._tangent_route import choose_route
 from ntklib.estimators._tangent_steps import Patience
@@ -151,18 +151,20 @@ class TangentEstimator(Estimator):
         rows, watched = self._split(len(units), strata)
         part = units if watched is None else units.take(rows)
         route = choose_route(model, len(part), square=isinstance(loss, SquaredError), iterations=max_iter)
-        training = Training(part, loss, momentum, route, max_iter, before)
+        exponent = output_exponent(model, part, loss, before)
+        training = Training(part, loss, momentum, route, max_iter, before, exponent)
 
         def train() -> tuple[Descent, Run]:
             descent, held = training.descent(model, self.learning_rate), None
             if watched is not None:
                 own = units.take(watched)
                 view = descent.view(held_rows(units, watched, rows))
-                held = Held(view, loss.risk(own.targets, own.targets.shape, own.weights))
-            return descent, run(descent, max_iter, patience, held, int(self.verbose))
+                held = Held(view, training.risk(own))
+            return descent, run(training, descent, max_iter, patience, held, int(self.verbose))
 
         descent, result = undisturbed(train, training.held(model))
-        self._store(training, descent.learning_rate, result.stage.step, descent.solution(result.stage.state))
+        rate, solution = training.reported_rate(descent), descent.solution(result.stage.state)
+        self._store(training, rate, result.stage.step, solution)
         self.loss_curve_ = result.losses
         if result.held_losses is not None:
             self.validation_loss_curve_ = result.held_losses
@@ -214,7 +216,7 @@ class TangentEstimator(Estimator):
         descent = self._training.descent(self._model(self._n_outputs), self.learning_rate_)
         for stage in descent.stages(range(1, self.n_iter_ + 1), descent.view(X)):
             assert stage.outputs is not None
-            yield stage.outputs
+            yield stage.outputs * self._training.unit
 
 
 def resolve_network(network: Any, n_outputs: int) -> Network:

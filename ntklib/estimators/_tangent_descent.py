@@ -30,7 +30,10 @@ _AHEAD = 64  # steps of the closed form computed together
 
 
 class Stage(NamedTuple):
-    """The model after `step` steps: loss on the training samples, outputs at a view, state."""
+    """The model after `step` steps: loss on the training samples, outputs at a view, state.
+
+    In the problem's unit.
+    """
 
     step: int
     loss: float
@@ -58,7 +61,7 @@ class Descent(ABC):
         """What the model has learned, with what it had before."""
         model: Any = self.problem.model
         before = self.problem.before
-        new = model.solution(self.problem.X, state, dual=self.route.space == "gram")
+        new = model.solution(self.problem.X, state * self.problem.unit, dual=self.route.space == "gram")
         return new if before is None else model.added(before, new)
 
 

@@ -12,31 +12,28 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ntklib.dynamics import Loss, Risk, largest_stable_step
+from ntklib.dynamics import Risk, largest_stable_step
 from ntklib.dynamics._stable_step import largest_eigenvalue
 from ntklib.estimators._tangent_models import Tangent
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A tangent model, rows, a loss bound to their targets, and what the model had learned `before`."""
+    """A tangent model, rows, a loss bound to their targets, and what the model had learned `before`.
+
+    Targets, outputs and states are measured in a power of two, `unit`, in which their squares are
+    representable; the model and what it learns are not.
+    """
 
     model: Tangent
     X: Any
     risk: Risk
     before: Any = None
-
-    @classmethod
-    def of(
-        cls, model: Tangent, X: Any, targets: NDArray, weights: NDArray | None, loss: Loss, before: Any = None
-    ) -> Problem:
-        """Bind the loss to targets (n, k) and positive weights (n,)."""
-        return cls(model, X, loss.risk(targets, (X.shape[0], model.n_outputs), weights), before)
+    unit: float = 1.0
 
     def outputs(self, X: Any) -> NDArray:
         """Outputs before the first step at the rows of X, (m, k)."""
-        start = self.model.start(X)
-        return start if self.before is None else start + self.model.evaluate(self.before, X)
+        return outputs_before(self.model, self.before, X) / self.unit
 
     @property
     def gram_weights(self) -> NDArray | None:
@@ -51,6 +48,12 @@ class Problem:
 
     def _repeated(self, weights: NDArray) -> NDArray:
         return np.repeat(weights, self.model.n_outputs)
+
+
+def outputs_before(model: Tangent, before: Any, X: Any) -> NDArray:
+    """Outputs at the rows of X, (m, k), of a model that has learned this much, or nothing (None)."""
+    start = model.start(X)
+    return start if before is None else start + model.evaluate(before, X)
 
 
 class Operators(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,13 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ntklib._blocks import working_memory
+from ntklib._scaling import standard_deviation
 from ntklib._threads import get_threads, parallel_for
-from ntklib.dynamics import Loss
 from ntklib.estimators._folds import Splits
-from ntklib.estimators._scoring import Criterion
+from ntklib.estimators._scoring import Criterion, check_scores, comparable
 from ntklib.estimators._tangent_fit import Training, held_rows, undisturbed
 from ntklib.estimators._tangent_models import Tangent
-from ntklib.estimators._units import Units
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,14 +73,14 @@ class StoppingPath:
 
     def results(self) -> dict[str, NDArray]:
         """Return a dictionary of columns, as grid searches keep in ``cv_results_``."""
-        order = np.sort(-self.scores)
+        order = np.sort(-comparable(self.scores))
         splits = {f"split{i}_test_score": scores for i, scores in enumerate(self.fold_scores)}
         return {
             "param_max_iter": self.max_iters,
             **splits,
             "mean_test_score": self.scores,
-            "std_test_score": self.fold_scores.std(axis=0),
-            "rank_test_score": 1 + np.searchsorted(order, -self.scores),
+            "std_test_score": standard_deviation(self.fold_scores),
+            "rank_test_score": 1 + np.searchsorted(order, -comparable(self.scores)),
         }
 
 
@@ -117,7 +115,7 @@ def search_stopping(
             raise ValueError("a fold of cv has no training or no test samples left.")
         descent = replace(training, units=units.take(rows)).descent(model, learning_rate)
         stages = descent.stages(max_iters, descent.view(held_rows(units, test, rows)))
-        outputs[fold] = np.stack([stage.outputs for stage in stages])  # type: ignore[misc]
+        outputs[fold] = np.stack([stage.outputs for stage in stages]) * training.unit  # type: ignore[misc]
         for i, values in enumerate(outputs[fold]):
             pair = criterion(values, test) if np.isfinite(values).all() else (-np.inf, -np.inf)
             ranks[fold, i] = pair
@@ -130,29 +128,31 @@ def search_stopping(
         for fold in range(len(splits)):
             undisturbed(partial(run, fold), held)
     mean = ranks.mean(axis=0)
-    comparable = np.where(np.isfinite(mean), mean, -np.inf)
-    best = max(range(len(max_iters)), key=lambda i: (*comparable[i], -i))
+    order = comparable(mean)
+    best = max(range(len(max_iters)), key=lambda i: (*order[i], -i))
+    check_scores(order[best, 0], bool(np.isfinite(ranks).all()), f"{scoring}, cross-validation")
+    scores = criterion.reported(mean[:, 0])
     path = StoppingPath(
         max_iters=max_iters,
-        scores=mean[:, 0],
-        fold_scores=ranks[:, :, 0],
+        scores=scores,
+        fold_scores=criterion.reported(ranks[:, :, 0]),
         max_iter=int(max_iters[best]),
-        best_score=float(mean[best, 0]),
+        best_score=float(scores[best]),
         scoring=scoring,
         n_samples=len(units),
     )
     return Found(path, [(test, values[best]) for (_, test), values in zip(splits, outputs, strict=True)])
 
 
-def loss_criterion(loss: Loss, units: Units) -> Callable[..., tuple[float, float]]:
+def loss_criterion(training: Training) -> Criterion:
     """Minus the mean, over held-out samples, of the loss that is trained on."""
-    risk = loss.risk(units.targets, units.targets.shape, units.weights)
+    units, risk = training.units, training.risk(training.units)
 
     def scored(values: NDArray, rows: NDArray) -> tuple[float, float]:
         total = len(rows) if units.weights is None else units.weights[rows].sum()
-        return -risk.take(rows).value(values) / total, 0.0
+        return -risk.take(rows).value(values / training.unit) / total, 0.0
 
-    return scored
+    return Criterion(scored, training.loss.in_units(training.unit)[1] * training.exponent)
 
 
 def resolve_max_iters(max_iters: ArrayLike | None, *, square: bool) -> NDArray:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
 
-from ntklib.dynamics import Loss, SquaredError
+from ntklib.dynamics import SquaredError
 from ntklib.dynamics._spectrum import check_momentum
 from ntklib.estimators._folds import check_folds, folds
 from ntklib.estimators._routing import Routed, Router
 from ntklib.estimators._scoring import Criterion
 from ntklib.estimators._tangent_base import TangentEstimator
 from ntklib.estimators._tangent_descent import Descent, Stage
-from ntklib.estimators._tangent_fit import Training, undisturbed
+from ntklib.estimators._tangent_fit import Training, output_exponent, undisturbed
 from ntklib.estimators._tangent_route import choose_route
 from ntklib.estimators._tangent_search import Found, loss_criterion, resolve_max_iters, search_stopping
 from ntklib.estimators._units import Units
@@ -34,8 +35,9 @@ class SearchingTangent(Router, TangentEstimator):
         model = self._fresh(units.X, units.targets.shape[1])
         most = int(max_iters[-1])
         route = choose_route(model, len(units), square=square, iterations=most)
-        training = Training(units, loss, momentum, route, most)
-        criterion, name = self._criterion(loss, units, judge)
+        exponent = output_exponent(model, units, loss)
+        training = Training(units, loss, momentum, route, most, exponent=exponent)
+        criterion, name = self._criterion(training, judge)
         found = search_stopping(model, training, self.learning_rate, splits, max_iters, criterion, name)
         self.stopping_path_, self.cv_results_ = found.path, found.path.results()
         self.max_iter_, self.best_score_ = found.path.max_iter, found.path.best_score
@@ -45,17 +47,18 @@ class SearchingTangent(Router, TangentEstimator):
             return descent, next(descent.stages([self.max_iter_]))
 
         descent, stage = undisturbed(train, training.held(model))
-        self._store(training, descent.learning_rate, stage.step, descent.solution(stage.state))
+        rate = training.reported_rate(descent)
+        self._store(training, rate, stage.step, descent.solution(stage.state))
         return found
 
-    def _criterion(self, loss: Loss, units: Units, judge: Any) -> tuple[Criterion, str]:
+    def _criterion(self, training: Training, judge: Any) -> tuple[Criterion, str]:
         """The scoring, equal scores decided by the loss; and its name."""
-        own = loss_criterion(loss, units)
+        own = loss_criterion(training)
         if self.scoring is None:
-            return own, f"negative {loss.name.replace('_', ' ')}"
+            return own, f"negative {training.loss.name.replace('_', ' ')}"
         given = judge(self.scoring)
 
         def scored(values: NDArray, rows: NDArray) -> tuple[float, float]:
             return given(values, rows)[0], own(values, rows)[0]
 
-        return scored, self.scoring if isinstance(self.scoring, str) else "score"
+        return replace(given, judge=scored), self.scoring if isinstance(self.scoring, str) else "score"

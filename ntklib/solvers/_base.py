@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg.blas import dsymv
 
 from ntklib._blocks import row_blocks
+from ntklib._scaling import units
 from ntklib.solvers._records import Solution
 
 _FEW = 8  # columns up to which one matrix-vector product each is faster
@@ -106,15 +107,9 @@ def check_penalty(penalty: float) -> float:
     return penalty
 
 
-def column_units(x: np.ndarray) -> np.ndarray:
-    """Powers of two near the largest entry of each column, 1 for zeros: division by them is exact."""
-    largest = np.abs(x).max(axis=0, initial=0.0)
-    return np.ldexp(1.0, np.where(largest > 0, np.frexp(largest)[1] - 1, 0))
-
-
 def relative_residual(residual: np.ndarray, rhs: np.ndarray) -> float:
     """Largest |residual column| / |rhs column|; columns of zeros count by their residual alone."""
-    unit = column_units(rhs)  # squares of targets of any size are representable in it
+    unit = units(rhs, axis=0)  # squares of targets of any size are representable in it
     size = np.linalg.norm(rhs / unit, axis=0)
     return float(np.max(np.linalg.norm(residual / unit, axis=0) / np.where(size > 0, size, 1.0), initial=0.0))
 

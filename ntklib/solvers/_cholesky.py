@@ -11,11 +11,11 @@ from scipy.linalg.blas import get_blas_funcs
 from scipy.linalg.lapack import get_lapack_funcs
 
 from ntklib._blocks import require_memory, row_blocks
+from ntklib._scaling import units
 from ntklib.solvers._base import (
     BLOCK,
     Factorization,
     check_penalty,
-    column_units,
     mirror_upper,
     relative_residual,
     upper_product,
@@ -229,7 +229,7 @@ class Cholesky(Factorization):
     def _refine(self, b: np.ndarray, penalty: float) -> tuple[np.ndarray, float, int]:
         """Float32 solves corrected by float64 residuals, until they are small or stop falling."""
         z, last = np.zeros_like(b), np.inf
-        scale = column_units(b)  # float32 would over- or underflow
+        scale = units(b, axis=0)  # float32 would over- or underflow
         r = b
         for step in range(_MAX_REFINEMENTS + 1):
             z = z + self._potrs(r / scale) * scale
