@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 300
 
 LAYERS = [
-    {"_jit", "_threads", "_validation", "_blocks", "_files", "_progress"},
+    {"_jit", "_threads", "_validation", "_blocks", "_files", "_progress", "_scaling"},
     {"plotting"},
     {"kernels"},
     {"networks"},

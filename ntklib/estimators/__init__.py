@@ -10,9 +10,9 @@ infinite width, by gradient descent; with CV at the end they choose when to stop
 from ntklib.estimators._classifier import NTKClassifier
 from ntklib.estimators._classifier_cv import NTKClassifierCV
 from ntklib.estimators._network import NetworkClassifier, NetworkRegressor
+from ntklib.estimators._penalty_path import PenaltyPath
 from ntklib.estimators._regressor import NTKRegressor
 from ntklib.estimators._regressor_cv import NTKRegressorCV
-from ntklib.estimators._search import PenaltyPath
 from ntklib.estimators._tangent_classifier import TangentClassifier
 from ntklib.estimators._tangent_classifier_cv import TangentClassifierCV
 from ntklib.estimators._tangent_features import TangentFeatures

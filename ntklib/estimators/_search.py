@@ -20,47 +20,13 @@ from ntklib._threads import get_threads, parallel_for
 from ntklib.estimators._defaults import default_penalties
 from ntklib.estimators._folds import Splits
 from ntklib.estimators._kernel import gram
+from ntklib.estimators._penalty_path import PenaltyPath
 from ntklib.estimators._scoring import Criterion, check_scores, comparable
 from ntklib.estimators._units import Units
 from ntklib.solvers import Eigendecomposition, RidgeFit, ridge, ridge_path
 
 _COPIES = 5  # n x n arrays alive at once in the search of one kernel
 _SMALL = 500
-
-
-@dataclass(frozen=True)
-class PenaltyPath:
-    """Scores of one kernel along a grid of penalties.
-
-    Attributes
-    ----------
-    alphas : ndarray of shape (p,)
-        Penalties, largest first.
-    scores : ndarray of shape (p,)
-        Held-out score at each; larger is better.
-    alpha : float or ndarray of shape (n_targets,)
-        The best penalty, or that of each target; of equal ones (after the tie-break) the largest.
-    best_score : float or ndarray of shape (n_targets,)
-        Its score.
-    method : {"leave-one-out", "gcv", "cross-validation"}
-    scoring : str
-        Name of the score.
-    kernel : Kernel, callable or str
-    n_samples : int
-        Units the scores were computed on.
-    target_scores : ndarray of shape (p, n_targets) or None
-        Scores of each target, whose mean `scores` is, where each has a penalty of its own.
-    """
-
-    alphas: np.ndarray
-    scores: np.ndarray
-    alpha: Any
-    best_score: Any
-    method: str
-    scoring: str
-    kernel: Any
-    n_samples: int
-    target_scores: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,43 @@
+"""Scores of one kernel along a grid of penalties."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class PenaltyPath:
+    """Scores of one kernel along a grid of penalties.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (p,)
+        Penalties, largest first.
+    scores : ndarray of shape (p,)
+        Held-out score at each; larger is better.
+    alpha : float or ndarray of shape (n_targets,)
+        The best penalty, or that of each target; of equal ones (after the tie-break) the largest.
+    best_score : float or ndarray of shape (n_targets,)
+        Its score.
+    method : {"leave-one-out", "gcv", "cross-validation"}
+    scoring : str
+        Name of the score.
+    kernel : Kernel, callable or str
+    n_samples : int
+        Units the scores were computed on.
+    target_scores : ndarray of shape (p, n_targets) or None
+        Scores of each target, whose mean `scores` is, where each has a penalty of its own.
+    """
+
+    alphas: np.ndarray
+    scores: np.ndarray
+    alpha: Any
+    best_score: Any
+    method: str
+    scoring: str
+    kernel: Any
+    n_samples: int
+    target_scores: np.ndarray | None = None
