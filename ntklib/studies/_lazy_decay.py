@@ -137,6 +137,7 @@ def lazy_decay_study(
         "horizon": horizon,
         "n_times": n_times,
         "random_state": random_state,
+        "bounds": "of theorem A', at every time the sharp one",  # parts of version 0.1 have another
     }
     said: list[str] = []
 

@@ -103,7 +103,6 @@ def certify(plan: Plan, width: int, n: int) -> dict[str, Any]:
         "certifying_widths": [float(found.certifying_width or np.nan) for found in certificates],
         "chosen": chosen,
         "scales": scales,
-        "rates": [[one.rate / unit for one, unit in zip(row, units, strict=True)] for row in at],
         "distances": [[one.distance_bound for one in row] for row in at],
         "bounds": [
             [one.loss_bound(plan.times / unit) for one, unit in zip(row, units, strict=True)] for row in at

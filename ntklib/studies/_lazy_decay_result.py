@@ -14,9 +14,6 @@ from ntklib.studies._lazy_decay_setting import DecaySetting, threshold_lines
 
 __all__ = ["LazyDecayStudy"]
 
-_NOTHING = 1e3
-"""How many times too slow a certified rate counts as none, like that of A' at its very threshold."""
-
 
 @dataclass(frozen=True, repr=False, eq=False)
 class LazyDecayStudy(StudyResult):
@@ -37,7 +34,8 @@ class LazyDecayStudy(StudyResult):
         Measured: the largest r with :math:`L(t) \le L_0 e^{-r \alpha^2 \sigma_{\min}^2 t}` at all times, the
         integration's error taken into account.
     certified_rate : ndarray
-        What the theorem promises; NaN, like the ratios, where it does not hold.
+        The same of the theorem's bound, at the same times: its mean rate up to the last of them, as the bound
+        falls fastest at first.  NaN, like the ratios, where the theorem does not hold.
     loss_ratio : ndarray
         Loss over its bound, the largest from the first of the evenly spaced times on: at the start they are
         equal.
@@ -167,10 +165,10 @@ class LazyDecayStudy(StudyResult):
                 loose = 1 / ratios[at & (self.factor == factor)]
                 multiple = "" if factor == 1 else f"{factor:g} times "
                 ends = dict.fromkeys(f"{value:.3g}" for value in (loose.min(), loose.max()))
-                found = f"the loss fell {' to '.join(ends)} times as fast as certified"
-                if loose.min() > _NOTHING:
-                    found = "hardly any rate is certified"
-                lines.append(f"at {multiple}the threshold of theorem {name} {found}")
+                lines.append(
+                    f"at {multiple}the threshold of theorem {name} the loss fell {' to '.join(ends)} times as "
+                    "fast as certified"
+                )
         return lines
 
     def plot(self, ax: Any = None, **choice: Any) -> LazyDecayDisplay:

@@ -33,13 +33,12 @@ def collect(
         for name in ("loss_bounds", "rate_ratios", "loss_ratios", "distance_ratios")
     }
     own = np.arange(len(rows)), np.array([THEOREMS.index(name) for name in column["theorem"]])
-    rates = column["rates"][own]
     holds = np.isfinite(column["loss_ratios"][own])
     plain: dict[str, Any] = {name: column[name] for name in _PLAIN}
     return LazyDecayStudy(
         **plain,
         certified=holds,
-        certified_rate=np.where(holds, rates, np.nan),
+        certified_rate=column["rates"][own],
         loss_ratio=column["loss_ratios"][own],
         distance_ratio=column["distance_ratios"][own],
         times=plan.times,
@@ -63,10 +62,16 @@ def _row(plan: Plan, pair: tuple[int, int], which: int, known: Values, run: Valu
     """Compare one run with all bounds there."""
     theorem, factor = plan.scales[which]
     at = int(np.flatnonzero(known["chosen"] == which)[0])
-    bounds, distances, rates = (known[name][:, at] for name in ("bounds", "distances", "rates"))
+    bounds, distances = (known[name][:, at] for name in ("bounds", "distances"))
     holds = np.isfinite(distances)
     residual, error = np.sqrt(2 * run["loss"]), run["error"]
     rate = _rate(plan.times, residual + error)
+    rates = np.array(
+        [
+            _rate(plan.times, np.sqrt(2 * one)) if held else np.nan
+            for one, held in zip(bounds, holds, strict=True)
+        ]
+    )
     moved = np.array([run["path"] if name == "A'" else run["distance"] for name in THEOREMS])
     surely = np.maximum(residual - error, 0) ** 2 / 2  # what the integration's error leaves no doubt about
     later = slice(1 + len(EARLY), None)  # at the start they are equal
@@ -79,7 +84,7 @@ def _row(plan: Plan, pair: tuple[int, int], which: int, known: Values, run: Valu
         "scale": float(known["scales"][at]),
         "rate": rate,
         "rates": rates,
-        "rate_ratios": np.where(holds, rates / rate, np.nan),
+        "rate_ratios": rates / rate,
         "loss_ratios": np.where(holds, (run["loss"][later] / bounds[:, later]).max(axis=1), np.nan),
         "distance_ratios": np.where(holds, moved / distances, np.nan),
         "linear_rate": _rate(plan.times, np.sqrt(2 * run["linear_loss"])),

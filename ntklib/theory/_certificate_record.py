@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from ntklib._validation import check_real
 from ntklib.theory._constants import LazyConstants
 from ntklib.theory._jacobian_lipschitz import OUTWARD
+from ntklib.theory._neurons import EPS
 from ntklib.theory._scale_interval import residual
-from ntklib.theory._theorems import THEOREMS, Promise, Reach
+from ntklib.theory._theorems import THEOREMS, Promise, Reach, times_rate
 
 __all__ = ["LazyCertificate", "certify"]
 
@@ -33,7 +34,8 @@ class LazyCertificate:
     scale : float
         :math:`\alpha`.
     holds : bool
-        Whether the theorem applies; if not, it promises nothing: ``rate`` is 0 and bounds are infinite.
+        Whether the theorem applies; if not, it promises nothing: ``rate`` is 0 and bounds are infinite.  Where
+        ``residual`` equals its limit it does, and no rounding decides.
     failures : tuple of str
         Assumptions that do not hold, each with its number.
     sigma_min, sigma_max : float
@@ -55,7 +57,8 @@ class LazyCertificate:
     scale_threshold : float
         Its lower end, infinite if it is empty.
     rate : float
-        :math:`L(t) \le L_0 e^{-rate\, t}`.
+        :math:`L(t) \le L_0 e^{-rate\, t}`.  Of theorem A' it is the rate in the end, which may be 0 at the
+        threshold; ``loss_bound`` is sharper at all times.
     linear_rate : float
         The same for the linearised model, :math:`2 \alpha^2 \sigma_{\min}^2`.
     distance_bound, linear_distance_bound : float
@@ -106,19 +109,75 @@ class LazyCertificate:
         strain = theorem.strain(known.sigma_min, known.sigma_max, known.beta, demand)
         return max(1, ceil(known.width * strain**2)) if 0 < strain < 1e100 else None
 
+    @property
+    def loss_limit(self) -> float:
+        r"""What the loss tends to, or to less: 0 if the theorem holds.
+
+        If the residual e exceeds the limit c, the loss still falls at least to
+        :math:`\alpha^2 (e - c)^2 / 2`; only, nothing bounds how far the parameters move.
+        """
+        if self.holds:
+            return 0.0
+        e = residual(self.constants.h0, self.constants.y, self.scale) + self.constants.output_error * OUTWARD
+        left = self.scale * max(e - self.residual_limit, 0.0)
+        return left * left / 2 * (1 + 8 * EPS)
+
     def loss_bound(self, t: ArrayLike) -> NDArray:
-        """Return what the network's loss is at most at times t, an array like t; infinite if none is."""
-        return self._decay(t, self.rate) if self.holds else np.full(np.shape(t), inf)
+        r"""Return what the network's loss is at most at times t, an array like t; infinite if none is.
+
+        By theorem A', with :math:`q = \sigma_{\min}^2 - 2 \beta e`,
+
+        .. math::
+            L(t) \le L_0 \left[1 + \sigma_{\min}^2 \frac{e^{\alpha^2 q t} - 1}{q}\right]^{-2}, \qquad
+            q = 0: \quad L(t) \le \frac{L_0}{(1 + \sigma_{\min}^2 \alpha^2 t)^2}
+
+        By theorems A and B, :math:`L(t) \le L_0 e^{-rate\, t}`.
+        """
+        times = _times(t)
+        return self.initial_loss * self._left(times) ** 2 if self.holds else np.full(times.shape, inf)
 
     def linear_loss_bound(self, t: ArrayLike) -> NDArray:
         """Return what the loss of the linearised model is at most at times t, an array like t."""
-        return self._decay(t, self.linear_rate)
+        return np.asarray(self.initial_loss * np.exp(-times_rate(self.linear_rate, _times(t))))
 
-    def _decay(self, t: ArrayLike, rate: float) -> NDArray:
-        times = np.asarray(t, dtype=np.float64)
-        if not (times >= 0).all():
-            raise ValueError("t must be at least 0: the bounds look forward in time.")
-        return np.asarray(self.initial_loss * np.exp(-rate * times))
+    def distance_left(self, t: ArrayLike) -> NDArray:
+        r"""Return how far parameters still move from time t on, at most; an array like t, infinite if none is.
+
+        With :math:`\rho(t)` the bound on :math:`|\alpha h - y|/\alpha` at time t, it is
+        :math:`(\sqrt{q + 2 \beta \rho(t)} - \sqrt q) / \beta` by theorem A', at time 0 the length of the
+        whole path; and :math:`2 \rho(t) / \sigma_{\min}` by A and B.
+        """
+        times = _times(t)
+        if not self.holds:
+            return np.full(times.shape, inf)
+        theorem, left = THEOREMS[self.theorem], self._left(times)
+        residuals = 2 * np.sqrt(2 * self.initial_loss) * left * (1 + 16 * EPS)
+        slopes = theorem.slopes(self.rate, self._speed, left)
+        return np.divide(residuals, slopes, out=np.zeros_like(left), where=residuals > 0)
+
+    def time_to(self, loss: ArrayLike) -> NDArray:
+        """Return by when the network's loss has fallen to a value, an array like it; infinite if never.
+
+        The inverse of ``loss_bound``; 0 for losses of ``initial_loss`` or more.
+        """
+        losses = np.asarray(loss, dtype=np.float64)
+        if not (losses >= 0).all():
+            raise ValueError("loss must be at least 0.")
+        start = self.initial_loss
+        if not self.holds:
+            return np.where(losses >= start, 0.0, inf)
+        share = np.sqrt(np.minimum(losses / start, 1.0)) if start > 0 else np.ones(losses.shape)
+        with np.errstate(divide="ignore"):
+            return np.asarray(THEOREMS[self.theorem].time(self.rate, self._speed, share))
+
+    @property
+    def _speed(self) -> float:
+        """alpha^2 sigma_min^2, rounded down."""
+        return self.linear_rate / 2
+
+    def _left(self, times: NDArray) -> NDArray:
+        """The share of the residual that is left at most."""
+        return np.asarray(THEOREMS[self.theorem].left(self.rate, self._speed, times))
 
     def at_scale(self, scale: float) -> LazyCertificate:
         """Return the certificate of the same model at another scale."""
@@ -151,7 +210,9 @@ class LazyCertificate:
             "scales": "none is certified" if low == inf else f"certified {certified}",
         }
         if self.holds:
-            found["loss"] = f"L(t) <= {self.initial_loss:.4g} exp(-{self.rate:.4g} t)"
+            found["loss"] = (
+                f"L(t) <= {self.initial_loss:.4g} {THEOREMS[self.theorem].formula(self.rate, self._speed)}"
+            )
             found["distance"] = f"|w(t) - w(0)| <= {self.distance_bound:.4g}"
         width = self.certifying_width
         if width is not None:
@@ -161,6 +222,13 @@ class LazyCertificate:
         return found
 
 
+def _times(t: ArrayLike) -> NDArray:
+    times = np.asarray(t, dtype=np.float64)
+    if not (times >= 0).all():
+        raise ValueError("t must be at least 0: the bounds look forward in time.")
+    return times
+
+
 def certify(known: LazyConstants, scale: float, name: str) -> LazyCertificate:
     """Return what a theorem says at a scale, rounded outward."""
     if not (1 / HUGE <= scale <= HUGE and np.linalg.norm(known.y) <= HUGE):
@@ -168,22 +236,19 @@ def certify(known: LazyConstants, scale: float, name: str) -> LazyCertificate:
             f"scale and y must be within 1e-70 and 1e70 for squares to be representable, got {scale:g}."
         )
     theorem, failures = THEOREMS[name], list(known.failures)
-    low, high, beta = known.sigma_min, known.sigma_max, known.beta
-    demand, e = (
-        number * OUTWARD + known.output_error
-        for number in (theorem.demand(known.h0, known.y, scale), residual(known.h0, known.y, scale))
-    )
-    reach, interval = Reach(0.0, 0.0), None
+    low, high, beta, error = known.sigma_min, known.sigma_max, known.beta, known.output_error
+    e = residual(known.h0, known.y, scale) + error * OUTWARD
+    reach, interval, holds = Reach(0.0, 0.0), None, False
     if not failures:
         reach = theorem.reach(low, high, beta)
-        interval = theorem.scales(known.h0, known.y, (reach.limit - known.output_error) / OUTWARD)
-    nothing = promise = Promise(0.0, inf, reach.radius)
-    if not failures and demand <= reach.limit:
+        limit = reach.limit - error * OUTWARD
+        interval = theorem.scales(known.h0, known.y, limit)
+        holds = theorem.met(known.h0, known.y, scale, limit)
+    promise = Promise(0.0, inf, reach.radius)
+    if holds:
         promise = theorem.promise(low, high, beta, reach.radius, e)
-    holds = promise.rate > 0
-    if not holds:
-        promise = nothing
-        failures = failures or [_out_of_reach(known, scale, interval, reach.limit)]
+    elif not failures:
+        failures = [_out_of_reach(known, scale, interval, reach.limit)]
     return LazyCertificate(
         theorem=name,
         scale=scale,
@@ -194,12 +259,12 @@ def certify(known: LazyConstants, scale: float, name: str) -> LazyCertificate:
         eigenvalue_error=known.eigenvalue_error,
         jacobian_lipschitz=beta(promise.radius) if isfinite(promise.radius) else 0.0,
         radius=promise.radius,
-        residual=demand,
+        residual=theorem.demand(known.h0, known.y, scale) + error * OUTWARD,
         residual_limit=reach.limit,
-        initial_loss=(scale * e) ** 2 / 2 * OUTWARD,
+        initial_loss=(scale * e) * (scale * e) / 2 * (1 + 4 * EPS),
         scale_interval=interval,
         rate=scale**2 * promise.rate,
-        linear_rate=2 * (scale * low) ** 2 / OUTWARD,
+        linear_rate=2 * (scale * low) * (scale * low) * (1 - 8 * EPS),
         distance_bound=promise.distance,
         linear_distance_bound=e / low * OUTWARD if low else inf,
         constants=known,

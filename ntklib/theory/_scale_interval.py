@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from math import inf, sqrt
+from fractions import Fraction
+from math import hypot, inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ntklib.theory._neurons import EPS
 
-__all__ = ["residual", "scales_within"]
+__all__ = ["residual", "scales_within", "within"]
 
 
 def residual(h0: NDArray, y: NDArray, scale: float) -> float:
-    """Return |h_0 - y / alpha|, and what rounding of the quotient may hide where both are nearly equal."""
+    """Return |h_0 - y / alpha|, rounded up: also by what the quotient hides where both are nearly equal."""
     quotient = y / scale
-    return float(np.linalg.norm(h0 - quotient) + EPS * np.linalg.norm(quotient))
+    return (hypot(*(h0 - quotient)) + EPS * hypot(*quotient)) * (1 + 4 * EPS)
+
+
+def within(h0: NDArray, y: NDArray, scale: float, limit: float) -> bool:
+    """Whether |h_0 - y / alpha| <= c for these very numbers: no rounding decides, not even at equality."""
+    if limit == inf:
+        return True
+    above = residual(h0, y, scale)
+    hidden = 8 * EPS * (above + hypot(*(y / scale)))
+    if above <= limit or limit < above - hidden:
+        return above <= limit
+    factor = Fraction(scale)
+    pairs = zip(h0.tolist(), y.tolist(), strict=True)
+    square = sum((Fraction(h) * factor - Fraction(target)) ** 2 for h, target in pairs)
+    return limit >= 0 and square <= (Fraction(limit) * factor) ** 2
 
 
 def scales_within(h0: NDArray, y: NDArray, limit: float) -> tuple[float, float] | None:
@@ -44,12 +59,12 @@ def scales_within(h0: NDArray, y: NDArray, limit: float) -> tuple[float, float] 
 
 
 def _inward(h0: NDArray, y: NDArray, limit: float, low: float, high: float) -> tuple[float, float] | None:
-    step = 1e-15
+    step = EPS
     while low < high:
         moved = False
-        if residual(h0, y, low) > limit:
+        if not within(h0, y, low, limit):
             low, moved = low * (1 + step), True
-        if high < inf and residual(h0, y, high) > limit:
+        if high < inf and not within(h0, y, high, limit):
             high, moved = high * (1 - step), True
         if not moved:
             return low, high

@@ -10,21 +10,26 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf, isfinite, sqrt
+from fractions import Fraction
+from math import inf, isfinite, nextafter, sqrt
+from sys import float_info
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
-from ntklib.theory._scale_interval import residual, scales_within
+from ntklib.theory._neurons import EPS
+from ntklib.theory._scale_interval import residual, scales_within, within
 
-__all__ = ["THEOREMS", "Promise", "Reach", "Theorem"]
+__all__ = ["THEOREMS", "Promise", "Reach", "Theorem", "times_rate"]
 
 Lipschitz = Callable[[float], float]
 """beta(B), which never falls with B."""
 
-_INWARD = 1 - 1e-9
+_INWARD = 1 - 32 * EPS
 _PRECISION = 1e-7  # of radii that are searched, relative
+_LAST_PLACES = 1 + 4 * EPS
+"""What given constants may be wrong by; sigma_min of a network is rounded down by more."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,12 @@ class Theorem(ABC):
     """What follows from sigma_min, sigma_max and beta for a model at e = |h_0 - y/alpha| from its target."""
 
     def demand(self, h0: NDArray, y: NDArray, scale: float) -> float:
-        """Return what must be within reach: here e."""
+        """Return what must be within reach, rounded up: here e."""
         return residual(h0, y, scale)
+
+    def met(self, h0: NDArray, y: NDArray, scale: float, limit: float) -> bool:
+        """Whether the demand is within a limit, exactly."""
+        return within(h0, y, scale, limit)
 
     def scales(self, h0: NDArray, y: NDArray, limit: float) -> tuple[float, float] | None:
         """Return the interval of scales whose demand is within a limit."""
@@ -66,6 +75,24 @@ class Theorem(ABC):
     @abstractmethod
     def strain(self, low: float, high: float, beta: Lipschitz, demand: float) -> float:
         """Return the factor that beta would have to be divided by to meet a demand."""
+
+    # In time, by the rate of the loss and the speed alpha^2 sigma_min^2.
+
+    def left(self, rate: float, speed: float, times: NDArray) -> NDArray:
+        """Return the share of the residual that is left at most."""
+        return np.exp(-times_rate(rate / 2, times))
+
+    def time(self, rate: float, speed: float, left: NDArray) -> NDArray:
+        """Return when at most a share of the residual is left."""
+        return -2 * np.log(left) / rate
+
+    def slopes(self, rate: float, speed: float, left: NDArray) -> NDArray:
+        """Return alpha sigma_min(J) when a share of the residual is left, and in the end: the sum, at least."""
+        return np.sqrt(speed) * np.ones_like(left)
+
+    def formula(self, rate: float, speed: float) -> str:
+        """Write down what the loss is multiplied by at most."""
+        return f"exp(-{rate:.4g} t)"
 
 
 @dataclass(frozen=True)
@@ -95,16 +122,25 @@ class ChizatOyallonBach(Halving):
     """Theorem B: both |h_0| and |y| / alpha have to be small."""
 
     def demand(self, h0: NDArray, y: NDArray, scale: float) -> float:
-        return max(float(np.linalg.norm(h0)), float(np.linalg.norm(y)) / scale)
+        return max(residual(h0, 0 * y, 1.0), residual(0 * h0, y, scale))
+
+    def met(self, h0: NDArray, y: NDArray, scale: float, limit: float) -> bool:
+        return within(h0, 0 * y, 1.0, limit) and within(0 * h0, y, scale, limit)
 
     def scales(self, h0: NDArray, y: NDArray, limit: float) -> tuple[float, float] | None:
-        if np.linalg.norm(h0) > limit or limit == 0:
+        if limit == 0 or not within(h0, 0 * y, 1.0, limit):
             return None
-        return float(np.linalg.norm(y)) / limit * (1 + 1e-15), inf
+        return scales_within(0 * h0, y, limit)
 
 
 class Sharp(Theorem):
     """Theorem A': a path of length s takes at least sigma_min s - beta s^2 / 2 off the residual."""
+
+    def met(self, h0: NDArray, y: NDArray, scale: float, limit: float) -> bool:
+        return within(h0, y, scale, limit * _LAST_PLACES)
+
+    def scales(self, h0: NDArray, y: NDArray, limit: float) -> tuple[float, float] | None:
+        return scales_within(h0, y, limit * _LAST_PLACES)
 
     def reach(self, low: float, high: float, beta: Lipschitz) -> Reach:
         edge = _largest_ball(beta, low)
@@ -118,8 +154,10 @@ class Sharp(Theorem):
             method="bounded",
             options={"xatol": 1e-4 * edge},
         )
-        radius = max((float(found.x), edge), key=lambda ball: _gain(low, beta, ball))
-        return Reach(_gain(low, beta, radius) * _INWARD, radius)
+        # with one beta for all balls it is sigma_min / beta, which may lie between two numbers: the next one
+        balls = float(found.x), edge, low / beta(edge) * (1 + 4 * EPS)
+        radius = max(balls, key=lambda ball: _gain(low, beta, ball))
+        return Reach(_exact_gain(low, beta(radius), radius), radius)
 
     def promise(self, low: float, high: float, beta: Lipschitz, radius: float, e: float) -> Promise:
         if e == 0:
@@ -127,10 +165,12 @@ class Sharp(Theorem):
         # the smallest ball that the path cannot leave has the least beta; with beta = 0 it is the first here
         ball = e / low
         if beta(ball) > 0 and _gain(low, beta, ball) < e:  # at large scales not even by rounding
-            ball = _root(lambda b: _gain(low, beta, b) - e, ball, radius) * (1 + _PRECISION)
+            at_threshold = _gain(low, beta, radius) <= e
+            ball = radius if at_threshold else _root(lambda b: _gain(low, beta, b) - e, ball, radius)
         while _gain(low, beta, ball) < e and ball < radius:
             ball = min(ball * (1 + _PRECISION), radius)
-        q = max(low**2 - 2 * beta(ball) * e, 0.0)
+        # of the difference the rounding is relative to sigma_min^2; at the threshold nothing is left of it
+        q = max(low**2 * _INWARD - 2 * beta(ball) * e, 0.0)
         path = 2 * e / (low + sqrt(q))  # (sigma_min - sqrt q) / beta, with beta = 0 too
         return Promise(2 * q * _INWARD, path / _INWARD, ball)
 
@@ -141,8 +181,34 @@ class Sharp(Theorem):
         balls = np.geomspace(1.1, 2, 8) * demand / low
         return min(beta(ball) * ball * ball / (2 * (low * ball - demand)) for ball in balls.tolist())
 
+    def left(self, rate: float, speed: float, times: NDArray) -> NDArray:
+        if rate == 0:
+            return 1 / (1 + times_rate(speed, times))
+        # 1 / (1 + sigma_min^2 (exp(alpha^2 q t) - 1) / q), both parts times exp(-alpha^2 q t)
+        exponent = -times_rate(rate / 2, times)
+        return np.exp(exponent) / (np.exp(exponent) - speed / (rate / 2) * np.expm1(exponent))
+
+    def time(self, rate: float, speed: float, left: NDArray) -> NDArray:
+        needed = (1 / left - 1) / speed
+        return needed if rate == 0 else 2 * np.log1p(rate / 2 * needed) / rate
+
+    def slopes(self, rate: float, speed: float, left: NDArray) -> NDArray:
+        end = rate / 2
+        return np.sqrt(end + (speed - end) * left) + np.sqrt(end)
+
+    def formula(self, rate: float, speed: float) -> str:
+        if rate == 0:
+            return f"/ (1 + {speed:.4g} t)^2"
+        return f"/ (1 + {2 * speed / rate:.4g} (exp({rate / 2:.4g} t) - 1))^2"
+
 
 THEOREMS: dict[str, Theorem] = {"A": Halving(1 / 6, 6.0), "A'": Sharp(), "B": ChizatOyallonBach(1 / 16, 8.0)}
+
+
+def times_rate(rate: float, times: NDArray) -> NDArray:
+    """Multiply, beyond the largest number too: nothing falls where the rate is 0, nor before time has passed."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where((times == 0) | (rate == 0), 0.0, rate * times)
 
 
 def _largest_ball(beta: Lipschitz, target: float) -> float:
@@ -172,5 +238,17 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _gain(low: float, beta: Lipschitz, radius: float) -> float:
-    """What a path of this length takes off |r| / alpha at least."""
-    return low * radius - beta(radius) * radius**2 / 2
+    """What a path of this length takes off |r| / alpha at least, or one of length sigma_min / beta if less."""
+    bend = beta(radius)
+    return low * low / (2 * bend) if bend * radius > low else (low - bend * radius / 2) * radius
+
+
+def _exact_gain(low: float, bend: float, radius: float) -> float:
+    """The same, rounded down."""
+    sigma, length = Fraction(low), Fraction(radius)
+    if bend > 0:
+        length = min(length, sigma / Fraction(bend))
+    gain = sigma * length - Fraction(bend) * length**2 / 2
+    if gain > float_info.max:
+        return float_info.max
+    return float(gain) if Fraction(float(gain)) <= gain else nextafter(float(gain), 0.0)
