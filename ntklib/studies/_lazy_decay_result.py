@@ -166,8 +166,8 @@ class LazyDecayStudy(StudyResult):
                 multiple = "" if factor == 1 else f"{factor:g} times "
                 ends = dict.fromkeys(f"{value:.3g}" for value in (loose.min(), loose.max()))
                 lines.append(
-                    f"at {multiple}the threshold of theorem {name} the loss fell {' to '.join(ends)} times as "
-                    "fast as certified"
+                    f"at {multiple}the threshold of theorem {name} the loss fell {' to '.join(ends)} "
+                    "times as fast as certified"
                 )
         return lines
 

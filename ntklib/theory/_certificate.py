@@ -30,8 +30,10 @@ def lazy_certificate(
     at scale 1, :math:`\sigma_{\min}, \sigma_{\max}` the extreme singular values of :math:`Dh(w_0)` and
     :math:`\beta` from `jacobian_lipschitz` on the ball that is needed:
 
-    - A': if :math:`q = \sigma_{\min}^2 - 2 \beta e > 0`, then :math:`L(t) \le L_0 e^{-2 \alpha^2 q t}` and
-      the path is no longer than :math:`(\sigma_{\min} - \sqrt q)/\beta`;
+    - A': if :math:`q = \sigma_{\min}^2 - 2 \beta e \ge 0`, then
+      :math:`L(t) \le L_0 / [1 + \sigma_{\min}^2 (e^{\alpha^2 q t} - 1)/q]^2`, which is at most
+      :math:`L_0 e^{-2 \alpha^2 q t}` and for q = 0 reads :math:`L_0 / (1 + \sigma_{\min}^2 \alpha^2 t)^2`;
+      and the path is no longer than :math:`(\sigma_{\min} - \sqrt q)/\beta`;
     - A: if :math:`e \le \sigma_{\min}^3 / (12 \beta \sigma_{\max})`, then
       :math:`L(t) \le L_0 e^{-\alpha^2 \sigma_{\min}^2 t / 2}` and
       :math:`|w - w_0| \le 6 \sigma_{\max} e / \sigma_{\min}^2`;
@@ -99,12 +101,15 @@ def certificate_from_constants(
 ) -> LazyCertificate:
     r"""Certify lazy training of any model whose constants are known: see `lazy_certificate`.
 
+    Numbers are taken to be right to a few units in the last place: a residual that exceeds the limit of
+    theorem A' by no more than that is at the threshold, q = 0.
+
     Parameters
     ----------
     h0, y : array-like of shape (n,)
         Outputs at the start, at scale 1, and targets.
     sigma_min, sigma_max : float
-        Extreme singular values of the Jacobian at the start.
+        Extreme singular values of the Jacobian at the start, 1e153 at most.
     jacobian_lipschitz : float or callable
         Of the Jacobian: everywhere, or a function of the radius of a ball around the start, never falling.
     scale : float, default=1

@@ -34,8 +34,8 @@ class LazyCertificate:
     scale : float
         :math:`\alpha`.
     holds : bool
-        Whether the theorem applies; if not, it promises nothing: ``rate`` is 0 and bounds are infinite.  Where
-        ``residual`` equals its limit it does, and no rounding decides.
+        Whether the theorem applies; if not, it promises nothing: ``rate`` is 0 and bounds are infinite.  At
+        the very threshold it does.
     failures : tuple of str
         Assumptions that do not hold, each with its number.
     sigma_min, sigma_max : float
@@ -141,7 +141,7 @@ class LazyCertificate:
         return np.asarray(self.initial_loss * np.exp(-times_rate(self.linear_rate, _times(t))))
 
     def distance_left(self, t: ArrayLike) -> NDArray:
-        r"""Return how far parameters still move from time t on, at most; an array like t, infinite if none is.
+        r"""Return how far parameters still move from times t on, at most; infinite if nothing is known.
 
         With :math:`\rho(t)` the bound on :math:`|\alpha h - y|/\alpha` at time t, it is
         :math:`(\sqrt{q + 2 \beta \rho(t)} - \sqrt q) / \beta` by theorem A', at time 0 the length of the
@@ -153,7 +153,8 @@ class LazyCertificate:
         theorem, left = THEOREMS[self.theorem], self._left(times)
         residuals = 2 * np.sqrt(2 * self.initial_loss) * left * (1 + 16 * EPS)
         slopes = theorem.slopes(self.rate, self._speed, left)
-        return np.divide(residuals, slopes, out=np.zeros_like(left), where=residuals > 0)
+        with np.errstate(divide="ignore"):
+            return np.divide(residuals, slopes, out=np.zeros_like(left), where=residuals > 0)
 
     def time_to(self, loss: ArrayLike) -> NDArray:
         """Return by when the network's loss has fallen to a value, an array like it; infinite if never.
@@ -234,6 +235,10 @@ def certify(known: LazyConstants, scale: float, name: str) -> LazyCertificate:
     if not (1 / HUGE <= scale <= HUGE and np.linalg.norm(known.y) <= HUGE):
         raise ValueError(
             f"scale and y must be within 1e-70 and 1e70 for squares to be representable, got {scale:g}."
+        )
+    if not (max(scale, 1.0) * known.sigma_max <= 1e153 and np.abs(known.h0).max(initial=0.0) <= HUGE):
+        raise ValueError(
+            "for squares to be representable outputs must be at most 1e70, sigma_max times scale 1e153."
         )
     theorem, failures = THEOREMS[name], list(known.failures)
     low, high, beta, error = known.sigma_min, known.sigma_max, known.beta, known.output_error

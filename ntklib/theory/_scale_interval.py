@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from math import hypot, inf, sqrt
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ntklib.theory._neurons import EPS
@@ -40,9 +39,12 @@ def scales_within(h0: NDArray, y: NDArray, limit: float) -> tuple[float, float] 
     half-line if :math:`|h_0| < c`, else a bounded interval, or nothing.  Its ends are moved inward past
     rounding.
     """
+    if limit == inf:
+        return 0.0, inf
+    limit = min(limit, 1e150)  # whose square is representable
     a, b, d = float(h0 @ h0) - limit**2, float(h0 @ y), float(y @ y)
-    if limit < 0 or not np.isfinite(a + b + d):
-        return (0.0, inf) if limit == inf else None
+    if limit < 0:
+        return None
     if d == 0:
         return (0.0, inf) if a <= 0 else None
     below = b * b - a * d

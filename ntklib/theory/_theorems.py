@@ -87,7 +87,7 @@ class Theorem(ABC):
         return -2 * np.log(left) / rate
 
     def slopes(self, rate: float, speed: float, left: NDArray) -> NDArray:
-        """Return alpha sigma_min(J) when a share of the residual is left, and in the end: the sum, at least."""
+        """Return alpha sigma_min(J), at least: when a share of the residual is left plus in the end."""
         return np.sqrt(speed) * np.ones_like(left)
 
     def formula(self, rate: float, speed: float) -> str:
@@ -108,13 +108,13 @@ class Halving(Theorem):
 
     def reach(self, low: float, high: float, beta: Lipschitz) -> Reach:
         radius = _largest_ball(beta, low / 2 * _INWARD)
-        return Reach(self.share * radius * low**2 / high * _INWARD, radius)
+        return Reach(self.share * radius * low * low / high * _INWARD, radius)
 
     def promise(self, low: float, high: float, beta: Lipschitz, radius: float, e: float) -> Promise:
-        return Promise(low**2 / 2 * _INWARD, self.factor * high * e / low**2 / _INWARD, radius)
+        return Promise(low * low / 2 * _INWARD, self.factor * high / low * (e / low) / _INWARD, radius)
 
     def strain(self, low: float, high: float, beta: Lipschitz, demand: float) -> float:
-        radius = demand * high / (self.share * low**2)
+        radius = demand * high / (self.share * low * low)
         return 2 * radius * beta(radius) / low
 
 
@@ -148,20 +148,21 @@ class Sharp(Theorem):
             return Reach(inf, inf)
         if edge == 0:
             return Reach(0.0, 0.0)
-        found = minimize_scalar(
-            lambda ball: -_gain(low, beta, ball),
-            bounds=(0, edge),
+        best = minimize_scalar(
+            lambda share: -_gain(low, beta, share * edge) / low / edge,
+            bounds=(0, 1),
             method="bounded",
-            options={"xatol": 1e-4 * edge},
-        )
+            options={"xatol": 1e-4},
+        ).x
         # with one beta for all balls it is sigma_min / beta, which may lie between two numbers: the next one
-        balls = float(found.x), edge, low / beta(edge) * (1 + 4 * EPS)
+        last = min(low / beta(edge), 2 * edge)
+        balls = float(best) * edge, edge, last * (1 + 4 * EPS)
         radius = max(balls, key=lambda ball: _gain(low, beta, ball))
         return Reach(_exact_gain(low, beta(radius), radius), radius)
 
     def promise(self, low: float, high: float, beta: Lipschitz, radius: float, e: float) -> Promise:
         if e == 0:
-            return Promise(2 * low**2 * _INWARD, 0.0, 0.0)
+            return Promise(2 * low * low * _INWARD, 0.0, 0.0)
         # the smallest ball that the path cannot leave has the least beta; with beta = 0 it is the first here
         ball = e / low
         if beta(ball) > 0 and _gain(low, beta, ball) < e:  # at large scales not even by rounding
@@ -170,7 +171,7 @@ class Sharp(Theorem):
         while _gain(low, beta, ball) < e and ball < radius:
             ball = min(ball * (1 + _PRECISION), radius)
         # of the difference the rounding is relative to sigma_min^2; at the threshold nothing is left of it
-        q = max(low**2 * _INWARD - 2 * beta(ball) * e, 0.0)
+        q = max(low * low * _INWARD - 2 * beta(ball) * e, 0.0)
         path = 2 * e / (low + sqrt(q))  # (sigma_min - sqrt q) / beta, with beta = 0 too
         return Promise(2 * q * _INWARD, path / _INWARD, ball)
 
@@ -206,7 +207,7 @@ THEOREMS: dict[str, Theorem] = {"A": Halving(1 / 6, 6.0), "A'": Sharp(), "B": Ch
 
 
 def times_rate(rate: float, times: NDArray) -> NDArray:
-    """Multiply, beyond the largest number too: nothing falls where the rate is 0, nor before time has passed."""
+    """Multiply, beyond the largest number too, and without NaN: 0 times infinity is 0 here."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.where((times == 0) | (rate == 0), 0.0, rate * times)
 
@@ -214,7 +215,7 @@ def times_rate(rate: float, times: NDArray) -> NDArray:
 def _largest_ball(beta: Lipschitz, target: float) -> float:
     """Return the largest B, nearly, with B beta(B) <= target."""
     at_start = beta(0.0)
-    high = target / at_start if at_start > 0 else 1.0
+    high = min(target / at_start, 1e150) if at_start > 0 else 1.0
     while high * beta(high) <= target:
         if at_start > 0:  # beta is constant
             return high
@@ -238,7 +239,7 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _gain(low: float, beta: Lipschitz, radius: float) -> float:
-    """What a path of this length takes off |r| / alpha at least, or one of length sigma_min / beta if less."""
+    """What a path of this length, of sigma_min / beta if that is less, takes off |r| / alpha at least."""
     bend = beta(radius)
     return low * low / (2 * bend) if bend * radius > low else (low - bend * radius / 2) * radius
 

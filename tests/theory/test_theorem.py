@@ -68,6 +68,8 @@ def check(certificate, run):
     size = np.sqrt(2 * flow.loss)
     assert np.all(size <= np.sqrt(2 * certificate.loss_bound(run.times)) * exact + error)
     assert np.all(flow.distance <= flow.path_length * exact + moved)
+    onward = flow.path_length[-1] - flow.path_length
+    assert np.all(onward <= certificate.distance_left(run.times) * exact + moved)
     assert np.all(flow.path_length <= certificate.distance_bound * exact + moved)
     beta, alpha = certificate.jacobian_lipschitz, certificate.scale
     if certificate.theorem == "A'":
@@ -239,7 +241,9 @@ def test_other_convex_losses(theorem):
     states = moved.y.T
     f = np.array([alpha * net.apply(net.unravel(params, w), X) for w in states])
     distance, r = np.linalg.norm(states - start, axis=1), np.linalg.norm(f - Y, axis=1)
-    assert np.all(risk(f) <= risk(0 * Y) * np.exp(-2 * alpha**2 * q * times) * (1 + 1e-6) + 1e-12)
+    share = 1 / (1 + low**2 * np.expm1(alpha**2 * q * times) / q) ** 2
+    assert np.all(share <= np.exp(-2 * alpha**2 * q * times) * (1 + 1e-12))
+    assert np.all(risk(f) <= risk(0 * Y) * share * (1 + 1e-6) + 1e-12)
     assert np.all(distance <= path * (1 + 1e-6))
     if theorem == "B":
         decay = np.exp(-(alpha**2) * low**2 * times / 4)
