@@ -111,6 +111,11 @@ class HomogeneityStudy(StudyResult):
                 f"falling as lambda^{self.slope[last]:.3f}; plain {self.kappa[other]:.3g}, "
                 f"tending to {self.limit[other]:.3g}"
             )
+        if self.depth.max() > 1:
+            lines.append(
+                "with several hidden layers |D^2h| is a lower bound, searched from the same random starts at every "
+                "factor: these slopes test the power, and not the search"
+            )
         return "\n".join(lines)
 
     def plot(self, ax: Any = None) -> HomogeneityStudyDisplay:

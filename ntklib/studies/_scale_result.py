@@ -32,6 +32,8 @@ PREDICTED = {
 class LocalSlopes:
     """Slopes d log(gap)/d log(scale) between adjacent scales, over the last decade that counts.
 
+    Which decade that is depends on the gaps and their estimated errors in the same runs.
+
     Attributes
     ----------
     predicted : float
@@ -172,8 +174,9 @@ class ScaleStudy(StudyResult):
         lines = [
             f"{self.network} on {self.n_samples} rows of {self.n_features} features, at alpha^2 t = "
             f"{self.time:.4g}",
-            f"local slopes in the last decade of scales with gaps {TRUST:g} times their errors or more:",
-            f"  {'':<27}{'':<15}{'predicted':>9}  {'local slopes':<20}  {'scales':<16}  least gap, error",
+            "local slopes in a decade of scales; which one is read off these runs themselves, the last with gaps "
+            f"{TRUST:g} times their estimated errors or more:",
+            f"  {'':<27}{'':<15}{'predicted':>9}  {'local slopes':<20}  {'decade chosen':<16}  least gap, error",
         ]
         for model, found in self.slopes.items():
             for name, slope in found.items():
