@@ -113,8 +113,8 @@ class HomogeneityStudy(StudyResult):
             )
         if self.depth.max() > 1:
             lines.append(
-                "with several hidden layers |D^2h| is a lower bound, searched from the same random starts at every "
-                "factor: these slopes test the power, and not the search"
+                "with several hidden layers |D^2h| is a lower bound, searched from the same random starts at "
+                "every factor: these slopes test the power, and not the search"
             )
         return "\n".join(lines)
 

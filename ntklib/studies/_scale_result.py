@@ -174,9 +174,10 @@ class ScaleStudy(StudyResult):
         lines = [
             f"{self.network} on {self.n_samples} rows of {self.n_features} features, at alpha^2 t = "
             f"{self.time:.4g}",
-            "local slopes in a decade of scales; which one is read off these runs themselves, the last with gaps "
-            f"{TRUST:g} times their estimated errors or more:",
-            f"  {'':<27}{'':<15}{'predicted':>9}  {'local slopes':<20}  {'decade chosen':<16}  least gap, error",
+            "local slopes in a decade of scales; which one is read off these runs themselves, the last with "
+            f"gaps {TRUST:g} times their estimated errors or more:",
+            f"  {'':<27}{'':<15}{'predicted':>9}  {'local slopes':<20}  {'decade chosen':<16}  "
+            "least gap, error",
         ]
         for model, found in self.slopes.items():
             for name, slope in found.items():

@@ -67,6 +67,7 @@ def test_a_study_stopped_midway_goes_on(tmp_path):
 def test_the_result(study, tmp_path):
     assert isinstance(study, HomogeneityStudy)
     assert "depth 3, degree 2, q = 15" in study.headline()
+    assert "searched from the same random starts at every factor" in study.headline()
     files = {path.name for path in study.save(tmp_path).iterdir()}
     assert files == {"results.json", "results.csv", "symmetric.png", "plain.png"}
     content = json.loads((tmp_path / "results.json").read_text())

@@ -124,6 +124,7 @@ def test_a_network_that_does_not_start_at_0_learns_to_be_0():
     assert study.start_outputs["centred"] == 0
     assert study.start_outputs["symmetric"] < 1e-15
     assert "mainly unlearns h(w_0)" in study.headline()
+    assert "read off these runs themselves" in study.headline()  # which decade of scales
 
 
 def test_the_time_is_that_of_the_loss_that_remains():
