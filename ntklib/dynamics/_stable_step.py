@@ -54,7 +54,8 @@ def auto_step(
     ValueError
         If the optimiser is not one of gradient descent, with momentum or without.
     """
-    if not isinstance(optimizer, (GradientDescent, Momentum, HeavyBall)):
+    descends = isinstance(optimizer, (GradientDescent, Momentum, HeavyBall))
+    if not (descends and optimizer.step_family == "gradient"):
         raise ValueError(
             f"learning_rate='auto' is half the largest stable step of gradient descent; "
             f"{type(optimizer).__name__} needs a number."

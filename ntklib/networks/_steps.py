@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from .._validation import check_option
 
-__all__ = ["STEP_FAMILIES", "ArrayScale", "StepFamily"]
+__all__ = ["ArrayScale", "StepFamily", "as_family"]
 
 
 class StepFamily(NamedTuple):
@@ -32,6 +32,17 @@ STEP_FAMILIES = {
     "orthogonal": StepFamily(0, -1),  # every singular value by the learning rate
     "max_norm": StepFamily(1, 2),  # every entry by the sum of the gradient's
 }
+
+
+def as_family(name: str) -> StepFamily:
+    """Return the powers of a family.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    return STEP_FAMILIES[check_option(name, "step_family", STEP_FAMILIES)]
 
 
 class ArrayScale(NamedTuple):
@@ -55,7 +66,7 @@ class ArrayScale(NamedTuple):
 
     def multiplier(self, family: str) -> float:
         """Return the factor of the learning rate for steps of a family."""
-        q, r = STEP_FAMILIES[check_option(family, "step_family", STEP_FAMILIES)]
+        q, r = as_family(family)
         entries = self.inputs * self.outputs
         above = self.forward ** (1 + q) * self.signal ** (2 * q) * entries ** max(-r, 0)
         below = self.inputs**2 * entries ** max(r, 0)

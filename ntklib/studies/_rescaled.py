@@ -9,7 +9,7 @@ from ntklib._validation import check_real
 from ntklib.dynamics import Optimizer
 from ntklib.kernels.activations import _Homogeneous
 from ntklib.networks import Params
-from ntklib.networks._steps import STEP_FAMILIES
+from ntklib.networks._steps import as_family
 
 __all__ = ["WithMultipliers", "can_be_rescaled", "rescale", "scale_factors", "step_power"]
 
@@ -96,7 +96,7 @@ def step_power(optimizer: Optimizer) -> float:
     it is :math:`c^{-q}` times as long, and to be the same relative to the array it would have to be c times
     as long: the power is 1 + q.
     """
-    return 1.0 + STEP_FAMILIES[optimizer.step_family].gradient
+    return 1.0 + as_family(optimizer.step_family).gradient
 
 
 class WithMultipliers:

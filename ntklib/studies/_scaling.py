@@ -7,7 +7,7 @@ from math import log
 from typing import Any
 
 from ntklib.dynamics import GradientDescent, Optimizer
-from ntklib.networks._steps import STEP_FAMILIES
+from ntklib.networks._steps import as_family
 from ntklib.studies._power_law import PowerLaw
 from ntklib.studies._width import of_width
 
@@ -98,7 +98,7 @@ def predicted_powers(network: Any, optimizer: Optimizer | None = None) -> dict[s
     a = [power(one.weight, other.weight) for one, other in layers]
     b = [power(one.weight_spread, other.weight_spread) for one, other in layers]
     optimizer = GradientDescent() if optimizer is None else optimizer
-    family = STEP_FAMILIES[optimizer.step_family]
+    family = as_family(optimizer.step_family)
     steps = zip(narrow.steps(optimizer.step_family), wide.steps(optimizer.step_family), strict=True)
     s = [power(one, other) for (one, _), (other, _) in steps]
     top = narrow.depth

@@ -150,6 +150,15 @@ def test_an_optimiser_of_ones_own():
         train(net, np.eye(3), np.ones(3), params=params, optimizer=Mistaken(), steps=1)
 
 
+def test_the_stable_step_is_that_of_steps_like_the_gradient():
+    @dataclass(frozen=True)
+    class Rounded(GradientDescent):
+        step_family = "entrywise"
+
+    with pytest.raises(ValueError, match="Rounded needs a number"):
+        train(TwoLayerNet(4), np.eye(3), np.ones(3), optimizer=Rounded(), learning_rate="auto", steps=1)
+
+
 # ---------------------------------------------------------------- what they move
 
 

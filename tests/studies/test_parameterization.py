@@ -261,6 +261,14 @@ def test_the_optimiser_is_a_setting(tmp_path):
         parameterization_study(X, Y, **options, optimizer="adam", out=tmp_path)
 
 
+def test_an_unknown_family_is_refused():
+    class Mistaken(GradientDescent):
+        step_family = "adam"
+
+    with pytest.raises(ValueError, match="step_family must be one of"):
+        parameterization_study(X, Y, **SMALL, optimizer=Mistaken())
+
+
 # entries of the first layer's gradient, norms of first, hidden and output layers, step, change of the first
 TABLE = {
     "standard": (-0.5, 0.0, 0.5, 0.5, -1.0, -1.5),
