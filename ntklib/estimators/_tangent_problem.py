@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ntklib.dynamics import Risk, largest_stable_step
 from ntklib.dynamics._stable_step import largest_eigenvalue
-from ntklib.estimators._tangent_models import Tangent
+from ntklib.estimators._tangent_models import FiniteTangent, Tangent
+from ntklib.solvers import check_semidefinite
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,10 @@ def product(matrix: NDArray, state: NDArray, shape: tuple[int, ...]) -> NDArray:
 
 
 def _gram_operators(problem: Problem) -> Operators:
-    K = problem.model.gram(problem.X).astype(np.float64, copy=False)
+    K = problem.model.gram(problem.X)
+    if not isinstance(problem.model, FiniteTangent):  # whose kernel is J J^T
+        check_semidefinite(K)
+    K = K.astype(np.float64, copy=False)
     bound = largest_stable_step(K, sample_weight=problem.gram_weights)
     shape = problem.risk.shape
     return Operators(np.zeros(shape), lambda a: product(K, a, shape), lambda c: c, 2 / bound)

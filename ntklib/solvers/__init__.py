@@ -13,7 +13,7 @@ frozen :class:`Solution` that tells what was done: rank, residual, condition num
 """
 
 from ntklib.solvers._base import Factorization
-from ntklib.solvers._cholesky import Cholesky
+from ntklib.solvers._cholesky import Cholesky, check_semidefinite
 from ntklib.solvers._eigen import Eigendecomposition
 from ntklib.solvers._records import IllConditionedWarning, RidgeFit, Solution
 from ntklib.solvers._ridge import half_constant, leave_one_out, ridge, ridge_path
@@ -25,6 +25,7 @@ __all__ = [
     "IllConditionedWarning",
     "RidgeFit",
     "Solution",
+    "check_semidefinite",
     "half_constant",
     "leave_one_out",
     "ridge",

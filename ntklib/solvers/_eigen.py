@@ -18,7 +18,7 @@ DOUBTFUL = 1e-2 / _EPS
 
 # How far below 0, of the largest eigenvalue, rounding may bring the least. Float64: 8 units of float32, since
 # many a Gram was computed in float32 and converted. Float32: 64 units, what deep kernels may lose in it.
-_ROUNDING = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 64 * float(np.finfo(np.float32).eps)}
+ROUNDING = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 64 * float(np.finfo(np.float32).eps)}
 
 
 class Eigendecomposition(Factorization):
@@ -99,7 +99,7 @@ class Eigendecomposition(Factorization):
         else:
             values, self.vectors = eigh(matrix, overwrite_a=True, check_finite=False, driver="evd")
         top, below = max(float(values[-1]), 0.0), max(-float(values[0]), 0.0)
-        if below > _ROUNDING[self.dtype] * top:
+        if below > ROUNDING[self.dtype] * top:
             raise LinAlgError(
                 f"the Gram matrix is not positive semidefinite (its least eigenvalue, {-below:.2g}, is below "
                 f"0 by more than rounding; the largest is {float(values[-1]):.2g}): the kernel is not a "

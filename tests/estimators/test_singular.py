@@ -16,6 +16,8 @@ from ntklib import (
     NTKClassifierCV,
     NTKRegressor,
     NTKRegressorCV,
+    TangentClassifier,
+    TangentClassifierCV,
     TangentRegressor,
     TangentRegressorCV,
 )
@@ -54,13 +56,22 @@ class TestIndefinite:
             NTKRegressorCV([sigmoid], cv="gcv"),
             TangentRegressor(kernel=sigmoid),
             TangentRegressorCV(kernel=sigmoid),
+            TangentRegressor(kernel=sigmoid, loss="huber"),
         ],
     )
     def test_refused_with_one_message(self, model, data):
         with pytest.raises(LinAlgError, match=REFUSED):
             model.fit(*data)
 
-    @pytest.mark.parametrize("model", [NTKClassifier(sigmoid, alpha=0.1), NTKClassifierCV([sigmoid])])
+    @pytest.mark.parametrize(
+        "model",
+        [
+            NTKClassifier(sigmoid, alpha=0.1),
+            NTKClassifierCV([sigmoid]),
+            TangentClassifier(kernel=sigmoid),
+            TangentClassifierCV(kernel=sigmoid),
+        ],
+    )
     def test_classifiers_too(self, model, data):
         with pytest.raises(LinAlgError, match=REFUSED):
             model.fit(data[0], data[1] > 0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import LinAlgError
 
-from ntklib.solvers import Cholesky, Eigendecomposition, IllConditionedWarning
+from ntklib.solvers import Cholesky, Eigendecomposition, IllConditionedWarning, check_semidefinite
 from ntklib.solvers import _eigen as module
 from tests.solvers.brute_ridge import rbf
 
@@ -97,6 +97,18 @@ def test_only_rounding_may_be_below_zero(dtype, passes, fails):
         for make in (Eigendecomposition, lambda K: Cholesky(K).at(0.0)):
             with pytest.raises(LinAlgError, match="not positive semidefinite"):
                 make(spectrum(np.where(values < 0, -fails * size, values)).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_check_semidefinite(dtype):
+    for size in (1e-20, 1.0, 1e20):
+        K = spectrum(size * np.r_[np.linspace(0.5, 1, 7), -1e-7]).astype(dtype)
+        kept = K.copy()
+        check_semidefinite(K)
+        np.testing.assert_array_equal(K, kept)
+        with pytest.raises(LinAlgError, match="not positive semidefinite"):
+            check_semidefinite(spectrum(size * np.r_[np.linspace(0.5, 1, 7), -1e-3]).astype(dtype))
+    check_semidefinite(np.zeros((3, 3), dtype))
 
 
 def test_a_matrix_without_a_positive_eigenvalue_is_refused():
