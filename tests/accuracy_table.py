@@ -276,6 +276,31 @@ def closed_forms(entry: registry.Entry) -> Iterator[Sample]:
     yield from _deep(X, Z, list(labels), duals, options, (2, 3), 0.0, 1e-12)
 
 
+RATIOS = {np.float64: (1e-300, 1e-8, 1e-3, 1e3, 1e300), np.float32: (1e-35, 1e-3, 1e3)}
+
+
+def ratios(entry: registry.Entry, dtype: Any) -> Iterator[Sample]:
+    """Rows from far below to far above the bias, of one and of many features; smooth activations: below."""
+    many = [pair for pair in pairs(dtype) if pair[0] in ("angle 1e-06", "angle 2", "antiparallel, 3 times")]
+    line = [("obtuse", [1.3], [-0.4]), ("zero", [0.0], [1.0])]
+    relative, scaled = (0.0, 1e-12) if dtype == np.float64 else (4e-6, 10 * EPS[dtype])
+    homogeneous = entry.order is not None
+    depths = (1, 2, 5, 12) if homogeneous else (1, 3)
+    for features, chosen in (("one feature", line), ("five features", many)):
+        labels, xs, zs = zip(*chosen, strict=True)
+        for ratio in RATIOS[dtype]:
+            if ratio > 1 and not homogeneous:
+                continue
+            X, Z = (np.array(min(ratio, 1.0) * np.array(rows, np.float64), dtype) for rows in (xs, zs))
+            bias = min(1.0, 1 / ratio) * (1.0 if homogeneous else 0.3)
+            options = {"activation": entry.activation, "weight_std": 0.8, "bias_std": bias}
+            # steps see such angles as roots, which take four digits for each of the ratio's
+            digits = 60 + (4 * abs(math.log10(ratio)) if entry.order == 0 else 0)
+            names = [f"{label}, {features}, ratio {ratio:g}" for label in labels]
+            with mp.workdps(int(digits)):
+                yield from _deep(X, Z, names, entry.oracle(), options, depths, relative, scaled)
+
+
 def gradients(entry: registry.Entry) -> Iterator[Sample]:
     """eval_gradient of the Kernel objects, entry by entry."""
     kinds = ("angle 1e-07", "angle 1", "angle pi - 1e-06", "coincident", "antiparallel", "parallel, 3 times")
@@ -333,6 +358,11 @@ def quadrature(name: str) -> Iterator[Sample]:
             yield Sample(f"{kind} {case}", _error(value, truth), 1e-10 * (1 + abs(truth)))
 
 
+def _range(entry: registry.Entry, values: tuple[float, ...]) -> str:
+    top, depth = (values[-1], 12) if entry.order is not None else (1e-3, 3)
+    return f"{values[0]:g} to {top:g}, depths 1 to {depth}"
+
+
 GOALS = [
     *(
         Goal(
@@ -363,6 +393,18 @@ GOALS = [
     ),
     *(
         Goal(f"NNGP and NTK of {entry}", "1e-12 sqrt(K_xx K_zz)", lambda entry=entry: closed_forms(entry))
+        for entry in registry.CLOSED
+    ),
+    *(
+        Goal(
+            f"{entry}, length over bias {_range(entry, RATIOS[dtype])}, {dtype.__name__}",
+            statement,
+            lambda entry=entry, dtype=dtype: ratios(entry, dtype),
+        )
+        for dtype, statement in (
+            (np.float64, "1e-12 sqrt(K_xx K_zz)"),
+            (np.float32, "4e-6 |exact| + 10 eps sqrt(K_xx K_zz)"),
+        )
         for entry in registry.CLOSED
     ),
     *(

@@ -47,7 +47,7 @@ def covariance(x: Sequence[float], z: Sequence[float]) -> tuple[mpf, mpf, mpf]:
 def angle_of(a: mpf, b: mpf, c: mpf) -> mpf:
     """The angle with cosine c / sqrt(a b); determinants below the precision are zero."""
     determinant = a * b - c * c
-    if determinant <= a * b * mpf(10) ** (10 - DIGITS):
+    if determinant <= a * b * mpf(10) ** (10 - mp.dps):
         determinant = mpf(0)
     return mp.atan2(mp.sqrt(determinant), c)
 

@@ -213,12 +213,14 @@ def angular_tile(
                     _fill_near(gap, row, E)
                 _values_and_gaps(row, power, degree, k, B, E, far, value)
             if biased:
+                added = np.any(include[layer:])  # else the cosines belong to the rows' scale
                 cos_x, sin_x = x[layer, 0, i], x[layer, 1, i]
                 cos_z, sin_z = z[layer, 0], z[layer, 1]
                 for j in range(m):
                     cos_product = cos_x * cos_z[j]
                     value[j] = cos_product * value[j] + sin_x * sin_z[j]
-                    slope[j] *= cos_product
+                    if added:
+                        slope[j] *= cos_product
                 if not last:
                     _bias_row(row, i, x[layer], z[layer])
             share = one if include[layer] else zero

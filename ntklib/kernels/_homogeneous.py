@@ -32,7 +32,7 @@ class _Plan:
     """Row-wise quantities, one entry of the first axis a layer."""
 
     turns: np.ndarray  # (depth + 1, 4, n): the turns that the biases give (`Lengths.turned`)
-    scale: Lengths  # (n,) standard deviation of the output's NNGP
+    scale: Lengths  # (n,) standard deviation of the output's NNGP, times what untrained last layers pass on
     relative_diagonal: np.ndarray  # (n,) K_xx / scale^2
     zero: np.ndarray  # (n,) rows on which the first layer's pre-activation vanishes
     log_gradient: (
@@ -75,6 +75,10 @@ class HomogeneousDual:
         n = self.degree
         return n * n / (2 * n - 1) if n else 0.0
 
+    def _passes(self, net: Architecture, layer: int) -> bool:
+        """Whether the cosines that a layer passes on are part of the scale, since nothing is added later."""
+        return not any(net.include[layer:])
+
     def magnifies(self, net: Architecture) -> bool:
         """A second layer of steps sees the root of the angle."""
         return self.degree == 0 and net.depth > 1
@@ -88,12 +92,17 @@ class HomogeneousDual:
         spread = w * np.sqrt(np.longdouble(self.second_moment))
         turns, gradients = [], []
         gradient, relative = in_w + np.zeros(rows.n), np.zeros(rows.n, np.longdouble)
+        passed_on, passed_gradient = Lengths.of(np.ones(rows.n)), np.zeros((2, rows.n))
         for layer in range(net.depth + 1):
             radius, turn = length.turned(net.bias_std)
             turns.append(turn)
             gradients.append(gradient)
             scale_gradient = gradient * turn[0] ** 2 + in_b * turn[1] ** 2
-            relative = net.include[layer] + turn[0] ** 2 * (self.ratio if layer else 1.0) * relative
+            passed = 1.0 if self._passes(net, layer) else turn[0] ** 2
+            relative = net.include[layer] + passed * (self.ratio if layer else 1.0) * relative
+            if self._passes(net, layer):
+                passed_on = passed_on.times(turn[0])
+                passed_gradient = passed_gradient + turn[1] ** 2 * (gradient - in_b)
             if self.degree:
                 length = radius.power(self.degree).times(spread)
             else:
@@ -101,11 +110,11 @@ class HomogeneousDual:
             gradient = self.degree * scale_gradient + in_w
         return _Plan(
             np.stack(turns).astype(rows.dtype if self.degree else np.float64),
-            radius,
+            Lengths.of(radius.mantissa * passed_on.mantissa, radius.exponent + passed_on.exponent),
             relative,
             zero,
             np.stack(gradients).astype(np.float64),
-            scale_gradient.astype(np.float64),
+            (scale_gradient + passed_gradient).astype(np.float64),
         )
 
     def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> np.ndarray:
@@ -154,6 +163,8 @@ class HomogeneousDual:
             wide = np.longdouble if layer == n == 0 else np.float64
             turned = _turn_gradient(x, z, layer, value, tau, d_rho_before, wide)
             value, d_rho, tau, roots, product, d_product = turned
+            if self._passes(net, layer):
+                product, d_product = 1.0, 0.0
             ntk, d_ntk = (
                 net.include[layer] * value + self.ratio * product * ntk * slope,
                 net.include[layer] * d_rho
@@ -192,6 +203,8 @@ class HomogeneousDual:
         for layer in range(net.depth + 1):
             cos, sin = x.turns[layer, :2]
             cos2, d_cos2 = cos**2, -2 * sin * cos * _turn_derivative(x, layer)
+            if self._passes(net, layer):
+                cos2, d_cos2 = np.ones_like(cos2), np.zeros_like(d_cos2)
             relative, d_relative = (
                 net.include[layer] + self.ratio * cos2 * relative,
                 self.ratio * (d_cos2 * relative + cos2 * d_relative),
