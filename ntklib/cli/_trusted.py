@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from typing import Any
 
-TRUSTED_TYPES: tuple[str, ...] = (
-    "ntklib.estimators._classifier_cv.NTKClassifierCV",
-    "ntklib.estimators._regressor_cv.NTKRegressorCV",
-    "ntklib.estimators._search.PenaltyPath",
-    "ntklib.kernels.objects.ArcCosine",
-    "ntklib.kernels.objects.NNGP",
-    "ntklib.kernels.objects.NTK",
-    "ntklib.solvers._records.Solution",
-    "numpy.dtype",
+from ntklib.estimators import NTKClassifierCV, NTKRegressorCV, PenaltyPath
+from ntklib.kernels import NNGP, NTK, ArcCosine
+from ntklib.solvers import Solution
+
+_OURS = frozenset(
+    f"{kind.__module__}.{kind.__qualname__}"
+    for kind in (ArcCosine, NNGP, NTK, NTKClassifierCV, NTKRegressorCV, PenaltyPath, Solution)
 )
+
+TRUSTED_TYPES: tuple[str, ...] = (*sorted(_OURS), "numpy.dtype")
 """Those that skops has to be told of."""
 
 _SCALARS = frozenset(f"builtins.{name}" for name in ("bool", "float", "int", "str"))
@@ -27,7 +27,7 @@ _SCALAR_TYPES = ("bool", "bool_", "float32", "float64", "int32", "int64", "str_"
 _NUMPY = frozenset(f"numpy.{name}" for name in _SCALAR_TYPES)
 
 NODES: dict[str, frozenset[str]] = {
-    "ObjectNode": frozenset(TRUSTED_TYPES) - {"numpy.dtype"}
+    "ObjectNode": _OURS
     | {
         "sklearn.compose._column_transformer.ColumnTransformer",
         "sklearn.compose._column_transformer._RemainderColsList",  # of scikit-learn 1.6
