@@ -54,12 +54,16 @@ def cache_folder() -> str:
     return os.path.abspath(chosen) if chosen else user_cache_dir("ntklib", appauthor=False)
 
 
-class _Locator(caching.UserProvidedCacheLocator):
+class _Locator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):
     """A place in `cache_folder`, which is made when it is first written to."""
 
     def __init__(self, py_func, py_file):
-        super().__init__(py_func, py_file)
+        self._py_file = py_file
+        self._lineno = py_func.__code__.co_firstlineno
         self._cache_path = os.path.join(cache_folder(), self.get_suitable_cache_subpath(py_file))
+
+    def get_cache_path(self):
+        return self._cache_path
 
     @classmethod
     def from_function(cls, py_func, py_file):

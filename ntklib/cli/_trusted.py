@@ -30,7 +30,6 @@ NODES: dict[str, frozenset[str]] = {
     "ObjectNode": _OURS
     | {
         "sklearn.compose._column_transformer.ColumnTransformer",
-        "sklearn.compose._column_transformer._RemainderColsList",  # of scikit-learn 1.6
         "sklearn.impute._base.SimpleImputer",
         "sklearn.pipeline.Pipeline",
         "sklearn.preprocessing._data.StandardScaler",
