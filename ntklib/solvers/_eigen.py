@@ -119,7 +119,7 @@ class Eigendecomposition(Factorization):
 
     def singular(self, penalty: float) -> bool:
         """Whether the system at this penalty is singular to working precision."""
-        return self.rank < self.n and self.eigenvalues[0] + check_penalty(penalty) <= self._floor
+        return bool(self.eigenvalues[0] + check_penalty(penalty) <= self._floor)
 
     def inverses(self, penalty: float) -> np.ndarray:
         """1/(Lambda + penalty), and 0 for what counts as 0 in a singular system, shape (n,)."""

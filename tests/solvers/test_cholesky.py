@@ -106,6 +106,15 @@ class TestSinglePrecision:
         expected = Cholesky(K.astype(np.float64)).solve(b, 1e-5)
         np.testing.assert_array_equal(solution.value, expected.value)
 
+    def test_a_refinement_that_stalls_gives_way_to_float64(self, data, monkeypatch):
+        X, b, _ = data
+        K = rbf(X).astype(np.float32)
+        monkeypatch.setattr(Cholesky, "single_precision_is_safe", lambda self, penalty: True)
+        solution = Cholesky(K).solve(b, 1e-5)
+        assert (solution.dtype, solution.refinements) == (np.float64, 0)
+        expected = np.linalg.solve(K + 1e-5 * np.eye(300), b)
+        np.testing.assert_allclose(solution.value, expected, atol=1e-8 * abs(expected).max())
+
     def test_the_rule_holds_at_its_edge(self):
         """Spectra as hard as the rule lets through."""
         rng = np.random.default_rng(3)
@@ -166,11 +175,11 @@ class TestIllConditioned:
         assert 1e13 < solution.condition < 1e15
         assert solution.residual < 0.1
 
-    @pytest.mark.parametrize("penalty", [0.0, 1e-320, 1e-300])
+    @pytest.mark.parametrize("penalty", [0.0, 5e-324, 1e-320, 1e-309, 1e-300])
     def test_nothing_but_zeros(self, penalty):
         for make in (Cholesky, Eigendecomposition):
             factor = make(np.zeros((3, 3)))
-            if penalty < 1e-310:
+            if penalty < 1e-308:
                 with pytest.warns(IllConditionedWarning, match="kernel is 0"):
                     solution = factor.solve(np.ones(3), penalty)
                 assert solution.value.tolist() == [[0.0]] * 3

@@ -145,6 +145,12 @@ def test_penalties_that_do_not_cover_what_is_below_zero():
     assert factor.solve(np.ones(2), 1e-7).outcome == "ok"
 
 
+def test_a_penalty_makes_a_singular_matrix_regular():
+    solution = Eigendecomposition(np.ones((4, 4))).solve(np.ones(4), 0.1)
+    assert (solution.outcome, solution.rank) == ("ok", 4)
+    np.testing.assert_allclose(solution.value, 1 / 4.1)
+
+
 def test_half_solve():
     K = spectrum(np.r_[np.linspace(0.1, 1, 5), 0.0])
     w, b = np.linspace(1, 2, 6), np.arange(12.0).reshape(6, 2)
