@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from mpmath import mp, mpf
+from scipy import sparse
 
 from ntklib import kernels
 from tests import oracle_duals, oracles, registry
@@ -35,12 +36,13 @@ class Case:
     entry: registry.Entry
     kernel: Any
     rows: np.ndarray
+    form: Callable[[np.ndarray], Any] = np.asarray  # how the kernel is given them
 
     def __str__(self) -> str:
         name = type(self.kernel).__name__
         options = {k: v for k, v in self.kernel.get_params().items() if not k.endswith("_bounds")}
         settings = ", ".join(f"{k}={v!r}" for k, v in options.items())
-        return f"{name}({settings}) on {self.rows.dtype} {self.rows.tolist()}"
+        return f"{name}({settings}) on {self.form.__name__} {self.rows.dtype} {self.rows.tolist()}"
 
     @property
     def magnified(self) -> bool:
@@ -62,22 +64,24 @@ def draw(rng: np.random.Generator, entry: registry.Entry) -> Case:
         "input_scaling": str(rng.choice(["none", "fan_in"])),
         "normalized": bool(rng.random() < 0.25),
     }
+    form = sparse.csr_array if rng.random() < 0.15 else np.asarray
     if rng.random() < 0.4:
-        return Case(entry, kernels.NNGP(**options), rows)
+        return Case(entry, kernels.NNGP(**options), rows, form)
     if rng.random() < 0.3:
         layers = np.flatnonzero(rng.random(depth + 1) < 0.6)
         options["trainable"] = tuple(int(k) for k in layers) if layers.size else "hidden"
-    return Case(entry, kernels.NTK(**options), rows)
+    return Case(entry, kernels.NTK(**options), rows, form)
 
 
 def _settings(rng: np.random.Generator, entry: registry.Entry, dtype: Any) -> tuple[int, float, float, float]:
     """Depth, size of the rows, weight_std and bias_std."""
     low, high = WIDEST[dtype]
     if entry.order is None:
-        deepest = 1 if isinstance(entry.activation, kernels.Exp) else 3 if entry.oracle else 2
+        grows = isinstance(entry.activation, kernels.Exp | kernels.Hermite)
+        deepest = 1 if grows else 3 if entry.oracle else 2
         depth = int(rng.integers(1, deepest + 1))
         size = 10 ** (rng.uniform(-2, 1) if rng.random() < 0.7 else rng.uniform(max(low, -70.0), high))
-        bias = 0.0 if rng.random() < 0.4 else 10 ** rng.uniform(-2, 0.2)
+        bias = 0.0 if rng.random() < 0.4 else 10 ** rng.uniform(-2, 0.2 if entry.oracle else -0.5)
         return depth, size, 10 ** rng.uniform(-0.5, 0.1), bias
     depth = int(rng.choice([1, 2, 3, 5, 12], p=[0.35, 0.25, 0.2, 0.12, 0.08]))
     weight = 10 ** (rng.uniform(-0.5, 0.5) if rng.random() < 0.8 else rng.uniform(-5, 5))

@@ -23,6 +23,9 @@ class Dual(Protocol):
     def magnifies(self, net: Architecture) -> bool:
         """Whether the kernel moves by more than an angle near 0 or pi does."""
 
+    def needs_float64(self, net: Architecture) -> bool:
+        """Whether float32 would lose digits on the way from float32 rows to a float32 kernel."""
+
     def plan(self, net: Architecture, rows: Rows) -> Any:
         """Carry the rows through the layers."""
 

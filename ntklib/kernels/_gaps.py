@@ -36,7 +36,6 @@ _NEAR = 1e-4
 _NEAR_FLOAT32 = 1e-3
 _FAR = 0.045
 _FINE = 1e-11  # gaps below, angles under 5e-6, are computed without rounding errors where that matters
-_FINE_FLOAT32 = 1e-6
 
 
 def products(x: Rows, z: Rows, rows: slice, columns: slice, out: np.ndarray) -> None:
@@ -50,8 +49,7 @@ def products(x: Rows, z: Rows, rows: slice, columns: slice, out: np.ndarray) -> 
 
 def signed_gaps(x: Rows, z: Rows, rows: slice, columns: slice, tau: np.ndarray, fine: bool = False) -> None:
     """Turn the `products` of a block of rows and columns into signed gaps, in place."""
-    near, under = (_NEAR, _FINE) if tau.dtype == np.float64 else (_NEAR_FLOAT32, _FINE_FLOAT32)
-    under = under if fine else 0.0
+    near, under = _NEAR if tau.dtype == np.float64 else _NEAR_FLOAT32, _FINE if fine else 0.0
     if not _gaps_from_product(tau, x.half_squares[rows], z.half_squares[columns], near, _FAR, under):
         return
     if sparse.issparse(x.X):

@@ -50,19 +50,20 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
     dtype = X.dtype if symmetric else np.result_type(X.dtype, Y.dtype)
     require_memory((X.shape[0], X.shape[0] if symmetric else Y.shape[0]), dtype)
     d = X.shape[1]
-    if symmetric:
-        x = z = prepare(X)
-    else:
-        x, z = prepare_pair(X, Y)
     dual = net.activation.dual
+    inner = _inner_dtype(net, dtype)
+    if symmetric:
+        x = z = prepare(X, inner)
+    else:
+        x, z = prepare_pair(X, Y, inner)
     # one plan for both, so that a dual cuts its series at one length
     plan = dual.plan(net, x if symmetric else stacked(x, z))
     plan_x = plan.take(slice(0, x.n))
     plan_z = plan_x if symmetric else plan.take(slice(x.n, x.n + z.n))
     fine = dual.magnifies(net)
     out = np.empty((x.n, z.n), dtype)
-    scales_x = _Scales(_scale(net, plan_x), dtype)
-    scales_z = scales_x if symmetric else _Scales(_scale(net, plan_z), dtype)
+    scales_x = _Scales(_scale(net, plan_x), inner)
+    scales_z = scales_x if symmetric else _Scales(_scale(net, plan_z), inner)
     buffers = threading.local()
     size = _TILE if d < _MANY_FEATURES else _LARGE_TILE
     height = _TILE**2 // size
@@ -71,7 +72,7 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
 
     def fill(tile: tuple[slice, slice]) -> None:
         rows, columns = tile
-        memory = _buffer(buffers, dtype, rows, columns)
+        memory = _buffer(buffers, inner, rows, columns)
         products(x, z, rows, columns, memory)
         for start in range(rows.start, rows.stop, height):
             part, block = blocks_x[start]
@@ -84,7 +85,7 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
     def write(rows: slice, columns: slice, values: np.ndarray) -> None:
         mirrored = symmetric and rows.start >= columns.stop
         if scales_x.plain is None or scales_z.plain is None:
-            out[rows, columns] = _scaled(values, scales_x, scales_z, rows, columns)
+            out[rows, columns] = _scaled(values, scales_x, scales_z, rows, columns, dtype)
             if mirrored:
                 out[columns, rows] = out[rows, columns].T
             return
@@ -103,14 +104,15 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
 def diagonal(net: Architecture, X: Any) -> np.ndarray:
     """Return the diagonal of K(X), the same bytes as in `gram`."""
     X = check_rows(X)
-    return _diagonal(net, net.activation.dual.plan(net, prepare(X)), X.dtype)
+    rows = prepare(X, _inner_dtype(net, X.dtype))
+    return _diagonal(net, net.activation.dual.plan(net, rows), X.dtype)
 
 
 def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
     """Return d K(X) / d log (weight_std, bias_std), shape (n, n, 2), float64."""
     X = check_rows(X)
     require_memory((X.shape[0], X.shape[0], 2), np.float64, "Gram gradient")
-    x = prepare(X.astype(np.float64))
+    x = prepare(X, np.dtype(np.float64))
     dual = net.activation.dual
     plan = dual.plan(net, x)
     scales = _Scales(_scale(net, plan), np.dtype(np.float64))
@@ -134,7 +136,7 @@ def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
             values = dual.tile(net, px, pz, tau)
             slopes = slopes - values * (log_diagonal[:, rows, None] + log_diagonal[:, None, columns])
         for p in range(2):
-            block = _scaled(np.ascontiguousarray(slopes[p]), scales, scales, rows, columns)
+            block = _scaled(np.ascontiguousarray(slopes[p]), scales, scales, rows, columns, out.dtype)
             if rows == columns:
                 block = np.tril(block) + np.tril(block, -1).T
             out[rows, columns, p] = block
@@ -142,6 +144,10 @@ def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
 
     parallel_for(fill, tiles(x.n, x.n, _TILE, symmetric=True), threads=1 if x.n < _TILE else None)
     return out
+
+
+def _inner_dtype(net: Architecture, dtype: np.dtype) -> np.dtype:
+    return np.dtype(np.float64) if net.activation.dual.needs_float64(net) else dtype
 
 
 def _scale(net: Architecture, plan: Any) -> Lengths:
@@ -173,12 +179,14 @@ def _buffer(local: threading.local, dtype: np.dtype, rows: slice, columns: slice
     return local.memory[: n * m].reshape(n, m)
 
 
-def _scaled(values: np.ndarray, x: _Scales, z: _Scales, rows: slice, columns: slice) -> np.ndarray:
+def _scaled(
+    values: np.ndarray, x: _Scales, z: _Scales, rows: slice, columns: slice, dtype: np.dtype
+) -> np.ndarray:
     """Multiply by the factors of rows and columns, the mantissas first: no factor need be representable."""
     product = values * np.outer(x.mantissa[rows], z.mantissa[columns])
     exponent = x.exponent[rows, None] + z.exponent[None, columns]
     with np.errstate(over="ignore", under="ignore"):
-        return np.ldexp(product, np.clip(exponent, -(2**12), 2**12)).astype(values.dtype)
+        return np.ldexp(product, np.clip(exponent, -(2**12), 2**12)).astype(dtype)
 
 
 @compiled

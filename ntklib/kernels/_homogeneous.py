@@ -83,6 +83,10 @@ class HomogeneousDual:
         """A second layer of steps sees the root of the angle."""
         return self.degree == 0 and net.depth > 1
 
+    def needs_float64(self, net: Architecture) -> bool:
+        """Roots of roots of angles would magnify float32's errors."""
+        return self.magnifies(net)
+
     def plan(self, net: Architecture, rows: Rows) -> _Plan:
         """Carry the rows' lengths through the layers."""
         w, in_w, in_b = np.longdouble(net.weight_std), np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])
@@ -109,7 +113,7 @@ class HomogeneousDual:
                 length = Lengths.of(np.where(radius.mantissa == 0, w * abs(self.at_zero), spread))
             gradient = self.degree * scale_gradient + in_w
         return _Plan(
-            np.stack(turns).astype(rows.dtype if self.degree else np.float64),
+            np.stack(turns).astype(rows.dtype),
             Lengths.of(radius.mantissa * passed_on.mantissa, radius.exponent + passed_on.exponent),
             relative,
             zero,
@@ -124,15 +128,12 @@ class HomogeneousDual:
         if net.depth == 1 and net.bias_std == 0 and n > 0:
             one_layer_tile(tau, n, self.k, *one_layer_polynomials(n, *net.include, tau.dtype.name))
             return tau
-        # a step takes the root of an angle at every layer, and would magnify float32's rounding of turns
-        values = tau if n else tau.astype(np.float64)
-        kind = values.dtype.name
+        kind = tau.dtype.name
         angular_tile(
-            values, np.array(net.include), n, self.k, self.ratio,
+            tau, np.array(net.include), n, self.k, self.ratio,
             near_polynomial(n), gap_polynomial(n), far_polynomial(n, kind),
             near_polynomial(below), far_polynomial(below, kind), net.bias_std > 0, x.turns, z.turns,
         )  # fmt: skip
-        tau[...] = values
         return tau
 
     def _set_zero_rows(self, x: _Plan, z: _Plan, tau: np.ndarray) -> None:

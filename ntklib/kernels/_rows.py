@@ -50,14 +50,14 @@ class Rows:
         return self.half_squares.dtype
 
 
-def prepare(X: Any) -> Rows:
-    """Return the rows of one matrix."""
-    return _offset_rows([X])[0]
+def prepare(X: Any, dtype: np.dtype) -> Rows:
+    """Return the rows of one matrix, with their directions in a type."""
+    return _offset_rows([X], dtype)[0]
 
 
-def prepare_pair(X: Any, Y: Any) -> tuple[Rows, Rows]:
-    """Return the rows of two matrices, measured from one offset, in the wider of their dtypes."""
-    x, y = _offset_rows([X, Y])
+def prepare_pair(X: Any, Y: Any, dtype: np.dtype) -> tuple[Rows, Rows]:
+    """Return the rows of two matrices, measured from one offset."""
+    x, y = _offset_rows([X, Y], dtype)
     return x, y
 
 
@@ -73,8 +73,7 @@ def stacked(x: Rows, z: Rows) -> Rows:
     )
 
 
-def _offset_rows(matrices: list[Any]) -> list[Rows]:
-    dtype = np.result_type(*(matrix.dtype for matrix in matrices))
+def _offset_rows(matrices: list[Any], dtype: np.dtype) -> list[Rows]:
     if any(sparse.issparse(matrix) for matrix in matrices):
         return [_sparse_rows(sparse.csr_array(matrix), dtype) for matrix in matrices]
     d = matrices[0].shape[1]

@@ -113,6 +113,10 @@ class SmoothDual:
         """Smooth in the cosine: never."""
         return False
 
+    def needs_float64(self, net: Architecture) -> bool:
+        """An angle's error counts by the rows' lengths."""
+        return True
+
     def plan(self, net: Architecture, rows: Rows) -> _Plan:
         """Carry the rows' variances through the layers."""
         w, b = net.weight_std, net.bias_std

@@ -31,18 +31,19 @@ def _bounds(case, truth, scale):
 
 def faults(case):
     """What is wrong with a kernel's values on its rows."""
-    K, truth = case.kernel(case.rows), exact(case)
+    X = case.form(case.rows)
+    K, truth = case.kernel(X), exact(case)
     n, info = len(K), np.finfo(K.dtype)
     if not np.array_equal(K, K.T, equal_nan=True):
         yield "not symmetric"
-    if not np.array_equal(case.kernel.diag(case.rows), np.diag(K), equal_nan=True):
+    if not np.array_equal(case.kernel.diag(X), np.diag(K), equal_nan=True):
         yield "the diagonal is another"
     with mp.workdps(60):
         roots = np.array([mp.sqrt(mpf(truth[i, i])) for i in range(n)])
         scale = np.outer(roots, roots)
         truth = truth * mpf(1)
         bounds = _bounds(case, truth, scale)
-        for kind, values in (("", K), ("cross ", case.kernel(case.rows[:2], case.rows))):
+        for kind, values in (("", K), ("cross ", case.kernel(case.form(case.rows[:2]), X))):
             for i, j in np.ndindex(*values.shape):
                 value = float(values[i, j])
                 if np.isinf(value) and abs(truth[i, j]) + bounds[i, j] >= mpf(float(info.max)) / 2:
@@ -65,8 +66,8 @@ def gradient_faults(case):
     """What is wrong with its derivatives; steps of other rows are as sensitive as their values."""
     if case.entry.oracle is None or (case.magnified and case.kernel.bias_std):
         return
-    K, gradient = case.kernel(case.rows.astype(np.float64), eval_gradient=True)
-    truths, root = exact_gradient(case), np.sqrt(np.diag(K))
+    K, gradient = case.kernel(case.form(case.rows), eval_gradient=True)
+    truths, root = exact_gradient(case), np.sqrt(np.diag(K).astype(float))
     if not np.all(np.isfinite(K)) or root.min() < 1e-140:
         return
     for i, j, k in np.ndindex(*gradient.shape):
