@@ -8,6 +8,7 @@ from ntklib.solvers import (
     Cholesky,
     Eigendecomposition,
     IllConditionedWarning,
+    half_constant,
     leave_one_out,
     ridge,
     ridge_path,
@@ -255,3 +256,22 @@ def test_targets_of_any_size(data, penalty):
         (scaled,) = ridge_path(Eigendecomposition(K, weights=w), unit * y, [penalty])
         np.testing.assert_array_equal(scaled.dual_coef, unit * plain.dual_coef)
         np.testing.assert_array_equal(scaled.loo_prediction, unit * plain.loo_prediction)
+
+
+@pytest.mark.parametrize("make", [Cholesky, Eigendecomposition])
+@pytest.mark.parametrize("penalty", [0.0, 1e-20, 1e-3])
+def test_half_constant(make, penalty):
+    """1^T (K + penalty W^{-1})^{-1} 1 where the constant is beyond the kernel's functions, by 40 digits."""
+    features = np.eye(6)[:, :2]
+    w = np.linspace(1, 2, 6)
+    half, precision = half_constant(make(features @ features.T, weights=w), penalty)
+    if penalty == 0:
+        assert precision == np.inf
+        np.testing.assert_allclose(half @ half, 2.0, rtol=1e-12)  # of the two units that it reaches
+        return
+    with mpmath.workdps(40):
+        system = mpmath.matrix((features @ features.T).tolist())
+        for i in range(6):
+            system[i, i] += mpmath.mpf(penalty) / mpmath.mpf(w[i])
+        exact = float(sum(mpmath.lu_solve(system, mpmath.ones(6, 1))))
+    np.testing.assert_allclose(precision, exact, rtol=1e-10)
