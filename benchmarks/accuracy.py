@@ -23,11 +23,6 @@ options, sizes and both types, and holds them to these bounds: 1e-12 sqrt(K_xx K
 + 10 eps sqrt(K_xx K_zz) in float32, and 1e-10 (1 + |exact|) more for activations by quadrature. It prints
 its seed where it fails.
 
-One kernel is not well conditioned: a step or sign takes the root of the angle at every layer, so that two
-rows whose lengths differ by an ulp, at a bias and depth 2 or more, have a kernel that differs from that of
-equal rows by 1e-8 and more. There the bound is met by the exact kernel of rows whose lengths are off by a few
-eps.
-
 | kernel | bound | entries | error / bound |
 |---|---|---:|---:|
 """

@@ -44,11 +44,6 @@ class Case:
         settings = ", ".join(f"{k}={v!r}" for k, v in options.items())
         return f"{name}({settings}) on {self.form.__name__} {self.rows.dtype} {self.rows.tolist()}"
 
-    @property
-    def magnified(self) -> bool:
-        """Steps at depth 2 and more take roots of angles: lengths that differ by rounding are seen."""
-        return self.entry.order == 0 and self.kernel.depth > 1
-
 
 def draw(rng: np.random.Generator, entry: registry.Entry) -> Case:
     """Return a kernel of this activation and five to eight rows."""
@@ -128,18 +123,15 @@ def _rows(rng: np.random.Generator, features: int, size: float, dtype: Any, long
     return np.vstack([X, X[:1]]) if rng.random() < 0.5 else X
 
 
-def exact(case: Case, nudge: float = 0.0, weight: Any = 1, bias: Any = 1) -> np.ndarray:
-    """The kernel's exact values: rows lengthened by multiples of a nudge, factors to its parameters."""
-    lengthened = [1 + nudge * i for i in range(len(case.rows))]
+def exact(case: Case, weight: Any = 1, bias: Any = 1) -> np.ndarray:
+    """The kernel's exact values, with factors to its parameters."""
     kernel = case.kernel
     if case.entry.oracle is None:
-        rows = [f * row.astype(np.float64) for f, row in zip(lengthened, case.rows, strict=True)]
+        rows = list(case.rows.astype(np.float64))
         squares = float(kernel.weight_std) ** 2, float(kernel.bias_std) ** 2
         return _matrix(kernel, rows, _plane_duals(case.entry.activation), squares, np.float64, math.sqrt)
     with mp.workdps(oracles.DIGITS):
-        rows = [
-            [mpf(f) * e for e in oracles.exact(row)] for f, row in zip(lengthened, case.rows, strict=True)
-        ]
+        rows = [oracles.exact(row) for row in case.rows]
         squares = (mpf(kernel.weight_std) * weight) ** 2, (mpf(kernel.bias_std) * bias) ** 2
         return _matrix(kernel, rows, case.entry.oracle(), squares, mpf, mp.sqrt)
 

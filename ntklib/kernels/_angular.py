@@ -93,8 +93,12 @@ def _bias_row(row, i, x, z):
 
 
 @inlined
-def _fill_biased_roots(row, i, x, z, power):
-    """power = the roots of the gaps that `_bias_row` gives, also where those are too small for a float."""
+def _fill_biased_roots(row, i, x, z, apart, power):
+    """power = the roots of the gaps that `_bias_row` gives, also where those are too small for a float.
+
+    ``apart`` has (|x| - |z|) / (|x| + |z|) of close rows, NaN of others: sin(a_z - a_x) is that times
+    sin(a_x + a_z).
+    """
     one = row.dtype.type(1)
     two, zero = one + one, one - one
     half = one / two
@@ -111,6 +115,8 @@ def _fill_biased_roots(row, i, x, z, power):
         close = positive | (weight * (along * along) + cos_x * cos_z[j] * t >= one)
         weight = half * (one + axis_x) * (one + axis_z[j]) if close else weight
         turned = math.sqrt(weight) * (abs(near_x - near_z[j]) if close else along)
+        sine = abs(apart[j]) * (cos_x * z[1, j] + x[1, i] * cos_z[j])
+        turned = turned if math.isnan(sine) else sine / math.sqrt(one + math.sqrt(one - sine * sine))
         kept = math.sqrt(cos_x) * math.sqrt(cos_z[j]) * math.sqrt(two - t if close and not positive else t)
         larger, smaller = max(turned, kept), min(turned, kept)
         ratio = smaller / (larger if larger > zero else one)
@@ -172,10 +178,11 @@ def _values_and_gaps(row, power, degree, k, B, E, far, value):
 
 @compiled
 def angular_tile(
-    tau, include, degree, k, ratio, near, gap, far, near_below, far_below, biased, x, z
+    tau, include, degree, k, ratio, near, gap, far, near_below, far_below, biased, x, z, apart
 ):  # fmt: skip
     """Turn a tile of gaps between inputs into relative kernel values, through all layers, in place.
 
+    apart: see `_fill_biased_roots`, for steps;
     include[l]: whether layer l is trained; x[l], z[l]: the table of its turns;
     ratio = n^2 E[sigma_(n-1)^2] / E[sigma_n^2].
     """
@@ -190,7 +197,7 @@ def angular_tile(
         row = tau[i]
         if biased:
             if degree == 0:
-                _fill_biased_roots(row, i, x[0], z[0], power)
+                _fill_biased_roots(row, i, x[0], z[0], apart[i], power)
             _bias_row(row, i, x[0], z[0])
         trained = include[0]
         share = one if trained else zero
@@ -261,10 +268,10 @@ def bias_tile(tau, x, z):
 
 
 @compiled
-def biased_roots(tau, x, z, roots):
+def biased_roots(tau, x, z, apart, roots):
     """The roots of the gaps that `bias_tile` gives, also where those are too small for a float."""
     for i in range(tau.shape[0]):
-        _fill_biased_roots(tau[i], i, x, z, roots[i])
+        _fill_biased_roots(tau[i], i, x, z, apart[i], roots[i])
 
 
 @compiled

@@ -21,7 +21,10 @@ class Dual(Protocol):
     """
 
     def magnifies(self, net: Architecture) -> bool:
-        """Whether the kernel moves by more than an angle near 0 or pi does."""
+        """Whether the kernel moves by more than an angle near 0 or pi does.
+
+        Tiles are then given how far the lengths of close rows are apart, too (`signed_gaps`).
+        """
 
     def needs_float64(self, net: Architecture) -> bool:
         """Whether float32 would lose digits on the way from float32 rows to a float32 kernel."""
@@ -29,10 +32,14 @@ class Dual(Protocol):
     def plan(self, net: Architecture, rows: Rows) -> Any:
         """Carry the rows through the layers."""
 
-    def tile(self, net: Architecture, x: Any, z: Any, tau: np.ndarray) -> np.ndarray:
+    def tile(
+        self, net: Architecture, x: Any, z: Any, tau: np.ndarray, apart: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return K / (scale_x scale_z) from signed gaps, which may be overwritten."""
 
-    def gradient(self, net: Architecture, x: Any, z: Any, tau: np.ndarray) -> np.ndarray:
+    def gradient(
+        self, net: Architecture, x: Any, z: Any, tau: np.ndarray, apart: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return d K / d log (weight_std, bias_std) over scale_x scale_z, shape (2, n, m)."""
 
     def diagonal_gradient(self, net: Architecture, x: Any) -> np.ndarray:

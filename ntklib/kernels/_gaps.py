@@ -15,7 +15,8 @@ x - z has no rounding error where it matters, and that of the lengths is at a ri
 that are nearly parallel and of different lengths are left with an error of eps in the angle.  Where that is
 magnified, as by a deep network of steps, which takes a root of the angle at every layer, ``fine`` asks for
 the gap of close rows from x_k z - z_k x, x_k the largest entry of x, formed without a rounding error to
-speak of: 0 for parallel rows.
+speak of: 0 for parallel rows; and for (|x| - |z|) / (|x| + |z|), from (x - z).(x + z), since a bias turns
+lengths into angles.
 """
 
 from __future__ import annotations
@@ -47,22 +48,29 @@ def products(x: Rows, z: Rows, rows: slice, columns: slice, out: np.ndarray) -> 
         np.matmul(u, v.T, out=out)
 
 
-def signed_gaps(x: Rows, z: Rows, rows: slice, columns: slice, tau: np.ndarray, fine: bool = False) -> None:
-    """Turn the `products` of a block of rows and columns into signed gaps, in place."""
+def signed_gaps(
+    x: Rows, z: Rows, rows: slice, columns: slice, tau: np.ndarray, fine: bool = False
+) -> np.ndarray | None:
+    """Turn the `products` of a block of rows and columns into signed gaps, in place.
+
+    With ``fine``, return how far the lengths of close rows are apart, over their sum; NaN of others.
+    """
     near, under = _NEAR if tau.dtype == np.float64 else _NEAR_FLOAT32, _FINE if fine else 0.0
+    apart = np.full(tau.shape if fine else (0, 0), np.nan)
     if not _gaps_from_product(tau, x.half_squares[rows], z.half_squares[columns], near, _FAR, under):
-        return
+        return apart if fine else None
     if sparse.issparse(x.X):
         u, v = x.X[rows], z.X[columns]
         _recompute_sparse(
             u.data, u.indices, u.indptr, x.root[rows], x.exponent[rows],
-            v.data, v.indices, v.indptr, z.root[columns], z.exponent[columns], under, tau,
+            v.data, v.indices, v.indptr, z.root[columns], z.exponent[columns], under, tau, apart,
         )  # fmt: skip
     else:
         _recompute(
             x.X[rows], x.root[rows], x.exponent[rows],
-            z.X[columns], z.root[columns], z.exponent[columns], under, tau,
+            z.X[columns], z.root[columns], z.exponent[columns], under, tau, apart,
         )  # fmt: skip
+    return apart if fine else None
 
 
 def close_half_squares(X: np.ndarray, Z: np.ndarray, tau: np.ndarray) -> np.ndarray:
@@ -97,17 +105,20 @@ def _gaps_from_product(tau, half_x, half_z, near, far, fine):
 
 
 @compiled
-def _recompute(X, root_x, exponent_x, Z, root_z, exponent_z, fine, tau):
+def _recompute(X, root_x, exponent_x, Z, root_z, exponent_z, fine, tau, apart):
     n, m = tau.shape
     for i in range(n):
         for j in range(m):
             if math.isnan(tau[i, j]):
-                tau[i, j] = _gap(X[i], root_x[i], exponent_x[i], Z[j], root_z[j], exponent_z[j], fine)
+                _write_pair(
+                    X[i], root_x[i], exponent_x[i], Z[j], root_z[j], exponent_z[j], fine, i, j, tau, apart
+                )
 
 
 @compiled
 def _recompute_sparse(
-    data_x, indices_x, start_x, root_x, exponent_x, data_z, indices_z, start_z, root_z, exponent_z, fine, tau
+    data_x, indices_x, start_x, root_x, exponent_x,
+    data_z, indices_z, start_z, root_z, exponent_z, fine, tau, apart,
 ):  # fmt: skip
     """The same for rows in CSR format with sorted indices, on the columns that either has entries in."""
     n, m = tau.shape
@@ -124,14 +135,17 @@ def _recompute_sparse(
                 x[d] = data_x[a] if in_x else 0.0
                 z[d] = data_z[b] if in_z else 0.0
                 a, b, d = a + in_x, b + in_z, d + 1
-            tau[i, j] = _gap(x[:d], root_x[i], exponent_x[i], z[:d], root_z[j], exponent_z[j], fine)
+            _write_pair(
+                x[:d], root_x[i], exponent_x[i], z[:d], root_z[j], exponent_z[j], fine, i, j, tau, apart
+            )
 
 
 @inlined
-def _gap(x, rx, a, z, rz, b, fine):
-    """The signed gap of rows of lengths rx 2^a and rz 2^b."""
+def _write_pair(x, rx, a, z, rz, b, fine, i, j, tau, apart):
+    """The signed gap of rows of lengths rx 2^a and rz 2^b; if it is small, how far the lengths are apart."""
     if rx == 0.0 or rz == 0.0:
-        return 1.0
+        tau[i, j] = 1.0
+        return
     if abs(a - b) <= 2:
         # of two scales the one that brings the lengths together: close rows then differ exactly
         top = max(a, b)
@@ -143,9 +157,12 @@ def _gap(x, rx, a, z, rz, b, fine):
     if gap > 1.0:
         sign = -1.0
         gap = _half_square(x, rx, a, z, rz, b, sign)
-    if gap < fine and (gap > 0.0 or rx != rz):
-        gap = _fine_gap(x, rx, a, z, rz, b)
-    return math.copysign(gap, sign)
+    if gap < fine:
+        if gap > 0.0 or rx != rz:
+            gap = _fine_gap(x, rx, a, z, rz, b)
+        if sign > 0.0:
+            apart[i, j] = _apart(x, rx, a, z, rz, b)
+    tau[i, j] = math.copysign(gap, sign)
 
 
 @inlined
@@ -195,6 +212,20 @@ def _fine_gap(x, rx, a, z, rz, b):
         along += e * p
     sine = math.sqrt(max(square - (along / rx) * (along / rx), 0.0)) / (abs(pk) * rz)
     return sine * sine / (1.0 + math.sqrt(1.0 - min(sine * sine, 1.0)))
+
+
+@inlined
+def _apart(x, rx, a, z, rz, b):
+    """(|x| - |z|) / (|x| + |z|)."""
+    if a != b:
+        ratio = math.ldexp(rz / rx, int(max(min(b - a, 1000), -1000)))
+        return (1.0 - ratio) / (1.0 + ratio)
+    a1, a2 = _scales(a)
+    total = 0.0
+    for i in range(x.shape[0]):
+        p, q = np.float64(x[i]) * a1 * a2, np.float64(z[i]) * a1 * a2
+        total += (p - q) * (p + q)
+    return total / (rx + rz) / (rx + rz)
 
 
 @exact

@@ -77,8 +77,8 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
         for start in range(rows.start, rows.stop, height):
             part, block = blocks_x[start]
             tau = memory[start - rows.start : part.stop - rows.start]
-            signed_gaps(x, z, part, columns, tau, fine)
-            write(part, columns, dual.tile(net, block, blocks_z[columns.start], tau))
+            apart = signed_gaps(x, z, part, columns, tau, fine)
+            write(part, columns, dual.tile(net, block, blocks_z[columns.start], tau, apart))
         if symmetric and rows == columns:
             _mirror_within(out[rows, columns])
 
@@ -127,13 +127,13 @@ def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
         rows, columns = tile
         tau = np.empty((rows.stop - rows.start, columns.stop - columns.start))
         products(x, x, rows, columns, tau)
-        signed_gaps(x, x, rows, columns, tau, dual.magnifies(net))
+        apart = signed_gaps(x, x, rows, columns, tau, dual.magnifies(net))
         if rows == columns:
             np.fill_diagonal(tau, 0.0)
         px, pz = plan.take(rows), plan.take(columns)
-        slopes = dual.gradient(net, px, pz, tau.copy())
+        slopes = dual.gradient(net, px, pz, tau.copy(), apart)
         if log_diagonal is not None:
-            values = dual.tile(net, px, pz, tau)
+            values = dual.tile(net, px, pz, tau, apart)
             slopes = slopes - values * (log_diagonal[:, rows, None] + log_diagonal[:, None, columns])
         for p in range(2):
             block = _scaled(np.ascontiguousarray(slopes[p]), scales, scales, rows, columns, out.dtype)

@@ -121,7 +121,7 @@ class HomogeneousDual:
             (scale_gradient + passed_gradient).astype(np.float64),
         )
 
-    def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> np.ndarray:
+    def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, apart: Any = None) -> np.ndarray:
         """Return K / (scale_x scale_z) of a tile of signed gaps, in their place."""
         self._set_zero_rows(x, z, tau)
         n, below = self.degree, max(self.degree - 1, 0)
@@ -133,8 +133,15 @@ class HomogeneousDual:
             tau, np.array(net.include), n, self.k, self.ratio,
             near_polynomial(n), gap_polynomial(n), far_polynomial(n, kind),
             near_polynomial(below), far_polynomial(below, kind), net.bias_std > 0, x.turns, z.turns,
+            self._apart(tau, apart),
         )  # fmt: skip
         return tau
+
+    def _apart(self, tau: np.ndarray, apart: np.ndarray | None) -> np.ndarray:
+        """What only steps look at: how far the lengths of rows are apart, if that was computed."""
+        if apart is not None:
+            return apart
+        return np.full(tau.shape if self.degree == 0 else (0, 0), np.nan, tau.dtype)
 
     def _set_zero_rows(self, x: _Plan, z: _Plan, tau: np.ndarray) -> None:
         """A zero row's feature is sigma(0), a constant: give it the angle that has that covariance."""
@@ -145,7 +152,9 @@ class HomogeneousDual:
         tau[x.zero[:, None] ^ z.zero[None, :]] = gap if gap <= 1 else gap - 2
         tau[x.zero[:, None] & z.zero[None, :]] = 0.0
 
-    def gradient(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> np.ndarray:
+    def gradient(
+        self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, apart: Any = None
+    ) -> np.ndarray:
         """Return d K / d log (weight_std, bias_std) over scale_x scale_z, shape (2, n, m).
 
         It follows the angle theta instead of its cosine: d theta stays finite at coincident and opposite
@@ -162,7 +171,8 @@ class HomogeneousDual:
         for layer in range(net.depth + 1):
             # the angle between steps may be the root of one too small for float64
             wide = np.longdouble if layer == n == 0 else np.float64
-            turned = _turn_gradient(x, z, layer, value, tau, d_rho_before, wide)
+            turned = _turn_gradient(x, z, layer, value, tau, d_rho_before, wide, apart)
+            apart = None
             value, d_rho, tau, roots, product, d_product = turned
             if self._passes(net, layer):
                 product, d_product = 1.0, 0.0
@@ -219,7 +229,9 @@ def _turn_derivative(plan: _Plan, layer: int, dtype: Any = np.float64) -> np.nda
     return cos * sin * (np.array([[0.0], [1.0]]) - plan.log_gradient[layer])
 
 
-def _turn_gradient(x: _Plan, z: _Plan, layer: int, value: Any, tau: Any, d_rho: Any, dtype: Any) -> Any:
+def _turn_gradient(
+    x: _Plan, z: _Plan, layer: int, value: Any, tau: Any, d_rho: Any, dtype: Any, apart: Any
+) -> Any:
     """Apply a layer's bias to cosines and gaps, and to the derivatives of the cosines, these in a type."""
     cos_x, sin_x = x.turns[layer, :2, :, None].astype(dtype)
     cos_z, sin_z = z.turns[layer, :2, None, :].astype(dtype)
@@ -228,11 +240,19 @@ def _turn_gradient(x: _Plan, z: _Plan, layer: int, value: Any, tau: Any, d_rho: 
     gap = np.where(np.copysign(1.0, tau) > 0, np.abs(tau), 2 - np.abs(tau))
     cos = cos_x * cos_z
     product_x, product_z = sin_x * cos_z, cos_x * sin_z
-    d_new = cos * d_rho + (product_z - product_x) * (d_ax - d_az)
+    sine, d_sine = product_z - product_x, d_ax - d_az
+    if apart is not None:  # the first layer, where d log length is the same for all rows
+        fine = apart * (product_z + product_x)
+        sine = np.where(np.isnan(apart), sine, fine)
+        d_sine = np.where(
+            np.isnan(apart), d_sine, fine * (cos - sin_x * sin_z) * np.array([[[1.0]], [[-1.0]]])
+        )
+    d_new = cos * d_rho + sine * d_sine
     d_new = d_new + gap * (product_x * d_ax + product_z * d_az)
     d_cos = -product_x * d_ax - product_z * d_az
     mixed, roots = tau.copy(), np.empty_like(tau)
     bias_tile(mixed, x.turns[layer], z.turns[layer])
-    biased_roots(tau, x.turns[layer], z.turns[layer], roots)
+    apart = np.full_like(tau, np.nan) if apart is None else apart
+    biased_roots(tau, x.turns[layer], z.turns[layer], apart, roots)
     value, cos, d_cos = (part.astype(np.float64) for part in (cos * value + sin_x * sin_z, cos, d_cos))
     return value, d_new, mixed, roots, cos, d_cos

@@ -137,7 +137,7 @@ class SmoothDual:
         ones = Lengths.of(np.ones(len(r)))
         return _Plan(np.stack(radii), turns.astype(np.float64), X, factor, states, ones, ntk)
 
-    def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> np.ndarray:
+    def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, apart: Any = None) -> np.ndarray:
         """Return K of a tile."""
         w2, b2 = net.weight_std**2, net.bias_std**2
         pairs = self._first(net, x, z, tau)
@@ -149,7 +149,9 @@ class SmoothDual:
                 pairs = self._following(x, z, layer + 1, A)
         return ntk
 
-    def gradient(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray) -> np.ndarray:
+    def gradient(
+        self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, apart: Any = None
+    ) -> np.ndarray:
         """Return d K / d log (weight_std, bias_std), shape (2, n, m)."""
         w2, b2 = net.weight_std**2, net.bias_std**2
         in_w, in_b = np.array([2.0, 0.0])[:, None, None], np.array([0.0, 2.0 * b2])[:, None, None]

@@ -1,5 +1,7 @@
 """Rows far smaller and far larger than the bias: values, gradients and the laws, at every angle."""
 
+import functools
+
 import numpy as np
 import pytest
 from mpmath import mp, mpf
@@ -113,6 +115,27 @@ def _steps(x, z, depth, w, b, odd):
             gap = w * w * slope * theta / (w * w * size + b * b)
             theta = 2 * mp.asin(mp.sqrt(gap / 2))
         return 1 - gap
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("activation", ["step", "sign"])
+def test_steps_of_rows_whose_lengths_are_ulps_apart(activation, form):
+    """A bias makes an angle of the difference of lengths, which is lost if lengths are rounded first."""
+    x = np.array([0.3, -1.1, 0.7, 0.2])
+    other = x.copy()
+    other[1] = np.nextafter(x[1], 9)
+    X = np.array([x, other, x * (1 + 1e-9), x * (1 + 1e-12) + [0, 0, 1e-13, 0], 2 * x])
+    for depth in (2, 3, 12):
+        kernel = NNGP(depth, activation, weight_std=0.8, bias_std=0.5, normalized=True)
+        K, gradient = kernel(form(X), eval_gradient=True)
+        for i, j in ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (0, 4)):
+            truth = functools.partial(_steps, X[i], X[j], depth, odd=activation == "sign")
+            assert abs(K[i, j] - float(truth(0.8, 0.5))) <= 1e-14, (depth, i, j)
+            with mp.workdps(400):
+                up, down = mp.exp(mpf("1e-30")), mp.exp(mpf("-1e-30"))
+                in_b = (truth(0.8, 0.5 * up) - truth(0.8, 0.5 * down)) / mpf("2e-30")
+                in_w = (truth(0.8 * up, 0.5) - truth(0.8 * down, 0.5)) / mpf("2e-30")
+            np.testing.assert_allclose(gradient[i, j], [float(in_b), float(in_w)], rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-3, 1e300])
