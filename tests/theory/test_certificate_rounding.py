@@ -164,3 +164,27 @@ def test_outputs_that_lose_digits_to_a_bias(symmetric):
         y = net.apply(params, X)
         certificate, true = lazy_certificate(net, params, X, y), exact(net, params, X)
         assert mp.mpf(certificate.residual) >= true.residual(y, 3.0)
+
+
+def test_the_error_of_eigenvalues_has_room_for_the_eigenvalue_routine():
+    """Sums of as many products as neurons and features; and 16 n units of the largest eigenvalue."""
+    eps = np.finfo(float).eps
+    for width, n in ((1, 3), (4, 3), (4, 30)):
+        net = TwoLayerNet(width, activation="erf", bias_std=0.3)
+        X, params = rows(n), net.init(N_FEATURES, 0)
+        values = np.linalg.eigvalsh(net.ntk(params, X))
+        certificate = lazy_certificate(net, params, X, np.ones(n))
+        sums = 2 * (width + N_FEATURES + 1 + 16) * eps * values.sum()
+        assert (
+            sums + 16 * n * eps * values[-1]
+            < certificate.eigenvalue_error
+            < 4 * sums + 16 * n * eps * values[-1]
+        )
+
+
+def test_residuals_are_rounded_up_by_five_units_in_the_last_place():
+    """One for the quotient and four for their norm."""
+    for y in (1.0, 2.0**-200, 2.0**200):
+        given = {"sigma_min": 1.0, "sigma_max": 1.0, "jacobian_lipschitz": 0.0}
+        certificate = certificate_from_constants([0.0], [y], **given)
+        assert certificate.residual == y * (1 + 5 * np.finfo(float).eps)

@@ -8,6 +8,7 @@ from ntklib.kernels import ABReLU, NumericalActivation, RectifiedPower
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.theory import Interval, jacobian_lipschitz, second_derivative_norm
 from tests import naive_networks as naive
+from tests.theory.attack import Twin, bilinear_norm
 
 ROWS = np.array([[0.9, -0.4], [0.3, 1.1], [-0.7, 0.2]])
 SHALLOW = [
@@ -101,6 +102,19 @@ def test_one_row_has_its_exact_norm():
     assert found.lower == pytest.approx(truth, rel=3e-9)
     assert found.upper == pytest.approx(truth, rel=3e-9)
     assert truth in found
+
+
+@pytest.mark.parametrize("activation", ["erf", "gelu"])
+def test_the_search_finds_the_neuron_that_decides(activation):
+    """The one with the largest bound need not be it: against searches in the blocks of all neurons."""
+    net, rng = TwoLayerNet(40, activation=activation), np.random.default_rng(0)
+    for seed in range(20):
+        X, params = np.random.default_rng(seed).normal(size=(6, 3)), net.init(3, seed)
+        twin = Twin(net, params, X)
+        still = np.zeros((4, twin.block))  # four random starts a neuron
+        H = np.concatenate([twin.hessian(r, still) for r in range(40)])
+        best = bilinear_norm(H, rng, sweeps=60)[0].max()
+        assert second_derivative_norm(net, params, X).lower >= best * (1 - 1e-6)
 
 
 def test_pairs_never_beat_the_bound():
