@@ -45,6 +45,7 @@ def test_the_bound_is_the_loss_of_the_parabola_at_every_time(sigma, beta, y, fac
     w, loss = parabola(sigma, beta, y, scale, times)
     above = loss > 1e-9 * loss[0]
     np.testing.assert_allclose(certificate.loss_bound(times)[above], loss[above], rtol=1e-8)
+    np.testing.assert_allclose(certificate.time_to(loss[above])[1:], times[above][1:], rtol=1e-6)
     # and so is how far it still has to go: w ends at s*
     rest = (sigma - np.sqrt(max(sigma**2 - 2 * beta * y / scale, 0.0))) / beta - w
     seen = rest > 1e-6 * rest[0]
