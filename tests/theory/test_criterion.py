@@ -164,6 +164,13 @@ def test_the_report():
     assert "not lazy" in rich
     deep = MLP((5, 5), scale=100.0)
     assert "no bound known" in str(lazy_criterion(deep, deep.init(2, 0), ROWS, Y))
+    smooth = MLP((8, 8), activation="erf", scale=50.0, symmetric=True)
+    one_end = str(lazy_criterion(smooth, smooth.init(2, 0), ROWS, Y))
+    assert "may be small, no upper end is known" in one_end
+    narrow = TwoLayerNet(30, activation="erf", symmetric=True)
+    both = lazy_criterion(narrow, narrow.init(2, 0), ROWS, Y).kappa
+    narrow.set_params(scale=10 * (both.lower + both.upper) / 2)  # 0.1 is in the middle
+    assert "may be small, the upper end decides" in str(lazy_criterion(narrow, narrow.init(2, 0), ROWS, Y))
     assert not lazy.kinks
     relu = lazy_criterion(TwoLayerNet(100), TwoLayerNet(100).init(2, 0), ROWS, Y)
     assert relu.kinks

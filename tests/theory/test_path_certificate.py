@@ -10,7 +10,7 @@ import pytest
 from ntklib.dynamics import GradientDescent, integrate_flow, train
 from ntklib.kernels import NumericalActivation, RectifiedPower
 from ntklib.networks import MLP, Params, TwoLayerNet, linearize, taylor
-from ntklib.theory import jacobian_lipschitz, path_certificate
+from ntklib.theory import jacobian_lipschitz, lazy_certificate, path_certificate
 
 matplotlib.use("Agg")
 READ = ("min_eigenvalue", "max_eigenvalue")
@@ -333,3 +333,17 @@ def test_it_prints_plots_and_pickles():
     matplotlib.pyplot.close(rough.figure_)
     copy = pickle.loads(pickle.dumps(found))
     np.testing.assert_array_equal(copy.loss_bound, found.loss_bound)
+
+
+@pytest.mark.parametrize("scale", [0.2, 5.0])
+def test_rounding_counts_four_times_and_by_how_far_the_jacobian_may_have_grown(scale):
+    """(1 + sqrt(n) beta radius / |J|_F)^2 as much, as the kernel's entries are squares of the Jacobian's."""
+    X, y = rows(4, 6)
+    net = TwoLayerNet(30, activation="erf", scale=scale)
+    params = net.init(6, 0)
+    found = path_certificate(run(net, X, y, params=params, learning_rate=0.5 / largest(net, X, params)))
+    start = scale**2 * lazy_certificate(net, params, X, y).eigenvalue_error  # that one is at scale 1
+    size = np.sqrt(np.trace(net.ntk(params, X)))
+    growth = 4 * (1 + np.sqrt(4) * found.jacobian_lipschitz * found.radius / size) ** 2
+    assert growth > 5
+    assert found.eigenvalue_error == pytest.approx(growth * start, rel=1e-6, abs=0)
