@@ -30,7 +30,10 @@ def compiled(function: Callable[..., Any]) -> Any:
     """Compile ``function`` with the library's policy."""
     loop: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
     if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-        loop._cache = _Cache(function)  # as `cache=True` would, with a place and a care of our own
+        try:
+            loop._cache = _Cache(function)  # as `cache=True` would, with a place and a care of our own
+        except OSError as error:  # no source file to be told from an earlier one: in a zip archive, say
+            _warn_uncached(error)
     return loop
 
 
@@ -51,7 +54,9 @@ def cache_folder() -> str:
     has it.
     """
     chosen = os.environ.get("NTKLIB_CACHE_DIR") or numba.config.CACHE_DIR  # type: ignore[attr-defined]
-    return os.path.abspath(chosen) if chosen else user_cache_dir("ntklib", appauthor=False)
+    return (
+        os.path.abspath(os.path.expanduser(chosen)) if chosen else user_cache_dir("ntklib", appauthor=False)
+    )
 
 
 class _Locator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):
@@ -96,6 +101,22 @@ def _unpickle(digest: bytes, payload: bytes) -> Any:
 
 
 class _File(caching.IndexDataCacheFile):
+    """Numba's files, with a checksum each, and in each piece of machine code what it was compiled from.
+
+    Numba writes the index first. A process that stops then, or another that writes at the same time, leaves
+    an index that leads to the code of other types, or of an earlier version of the source.
+    """
+
+    def _origin(self, key):
+        return self._version, self._index_name, self._source_stamp, key
+
+    def save(self, key, data):
+        super().save(key, (self._origin(key), data))
+
+    def load(self, key):
+        origin, data = super().load(key) or (None, None)
+        return data if origin == self._origin(key) else None
+
     def _dump(self, obj):
         return pickle.dumps(_Checked(super()._dump(obj)))
 
@@ -141,9 +162,10 @@ def _warn_uncached(error: OSError) -> None:
     global _warned
     if not _warned:
         _warned = True
+        place = f"{error.filename}: " if error.filename else ""
         warnings.warn(
-            f"compiled code cannot be kept in {cache_folder()} ({error.strerror or error}), so every process "
-            "compiles its loops again, which takes seconds to minutes. Set NTKLIB_CACHE_DIR to a folder that "
-            "can be written to.",
+            f"compiled code cannot be kept in {cache_folder()} ({place}{error.strerror or error}), so every "
+            "process compiles its loops again, which takes seconds to minutes. NTKLIB_CACHE_DIR can name "
+            "another folder.",
             stacklevel=2,
         )

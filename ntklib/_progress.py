@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ class Progress:
 
     def __init__(self, n_steps: int, stream: TextIO | None = None) -> None:
         self.n_steps = n_steps
-        self.stream = sys.stderr if stream is None else stream
+        self.stream = stream or sys.stderr or io.StringIO()  # a program without a console has none
         self.seconds: dict[str, float] = {}
 
     def say(self, line: str) -> None:
@@ -85,7 +86,7 @@ class Ticker:
 
     def __init__(self, total: int, what: str, stream: TextIO | None = None) -> None:
         self.total, self.what = total, what
-        self.stream = sys.stderr if stream is None else stream
+        self.stream = stream or sys.stderr or io.StringIO()  # a program without a console has none
         self.visible, self.last = self.stream.isatty(), -1.0
 
     def tick(self, done: int, note: str = "") -> None:

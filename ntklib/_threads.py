@@ -33,7 +33,7 @@ class _BLASThreads:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()  # reentrant: a signal or finaliser may run a call of ours in between
-        self.pools = 0
+        self.pools: set[object] = set()
         self.claims: list[tuple[weakref.ref[set_threads], int | None, int]] = []  # handle, number, its thread
         self.before: list[tuple[Any, int]] = []  # libraries and their threads before the first claim
 
@@ -49,14 +49,15 @@ class _BLASThreads:
             counts = [count for _, count in self.before or self._now()]
         return max(counts, default=os.cpu_count() or 1)
 
-    def enter_pool(self) -> None:
+    def enter_pool(self, pool: object) -> None:
         with self.lock:
-            self.pools += 1
+            self.pools.add(pool)
             self._apply()
 
-    def leave_pool(self) -> None:
+    def leave_pool(self, pool: object) -> None:
+        """Leave a pool that was entered, if only in part: Ctrl-C may come at any moment."""
         with self.lock:
-            self.pools -= 1
+            self.pools.discard(pool)
             self._apply()
 
     def claim(self, handle: set_threads, threads: int | None) -> None:
@@ -94,7 +95,7 @@ class _BLASThreads:
     def after_fork(self) -> None:
         """In a forked child the parent's other threads are gone, with their pools and blocks."""
         self.lock = threading.RLock()
-        self.pools = 0
+        self.pools = set()
         here = threading.get_ident()
         self.claims = [claim for claim in self.claims if claim[0]() is None or claim[2] == here]
         self._apply()
@@ -212,8 +213,9 @@ def parallel_for(
     """
     items = list(items)
     count = min(threads or get_threads(), len(items))
-    _blas_threads.enter_pool()
+    this = object()
     try:
+        _blas_threads.enter_pool(this)
         if count <= 1:
             for item in items:
                 function(item)
@@ -230,4 +232,4 @@ def parallel_for(
                 wait(tasks)
                 raise
     finally:
-        _blas_threads.leave_pool()
+        _blas_threads.leave_pool(this)

@@ -1,6 +1,8 @@
 """The cache of machine code: where it is, and that nothing about it makes a call fail."""
 
+import ast
 import os
+import runpy
 import subprocess
 import sys
 import warnings
@@ -59,6 +61,18 @@ def test_the_folder_is_the_one_chosen(tmp_path, monkeypatch):
                 monkeypatch.setattr(_jit, "user_cache_dir", lambda *_, **__: users)
 
 
+def test_a_folder_below_the_home_and_one_below_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for chosen, place in (("~/code", tmp_path / "home" / "code"), ("code", tmp_path / "code")):
+        monkeypatch.setenv("NTKLIB_CACHE_DIR", chosen)
+        assert _jit.cache_folder() == str(place)
+        run()
+        assert len(compiled_files(place)) == 3
+    assert not (tmp_path / "~").exists()
+
+
 def test_no_loop_is_cached_beside_the_sources():
     modules = [module for name, module in sys.modules.items() if name.startswith("ntklib")]
     named = [value for module in modules for value in vars(module).values()]
@@ -110,10 +124,63 @@ def test_damaged_files_are_compiled_again(folder, damage, suffix):
         assert run() == (right, 2)  # mended
 
 
+def test_code_for_other_types_is_not_run(folder):
+    """As two processes may leave it that write at the same time: files that belong to another entry."""
+    right, _ = run()
+    first, second = (path for path in compiled_files(folder) if path.suffix == ".nbc")
+    swapped = first.read_bytes(), second.read_bytes()
+    second.write_bytes(swapped[0])
+    first.write_bytes(swapped[1])
+    assert run() == (right, 0)
+    assert run() == (right, 2)
+
+
+def test_code_of_an_earlier_source_is_not_run(folder, tmp_path, monkeypatch):
+    """The disk is full just when the code of the new source is to be written, after the index."""
+
+    def answer(constant):
+        path = tmp_path / "source.py"
+        path.write_text(f"def shift(x):\n    return x + {constant}\n")
+        loop = _jit.compiled(runpy.run_path(str(path))["shift"])
+        return loop(1.0), sum(loop.stats.cache_hits.values())
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    assert answer(1.5) == (2.5, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(_jit._File, "_save_data", full)
+        with pytest.warns(UserWarning, match="No space left"):
+            assert answer(22.5) == (23.5, 0)
+    assert answer(22.5) == (23.5, 0)
+    assert answer(22.5) == (23.5, 1)
+
+
+def test_code_without_a_source_file_is_not_kept(folder):
+    names = {}
+    exec("def shift(x):\n    return x + 1.0\n", names)
+    with pytest.warns(UserWarning, match="cannot be kept") as seen:
+        loops = [_jit.compiled(names["shift"]) for _ in range(2)]
+    assert [loop(1.0) for loop in loops] == [2.0, 2.0]
+    assert len(seen) == 1
+    assert not compiled_files(folder)
+
+
+def test_formulas_and_constants_of_a_loop_stand_in_its_file():
+    """Its code is compiled again when that file has changed, and for no other's sake."""
+    for name in [name for name in sys.modules if name.startswith("ntklib.")]:
+        loops = [value for value in vars(sys.modules[name]).values() if isinstance(value, Dispatcher)]
+        used = {global_name for loop in loops for global_name in loop.py_func.__code__.co_names}
+        tree = ast.parse(Path(sys.modules[name].__file__).read_text(encoding="utf-8")) if loops else None
+        for node in ast.walk(tree) if tree else ():
+            if isinstance(node, ast.ImportFrom) and (node.level or node.module.startswith("ntklib")):
+                assert not used & {alias.asname or alias.name for alias in node.names}, name
+
+
 def test_a_folder_that_cannot_be_made_costs_one_warning(folder, monkeypatch):
     (folder / "file").write_text("")
     monkeypatch.setenv("NTKLIB_CACHE_DIR", str(folder / "file" / "cache"))
-    with pytest.warns(UserWarning, match=r"cannot be kept in .*file.cache.*Set NTKLIB_CACHE_DIR") as seen:
+    with pytest.warns(UserWarning, match=r"cannot be kept in .*file.cache.*NTKLIB_CACHE_DIR") as seen:
         assert run() == ((10.0, 10.0), 0)
     assert len(seen) == 1
 

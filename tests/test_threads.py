@@ -141,6 +141,24 @@ def test_follows_a_limit_set_outside():
         assert ntklib.get_threads() == 1
 
 
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_an_interrupt_while_limits_are_set_leaves_none(way, monkeypatch):
+    before, calls, limit = blas_threads(), [], _threads._limit
+
+    def interrupted(library, threads):
+        calls.append(threads)
+        if len(calls) == (1 if way == "in" else len(before) + 1):
+            raise KeyboardInterrupt
+        limit(library, threads)
+
+    monkeypatch.setattr(_threads, "_limit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _threads.parallel_for(lambda item: None, range(2))
+    if way == "out":  # the next call ends what was left
+        _threads.parallel_for(lambda item: None, range(2))
+    assert blas_threads() == before
+
+
 @pytest.mark.parametrize("bad", [0, -1])
 def test_less_than_one_thread_is_refused(bad):
     with pytest.raises(ValueError, match="at least 1"):

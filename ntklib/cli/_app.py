@@ -77,6 +77,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     ntklib ...
     0
     """
+    if (
+        sys.stderr is None
+    ):  # closed; a file that is opened would get its number, and what libraries write to it
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for as long as the process lives)
+    if sys.stdout is None:
+        print("ntklib: error: standard output is closed", file=sys.stderr)
+        return BAD_INPUT
     try:
         arguments = build_parser().parse_args(argv)
     except SystemExit as stop:  # argparse has said what there was to say

@@ -264,3 +264,21 @@ def test_a_reader_that_closes_early_is_no_error(models):
         error = process.stderr.read().decode()
         assert process.wait() == 0, error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_closed_outputs(models, tmp_path, monkeypatch, capsys, closed):
+    """A closed one is refused or written into the void: notes never end among the data."""
+    data = str(models / "trees.csv")
+    study = ["study", "width", "--data", data, "--widths", "8", "16", "--draws", "2"]
+    for command in (["predict", str(models / "tall.ntk"), data], study):
+        capsys.readouterr()
+        assert main(command) == 0
+        text = capsys.readouterr()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, closed, None)
+            code = main(command)
+        if closed == "stderr":
+            assert (code, capsys.readouterr().out) == (0, text.out)
+        else:
+            assert (code, capsys.readouterr().err) == (2, "ntklib: error: standard output is closed\n")
