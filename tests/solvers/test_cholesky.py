@@ -115,6 +115,29 @@ class TestSinglePrecision:
         expected = np.linalg.solve(K + 1e-5 * np.eye(300), b)
         np.testing.assert_allclose(solution.value, expected, atol=1e-8 * abs(expected).max())
 
+    def test_where_float32_has_no_factor_float64_is_asked(self):
+        """A singular matrix at a penalty that only float64 sees: no eigendecomposition is called for."""
+        rng = np.random.default_rng(4)
+        features, b = rng.integers(-3, 4, (60, 3)), rng.standard_normal((60, 2))
+        K = (features @ features.T).astype(np.float32)  # exact
+        solution = Cholesky(K).solve(b, 1e-6)
+        assert (solution.method, solution.dtype, solution.refinements) == ("cholesky", np.float64, 0)
+        expected = np.linalg.solve(K + 1e-6 * np.eye(60), b)
+        np.testing.assert_allclose(solution.value, expected, atol=1e-6 * abs(expected).max())
+
+    def test_diagonals_and_half_solves_are_those_of_float64(self, data):
+        """Left-out predictions and variances have no refinement."""
+        X, b, _ = data
+        K = rbf(X).astype(np.float32)
+        inverse = np.linalg.inv(K + np.eye(300))
+        for solved in (False, True):
+            diagonal, half = Cholesky(K), Cholesky(K)
+            if solved:
+                assert diagonal.solve(b, 1.0).dtype == half.solve(b, 1.0).dtype == np.float32
+            np.testing.assert_allclose(diagonal.inverse_diagonal(1.0), np.diagonal(inverse), rtol=1e-10)
+            root = half.half_solve(b, 1.0)
+            np.testing.assert_allclose(root.T @ root, b.T @ inverse @ b, rtol=1e-10)
+
     def test_the_rule_holds_at_its_edge(self):
         """Spectra as hard as the rule lets through."""
         rng = np.random.default_rng(3)

@@ -1,4 +1,5 @@
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -133,6 +134,23 @@ def test_what_counts_as_zero():
     assert not Eigendecomposition(np.diag([1.0, 1e-7]).astype(np.float32)).singular(0.0)
     # the least eigenvalue shows how far rounding went
     assert Eigendecomposition(np.diag([1.0, 1e-8, 5e-8, -2e-8])).rank == 2
+    # both bounds belong to what is 0
+    edge = Eigendecomposition(np.diag([0.0, 12 * eps, 1.0]))
+    assert (edge.cut, edge.rank) == (12 * eps, 1)
+    assert edge.singular(10 * eps)
+    assert edge.inverses(0.0).tolist() == [0.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("make", [Cholesky, Eigendecomposition])
+def test_fewer_than_two_digits_are_told(make):
+    """By a condition number above 1e-2 of what float64 can tell apart."""
+    for times, outcome in ((0.9, "ok"), (1.1, "ill-conditioned")):
+        factor = make(np.diag([1.0, times * 1e-2 / np.finfo(float).eps]))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            solution = factor.solve(np.ones(2), 0.0)
+        assert (solution.outcome, solution.rank) == (outcome, 2)
+        assert [one.category for one in caught] == [IllConditionedWarning] * (outcome != "ok")
 
 
 def test_penalties_that_do_not_cover_what_is_below_zero():
@@ -167,6 +185,9 @@ def test_float32_is_decomposed_in_float64(data):
     assert Eigendecomposition(K).vectors.dtype == np.float64
 
 
-def test_nan_is_refused():
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_refused(value):
+    gram = np.eye(3)
+    gram[0, 2] = gram[2, 0] = value
     with pytest.raises(ValueError, match="NaN or infinity"):
-        Eigendecomposition(np.full((2, 2), np.nan))
+        Eigendecomposition(gram)

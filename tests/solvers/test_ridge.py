@@ -154,8 +154,10 @@ def test_targets_of_the_wrong_shape_are_refused(data):
 def test_one_unit_with_intercept_has_nothing_to_be_predicted_from():
     point = next(ridge_path(Eigendecomposition(np.eye(1)), np.ones((1, 1)), [1.0]))
     assert np.isnan(point.loo_prediction).all()
-    several = next(ridge_path(Eigendecomposition(np.eye(1), weights=[3]), np.ones((1, 1)), [1.0], counts=[3]))
-    assert several.loo_prediction.item() == 1  # by its own copies
+    for count in (2, 3):
+        factor = Eigendecomposition(np.eye(1), weights=[count])
+        several = next(ridge_path(factor, np.ones((1, 1)), [1.0], counts=[count]))
+        assert several.loo_prediction.item() == 1  # by its own copies
 
 
 def low_rank_features():
@@ -247,6 +249,33 @@ class TestRidgeless:
         np.testing.assert_allclose(features.T @ point.dual_coef, coef, atol=1e-10)
         np.testing.assert_allclose(point.intercept, constant, atol=1e-10)
 
+    @pytest.mark.parametrize("case", low_rank_features())
+    @pytest.mark.parametrize("unit", np.ldexp(1.0, [-60, 60]))
+    def test_only_ratios_of_weights_count(self, case, unit):
+        features, rng = low_rank_features()[case], np.random.default_rng(8)
+        y, w = rng.standard_normal((len(features), 2)) + 3, unit * rng.uniform(0.5, 2, len(features))
+        coef, constant = brute_ridge.least_norm(features, y, w / unit)
+        (point,) = ridge_path(Eigendecomposition(features @ features.T, weights=w), y, [0.0])
+        np.testing.assert_allclose(features.T @ point.dual_coef, coef, atol=1e-10)
+        np.testing.assert_allclose(point.intercept, constant, atol=1e-10)
+        held_out = brute_ridge.least_norm_left_out(features, y, w / unit)
+        np.testing.assert_allclose(point.loo_prediction, held_out, atol=1e-9)
+
+    @pytest.mark.parametrize("constant", [False, True])
+    def test_entries_of_float32(self, constant):
+        """Seven digits blur what the kernel reaches: a constant, a row with a feature of its own."""
+        rng = np.random.default_rng(9)
+        features = np.column_stack([rng.standard_normal((12, 3)), 0.7 * np.eye(12)[:, 0]])
+        features[:, 0] = 0.9 if constant else features[:, 0]
+        y = rng.standard_normal((12, 2)) + 3
+        factor = Eigendecomposition((features @ features.T).astype(np.float32))
+        (point,) = ridge_path(factor, y, [0.0])
+        expected = brute_ridge.least_norm(features, y)
+        np.testing.assert_allclose(features.T @ point.dual_coef, expected[0], atol=1e-4)
+        np.testing.assert_allclose(point.intercept, expected[1], atol=1e-4)
+        held_out = brute_ridge.least_norm_left_out(features, y)
+        np.testing.assert_allclose(point.loo_prediction, held_out, atol=1e-3)
+
 
 @pytest.mark.parametrize("penalty", [0.0, 0.1])
 def test_targets_of_any_size(data, penalty):
@@ -259,19 +288,35 @@ def test_targets_of_any_size(data, penalty):
 
 
 @pytest.mark.parametrize("make", [Cholesky, Eigendecomposition])
-@pytest.mark.parametrize("penalty", [0.0, 1e-20, 1e-3])
-def test_half_constant(make, penalty):
-    """1^T (K + penalty W^{-1})^{-1} 1 where the constant is beyond the kernel's functions, by 40 digits."""
-    features = np.eye(6)[:, :2]
-    w = np.linspace(1, 2, 6)
-    half, precision = half_constant(make(features @ features.T, weights=w), penalty)
-    if penalty == 0:
-        assert precision == np.inf
-        np.testing.assert_allclose(half @ half, 2.0, rtol=1e-12)  # of the two units that it reaches
-        return
-    with mpmath.workdps(40):
-        system = mpmath.matrix((features @ features.T).tolist())
-        for i in range(6):
-            system[i, i] += mpmath.mpf(penalty) / mpmath.mpf(w[i])
-        exact = float(sum(mpmath.lu_solve(system, mpmath.ones(6, 1))))
-    np.testing.assert_allclose(precision, exact, rtol=1e-10)
+class TestHalfConstant:
+    def test_regular(self, data, make):
+        K, y, w = data
+        factor = make(K, weights=w)
+        half, precision = half_constant(factor, 0.1)
+        inverse = np.linalg.inv(K + 0.1 * np.diag(1 / w))
+        np.testing.assert_allclose(precision, inverse.sum(), rtol=1e-10)
+        np.testing.assert_allclose(half @ factor.half_solve(y, 0.1), inverse.sum(axis=0) @ y, rtol=1e-9)
+
+    @pytest.mark.parametrize("unit", [1.0, 1e-3])
+    @pytest.mark.parametrize("penalty", [0.0, 1e-20, 1e-3])
+    def test_beyond_the_functions_of_the_kernel(self, make, unit, penalty):
+        """1^T (K + penalty W^{-1})^{-1} 1 where no such function is constant on the units, by 40 digits."""
+        features = np.eye(6)[:, :2]
+        w = unit * np.linspace(1, 2, 6)
+        half, precision = half_constant(make(features @ features.T, weights=w), penalty)
+        if penalty == 0:
+            assert precision == np.inf
+            np.testing.assert_allclose(half @ half, 2.0, rtol=1e-12)  # of the two units that it reaches
+            return
+        with mpmath.workdps(40):
+            system = mpmath.matrix((features @ features.T).tolist())
+            for i in range(6):
+                system[i, i] += mpmath.mpf(penalty) / mpmath.mpf(w[i])
+            exact = float(sum(mpmath.lu_solve(system, mpmath.ones(6, 1))))
+        np.testing.assert_allclose(precision, exact, rtol=1e-10)
+
+    def test_within_them(self, make):
+        features = np.column_stack([np.ones(5), np.arange(5.0)])
+        half, precision = half_constant(make(features @ features.T), 0.0)
+        expected = np.linalg.pinv(features @ features.T, rcond=1e-10).sum()
+        np.testing.assert_allclose([precision, half @ half], expected, rtol=1e-10)
