@@ -118,8 +118,7 @@ class LazyCertificate:
         """
         if self.holds:
             return 0.0
-        e = residual(self.constants.h0, self.constants.y, self.scale) + self.constants.output_error * OUTWARD
-        left = self.scale * max(e - self.residual_limit, 0.0)
+        left = self.scale * max(self._residual - self.residual_limit, 0.0)
         return left * left / 2 * (1 + 8 * EPS)
 
     def loss_bound(self, t: ArrayLike) -> NDArray:
@@ -134,7 +133,10 @@ class LazyCertificate:
         By theorems A and B, :math:`L(t) \le L_0 e^{-rate\, t}`.
         """
         times = _times(t)
-        return self.initial_loss * self._left(times) ** 2 if self.holds else np.full(times.shape, inf)
+        if not self.holds:
+            return np.full(times.shape, inf)
+        left = self._left(times)
+        return np.asarray(self.initial_loss * left * left)  # the square alone may be too small a number
 
     def linear_loss_bound(self, t: ArrayLike) -> NDArray:
         """Return what the loss of the linearised model is at most at times t, an array like t."""
@@ -150,11 +152,13 @@ class LazyCertificate:
         times = _times(t)
         if not self.holds:
             return np.full(times.shape, inf)
-        theorem, left = THEOREMS[self.theorem], self._left(times)
-        residuals = 2 * np.sqrt(2 * self.initial_loss) * left * (1 + 16 * EPS)
-        slopes = theorem.slopes(self.rate, self._speed, left)
-        with np.errstate(divide="ignore"):
-            return np.divide(residuals, slopes, out=np.zeros_like(left), where=residuals > 0)
+        left = self._left(times)
+        slopes = THEOREMS[self.theorem].slopes(
+            self.rate / self.linear_rate if self.linear_rate else 0.0, left
+        )
+        # of no residual nothing is left, by slopes of 0 too
+        far = np.divide(left, slopes, out=np.zeros_like(left), where=left > 0)
+        return np.minimum(far * (2 * self._residual / self.sigma_min * (1 + 16 * EPS)), self.distance_bound)
 
     def time_to(self, loss: ArrayLike) -> NDArray:
         """Return by when the network's loss has fallen to a value, an array like it; infinite if never.
@@ -167,9 +171,18 @@ class LazyCertificate:
         start = self.initial_loss
         if not self.holds:
             return np.where(losses >= start, 0.0, inf)
-        share = np.sqrt(np.minimum(losses / start, 1.0)) if start > 0 else np.ones(losses.shape)
-        with np.errstate(divide="ignore"):
-            return np.asarray(THEOREMS[self.theorem].time(self.rate, self._speed, share))
+        share = np.ones(losses.shape)
+        if start > 0:  # roots, as the quotient may be too small a number
+            share = np.minimum(np.sqrt(losses) / np.sqrt(start), 1.0)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            times = THEOREMS[self.theorem].time(self.rate, self._speed, share)
+        return np.where(share < 1, times, 0.0)
+
+    @property
+    def _residual(self) -> float:
+        """e = |h_0 - y / alpha|, rounded up, whatever the theorem demands."""
+        known = self.constants
+        return residual(known.h0, known.y, self.scale) + known.output_error * OUTWARD
 
     @property
     def _speed(self) -> float:

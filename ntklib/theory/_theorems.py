@@ -86,9 +86,12 @@ class Theorem(ABC):
         """Return when at most a share of the residual is left."""
         return -2 * np.log(left) / rate
 
-    def slopes(self, rate: float, speed: float, left: NDArray) -> NDArray:
-        """Return alpha sigma_min(J), at least: when a share of the residual is left plus in the end."""
-        return np.sqrt(speed) * np.ones_like(left)
+    def slopes(self, end: float, left: NDArray) -> NDArray:
+        """Return sigma_min(J) / sigma_min(J_0), at least: when a share of the residual is left plus in the end.
+
+        ``end`` is the rate over that of the linearised model.
+        """
+        return np.ones_like(left)
 
     def formula(self, rate: float, speed: float) -> str:
         """Write down what the loss is multiplied by at most."""
@@ -193,9 +196,8 @@ class Sharp(Theorem):
         needed = (1 / left - 1) / speed
         return needed if rate == 0 else 2 * np.log1p(rate / 2 * needed) / rate
 
-    def slopes(self, rate: float, speed: float, left: NDArray) -> NDArray:
-        end = rate / 2
-        return np.sqrt(end + (speed - end) * left) + np.sqrt(end)
+    def slopes(self, end: float, left: NDArray) -> NDArray:
+        return np.sqrt(end + (1 - end) * left) + np.sqrt(end)
 
     def formula(self, rate: float, speed: float) -> str:
         if rate == 0:

@@ -209,3 +209,33 @@ def test_constants_far_from_one():
     for h0, sigma in (([1e80], 1.0), ([0.0], 1e160)):
         with pytest.raises(ValueError, match="squares to be representable"):
             certificate_from_constants(h0, [1.0], sigma_min=1.0, sigma_max=sigma, jacobian_lipschitz=1.0)
+
+
+@pytest.mark.parametrize("theorem", ["A", "A'", "B"])
+def test_numbers_whose_squares_are_too_small(theorem):
+    """Losses, rates and shares below 1e-308: what follows from them need not be so small."""
+    straight = {"sigma_max": 1e-100, "jacobian_lipschitz": 0.0, "theorem": theorem}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # the rate is 2e-340 or less
+        slow = certified(1e-100, 0.0, 1e-100, 1e-70, **straight)
+        assert slow.holds
+        times = np.array([0.0, 1.0, np.inf])
+        assert slow.loss_bound(times).tolist() == [slow.initial_loss] * 3
+        assert np.all(slow.distance_left(times) <= 2.0001e70)
+        assert np.all(slow.distance_left(times) >= 1e70)
+        assert slow.distance_left(0.0) <= slow.distance_bound
+        assert slow.time_to([slow.initial_loss, slow.initial_loss / 2, 0.0]).tolist() == [0.0, np.inf, np.inf]
+        # the loss is 5e-401 at the start
+        small = certified(1.0, 0.0, 1e-200, 1.0, **{**straight, "sigma_max": 1.0})
+        assert small.distance_left(0.0) >= 1e-200
+        # shares of 1e-170 of a residual of 1e70
+        far = certified(1.0, 0.0, 1e70, 1.0, **{**straight, "sigma_max": 1.0})
+        losses = np.array([1e-300, 1e-250, 1e-200, 1e-100])
+        rate = {"A": 0.5, "B": 0.5, "A'": 2.0}[theorem]
+        wanted = [float(mp.log(mp.mpf("5e139") / loss) / rate) for loss in losses]
+        np.testing.assert_allclose(far.time_to(losses), wanted, rtol=1e-12)
+        np.testing.assert_allclose(far.loss_bound(wanted), losses, rtol=1e-9)
+        # too long a time
+        late = certified(1e-85, 0.0, 1e70, 1e-70, **{**straight, "sigma_max": 1e-85})
+        assert late.time_to([1e-300, 1.0]).tolist() == [np.inf, np.inf]
