@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from ntklib.studies._rescaled import can_be_rescaled
 from ntklib.studies._rescaling import rescaling_study
 from ntklib.studies._samples import check_samples
 from ntklib.studies._scaling import ScalingLaw, predicted_powers, reference_step
-from ntklib.studies._training import first_move
+from ntklib.studies._training import described, first_move
 from ntklib.studies._width import check_widths, describe, of_width
 
 __all__ = ["COMPARED", "WIDTHS", "parameterization_study"]
@@ -130,9 +130,10 @@ def parameterization_study(
     sizes = check_widths(widths)
     names = check_options(parameterizations, "parameterizations", PARAMETERIZATIONS)
     chosen = as_optimizer(optimizer)
+    _numbers_only(chosen)
     settings: dict[str, Any] = {
         "network": describe(clone(network).set_params(parameterization="ntk")),
-        "optimizer": _described(chosen),
+        "optimizer": described(chosen, 0, without="learning_rate"),
         "data": digest(X, y),
         "n_draws": check_integer(n_draws, "n_draws", minimum=2),
         "steps": check_integer(steps, "steps", minimum=0),
@@ -206,17 +207,11 @@ _ORDER = {"largest_step": -1, "unit_step": -1, "best_step": 0, "first_change": 0
 """Order of the power mean over the draws: of gradients 2, whose mean squares are exact; of 2/lambda -1."""
 
 
-def _described(optimizer: Optimizer) -> str:
-    """Return what an optimiser is apart from its learning rate, to compare settings by."""
-    if not is_dataclass(optimizer):
-        raise TypeError(
-            f"optimizer must be a dataclass, whose learning rate can be replaced; got {optimizer!r}."
-        )
-    values = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
-    del values["learning_rate"]
-    if functions := [name for name, value in values.items() if callable(value)]:
-        raise ValueError(f"optimizer has a schedule of {', '.join(functions)}; the study takes numbers only.")
-    return f"{type(optimizer).__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
+def _numbers_only(optimizer: Optimizer) -> None:
+    """Raise if anything but the learning rate, which is varied, is a schedule."""
+    names = [name for name, value in vars(optimizer).items() if callable(value) and name != "learning_rate"]
+    if names:
+        raise ValueError(f"optimizer has a schedule of {', '.join(names)}; the study takes numbers only.")
 
 
 def _power_mean(values: np.ndarray, order: int) -> tuple[float, float]:

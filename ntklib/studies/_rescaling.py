@@ -18,7 +18,7 @@ from ntklib.studies._parts import digest, run_parts
 from ntklib.studies._rescaled import WithMultipliers, rescale, scale_factors, step_power
 from ntklib.studies._rescaling_result import RescalingStudy
 from ntklib.studies._samples import check_samples
-from ntklib.studies._training import first_move, train_whole
+from ntklib.studies._training import described, first_move, train_whole
 from ntklib.studies._width import describe
 
 __all__ = ["FACTORS", "rescaling_study"]
@@ -118,7 +118,7 @@ def rescaling_study(
         "widths": list(network.hidden_widths),
         "data": digest(X, y),
         "factors": values,
-        "optimizers": {name: repr(optimizer) for name, optimizer in chosen.items()},
+        "optimizers": {name: described(optimizer, steps) for name, optimizer in chosen.items()},
         "steps": steps,
         "random_state": random_state,
     }

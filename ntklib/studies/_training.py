@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
 from ntklib.dynamics import History, Optimizer, train
+from ntklib.dynamics.optimizers._base import scheduled
 from ntklib.networks import Params
+from ntklib.studies._parts import digest
 
-__all__ = ["first_move", "train_whole"]
+__all__ = ["described", "first_move", "train_whole"]
+
+
+def described(optimizer: Optimizer, steps: int, *, without: str | None = None) -> str:
+    """Return what an optimiser is, apart from one field, to compare settings by.
+
+    Schedules are told by their values at each step: the same in every process, unlike a function's address.
+    """
+    if not is_dataclass(optimizer):
+        raise TypeError(f"an optimiser must be a dataclass, whose fields say what it is; got {optimizer!r}.")
+    words = []
+    for name in [field.name for field in fields(optimizer) if field.name != without]:
+        value = getattr(optimizer, name)
+        if callable(value):
+            words.append(
+                f"{name}=schedule {digest(np.array([scheduled(value, k, name) for k in range(steps)]))}"
+            )
+        else:
+            words.append(f"{name}={value!r}")
+    return f"{type(optimizer).__name__}({', '.join(words)})"
 
 
 def first_move(

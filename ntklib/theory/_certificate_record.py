@@ -13,7 +13,6 @@ from ntklib._validation import check_real
 from ntklib.theory._constants import LazyConstants
 from ntklib.theory._jacobian_lipschitz import OUTWARD
 from ntklib.theory._neurons import EPS
-from ntklib.theory._scale_interval import residual
 from ntklib.theory._theorems import THEOREMS, Promise, Reach, times_rate
 
 __all__ = ["LazyCertificate", "certify"]
@@ -118,7 +117,7 @@ class LazyCertificate:
         """
         if self.holds:
             return 0.0
-        left = self.scale * max(self._residual - self.residual_limit, 0.0)
+        left = self.scale * max(self.constants.residual(self.scale) - self.residual_limit, 0.0)
         return left * left / 2 * (1 + 8 * EPS)
 
     def loss_bound(self, t: ArrayLike) -> NDArray:
@@ -153,12 +152,12 @@ class LazyCertificate:
         if not self.holds:
             return np.full(times.shape, inf)
         left = self._left(times)
-        slopes = THEOREMS[self.theorem].slopes(
-            self.rate / self.linear_rate if self.linear_rate else 0.0, left
-        )
+        in_the_end = self.rate / self.linear_rate if self.linear_rate else 0.0
+        slopes = THEOREMS[self.theorem].slopes(in_the_end, left)
         # of no residual nothing is left, by slopes of 0 too
         far = np.divide(left, slopes, out=np.zeros_like(left), where=left > 0)
-        return np.minimum(far * (2 * self._residual / self.sigma_min * (1 + 16 * EPS)), self.distance_bound)
+        longest = 2 * self.constants.residual(self.scale) / self.sigma_min * (1 + 16 * EPS)
+        return np.minimum(longest * far, self.distance_bound)
 
     def time_to(self, loss: ArrayLike) -> NDArray:
         """Return by when the network's loss has fallen to a value, an array like it; infinite if never.
@@ -177,12 +176,6 @@ class LazyCertificate:
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             times = THEOREMS[self.theorem].time(self.rate, self._speed, share)
         return np.where(share < 1, times, 0.0)
-
-    @property
-    def _residual(self) -> float:
-        """e = |h_0 - y / alpha|, rounded up, whatever the theorem demands."""
-        known = self.constants
-        return residual(known.h0, known.y, self.scale) + known.output_error * OUTWARD
 
     @property
     def _speed(self) -> float:
@@ -255,7 +248,7 @@ def certify(known: LazyConstants, scale: float, name: str) -> LazyCertificate:
         )
     theorem, failures = THEOREMS[name], list(known.failures)
     low, high, beta, error = known.sigma_min, known.sigma_max, known.beta, known.output_error
-    e = residual(known.h0, known.y, scale) + error * OUTWARD
+    e = known.residual(scale)
     reach, interval, holds = Reach(0.0, 0.0), None, False
     if not failures:
         reach = theorem.reach(low, high, beta)

@@ -15,8 +15,9 @@ from ntklib.networks._params import in_float64
 from ntklib.networks._spec import MIRROR
 from ntklib.networks._taylor import CenteredModel
 from ntklib.theory._jacobian import jacobian_spectrum
-from ntklib.theory._jacobian_lipschitz import bound
+from ntklib.theory._jacobian_lipschitz import OUTWARD, bound
 from ntklib.theory._neurons import EPS, Neurons, base_network, unscaled
+from ntklib.theory._scale_interval import residual
 
 __all__ = ["LazyConstants", "constants_of", "output_rounding", "targets_like"]
 
@@ -64,6 +65,10 @@ class LazyConstants:
     beta: Any
     failures: tuple[str, ...] = ()
     width: int | None = None
+
+    def residual(self, scale: float) -> float:
+        """Return e = |h_0 - y / alpha|, rounded up."""
+        return residual(self.h0, self.y, scale) + self.output_error * OUTWARD
 
 
 def constants_of(net: Any, params: Params, X: Any, y: ArrayLike) -> LazyConstants:

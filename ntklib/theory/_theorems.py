@@ -87,7 +87,7 @@ class Theorem(ABC):
         return -2 * np.log(left) / rate
 
     def slopes(self, end: float, left: NDArray) -> NDArray:
-        """Return sigma_min(J) / sigma_min(J_0), at least: when a share of the residual is left plus in the end.
+        """Return the least sigma_min(J) over its start: with a share of the residual left, plus in the end.
 
         ``end`` is the rate over that of the linearised model.
         """

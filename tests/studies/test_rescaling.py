@@ -146,6 +146,37 @@ def test_divergence_is_infinite(axes, tmp_path):
     study.save(tmp_path)
 
 
+def test_schedules_are_told_by_their_values(tmp_path, monkeypatch):
+    """Of a function neither name nor address says what it is, in this process or the next."""
+
+    def run(schedule):
+        return rescaling_study(
+            X,
+            Y,
+            (2.0,),
+            network=TwoLayerNet(16),
+            optimizers={"it": Momentum(schedule)},
+            steps=5,
+            out=tmp_path,
+        )
+
+    def falling(k):
+        return 0.01 / (k + 1)
+
+    first = run(falling)
+    with monkeypatch.context() as patch:
+        patch.setattr(Momentum, "_rule", None)  # nothing is trained again
+        assert run(lambda k: 0.01 / (k + 1)) == first
+    for other in (lambda k: 0.02 / (k + 1), 0.01):
+        with pytest.raises(ValueError, match="holds parts of another study"):
+            run(other)
+    falling.__code__ = (lambda k: 0.03).__code__  # the same address
+    with pytest.raises(ValueError, match="holds parts of another study"):
+        run(falling)
+    with pytest.raises(TypeError, match=r"learning_rate\(0\)"):
+        run(lambda k: None)
+
+
 class Interrupted(GradientDescent):
     """Ctrl-C in the third step."""
 
