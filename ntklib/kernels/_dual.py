@@ -40,7 +40,10 @@ class Dual(Protocol):
     def gradient(
         self, net: Architecture, x: Any, z: Any, tau: np.ndarray, apart: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return d K / d log (weight_std, bias_std) over scale_x scale_z, shape (2, n, m)."""
+        """Return d K / d log (weight_std, bias_std) over scale_x scale_z, shape (2, n, m).
+
+        The scales of a normalised kernel cancel, and count as constants here and in the diagonal.
+        """
 
     def diagonal_gradient(self, net: Architecture, x: Any) -> np.ndarray:
         """Return d K_xx / d log (weight_std, bias_std) over scale_x^2, shape (2, n)."""

@@ -199,8 +199,9 @@ class HomogeneousDual:
             activation_tile(
                 tau, roots, n, k, near_polynomial(n), gap_polynomial(n), far_polynomial(n, tau.dtype.name)
             )
-        d_log_scale = x.log_scale_gradient[:, :, None] + z.log_scale_gradient[:, None, :]
-        return (d_ntk + ntk * d_log_scale).astype(np.float64)
+        if not net.normalized:
+            d_ntk = d_ntk + ntk * (x.log_scale_gradient[:, :, None] + z.log_scale_gradient[:, None, :])
+        return d_ntk.astype(np.float64)
 
     def _values(self, tau: np.ndarray, degree: int, k: float) -> np.ndarray:
         out = np.empty_like(tau)
@@ -220,7 +221,7 @@ class HomogeneousDual:
                 net.include[layer] + self.ratio * cos2 * relative,
                 self.ratio * (d_cos2 * relative + cos2 * d_relative),
             )
-        return d_relative + 2 * relative * x.log_scale_gradient
+        return d_relative if net.normalized else d_relative + 2 * relative * x.log_scale_gradient
 
 
 def _turn_derivative(plan: _Plan, layer: int, dtype: Any = np.float64) -> np.ndarray:

@@ -62,6 +62,22 @@ def test_normalized(kind):
             assert abs(gradient[i, j, k] - float(truth)) <= 1e-10 * abs(float(truth)) + 1e-12, (i, j, name)
 
 
+def test_normalized_gradients_do_not_see_scales_that_cancel():
+    """Lengths at depth 12 go with the power 3^12 of the parameters: a million roundings, if kept."""
+    X, options = np.array([[0.7], [-40.0]]), {"depth": 12, "weight_std": 2.0, "bias_std": 3e8}
+    duals = oracle_duals.rectified_power(3)
+    kernel = NNGP(activation=RectifiedPower(3), normalized=True, **options)
+    _, gradient = kernel(X, eval_gradient=True)
+    pairs = [(0, 1), (0, 0), (1, 1)]
+    K = [oracles.deep(duals, X[p], X[q], **options)[0] for p, q in pairs]
+    slopes = [oracles.deep_gradient(duals, X[p], X[q], **options) for p, q in pairs]
+    for k, name in enumerate(("bias_std", "weight_std")):
+        with mp.workdps(60):
+            g, gx, gz = (slope[name][0] for slope in slopes)
+            truth = (g - K[0] / 2 * (gx / K[1] + gz / K[2])) / mp.sqrt(K[1] * K[2])
+        assert abs(gradient[0, 1, k] - float(truth)) <= 1e-14
+
+
 def test_fixed_bounds_leave_theta_and_the_gradient():
     kernel = NTK(bias_std=0.3, weight_std_bounds="fixed")
     assert kernel.theta.shape == (1,)
