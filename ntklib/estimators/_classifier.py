@@ -16,7 +16,7 @@ from ntklib.estimators._defaults import DEFAULT_ALPHA
 from ntklib.estimators._kernel import is_precomputed, resolve_kernel, tells_nothing
 from ntklib.estimators._model import KernelModel
 from ntklib.estimators._regressor import check_penalties
-from ntklib.estimators._units import Units, make_units, merge_copies
+from ntklib.estimators._units import Units, make_units
 from ntklib.solvers import leave_one_out
 
 
@@ -51,7 +51,7 @@ class PredictingClassifier(ClassifierMixin, KernelModel):
     """Decisions and probabilities from one expansion per class (one in all for two classes)."""
 
     def _classification_units(
-        self, X: Any, y: Any, sample_weight: Any
+        self, X: Any, y: Any, sample_weight: Any, kernels: list
     ) -> tuple[Units, np.ndarray, Units, Any, np.ndarray]:
         """Set `classes_`; return units with targets of +-1, copies merged, and what they were made from.
 
@@ -67,7 +67,7 @@ class PredictingClassifier(ClassifierMixin, KernelModel):
         units = make_units(
             X, self._targets(labels), weights, factor, precomputed=is_precomputed(self.kernel_)
         )
-        return merge_copies(units), labels, units, X, y
+        return self._merged(units, kernels), labels, units, X, y
 
     def _targets(self, labels: np.ndarray) -> np.ndarray:
         one_hot = labels[:, None] == np.arange(len(self.classes_))
@@ -219,7 +219,7 @@ class NTKClassifier(PredictingClassifier):
             If the data are not finite or hold one class only, or a penalty or weight is negative.
         """
         self.kernel_ = resolve_kernel(self.kernel)
-        units, labels, *_ = self._classification_units(X, y, sample_weight)
+        units, labels, *_ = self._classification_units(X, y, sample_weight, [self.kernel_])
         if np.ndim(self.alpha) != 0:
             raise ValueError("alpha must be a single number: the classes share one penalty.")
         self._fit_calibrated(units, labels[units.support], self.alpha)

@@ -121,7 +121,7 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
             If the data are not finite or hold one class only, or a parameter or weight is out of its range.
         """
         kernels = self._start()
-        merged, labels, whole, X, y = self._classification_units(X, y, sample_weight)
+        merged, labels, whole, X, y = self._classification_units(X, y, sample_weight, kernels)
         routed = self._route(X, sample_weight, params)
         splits = self._splits(X, y, whole, routed, classifier=True)
         apart = splits is not None or routed.score or self.store_held_out or refuses_weights(self.scoring)

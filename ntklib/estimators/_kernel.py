@@ -75,21 +75,34 @@ def warn_blind(kernel: Any, X: Any) -> None:
         )
 
 
+def adds_noise(kernel: Any, X: Any) -> bool:
+    """Whether a kernel adds noise of its own, as ``WhiteKernel`` does: another draw for each sample.
+
+    The matrix of rows with themselves then has more on its diagonal than the kernel between equal rows, and
+    equal samples are not the same.
+    """
+    if not isinstance(kernel, Kernel):
+        return False
+    row = X[:1].astype(np.float64)
+    own, between = np.asarray(kernel(row)), np.asarray(kernel(row, row))
+    return bool(abs(own - between).max() > 1e-9 * abs(own).max())
+
+
 def gram(kernel: Kernel | Callable | str, X: Any) -> tuple[np.ndarray, bool]:
-    """Gram matrix of X with itself, and whether its memory is ours to overwrite.
+    """Gram matrix of X with itself, and whether its memory is ours: others may keep what they return.
 
     Equal rows of X are equal rows of it to the last digit: rounding must not tell them apart, lest a fit with
-    a small penalty learns by it which target belongs to which of them.
+    a small penalty learns by it which target belongs to which of them. Only noise of the kernel's own does.
     """
     if isinstance(kernel, str):
         return X, False
     require_memory((X.shape[0], X.shape[0]), X.dtype)
     first, place = distinct_rows(X)
-    if len(first) < X.shape[0]:
+    if len(first) < X.shape[0] and not adds_noise(kernel, X):
         return gram(kernel, X[first])[0][np.ix_(place, place)], True
     if isinstance(kernel, Kernel):
-        return _checked(kernel(X), X.shape[0], X.shape[0]), True
-    return _checked(kernel(X, X), X.shape[0], X.shape[0]), False  # a function may keep what it returns
+        return _checked(kernel(X), X.shape[0], X.shape[0]), type(kernel) in _OURS
+    return _checked(kernel(X, X), X.shape[0], X.shape[0]), False
 
 
 def cross_gram(kernel: Kernel | Callable, X: Any, Y: Any) -> np.ndarray:

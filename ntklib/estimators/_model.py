@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from ntklib._blocks import row_blocks, working_memory
-from ntklib.estimators._kernel import accepts_sparse, cross_gram, gram, is_precomputed, warn_blind
+from ntklib.estimators._kernel import accepts_sparse, adds_noise, cross_gram, gram, is_precomputed, warn_blind
 from ntklib.estimators._parameters import Estimator
-from ntklib.estimators._units import Units
+from ntklib.estimators._units import Units, merge_copies
 from ntklib.solvers import Cholesky, Factorization, RidgeFit, ridge
 
 _DTYPES = (np.float64, np.float32)
@@ -37,6 +37,11 @@ class KernelModel(Estimator):
         sparse = "csr" if all(map(accepts_sparse, self._kernel_parameters())) else False
         own = options.get("reset", True)
         return validate_data(self, *data, accept_sparse=sparse, dtype=_DTYPES, copy=own, **options)
+
+    @staticmethod
+    def _merged(units: Units, kernels: list) -> Units:
+        """Equal samples as one unit, unless one of the kernels makes them differ."""
+        return units if any(adds_noise(kernel, units.X) for kernel in kernels) else merge_copies(units)
 
     def _factor(self, units: Units, *, double: bool = False) -> Cholesky:
         matrix, ours = gram(self.kernel_, units.X)

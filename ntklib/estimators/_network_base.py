@@ -22,6 +22,8 @@ from ntklib.estimators._tangent_steps import Patience
 from ntklib.estimators._units import Units
 from ntklib.networks import EmpiricalNTK, Network, Params
 
+_SMALL = 1e-140  # its square has all its digits still
+
 
 @dataclass(frozen=True)
 class Course:
@@ -133,7 +135,7 @@ class TrainedNetwork:
             if not automatic or history.status != "diverged":
                 break
             rate = _rate(history) / 2  # features moved, and the curvature with them
-        self._report(history)
+        self._report(history, part.targets)
         self._training, self.network_, self.support_ = course, network, part.support
         self.initial_params_, self.loss_curve_ = start, history.loss
         self.learning_rate_ = _rate(history)
@@ -158,12 +160,18 @@ class TrainedNetwork:
             )
         return network, self.params_
 
-    def _report(self: Any, history: History) -> None:
+    def _report(self: Any, history: History, targets: NDArray) -> None:
         """Say so if training did not end well."""
         if history.status == "diverged":
             raise ValueError(
                 f"training {history.stop_reason}, with learning_rate={_rate(history):.4g}; take a smaller "
                 "one, or 'auto'."
+            )
+        largest = float(np.abs(targets).max())
+        if 0 < largest < _SMALL and history.loss[0] < _SMALL**2 and self._loss().in_units(1.0)[1] == 2:
+            raise ValueError(
+                f"targets of at most {largest:.2g} are so small that their squares, and the loss, underflow: "
+                "scale them."
             )
         if history.status == "interrupted":
             warnings.warn(f"training was {history.stop_reason}; the model is what it came to.", stacklevel=4)

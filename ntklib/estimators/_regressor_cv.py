@@ -11,7 +11,7 @@ from ntklib.estimators._regressor import PredictingRegressor
 from ntklib.estimators._routing import Routed
 from ntklib.estimators._scoring import Criterion, refuses_weights, regression_criterion
 from ntklib.estimators._searching import SearchingModel
-from ntklib.estimators._units import Units, make_units, merge_copies
+from ntklib.estimators._units import Units, make_units
 
 
 class NTKRegressorCV(PredictingRegressor, SearchingModel):
@@ -159,7 +159,7 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         units = make_units(X, targets, sample_weight, precomputed=self._precomputed)
         splits = self._splits(X, y, units, routed, classifier=False)
         apart = splits is not None or routed.score or self.store_held_out or refuses_weights(self.scoring)
-        units = units if apart else merge_copies(units)
+        units = units if apart else self._merged(units, kernels)
         name = "neg_mean_squared_error" if self.scoring is None else self.scoring
         found = self._choose(kernels, units, self._criteria(X, units, routed), name, splits, None)
         if found.choice is None:

@@ -40,6 +40,7 @@ _DEGREES = {
     metrics.d2_pinball_score: 0,
 }
 
+_LEAST = -1074  # exponent of the smallest number there is
 _MOST_COPIES = 10_000_000  # handed to a scorer that takes no weights
 
 
@@ -120,7 +121,8 @@ def squared_loss(values: np.ndarray, targets: np.ndarray, weights: np.ndarray | 
 
 def regression_criterion(scoring: Any, units: Units, metadata: Metadata = no_metadata) -> Criterion:
     """Negative mean squared error for None, else any scorer of predictions, with its metadata of the rows."""
-    targets, weights, exponent = units.targets, units.weights, int(exponents(units.targets))
+    targets, weights = units.targets, units.weights
+    exponent = int(exponents(targets)) if targets.any() else _LEAST  # zeros set no unit for other targets
     if scoring is None:
         scaled = np.ldexp(targets, -exponent)
 

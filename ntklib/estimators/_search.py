@@ -23,7 +23,7 @@ from ntklib.estimators._kernel import gram
 from ntklib.estimators._penalty_path import PenaltyPath
 from ntklib.estimators._scoring import Criterion, check_scores, comparable
 from ntklib.estimators._units import Units
-from ntklib.solvers import Eigendecomposition, RidgeFit, ridge, ridge_path
+from ntklib.solvers import RidgeFit, path_factor, ridge, ridge_path
 
 _COPIES = 5  # n x n arrays alive at once in the search of one kernel
 _SMALL = 500
@@ -97,7 +97,7 @@ class Search:
             alphas = default_penalties(float(np.average(matrix.diagonal(), weights=part.weights)))
         alphas = np.sort(alphas)[::-1]
         if self.splits is None:
-            factor = Eigendecomposition(matrix, weights=part.weights, overwrite_gram=ours)
+            factor = path_factor(matrix, weights=part.weights, overwrite_gram=ours)
             fits = ridge_path(
                 factor, part.targets, alphas, fit_intercept=self.fit_intercept, counts=part.counts
             )
@@ -196,7 +196,7 @@ class Search:
             if len(train) == 0 or len(test) == 0:
                 raise ValueError("a fold of cv has no training or no test samples left among those searched.")
             weights = None if part.weights is None else part.weights[train]
-            factor = Eigendecomposition(matrix[np.ix_(train, train)], weights=weights, overwrite_gram=True)
+            factor = path_factor(matrix[np.ix_(train, train)], weights=weights, overwrite_gram=True)
             cross = matrix[np.ix_(test, train)]
             path = ridge_path(factor, part.targets[train], alphas, fit_intercept=self.fit_intercept)
             for i, fit in enumerate(path):

@@ -199,7 +199,7 @@ class TangentEstimator(Estimator):
     def _rows(self, X: Any) -> Any:
         """Checked rows; of a Gram matrix the columns that were trained on."""
         X = self._validate(X, reset=False)
-        if is_precomputed(self.kernel) and X.shape[1] != len(self.support_):
+        if is_precomputed(getattr(self, "kernel_", None)) and X.shape[1] != len(self.support_):
             X = X[:, self.support_]
         return X
 

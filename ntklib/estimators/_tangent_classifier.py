@@ -98,7 +98,8 @@ class TrainedClassifier(ClassifierMixin, TangentEstimator):
 
     @property
     def _has_probabilities(self) -> bool:
-        return isinstance(self._loss(), LogLoss)
+        fitted = getattr(self, "_training", None)  # whose loss counts, whatever the parameter says now
+        return isinstance(fitted.loss if fitted else self._loss(), LogLoss)
 
     def _probabilities(self, outputs: NDArray) -> NDArray:
         return probabilities(outputs, log_loss_temperature(outputs.shape[1]))

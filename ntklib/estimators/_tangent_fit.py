@@ -23,6 +23,7 @@ from ntklib.estimators._tangent_route import Route, numbers_held
 from ntklib.estimators._tangent_steps import Patience
 from ntklib.estimators._units import Units
 
+_SPAN = 400  # 2^400 has squares that may be added up
 _SMALL = 3_000_000  # numbers of matrices about as large as a cache
 
 
@@ -77,10 +78,15 @@ class Training:
 
 
 def output_exponent(model: Tangent, units: Units, loss: Loss, before: Any = None) -> int:
-    """Exponent of a unit in which targets and outputs at the start have squares; 0 for classification."""
+    """Exponent of a unit in which targets and outputs at the start have squares; 0 for classification.
+
+    That is the unit of the smallest output, or one in which the largest still has squares.
+    """
     if loss.in_units(1.0)[1] == 0:
         return 0
-    return int(exponents(np.maximum(np.abs(units.targets), np.abs(outputs_before(model, before, units.X)))))
+    size = np.maximum(np.abs(units.targets), np.abs(outputs_before(model, before, units.X))).max(axis=0)
+    by_output = exponents(size[None, size > 0], axis=0)
+    return int(max(by_output.min(), by_output.max() - _SPAN)) if by_output.size else 0
 
 
 class Held(NamedTuple):

@@ -1,7 +1,8 @@
 r"""What is trained on: a tangent model, rows, a loss bound to their targets; and the two products of a step.
 
 A state is what training moves: coefficients of the samples in function space, (n, k), or the displacement
-in XX"""
+in parameter space, (p,).
+"""
 
 from __future__ import annotations
 

@@ -85,6 +85,9 @@ def make_units(
     if precomputed and not is_symmetric(X):
         raise ValueError("with kernel='precomputed' X must be symmetric, K(x_i, x_j) = K(x_j, x_i).")
     units = Units(X, targets, importances, np.arange(X.shape[0]), precomputed, counts)
+    with np.errstate(over="ignore"):
+        if units.weights is not None and not np.isfinite(units.weights.sum()):
+            raise ValueError("the sample weights, times those of the classes, are too large to be added up.")
     if units.weights is not None and not units.weights.all():
         units = units.take(np.flatnonzero(units.weights))
     if not precomputed:

@@ -15,6 +15,7 @@ frozen :class:`Solution` that tells what was done: rank, residual, condition num
 from ntklib.solvers._base import Factorization
 from ntklib.solvers._cholesky import Cholesky, check_semidefinite
 from ntklib.solvers._eigen import Eigendecomposition
+from ntklib.solvers._path_factor import path_factor
 from ntklib.solvers._records import IllConditionedWarning, RidgeFit, Solution
 from ntklib.solvers._ridge import half_constant, leave_one_out, ridge, ridge_path
 
@@ -28,6 +29,7 @@ __all__ = [
     "check_semidefinite",
     "half_constant",
     "leave_one_out",
+    "path_factor",
     "ridge",
     "ridge_path",
 ]

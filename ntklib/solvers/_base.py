@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.linalg.blas import dsymv
@@ -11,6 +12,7 @@ from ntklib._blocks import row_blocks
 from ntklib._scaling import units
 from ntklib.solvers._records import Solution
 
+_IN_SINGLE = 1e12  # weights up to it and down to its inverse leave numbers of float32 in its range
 _FEW = 8  # columns up to which one matrix-vector product each is faster
 BLOCK = 256  # rows of the strips in which triangles are walked: small beside n, large enough for BLAS
 
@@ -24,8 +26,7 @@ class Factorization(ABC):
         Symmetric positive semidefinite; float32 or float64.
     weights : array of shape (n,), default=None
         Positive weights w; None is all ones. Work is done on :math:`S = W^{1/2} K W^{1/2}`, since
-        :math:`(K + \lambda W^{-1})^{-1} = W^{1/2} (S + \lambda I)^{-1} W^{1/2}` and S is as well
-        conditioned as the problem is, whatever the spread of the weights.
+        :math:`(K + \lambda W^{-1})^{-1} = W^{1/2} (S + \lambda I)^{-1} W^{1/2}`.
     overwrite_gram : bool, default=False
         Work in the memory of `gram`, whose content is lost. Needs a writable, contiguous array.
     double : bool, default=False
@@ -43,17 +44,19 @@ class Factorization(ABC):
             raise ValueError(f"gram must be a square matrix with at least one row, got shape {gram.shape}.")
         if gram.dtype not in (np.float32, np.float64):
             gram, overwrite_gram = gram.astype(np.float64), True
-        self.dtype = gram.dtype  # the precision of the entries, whatever they are held in
-        if double and gram.dtype == np.float32:
-            gram, overwrite_gram = gram.astype(np.float64), True
-        self._matrix = self._own(gram, overwrite_gram)
-        self._root: np.ndarray | None = None
         if weights is not None:
             weights = np.asarray(weights, dtype=np.float64)
             if weights.shape != (len(gram),) or not (np.isfinite(weights).all() and weights.min() > 0):
                 raise ValueError(
                     f"weights must be {len(gram)} positive finite numbers; leave out samples of weight 0."
                 )
+            double = double or weights.min() < 1 / _IN_SINGLE or weights.max() > _IN_SINGLE
+        self.dtype = gram.dtype  # the precision of the entries, whatever they are held in
+        if double and gram.dtype == np.float32:
+            gram, overwrite_gram = gram.astype(np.float64), True
+        self._matrix = self._own(gram, overwrite_gram)
+        self._root: np.ndarray | None = None
+        if weights is not None:
             self._root = np.sqrt(weights)
             root = self._root.astype(self._matrix.dtype)
             self._matrix *= root[:, None]
@@ -89,6 +92,10 @@ class Factorization(ABC):
     @abstractmethod
     def inverse_diagonal(self, penalty: float) -> np.ndarray:
         """Diagonal of (K + penalty W^{-1})^{-1}, shape (n,)."""
+
+    @abstractmethod
+    def path(self, rhs, penalties) -> Iterator[tuple[Factorization, np.ndarray, np.ndarray]]:
+        """At each penalty in turn: the factorisation to solve with, the solution and the inverse diagonal."""
 
     def _weigh(self, rhs: np.ndarray) -> np.ndarray:
         """W^{1/2} rhs, float64 and two-dimensional: into the scaled system, or back out of it."""

@@ -6,6 +6,8 @@ penalty or another precision needs no second n x n array: only the diagonal is s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.linalg.blas import get_blas_funcs
 from scipy.linalg.lapack import get_lapack_funcs
@@ -20,8 +22,8 @@ from ntklib.solvers._base import (
     relative_residual,
     upper_product,
 )
-from ntklib.solvers._eigen import DOUBTFUL, ROUNDING, Eigendecomposition
-from ntklib.solvers._records import Solution
+from ntklib.solvers._eigen import ROUNDING, Eigendecomposition
+from ntklib.solvers._records import DOUBTFUL, Solution
 
 _SINGLE_EPS = float(np.finfo(np.float32).eps)
 _TINY = float(np.finfo(np.float64).tiny)
@@ -40,9 +42,10 @@ class Cholesky(Factorization):
     which bounds the condition number so that iterative refinement with float64 residuals converges to the
     accuracy of a float64 factorisation; otherwise the matrix is converted to float64 first.
 
-    Where S + lambda I has no Cholesky factor, or a condition number beyond 1e13, the matrix is decomposed
-    into eigenvalues instead, in the same memory and for good; a singular system then has the answer of least
-    norm.
+    Where S + lambda I has no Cholesky factor, or a condition number beyond 4e13 that is not owed to the
+    spread of the weights, the matrix is decomposed into eigenvalues instead, in the same memory and for good;
+    a singular system then has the answer of least norm. The spread of the weights costs no digits here; an
+    eigendecomposition loses the lightest samples in the rounding of the heaviest.
 
     Parameters
     ----------
@@ -77,8 +80,8 @@ class Cholesky(Factorization):
         self._norm = max(float(asum(self._matrix[:, j])) for j in range(self.n))
         if not np.isfinite(self._norm):
             raise ValueError(
-                "the Gram matrix contains NaN or infinity, or its entries are too large to be added up: "
-                "check the inputs and the kernel."
+                "the Gram matrix contains NaN or infinity, or its entries, times the weights, are too large "
+                "to be added up: check the inputs, the kernel and the weights."
             )
         self._penalty: float | None = None  # the penalty now factored
         self._whole = True  # both triangles hold S, so nothing has to be mirrored back
@@ -187,6 +190,15 @@ class Cholesky(Factorization):
             out[columns] = np.einsum("ij,ij->j", below, below) + np.einsum("ij,ij->j", square, square)
         return out if self._root is None else self._root**2 * out
 
+    def path(self, rhs, penalties) -> Iterator[tuple[Factorization, np.ndarray, np.ndarray]]:
+        """At each penalty in turn: the factorisation to solve with, the solution and the inverse diagonal."""
+        for i, penalty in enumerate(penalties):
+            factor = self.at(penalty)
+            if factor is not self:
+                yield from factor.path(rhs, penalties[i:])
+                return
+            yield self, self.solve(rhs, penalty).value, self.inverse_diagonal(penalty)
+
     def _to_double(self) -> None:
         """Take S back from the upper triangle, in float64."""
         self._restore(0.0)
@@ -217,9 +229,26 @@ class Cholesky(Factorization):
         rcond, _ = pocon(self._matrix, self._norm + penalty, uplo="L")
         self._condition = 1 / max(float(rcond), _TINY)
         if self._condition > DOUBTFUL:
+            self._condition = min(self._condition, self._scaled_condition(penalty))
+        if self._condition > DOUBTFUL:
             return False
         self._penalty = penalty
         return True
+
+    def _scaled_condition(self, penalty: float) -> float:
+        """Condition number of what is left of S + penalty I when the spread of the weights is taken out.
+
+        Rows and columns are divided by d_i = sqrt(w_i max K + penalty). In the 1-norm, estimated; that of the
+        matrix itself is taken for its largest row sum.
+        """
+        if self._root is None:
+            return self._condition
+        largest = float((self._diagonal / self._root / self._root).max())
+        d = np.hypot(self._root * np.sqrt(largest), np.sqrt(penalty))[:, None]
+        row_sums = upper_product(self._matrix, self._diagonal + penalty, 1 / d) / d
+        (pocon,) = get_lapack_funcs(("pocon",), (self._matrix,))
+        rcond, _ = pocon(np.asfortranarray(self._matrix / d), float(np.abs(row_sums).max()), uplo="L")
+        return 1 / max(float(rcond), _TINY)
 
     def _potrs(self, b: np.ndarray) -> np.ndarray:
         (potrs,) = get_lapack_funcs(("potrs",), (self._matrix,))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.linalg import LinAlgError, eigh
 
 from ntklib._blocks import row_blocks
 from ntklib.solvers._base import BLOCK, Factorization, check_penalty, relative_residual
-from ntklib.solvers._records import Solution, warn_poor
+from ntklib.solvers._records import DOUBTFUL, Solution, warn_poor
 
 _EPS = float(np.finfo(np.float64).eps)
 _TINY = float(np.finfo(np.float64).tiny)
 _LARGE = 3000  # rows above which the Gram's memory is worth reusing
-
-DOUBTFUL = 1e-2 / _EPS
-"""Condition number from which on fewer than two digits are left."""
 
 # How far below 0, of the largest eigenvalue, rounding may bring the least. Float64: 8 units of float32, since
 # many a Gram was computed in float32 and converted. Float32: 64 units, what deep kernels may lose in it.
@@ -158,7 +157,7 @@ class Eigendecomposition(Factorization):
         poor = condition > DOUBTFUL or self._signed[0] + penalty <= 0
         outcome = "minimum-norm" if singular else "ill-conditioned" if poor else "ok"
         rank = self.rank if singular else self.n
-        warn_poor(outcome, rank, condition, float(self.eigenvalues[-1]))
+        warn_poor(outcome, rank, condition, float(self.eigenvalues[-1]), max(-float(self._signed[0]), 0.0))
         return Solution(
             value=self._weigh(z),
             outcome=outcome,
@@ -198,3 +197,9 @@ class Eigendecomposition(Factorization):
     def inverse_diagonal(self, penalty: float) -> np.ndarray:
         """Diagonal of (K + penalty W^{-1})^{-1}, shape (n,)."""
         return self.inverse_diagonals([penalty])[0]
+
+    def path(self, rhs, penalties) -> Iterator[tuple[Factorization, np.ndarray, np.ndarray]]:
+        """At each penalty in turn: itself, the solution and the inverse diagonal, O(n^2) each."""
+        projected = self.vectors.T @ self._weigh(rhs)
+        for penalty, diagonal in zip(penalties, self.inverse_diagonals(penalties), strict=True):
+            yield self, self._weigh(self.vectors @ (projected * self.inverses(penalty)[:, None])), diagonal

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgWarning
 
+DOUBTFUL = 1e-2 / float(np.finfo(np.float64).eps)
+"""Condition number from which on fewer than two digits are left."""
+
 
 class IllConditionedWarning(LinAlgWarning):
     """The system is singular, or nearly, at working precision; the message says what to do."""
@@ -87,18 +90,25 @@ class RidgeFit:
     residual: np.ndarray | None = None
 
 
-def warn_poor(outcome: str, rank: int, condition: float, scale: float, stacklevel: int = 4) -> None:
-    """Warn about a system that is singular, or nearly, to working precision."""
+def warn_poor(
+    outcome: str, rank: int, condition: float, scale: float, below: float, stacklevel: int = 4
+) -> None:
+    """Warn about a system that is singular, or nearly, to working precision.
+
+    `scale` is the largest eigenvalue, `below` how far rounding has brought the least below 0.
+    """
     if outcome == "ok":
         return
     if outcome == "minimum-norm":
         what = (
             f"is singular to working precision, of rank {rank}: the fit is the one of least squares and norm"
         )
+    elif condition <= DOUBTFUL:
+        what = f"has eigenvalues down to {-below:.2g}, by rounding, which the penalty does not make up for"
     else:
         what = f"has condition number {condition:.1e}, so its solution has few correct digits"
     advice = (
-        f"Raise the penalty to {1e-12 * scale:.2g} or more, or remove duplicate samples."
+        f"Raise the penalty to {max(1e-12 * scale, 2 * below):.2g} or more, or remove duplicate samples."
         if scale
         else ("The kernel is 0 on these rows: nothing but the constant is fitted.")
     )

@@ -31,7 +31,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ntklib.solvers._base import Factorization
-from ntklib.solvers._eigen import Eigendecomposition
 from ntklib.solvers._records import RidgeFit
 
 
@@ -142,14 +141,15 @@ def half_constant(factorization: Factorization, penalty: float) -> tuple[np.ndar
 
 
 def ridge_path(
-    factorization: Eigendecomposition, y, penalties, *, fit_intercept: bool = True, counts=None
+    factorization: Factorization, y, penalties, *, fit_intercept: bool = True, counts=None
 ) -> Iterator[RidgeFit]:
     """Fits with leave-one-out predictions and degrees of freedom along a path of penalties, one at a time.
 
     Parameters
     ----------
-    factorization : Eigendecomposition
-        Of the Gram matrix with its weights.
+    factorization : Factorization
+        Of the Gram matrix with its weights. An :class:`Eigendecomposition` serves all penalties at once;
+        :class:`Cholesky` factors for each, and is exact whatever the sizes of the weights.
     y : array of shape (n, k)
     penalties : array of shape (p,)
     fit_intercept : bool, default=True
@@ -172,20 +172,18 @@ def ridge_path(
     penalties = np.atleast_1d(np.asarray(penalties, dtype=np.float64))
     counts = _checked(counts, factorization.n)
     centre, rhs = _right_hand_sides(factorization, y, fit_intercept)
-    projected = factorization.vectors.T @ factorization._weigh(rhs)
-    diagonals = factorization.inverse_diagonals(penalties)
-    for penalty, diagonal in zip(penalties, diagonals, strict=True):
-        inverses = factorization.inverses(penalty)
-        values = factorization._weigh(factorization.vectors @ (projected * inverses[:, None]))
-        lost = _Lost.of(factorization, rhs, penalty, fit_intercept)
-        fit = _fit(factorization, values, lost, centre, penalty, fit_intercept)
-        freedom = float((factorization.eigenvalues * inverses).sum())
+    path = factorization.path(rhs, penalties)
+    for penalty, (factor, values, diagonal) in zip(penalties, path, strict=True):
+        lost = _Lost.of(factor, rhs, penalty, fit_intercept)
+        fit = _fit(factor, values, lost, centre, penalty, fit_intercept)
+        rank = factor.n - lost.basis.shape[1]
+        freedom = rank - float((penalty * diagonal / _weights(factor)).sum())
         if lost.whole > 0:
             freedom += 1.0
         elif fit.ones is not None:
             share = fit.ones / fit.ones.sum()
-            freedom += float(share @ (penalty * fit.ones / _weights(factorization)))
-        left_out = _left_out(factorization, y, fit, lost, diagonal, counts)
+            freedom += float(share @ (penalty * fit.ones / _weights(factor)))
+        left_out = _left_out(factor, y, fit, lost, diagonal, counts)
         yield replace(fit, loo_prediction=left_out, degrees_of_freedom=freedom)
 
 

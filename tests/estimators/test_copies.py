@@ -234,6 +234,28 @@ class TestOtherWeightsAreImportances:
             model.best_score_, -np.average((y - held) ** 2, weights=importance), rtol=1e-9
         )
 
+    @pytest.mark.parametrize("size", [1e-300, 1e-20, 1e10, 1e300])
+    def test_light_samples_are_not_lost_beside_heavy_ones(self, table, size):
+        X, y, _, _ = table
+        weights = np.where(np.arange(30) < 5, size, 1.5)
+        X = X + 0.1 * np.random.default_rng(1).standard_normal(X.shape)
+        K = RBF()(X)
+        for penalty in (1e-3, 1.0):
+            held = brute_ridge.left_out(K, y[:, None], penalty, weights)[:, 0]
+            dual, b = brute_ridge.fit(K, y[:, None], penalty, weights)
+            model = NTKRegressorCV(RBF(), [penalty], store_held_out=True).fit(X, y, sample_weight=weights)
+            np.testing.assert_allclose(model.held_out_predictions_, held, atol=1e-8)
+            np.testing.assert_allclose(model.predict(X), (K @ dual + b)[:, 0], atol=1e-8)
+            folds = NTKRegressorCV(RBF(), [penalty], cv=KFold(30), store_held_out=True)
+            folds.fit(X, y, sample_weight=weights)
+            np.testing.assert_allclose(folds.held_out_predictions_, held, atol=1e-8)
+
+    def test_weights_whose_sum_overflows_are_refused(self, table):
+        X, _, labels, _ = table
+        for model in (NTKClassifier(), NTKClassifierCV(RBF()), TangentClassifierCV(kernel=RBF())):
+            with pytest.raises(ValueError, match=r"sample weights.* too large to be added up"):
+                model.fit(X, labels, sample_weight=np.full(30, 1e307))
+
     def test_only_ratios_to_the_penalty_count(self, table):
         X, _, labels, counts = table
         small, large = (

@@ -1,8 +1,11 @@
 """Fitted models are their own: whoever lent them arrays may use the memory again."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.gaussian_process.kernels import RBF
 
 from ntklib.estimators import (
     NetworkClassifier,
@@ -140,3 +143,39 @@ def test_penalties_and_intercept_are_those_of_the_fit():
     model.set_params(fit_intercept=False)
     model._variance_factor = None
     np.testing.assert_array_equal(model.predict(new, return_std=True)[1], before)
+
+
+class Remembering(RBF):
+    """A kernel that computes no matrix twice."""
+
+    known: ClassVar[dict] = {}
+
+    def __call__(self, X, Y=None, eval_gradient=False):
+        key = X.tobytes(), None if Y is None else Y.tobytes()
+        return self.known.setdefault(key, super().__call__(X, Y))
+
+
+@pytest.mark.parametrize("make", [NTKRegressor, lambda kernel: NTKRegressorCV(kernel, [0.1, 1.0])])
+def test_what_a_kernel_keeps_is_not_written_to(make):
+    X, y, _, new = data("dense")
+    Remembering.known.clear()
+    expected = make(RBF()).fit(X, y).predict(new)
+    for _ in range(2):
+        np.testing.assert_array_equal(make(Remembering()).fit(X, y).predict(new), expected)
+
+
+def test_tangent_models_predict_as_they_were_fitted():
+    X, labels, _, new = data("dense")
+    y = X[:, 0]
+    weights = np.where(np.arange(len(y)) == 0, 0.0, 1.0)
+    model = TangentRegressor(kernel="precomputed", max_iter=5).fit(KERNEL(X), y, weights)
+    before = model.predict(KERNEL(new, X))
+    np.testing.assert_array_equal(model.set_params(kernel=KERNEL).predict(KERNEL(new, X)), before)
+    model = TangentRegressor(kernel=KERNEL, max_iter=5).fit(X, y, weights)
+    before = model.predict(new)
+    np.testing.assert_array_equal(model.set_params(kernel="precomputed").predict(new), before)
+    model = TangentClassifier(kernel=KERNEL, loss="squared_error", max_iter=5).fit(X, labels)
+    assert not hasattr(model.set_params(loss="log_loss"), "predict_proba")
+    model.fit(X, labels)
+    before = model.predict_proba(new)
+    np.testing.assert_array_equal(model.set_params(loss="squared_error").predict_proba(new), before)

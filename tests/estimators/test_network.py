@@ -278,3 +278,13 @@ def test_bad_parameters_are_refused(data, options, error, message):
         NetworkRegressor(**options).fit(*data[:2])
     with pytest.raises(NotFittedError):
         NetworkRegressor().predict(data[0])
+
+
+def test_targets_whose_squares_underflow_are_refused():
+    """Training would stop at once: the loss is 0 from the beginning."""
+    X = np.random.default_rng(0).standard_normal((20, 2))
+    network = TwoLayerNet(16, symmetric=True)  # f_0 = 0
+    with pytest.raises(ValueError, match=r"targets of at most .*e-170 are so small .* scale them"):
+        NetworkRegressor(network, max_iter=20, random_state=0).fit(X, 1e-170 * X[:, 0])
+    for size, loss in ((1e-100, "squared_error"), (0.0, "squared_error"), (1e-170, "absolute_error")):
+        NetworkRegressor(network, loss=loss, max_iter=20, random_state=0).fit(X, size * X[:, 0])

@@ -47,6 +47,18 @@ class TestPenaltyPerTarget:
         np.testing.assert_allclose(model.loo_path_.scores, scores.mean(axis=1), rtol=1e-9)
         np.testing.assert_allclose(model.cv_results_["target2_test_score"], scores[:, 2], rtol=1e-9)
 
+    @pytest.mark.parametrize("size", [1e-170, 1e-80, 1.0, 1e160])
+    @pytest.mark.parametrize("options", [{}, {"cv": "gcv"}, {"scoring": "neg_root_mean_squared_error"}])
+    def test_targets_of_zeros_set_no_unit(self, data, size, options):
+        X, Y, _ = data
+        Y = np.column_stack([Y[:, 0], np.zeros(40)])
+        kernels = [DotProduct(0.0, "fixed"), RBF()]
+        model = NTKRegressorCV(kernels, ALPHAS, alpha_per_target=True, **options).fit(X, size * Y)
+        assert model.kernel_ == RBF()
+        alone = NTKRegressorCV(RBF(), ALPHAS, **options).fit(X, Y[:, 0])
+        np.testing.assert_array_equal(model.alpha_, [alone.alpha_, ALPHAS[-1]])
+        np.testing.assert_array_equal(model.best_score_[1], 0)
+
     @pytest.mark.parametrize("scoring", [None, make_scorer(median_absolute_error, greater_is_better=False)])
     def test_is_that_of_ridge_search(self, data, scoring):
         """A linear kernel is ridge regression on the features."""

@@ -181,6 +181,17 @@ class TestAnyUnit:
         with np.errstate(over="ignore"), pytest.raises(ValueError, match="scale the rows, the targets"):
             NetworkRegressor(TwoLayerNet(16), random_state=0).fit(data[0], 1e160 * data[1])
 
+    @pytest.mark.parametrize(
+        "model", [TangentRegressor(kernel=KERNEL, max_iter=50), TangentRegressorCV(kernel=KERNEL)]
+    )
+    def test_a_small_output_is_not_lost_beside_a_large_one(self, data, model):
+        X, y = data
+        both = np.column_stack([np.ldexp(y, -560), np.ldexp(X[:, 1], 530)])
+        found = model.fit(X, both).predict(X)
+        for j, (target, exponent) in enumerate([(y, -560), (X[:, 1], 530)]):
+            alone = TangentRegressor(kernel=KERNEL, max_iter=model.n_iter_, tol=None).fit(X, target)
+            np.testing.assert_allclose(np.ldexp(found[:, j], -exponent), alone.predict(X), rtol=1e-9)
+
 
 class TestNotNumbers:
     """Scores that are NaN or infinite are never chosen, as in GridSearchCV; only such ones are an error."""

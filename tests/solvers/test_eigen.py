@@ -191,3 +191,15 @@ def test_what_is_no_number_is_refused(value):
     gram[0, 2] = gram[2, 0] = value
     with pytest.raises(ValueError, match="NaN or infinity"):
         Eigendecomposition(gram)
+
+
+def test_eigenvalues_below_zero_by_rounding_are_told_of():
+    """The condition number is fair, but the penalty does not make up for the least eigenvalue."""
+    Q = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]
+    factor = Eigendecomposition((Q * [1.0, 0.5, 0.1, -1e-8]) @ Q.T)
+    with pytest.warns(IllConditionedWarning, match="eigenvalues down to -1e-08, by rounding") as seen:
+        assert factor.solve(np.ones(4), 5e-9).outcome == "ill-conditioned"
+    advised = float(str(seen[0].message).split("Raise the penalty to ")[1].split(" ")[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert factor.solve(np.ones(4), advised).outcome == "ok"

@@ -10,6 +10,7 @@ from ntklib.solvers import (
     IllConditionedWarning,
     half_constant,
     leave_one_out,
+    path_factor,
     ridge,
     ridge_path,
 )
@@ -320,3 +321,57 @@ class TestHalfConstant:
         half, precision = half_constant(make(features @ features.T), 0.0)
         expected = np.linalg.pinv(features @ features.T, rcond=1e-10).sum()
         np.testing.assert_allclose([precision, half @ half], expected, rtol=1e-10)
+
+
+def exact_fit(K, y, penalty, weights):
+    """Dual coefficients and intercept with 400 digits, from the bordered system."""
+    n = len(K)
+    with mpmath.workdps(400):
+        A, b = mpmath.matrix(n + 1), mpmath.matrix(n + 1, 1)
+        for i in range(n):
+            for j in range(n):
+                A[i, j] = mpmath.mpf(K[i, j])
+            A[i, i] += mpmath.mpf(penalty) / mpmath.mpf(weights[i])
+            A[i, n] = A[n, i] = 1
+            b[i] = mpmath.mpf(y[i])
+        solution = mpmath.lu_solve(A, b)
+        return list(solution[:n]), solution[n]
+
+
+@pytest.mark.parametrize("penalty", [1e-5, 0.1])
+@pytest.mark.parametrize("size", [1e-300, 1e-12, 1e9, 1e14, 1e300])
+def test_weights_of_any_spread_cost_no_digits(size, penalty):
+    rng = np.random.default_rng(3)
+    K, y = brute_ridge.rbf(rng.standard_normal((8, 2))), rng.standard_normal((8, 1))
+    weights = np.where(np.arange(8) < 3, size, 1.0)
+    dual, constant = exact_fit(K, y[:, 0], penalty, weights)
+    fitted = [float(sum(mpmath.mpf(K[i, j]) * dual[j] for j in range(8)) + constant) for i in range(8)]
+    held_out = []
+    for i in range(8):
+        rest = np.arange(8) != i
+        others, level = exact_fit(K[np.ix_(rest, rest)], y[rest, 0], penalty, weights[rest])
+        held_out.append(
+            float(sum(mpmath.mpf(k) * a for k, a in zip(K[i, rest], others, strict=True)) + level)
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        factor = Cholesky(K, weights=weights)
+        single = ridge(factor, y, penalty)
+        (point,) = ridge_path(path_factor(K, weights=weights), y, [penalty])
+    for fit in (single, point):
+        np.testing.assert_allclose((K @ fit.dual_coef)[:, 0] + fit.intercept, fitted, atol=1e-9)
+    np.testing.assert_allclose(leave_one_out(factor, y, single)[:, 0], held_out, atol=1e-8)
+    np.testing.assert_allclose(point.loo_prediction[:, 0], held_out, atol=1e-8)
+    hat = [exact_fit(K, row, penalty, weights) for row in np.eye(8)]
+    trace = sum(float(sum(mpmath.mpf(K[i, j]) * a[j] for j in range(8)) + b) for i, (a, b) in enumerate(hat))
+    assert point.degrees_of_freedom == pytest.approx(trace, abs=1e-8)
+
+
+def test_small_weights_are_not_lost_in_float32():
+    K = brute_ridge.rbf(np.random.default_rng(4).standard_normal((8, 2)))
+    y = np.random.default_rng(5).standard_normal((8, 1))
+    for size in (1e-90, 1e90):
+        fit = ridge(Cholesky(K.astype(np.float32), weights=np.full(8, size)), y, 0.1 * size)
+        dual, constant = brute_ridge.fit(K.astype(np.float32).astype(float), y, 0.1)
+        np.testing.assert_allclose(fit.dual_coef, dual, atol=1e-10)
+        np.testing.assert_allclose(fit.intercept, constant, atol=1e-10)

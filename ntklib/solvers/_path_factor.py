@@ -1,0 +1,29 @@
+"""The factorisation that a whole path of penalties is computed with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ntklib.solvers._base import Factorization
+from ntklib.solvers._cholesky import Cholesky
+from ntklib.solvers._eigen import Eigendecomposition
+
+_SPREAD = 1e6  # ratio of weights that leaves an eigendecomposition nine digits of the lightest sample
+
+
+def path_factor(gram, *, weights=None, overwrite_gram=False) -> Factorization:
+    """The factorisation for a path of penalties, exact for light samples and heavy ones.
+
+    One eigendecomposition, unless the weights are so far apart that the rounding of the heaviest samples
+    would drown the lightest; then a Cholesky factor for each penalty, at about the same cost for the usual
+    fifteen.
+
+    Parameters
+    ----------
+    gram : array of shape (n, n)
+    weights : array of shape (n,), default=None
+    overwrite_gram : bool, default=False
+    """
+    if weights is not None and np.max(weights) / _SPREAD > np.min(weights):
+        return Cholesky(gram, weights=weights, overwrite_gram=overwrite_gram, double=True)
+    return Eigendecomposition(gram, weights=weights, overwrite_gram=overwrite_gram)
