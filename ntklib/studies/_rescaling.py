@@ -149,13 +149,12 @@ def rescaling_study(
 def _default_optimizers(
     network: Any, starts: Mapping[float, Params], X: Any, y: np.ndarray
 ) -> dict[str, Optimizer]:
-    limit = min(largest_stable_step(network.ntk(params, X, weighted=True)) for params in starts.values())
-    found: dict[str, Optimizer] = {"gradient descent": GradientDescent(float(f"{limit / 2:.4g}"))}
-    others = {"Adam": Adam, "sign descent": SignDescent, "orthogonalised": Muon}
-    for name, kind in others.items():
+    found: dict[str, Optimizer] = {}
+    for name, kind in (("Adam", Adam), ("sign descent", SignDescent), ("orthogonalised", Muon)):
         change = max(first_move(network, params, X, y, kind(1.0))[1] for params in starts.values())
         found[name] = kind(float(f"{_FIRST_CHANGE * np.linalg.norm(y) / change:.4g}"))
-    return found
+    limit = min(largest_stable_step(network.ntk(params, X, weighted=True)) for params in starts.values())
+    return {"gradient descent": GradientDescent(float(f"{limit / 2:.4g}")), **found}
 
 
 def _paths(

@@ -40,12 +40,23 @@ def first_move(
     """Return what the first step adds to the parameters if outputs fall short of their targets by y.
 
     The number is the length of the change of the outputs, to first order in the step's.
+
+    Raises
+    ------
+    ValueError
+        If it is 0.
     """
     # from 0, so that small moves are not lost beside the parameters
     state = optimizer.start({name: np.zeros_like(array) for name, array in params.items()}, model=network)
     optimizer.step(state, lambda position: network.unravel(params, network.vjp(params, X, -y)))
     move = params.replace(**state.position)
-    return move, float(np.linalg.norm(network.jvp(params, X, network.ravel(move))))
+    change = float(np.linalg.norm(network.jvp(params, X, network.ravel(move))))
+    if change == 0:
+        raise ValueError(
+            "a network's outputs have no gradient on these rows, so that nothing can be trained: the rows are "
+            "0, or no unit is active; take other rows, larger widths or another random_state."
+        )
+    return move, change
 
 
 def train_whole(*arguments: Any, **options: Any) -> History:

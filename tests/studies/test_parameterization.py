@@ -343,6 +343,8 @@ def test_a_study_stopped_midway_goes_on(tmp_path, study):
         ((X, Y), {"parameterizations": "ntk"}, TypeError, "parameterizations must be a sequence"),
         ((X, Y), {"parameterizations": ["lazy"]}, ValueError, "each of parameterizations must be one of"),
         ((X, Y), {"parameterizations": []}, ValueError, "parameterizations is empty"),
+        ((0 * X, Y), {}, ValueError, "outputs have no gradient on these rows"),
+        ((0 * X, Y), {"optimizer": "adam"}, ValueError, "outputs have no gradient on these rows"),
         ((X, Y), {"optimizer": "adamw"}, ValueError, "optimizer must be one of 'gradient_descent'"),
         ((X, Y), {"optimizer": Adam}, ValueError, "optimizer must be one of 'gradient_descent'"),
         ((X, Y), {"optimizer": Momentum(momentum=np.sqrt)}, ValueError, "schedule of momentum"),

@@ -227,6 +227,8 @@ def test_what_cannot_be_studied(options, error, message):
         rescaling_study(X, Y, **options)
     with pytest.raises(ValueError, match="factor must be finite and greater than 0"):
         rescale(TwoLayerNet(4), TwoLayerNet(4).init(4, 0), -1.0)
+    with pytest.raises(ValueError, match="outputs have no gradient on these rows"):
+        rescaling_study(0 * X, Y, network=TwoLayerNet(4))
 
 
 def test_display(study, axes):
