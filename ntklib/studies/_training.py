@@ -53,7 +53,7 @@ def first_move(
     change = float(np.linalg.norm(network.jvp(params, X, network.ravel(move))))
     if change == 0:
         raise ValueError(
-            "a network's outputs have no gradient on these rows, so that nothing can be trained: the rows are "
+            "a network's outputs have no gradient on these rows, so that nothing is trained: the rows are "
             "0, or no unit is active; take other rows, larger widths or another random_state."
         )
     return move, change
