@@ -158,7 +158,8 @@ class Sharp(Theorem):
             options={"xatol": 1e-4},
         ).x
         # with one beta for all balls it is sigma_min / beta, which may lie between two numbers: the next one
-        last = min(low / beta(edge), 2 * edge)
+        bend = beta(edge)
+        last = min(low / bend, 2 * edge) if bend > 0 else edge
         balls = float(best) * edge, edge, last * (1 + 4 * EPS)
         radius = max(balls, key=lambda ball: _gain(low, beta, ball))
         return Reach(_exact_gain(low, beta(radius), radius), radius)
