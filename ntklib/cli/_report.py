@@ -78,13 +78,20 @@ def _run(arguments: argparse.Namespace) -> None:
         command=_command_line(arguments),
         note=note,
     )
-    folder = place()
-    page, results = write_report(analysis, folder)
+    interrupted = analysis.interrupted
+    try:
+        page, results = write_report(analysis, place)
+    except KeyboardInterrupt:
+        if interrupted:
+            raise
+        interrupted = True
+        note("interrupted, but all is computed and will be written; once more gives it up")
+        page, results = write_report(analysis, place)
     print(_summary(analysis))
-    if arguments.out is None and str(folder) != DEFAULT_FOLDER:
+    if arguments.out is None and str(page.parent) != DEFAULT_FOLDER:
         print(f"\n{DEFAULT_FOLDER} holds an earlier report, which was kept.")
     print(f"\nnumbers: {printable(results)}\nreport:  {page.resolve().as_uri()}")
-    if analysis.interrupted:
+    if interrupted:
         raise KeyboardInterrupt
 
 

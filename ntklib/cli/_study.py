@@ -93,10 +93,12 @@ def _run(arguments: argparse.Namespace) -> None:
 
     folder: Path | None = None
     if arguments.out is not None:
-        # without results.json a table beside finished parts is of a saving that stopped midway
-        stopped = (Path(arguments.out) / PARTS).is_dir()
-        files = (RESULTS,) if stopped else (RESULTS, CSV)
+        files: tuple[str, ...] = (RESULTS,)
+        if not (Path(arguments.out) / PARTS).is_dir():
+            # beside finished parts, these are of a saving that stopped midway, and replaced
+            files = (RESULTS, CSV, *(path.name for path in Path(arguments.out).glob("*.png")))
         folder = find_folder(arguments.out, files, default="", force=arguments.force)
+        find_folder(folder / PARTS, (), default="", force=True)
     try:
         with replacing_parts() if arguments.force else nullcontext():
             result = arguments.study.run(arguments, folder)

@@ -81,21 +81,22 @@ def find_folder(out: str | Path | None, files: tuple[str, ...], *, default: str,
         If a folder asked for holds such files and ``force`` is False, or it cannot be made or written in.
     """
 
-    def taken(folder: Path) -> bool:
-        return any(os.path.lexists(folder / name) for name in files)
+    def taken(folder: Path) -> list[str]:
+        return [name for name in files if os.path.lexists(folder / name)]
 
     folder = Path(default if out is None else out)
     if out is None and not force:
         number = 2
-        while taken(folder) or (folder.exists() and not folder.is_dir()):
+        while taken(folder) or (os.path.lexists(folder) and not folder.is_dir()):
             folder, number = Path(f"{default}-{number}"), number + 1
-    if _exists(folder) and not folder.is_dir():
-        raise DataError(f"{folder}: is a file, a folder is needed")
-    if taken(folder) and not force:
-        raise DataError(f"{folder}: holds results already; --force overwrites them")
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise DataError(f"{folder}: cannot be made, {there} is a file")
+    _exists(folder)
+    if (found := taken(folder)) and not force:
+        names = ", ".join(found[:4]) + (", ..." if len(found) > 4 else "")
+        raise DataError(f"{folder}: holds {names} already; --force overwrites them")
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not there.is_dir():  # a link that leads nowhere is none either
+        place = "" if there == folder else f"cannot be made, {there} "
+        raise DataError(f"{folder}: {place}is a file, a folder is needed")
     check_folder(there)
     for name in files:
         if (reason := _files.not_a_file(folder / name)) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from ntklib._files import new_folder, plain, write_together
@@ -14,15 +15,16 @@ PAGE = "report.html"
 RESULTS = "results.json"
 
 
-def write_report(analysis: Analysis, folder: str | Path) -> tuple[Path, Path]:
+def write_report(analysis: Analysis, folder: str | Path | Callable[[], Path]) -> tuple[Path, Path]:
     """Write ``report.html`` and ``results.json``, each whole or not at all, ``results.json`` last.
 
     Parameters
     ----------
     analysis : Analysis
         From :func:`ntklib.report.analyse`.
-    folder : str or Path
-        Made if it is not there; files of these names in it are replaced.
+    folder : str, Path or callable
+        Made if it is not there; files of these names in it are replaced. A callable is asked for it when all
+        is drawn, which takes seconds in which other reports may find a place.
 
     Returns
     -------
@@ -34,13 +36,13 @@ def write_report(analysis: Analysis, folder: str | Path) -> tuple[Path, Path]:
     DataError
         If the folder cannot be made or a file not be written.
     """
-    folder = Path(folder)
     html = render_page(analysis)
     # a line for each part: short enough to look into, without a line for each of thousands of numbers
     parts = (
         f"{json.dumps(k)}: {json.dumps(v, allow_nan=False)}" for k, v in plain(analysis.to_dict()).items()
     )
     numbers = "{\n" + ",\n".join(parts) + "\n}\n"
+    folder = Path(folder() if callable(folder) else folder)
     try:
         with new_folder(folder):
             write_together(folder, {PAGE: html, RESULTS: numbers})

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import re
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ntklib._files import new_folder, plain, write_atomically
+from ntklib._files import new_folder, open_regular, plain, write_atomically
 from ntklib._progress import Progress
 
 __all__ = ["digest", "replacing_parts", "run_parts"]
@@ -115,7 +114,7 @@ def digest(*arrays: Any) -> str:
 
 
 def _file(study: str, name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", "-", f"{study} {name}") + ".npz"
+    return re.sub(r"[^A-Za-z0-9.+-]+", "-", f"{study} {name}") + ".npz"  # 1e+20 is not 1e-20
 
 
 def _write(path: Path, settings: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> None:
@@ -134,10 +133,12 @@ def _read(path: Path, settings: Mapping[str, Any]) -> dict[str, np.ndarray] | No
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open_regular(path) as file, np.load(io.BytesIO(file.read()), allow_pickle=False) as archive:
             values = {name: archive[name] for name in archive.files}
         found = dict(json.loads(str(values.pop(_SETTINGS))))
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except OSError:
+        raise
+    except Exception as error:  # zipfile, zlib, struct and numpy each have their own
         if _replacing.get():
             return None
         raise ValueError(

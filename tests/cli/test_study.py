@@ -72,7 +72,7 @@ def test_a_folder_is_filled_and_not_overwritten_unasked(tmp_path, capsys):
     assert files == {"results.json", "results.csv", "error.png", "eigenvalue.png", "parts"}
     assert f"note: results and pictures are in {tmp_path / 'new' / 'study'}" in err
     before = (tmp_path / "new" / "study" / "results.json").read_bytes()
-    assert "holds results already; --force" in run(capsys, *command, code=2).err
+    assert "holds results.json already; --force" in run(capsys, *command, code=2).err
     assert run(capsys, *command, "--force").out == out
     assert (tmp_path / "new" / "study" / "results.json").read_bytes() == before
 

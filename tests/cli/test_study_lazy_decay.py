@@ -66,7 +66,7 @@ def test_a_stopped_run_goes_on(tmp_path, capsys, monkeypatch):
     assert "no certified bound was exceeded" in out
     pictures = {path.name for path in (tmp_path / "found").glob("*.png")}
     assert pictures == {"loss.png", "ratios.png", "thresholds.png"}
-    assert "holds results already; --force" in run(capsys, *command, code=2).err
+    assert "holds results.json already; --force" in run(capsys, *command, code=2).err
 
 
 def test_help_has_examples(capsys):

@@ -15,6 +15,7 @@ from sklearn.model_selection import train_test_split
 import ntklib.report._analysis as analysis
 import ntklib.report._contenders as contenders
 import ntklib.report._theorem as theorem
+import ntklib.report._write as _write
 from ntklib._progress import Progress
 from ntklib.cli import main
 from ntklib.datasets import DataError, load_table
@@ -168,7 +169,7 @@ def test_a_table_with_text_gaps_and_a_number_to_predict(small, tmp_path, capsys)
 def test_an_earlier_report_is_kept_unless_forced(folder, small, tmp_path, monkeypatch, capsys):
     before = (folder / "report.html").read_bytes()
     assert main(["report", "--data", "wine", "--out", str(folder)]) == 2
-    assert "holds results already; --force overwrites them" in capsys.readouterr().err
+    assert "holds report.html, results.json already; --force overwrites them" in capsys.readouterr().err
     assert (folder / "report.html").read_bytes() == before
     monkeypatch.chdir(tmp_path)
 
@@ -190,6 +191,11 @@ def test_an_earlier_report_is_kept_unless_forced(folder, small, tmp_path, monkey
         found("ntklib-report-3")
     with pytest.raises(DataError, match="ntklib-report-3 is a file"):
         found("ntklib-report-3/inside/of")
+    Path("ntklib-report-4").symlink_to("nowhere")
+    assert found() == "ntklib-report-5"
+    for name in ("ntklib-report-4", "ntklib-report-4/inside"):
+        with pytest.raises(DataError, match="a folder is needed"):
+            found(name)
     with pytest.raises(DataError, match="no such folder"):
         check_folder(Path("nowhere"))
 
@@ -226,6 +232,32 @@ def test_an_interrupted_report_keeps_what_it_has(small, tmp_path, monkeypatch, c
     assert list(results["scores"]) == ["ntk"]
     assert "kernel_spectrum" not in results
     assert _Page((out / "report.html").read_text()).errors == []
+
+
+def test_what_happens_while_the_page_is_drawn(small, tmp_path, monkeypatch, capsys):
+    """Ctrl-C, once, and another report that takes the folder meanwhile: neither loses anything."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(analysis, "CONTENDERS", CONTENDERS[:2])
+    for part in ("_look", "widen", "measure_steps", "train_beside", "certify_rows", "follow"):
+        monkeypatch.setattr(analysis, part, lambda *_, **__: None)
+    draw, presses = _write.render_page, []
+
+    def drawing(some):
+        Path("ntklib-report").mkdir(exist_ok=True)
+        Path("ntklib-report/report.html").write_text("another")
+        if presses:
+            raise presses.pop()
+        return draw(some)
+
+    monkeypatch.setattr(_write, "render_page", drawing)
+    presses[:] = [KeyboardInterrupt]
+    assert main(["report", "--data", "wine"]) == 130
+    assert "all is computed and will be written" in capsys.readouterr().err
+    assert sorted(os.listdir("ntklib-report-2")) == ["report.html", "results.json"]
+    assert Path("ntklib-report/report.html").read_text() == "another"
+    presses[:] = [KeyboardInterrupt, KeyboardInterrupt]
+    assert main(["report", "--data", "wine"]) == 130
+    assert sorted(os.listdir()) == ["ntklib-report", "ntklib-report-2"]
 
 
 def test_a_report_with_nothing_to_keep_leaves_no_folder(small, tmp_path, monkeypatch, capsys):

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from ntklib._progress import Progress
 from ntklib.studies import StudyResult
-from ntklib.studies._parts import PARTS, digest, run_parts
+from ntklib.studies._parts import PARTS, digest, replacing_parts, run_parts
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -163,6 +163,32 @@ def test_parts_of_another_study_are_refused(tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match="no finished part"):
             run_parts("toy", {"seed": 1}, Counting().parts(["a"]), out=tmp_path)
+
+
+def test_every_damaged_bit_of_a_part_is_noticed_and_replaced_on_request(tmp_path):
+    whole = run_parts("toy", {}, Counting().parts("a"), out=tmp_path)["a"]
+    (path,) = (tmp_path / PARTS).iterdir()
+    data, noticed = path.read_bytes(), 0
+    for bit in range(0, 8 * len(data), 7):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            values = run_parts("toy", {}, Counting().parts("a"), out=tmp_path)["a"]
+        except ValueError:  # and nothing else
+            noticed += 1
+            with replacing_parts():
+                values = run_parts("toy", {}, Counting().parts("a"), out=tmp_path)["a"]
+        for key, value in whole.items():
+            np.testing.assert_array_equal(values[key], value, strict=True)
+    assert noticed > 100
+
+
+def test_parts_of_similar_names_have_files_of_their_own(tmp_path):
+    names = ["rate 1e+20", "rate 1e-20", "rate -1", "rate 1", "rate 1.0"]
+    run_parts("toy", {}, {name: lambda i=i: {"x": [i]} for i, name in enumerate(names)}, out=tmp_path)
+    again = run_parts("toy", {}, Counting().parts(names), out=tmp_path)
+    assert [int(again[name]["x"][0]) for name in names] == list(range(5))
 
 
 def test_progress_counts_what_is_left(tmp_path):

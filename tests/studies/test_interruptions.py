@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -136,11 +137,24 @@ def test_parts_are_kept_by_force(whole, tmp_path):
     assert content(tmp_path) != expected
 
 
-def test_a_table_that_is_no_study_s_is_not_overwritten(tmp_path, capsys):
-    (tmp_path / "results.csv").write_text("mine\n")
+@pytest.mark.parametrize("name", ["results.csv", "error.png"])
+def test_files_that_are_no_study_s_are_not_overwritten(name, tmp_path, capsys):
+    (tmp_path / name).write_text("mine\n")
     assert main(command("width", tmp_path)) == 2
-    assert "holds results already" in capsys.readouterr().err
-    assert content(tmp_path) == {"results.csv": b"mine\n"}
+    assert f"holds {name} already" in capsys.readouterr().err
+    assert content(tmp_path) == {name: b"mine\n"}
+
+
+@pytest.mark.parametrize("place", ["", "parts"])
+def test_places_where_no_folder_can_be_made(place, tmp_path, capsys):
+    """They are refused before anything is computed."""
+    for name, make in {"file": Path.touch, "link": lambda path: path.symlink_to("nowhere")}.items():
+        folder = tmp_path / name
+        folder.parent.joinpath(name, place).parent.mkdir(exist_ok=True)
+        make(folder / place)
+        for force in ([], ["--force"]):
+            assert main(command("width", folder, *force)) == 2
+            assert "a folder is needed" in capsys.readouterr().err
 
 
 def test_bad_settings_leave_no_folder(tmp_path, capsys):
