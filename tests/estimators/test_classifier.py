@@ -66,6 +66,8 @@ def test_temperature_of_separated_and_of_useless_scores_is_finite():
     assert 0.1 < sharp < 1
     flat = fit_temperature(np.where(labels, -1.0, 1.0)[:, None], labels, None)
     assert flat == 1e4
+    faint = np.where(labels, 1e-6, -1e-6)[:, None]
+    assert fit_temperature(faint, labels, None) == 1e-4
 
 
 def test_class_weight_is_sample_weight():

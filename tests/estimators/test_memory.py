@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import sklearn
 from scipy import sparse
 from sklearn.gaussian_process.kernels import RBF
 
@@ -179,3 +180,25 @@ def test_tangent_models_predict_as_they_were_fitted():
     model.fit(X, labels)
     before = model.predict_proba(new)
     np.testing.assert_array_equal(model.set_params(loss="squared_error").predict_proba(new), before)
+
+
+@pytest.mark.parametrize("make", [NTKRegressor, TangentRegressor])
+def test_new_rows_come_in_batches(make):
+    """As many at once as the kernel with all samples has room for in the working memory."""
+    rng = np.random.default_rng(0)
+    X, y, new = rng.standard_normal((64, 3)), rng.standard_normal(64), rng.standard_normal((25, 3))
+    sizes = []
+
+    def kernel(A, B):
+        if len(B) == 64:
+            sizes.append(len(A))
+        return KERNEL(A, B)
+
+    model = make(kernel=kernel).fit(X, y)
+    asked = [{}, {"return_std": True}] if make is NTKRegressor else [{}]
+    for options in asked:
+        whole = model.predict(new, **options)
+        sizes.clear()
+        with sklearn.config_context(working_memory=10 * 64 * 8 / 2**20):
+            np.testing.assert_allclose(model.predict(new, **options), whole, rtol=1e-12)
+        assert sizes == [10, 10, 5] * (1 + len(options))

@@ -143,6 +143,31 @@ class TestOtherCriteria:
         theirs = NTKRegressorCV(RBF(), ALPHAS, cv=rest).fit(X[kept], y[kept], w[kept])
         np.testing.assert_allclose(ours.loo_path_.scores, theirs.loo_path_.scores)
 
+    def test_splits_among_the_samples_searched(self, data):
+        X, y, w = data
+        cv = KFold(4, shuffle=True, random_state=0)
+        model = NTKRegressorCV([RBF(0.5), RBF(1.0)], ALPHAS, cv=cv, max_search_samples=25).fit(X, y, w)
+        rows = search_rows(40, 25, 0)
+        expected = []
+        for kernel, alpha in zip(
+            model.cv_results_["param_kernel"], model.cv_results_["param_alpha"], strict=True
+        ):
+            scores = []
+            for train, test in cv.split(X):
+                train, test = np.intersect1d(train, rows), np.intersect1d(test, rows)
+                fit = NTKRegressor(kernel, alpha=alpha).fit(X[train], y[train], w[train])
+                scores.append(-np.average((y[test] - fit.predict(X[test])) ** 2, weights=w[test]))
+            expected.append(np.mean(scores))
+        np.testing.assert_allclose(model.cv_results_["mean_test_score"], expected, rtol=1e-9)
+
+    def test_splits_may_train_on_one_sample_but_not_on_none(self, data):
+        X, y, w = data
+        one = NTKRegressorCV(RBF(), [0.1], cv=[([3], np.arange(4, 40))]).fit(X, y)
+        np.testing.assert_allclose(one.best_score_, -np.mean((y[4:] - y[3]) ** 2))
+        for none in (([3], [4, 5]), ([4, 5], [3])):
+            with pytest.raises(ValueError, match="no training or no test samples"):
+                NTKRegressorCV(RBF(), [0.1], cv=[none]).fit(X, y, np.where(np.arange(40) == 3, 0.0, w))
+
 
 class TestKernels:
     def test_the_best_kernel_wins_and_the_table_tells(self, data):
@@ -163,7 +188,10 @@ class TestKernels:
         small, large = (NTKRegressorCV(NTK(weight_std=s)).fit(X, y) for s in (1.0, 10.0))
         np.testing.assert_allclose(large.loo_path_.alphas / small.loo_path_.alphas, 1e4)
         np.testing.assert_allclose(large.predict(X), small.predict(X), atol=1e-9)
-        assert (np.diff(small.loo_path_.alphas) < 0).all()
+        scale = np.average(NTK().diag(X))
+        steps = [10, 10**0.5, 1, 10**-0.5, 1e-1, 10**-1.5, 1e-2, 10**-2.5, 1e-3, 10**-3.5, 1e-4, 10**-4.5]
+        steps += [1e-5, 10**-5.5, 1e-6]
+        np.testing.assert_allclose(small.loo_path_.alphas / scale, steps)
 
     def test_at_most_so_many_samples_are_searched(self, data):
         X, y, _ = data

@@ -174,8 +174,9 @@ class TestIllConditioned:
     def test_duplicates_without_penalty_warn_and_are_recorded(self, data):
         X, b, _ = data
         K = rbf(np.vstack([X, X]))
-        with pytest.warns(IllConditionedWarning, match="Raise the penalty"):
+        with pytest.warns(IllConditionedWarning, match="Raise the penalty") as caught:
             solution = Cholesky(K).solve(np.vstack([b, b + 1]), 0.0)
+        assert caught[0].filename == __file__
         assert solution.outcome == "minimum-norm"
         assert solution.rank == 300
         assert solution.condition > 1e13

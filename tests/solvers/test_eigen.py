@@ -112,6 +112,15 @@ def test_check_semidefinite(dtype):
     check_semidefinite(np.zeros((3, 3), dtype))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "last"), [(np.float64, 1e-6), (np.float32, 64 * float(np.finfo(np.float32).eps))]
+)
+def test_the_stated_bound_of_rounding(dtype, last):
+    assert Eigendecomposition(np.diag([1.0, -last]).astype(dtype)).rank == 1
+    with pytest.raises(LinAlgError, match="not positive semidefinite"):
+        Eigendecomposition(np.diag([1.0, -1.001 * last]).astype(dtype))
+
+
 def test_a_matrix_without_a_positive_eigenvalue_is_refused():
     with pytest.raises(LinAlgError, match="not positive semidefinite"):
         Eigendecomposition(-np.eye(3))
@@ -160,6 +169,8 @@ def test_penalties_that_do_not_cover_what_is_below_zero():
     assert solution.outcome == "ill-conditioned"
     np.testing.assert_allclose(solution.value.ravel(), [1 / (1 + 1e-8), 1e8])
     assert solution.residual > 0.1  # of the system as it was given
+    with pytest.warns(IllConditionedWarning):
+        assert factor.solve(np.ones(2), 2e-8).outcome == "ill-conditioned"  # the sum is singular
     assert factor.solve(np.ones(2), 1e-7).outcome == "ok"
 
 

@@ -277,6 +277,15 @@ class TestRidgeless:
         held_out = brute_ridge.least_norm_left_out(features, y)
         np.testing.assert_allclose(point.loo_prediction, held_out, atol=1e-3)
 
+    def test_a_feature_that_float32_tells_from_a_constant(self):
+        features = np.ones((8, 1))
+        features[3] += 2.0**-11  # products are exact in float32
+        y = np.random.default_rng(10).standard_normal((8, 1))
+        expected = brute_ridge.least_norm(features, y)
+        (point,) = ridge_path(Eigendecomposition((features @ features.T).astype(np.float32)), y, [0.0])
+        np.testing.assert_allclose(features.T @ point.dual_coef, expected[0], rtol=1e-6)
+        np.testing.assert_allclose(point.intercept, expected[1], rtol=1e-6)
+
 
 @pytest.mark.parametrize("penalty", [0.0, 0.1])
 def test_targets_of_any_size(data, penalty):
