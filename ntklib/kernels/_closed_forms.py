@@ -1,123 +1,54 @@
 """Closed-form duals of smooth activations.
 
-With S = E[uv] and variances q_x, q_z.  Those of erf, GELU and the Gaussian depend on the angle between
-rows lengthened by an independent coordinate, Delta = (1 + q_x)(1 + q_z) - S^2 = r_x^2 r_z^2 sin^2, formed
-from the gap and never by this subtraction.
-
-Sources: erf, Williams (1997), "Computing with infinite networks", eq. 11; GELU, Tsuchida et al. (2021),
-"Avoiding kernel fixed points", in the shorter form that two steps of Gaussian integration by parts give;
-sin, cos, exp and the radial basis function from the characteristic function of the normal law (Han et al.
-2022, "Fast neural kernel embeddings for general activations", table 1).
+With S = E[uv] and variances q_x, q_z.  The Gaussian's is an integral of a normal density, those of sin, cos,
+exp and the radial basis function come from its characteristic function (Han et al. 2022, "Fast neural
+kernel embeddings for general activations", table 1).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ._lengthened import arcsine_dual, gelu_dual
-from ._smooth import Pairs, Partials, SmoothDual
+from ._lengthened import Lengthened
+from ._smooth import Motion, Pairs, Partials, SmoothDual
+from ._wide import Wide, narrow, over, positive, where
 
-__all__ = ["CosDual", "ErfDual", "ExpDual", "GELUDual", "GaussianDual", "RBFDual", "SinDual"]
-
-
-def _lengthened(p: Pairs, factor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lengths of (factor u, 1) and (factor v, 1), the ones independent, and their Gram determinant's root."""
-    hx, hz = np.hypot(1.0, factor * p.rx), np.hypot(1.0, factor * p.rz)
-    ax, az = np.arctan2(1.0, factor * p.rx), np.arctan2(1.0, factor * p.rz)
-    lack = 2 * np.sin((ax - az) / 2) ** 2 + 1 / hx / hz  # 1 - cos cos
-    t = lack + (factor * p.rx / hx) * (factor * p.rz / hz) * np.abs(p.tau)
-    return hx, hz, hx * hz * np.sqrt(t * (2 - t))
+__all__ = ["CosDual", "ExpDual", "GaussianDual", "RBFDual", "SinDual"]
 
 
-@dataclass(frozen=True)
-class ErfDual(SmoothDual):
-    """A = (2/pi) arcsin(2S / sqrt((1 + 2q_x)(1 + 2q_z))),  D = (4/pi) / sqrt((1 + 2q_x)(1 + 2q_z) - 4S^2)."""
-
-    def moments(self, r):
-        h = np.hypot(1.0, np.sqrt(2) * r)
-        # arcsin(2q / (1 + 2q)) from both sides of 1
-        q2 = 2 * r * r
-        small = np.arcsin(np.minimum(q2 / (1 + q2), 0.5))
-        large = np.pi / 2 - 2 * np.arcsin(np.sqrt(0.5) / np.maximum(h, np.sqrt(0.5)))
-        A = 2 / np.pi * np.where(q2 < 1, small, large)
-        return A, 4 / np.pi / np.sqrt(1 + 4 * r * r)
-
-    def pair(self, p):
-        return arcsine_dual(p.rx, p.rz, p.tau)
-
-    def partials(self, p, A, D):
-        hx, hz, root = _lengthened(p, np.sqrt(2))
-        common = 4 / np.pi / root
-        cube = common / root / root
-        return Partials(
-            -common * (p.covariance / hx / hx),
-            -common * (p.covariance / hz / hz),
-            4 * cube * p.covariance,
-            -cube * hz * hz,
-            -cube * hx * hx,
-        )
-
-
-@dataclass(frozen=True)
-class GELUDual(SmoothDual):
-    """A = S F + R (q_x q_z - S^2 + S^2 e),  D = F + S R (1/Delta + e),  e = 1/(1 + q_x) + 1/(1 + q_z),
-
-    F = 1/4 + arcsin(S / sqrt((1 + q_x)(1 + q_z))) / (2 pi),  R = 1 / (2 pi sqrt(Delta)).
-    """
-
-    def moments(self, r):
-        q, h, root = r * r, np.hypot(1.0, r), np.sqrt(1 + 2 * r * r)
-        F = 0.25 + np.arctan2((r / h) ** 2, root / h / h) / (2 * np.pi)
-        e = 2 / h / h
-        ratio = q / root / (2 * np.pi)
-        return q * F + (q * e) * ratio, F + ratio * (1 / root / root + e)
-
-    def pair(self, p):
-        return gelu_dual(p.rx, p.rz, p.tau)
-
-    def partials(self, p, A, D):
-        hx, hz, root = _lengthened(p, 1.0)
-        S, delta = p.covariance, root * root
-        R = 1 / (2 * np.pi * root)
-        ex, ez = 1 / hx / hx, 1 / hz / hz
-        e = ex + ez
-        t = np.abs(p.tau)
-        B = (p.rx * p.rz) ** 2 * (t * (2 - t)) + S * S * e
-        shape = 1 / delta + e
-        R_s, R_qx, R_qz = S * R / delta, -R * hz * hz / delta / 2, -R * hx * hx / delta / 2
-        return Partials(
-            -S * S * ex * R / 2 + R_qx * B + R * (p.rz**2 - (S * ex) ** 2),
-            -S * S * ez * R / 2 + R_qz * B + R * (p.rx**2 - (S * ez) ** 2),
-            R + (R + S * R_s) * shape + 2 * S * S * R / delta / delta,
-            -S * ex * R / 2 + S * R_qx * shape - S * R * (hz * hz / delta / delta + ex * ex),
-            -S * ez * R / 2 + S * R_qz * shape - S * R * (hx * hx / delta / delta + ez * ez),
-        )
+def _gap(lack: Any, size_x: Any, size_z: Any) -> np.ndarray:
+    """1 - A / (s_x s_z) of rows with E[sigma^2] = s^2, from lack = (s_x^2 + s_z^2)/2 - A."""
+    product = size_x * size_z
+    gap = narrow(over(lack - (size_x - size_z) ** 2 / 2, product))
+    return np.where(positive(product), np.clip(gap, 0.0, 1.0), 1.0)
 
 
 @dataclass(frozen=True)
 class GaussianDual(SmoothDual):
-    """sigma = exp(-z^2/2):  A = Delta^(-1/2),  D = S Delta^(-3/2)."""
-
-    def moments(self, r):
-        root = np.sqrt(1 + 2 * r * r)
-        return 1 / root, (r / root) ** 2 / root
+    """sigma = exp(-z^2/2):  A = Delta^(-1/2),  D = S Delta^(-3/2),  Delta = (1 + q_x)(1 + q_z) - S^2."""
 
     def pair(self, p):
-        _, _, root = _lengthened(p, 1.0)
-        return 1 / root, p.covariance / root / root / root
+        near = Lengthened.of(p, 1.0, 1.0)
+        return 1 / near.root, p.covariance / near.root / near.delta
+
+    def gap(self, p, A, cosine):
+        """1 - cosine^2 = 1 - sqrt((1 + 2q_x)(1 + 2q_z)) / Delta, a sum of positive terms over Delta."""
+        t, x, z = np.abs(p.tau), p.rx * p.rx, p.rz * p.rz
+        roots = np.sqrt(1 + 2 * x) + np.sqrt(1 + 2 * z)
+        excess = x * z * (t * (2 - t)) + 2 * ((x - z) / roots) ** 2
+        return narrow(excess * A * A) / (1 + cosine)
 
     def partials(self, p, A, D):
-        hx, hz, root = _lengthened(p, 1.0)
-        S = p.covariance
-        cube = 1 / root / root / root
-        fifth = cube / root / root
-        return Partials(
-            -hz * hz * cube / 2, -hx * hx * cube / 2, cube + 3 * S * S * fifth,
-            -1.5 * S * hz * hz * fifth, -1.5 * S * hx * hx * fifth,
-        )  # fmt: skip
+        delta, t = Lengthened.of(p, 1.0, 1.0).delta, np.abs(p.tau)
+        x, z = p.rx * p.rx, p.rz * p.rz
+        both = x * z * (t * (2 - t))
+        # half of d log Delta / d log r at a fixed correlation
+        log_x, log_z = (x + both) / delta, (z + both) / delta
+        rho_slope = p.rx * p.rz * (A / delta + 3 * D * p.covariance / delta)
+        return Partials(-A * log_x, -A * log_z, D * (1 - 3 * log_x), D * (1 - 3 * log_z), rho_slope)
 
 
 @dataclass(frozen=True)
@@ -126,47 +57,91 @@ class SinDual(SmoothDual):
 
     by_distance: ClassVar[bool] = True
 
-    def moments(self, r):
-        q2 = 2 * r * r
-        return -np.expm1(-q2) / 2, (1 + np.exp(-q2)) / 2
-
     def pair(self, p):
-        plus, minus = np.exp(-p.half_square_difference), np.exp(-p.half_square_sum)
-        size = np.abs(p.covariance)
-        sinh = np.copysign(-np.maximum(plus, minus) * np.expm1(-2 * size) / 2, p.covariance)
-        return sinh, (plus + minus) / 2
+        return _waves(p)
 
-    def partials(self, p, A, D):
-        return Partials(-A / 2, -A / 2, A, -D / 2, -D / 2)
+    def gap(self, p, A, cosine):
+        return np.copysign(_wave_gap(p, -1.0), cosine)
+
+    def moved(self, p, A, D, by):
+        plus, minus = self._decays(p, by)
+        return (minus - plus) / 2, -(plus + minus) / 2
+
+    @staticmethod
+    def _decays(p: Pairs, by: Motion) -> tuple[Any, Any]:
+        """-d exp(-E[(u - v)^2] / 2), and that of the sum."""
+        difference, total = _half_squares_moved(p, by)
+        return np.exp(-p.half_square_difference) * difference, np.exp(-p.half_square_sum) * total
 
 
 @dataclass(frozen=True)
 class CosDual(SinDual):
     """A = exp(-(q_x + q_z)/2) cosh S,  D = exp(-(q_x + q_z)/2) sinh S."""
 
-    def moments(self, r):
-        A, D = super().moments(r)
+    def pair(self, p):
+        A, D = _waves(p)
         return D, A
 
-    def pair(self, p):
-        A, D = super().pair(p)
-        return D, A
+    def gap(self, p, A, cosine):
+        return _wave_gap(p, 1.0)
+
+    def moved(self, p, A, D, by):
+        dA, dD = super().moved(p, A, D, by)
+        return dD, dA
+
+
+def _waves(p: Pairs) -> tuple[Any, Any]:
+    """exp(-(q_x + q_z)/2) times sinh S and cosh S."""
+    plus, minus = np.exp(-p.half_square_difference), np.exp(-p.half_square_sum)
+    larger = where(p.positive, plus, minus)
+    sinh = -larger * np.expm1(-2 * np.abs(p.covariance)) / 2
+    return np.copysign(sinh, p.covariance), (plus + minus) / 2
+
+
+def _half_squares_moved(p: Pairs, by: Motion) -> tuple[Any, Any]:
+    """Derivatives of E[(u - v)^2] / 2 and E[(u + v)^2] / 2, the smaller one as small as it is."""
+    logs, product = by.log_x + by.log_z, p.rx * p.rz
+    apart = (p.rx - p.rz) * logs / 2 + (p.rx + p.rz) / 2 * by.apart
+    turned = product * np.abs(p.tau) * logs - where(p.positive, product, -product) * by.rho
+    near = (p.rx - p.rz) * apart + turned
+    if p.half_squares is not None:  # of the inputs: they do not see a bias
+        in_w = np.eye(2)[0].reshape(2, *(1,) * p.tau.ndim)
+        near = where(p.close, 2 * in_w * p.half_squares, near)
+    far = 2 * (p.rx * p.rx * by.log_x + p.rz * p.rz * by.log_z) - near
+    return where(p.positive, near, far), where(p.positive, far, near)
+
+
+def _wave_gap(p: Pairs, sign: float) -> np.ndarray:
+    """Gaps of cos (sign 1) and, as if its correlation were positive, of sin (sign -1)."""
+    x, z = p.rx * p.rx, p.rz * p.rz
+    near = where(p.positive, p.half_square_difference, p.half_square_sum)
+    sizes = [np.sqrt((-np.expm1(-2 * q) if sign < 0 else 1 + np.exp(-2 * q)) / 2) for q in (x, z)]
+    # (e^(-2 q_x) + e^(-2 q_z))/2 - e^(near - q_x - q_z) is of second order, too
+    difference, some = np.exp(-x) - np.exp(-z), -np.expm1(-near)
+    lack = (some + sign * (difference**2 / 2 - some * np.exp(near - x - z))) / 2
+    return _gap(lack, *sizes)
 
 
 @dataclass(frozen=True)
 class ExpDual(SmoothDual):
     """A = D = exp((q_x + q_z)/2 + S)."""
 
-    def moments(self, r):
-        A = np.exp(2 * r * r)
-        return A, A
+    by_distance: ClassVar[bool] = True
 
     def pair(self, p):
         A = np.exp(p.half_square_sum)
-        return A, A.copy()  # the recursion writes to A
+        if isinstance(A, Wide):
+            # a normalised kernel divides by the same exp(q), however far beyond the floats it is
+            rows = np.exp(p.rx * p.rx) * np.exp(p.rz * p.rz)
+            A = where(narrow(p.half_square_sum) < 1e4, A, rows * np.exp(-p.half_square_difference))
+        return A, A * 1.0  # the recursion writes to A
 
-    def partials(self, p, A, D):
-        return Partials(A / 2, A / 2, A, A / 2, A / 2)
+    def gap(self, p, A, cosine):
+        return -np.expm1(-narrow(p.half_square_difference))
+
+    def moved(self, p, A, D, by):
+        dA = A * _half_squares_moved(p, by)[1]
+        return dA, dA
 
 
 @dataclass(frozen=True)
@@ -176,13 +151,13 @@ class RBFDual(SmoothDual):
     by_distance: ClassVar[bool] = True
     gamma: float
 
-    def moments(self, r):
-        return np.ones_like(r), np.full_like(r, 2 * self.gamma)
-
     def pair(self, p):
         A = np.exp(-2 * self.gamma * p.half_square_difference)
         return A, 2 * self.gamma * A
 
-    def partials(self, p, A, D):
-        g = self.gamma
-        return Partials(-g * A, -g * A, 2 * g * D, -g * D, -g * D)
+    def gap(self, p, A, cosine):
+        return -np.expm1(-2 * self.gamma * narrow(p.half_square_difference))
+
+    def moved(self, p, A, D, by):
+        dA = -2 * self.gamma * A * _half_squares_moved(p, by)[0]
+        return dA, 2 * self.gamma * dA

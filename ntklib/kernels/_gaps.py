@@ -29,10 +29,11 @@ from scipy import sparse
 from .._jit import compiled, exact, inlined
 from ._rows import Rows
 
-__all__ = ["close_half_squares", "products", "signed_gaps"]
+__all__ = ["close_distances", "products", "signed_gaps"]
 
 # Product errors of c eps make an angle wrong by c eps / sin(theta).  Near 0 that has to stay below 1e-13,
-# hence theta > 1e-2 (times what the offset took from the error); near pi, where kernels vanish, a few eps.
+# hence theta > 1e-2 (times what the offset took from the error, in ``fine`` gaps its root: they have to be
+# relatively accurate); near pi, where kernels vanish, a few eps.
 _NEAR = 1e-4
 _NEAR_FLOAT32 = 1e-3
 _FAR = 0.045
@@ -73,11 +74,19 @@ def signed_gaps(
     return apart if fine else None
 
 
-def close_half_squares(X: np.ndarray, Z: np.ndarray, tau: np.ndarray) -> np.ndarray:
-    """|x - z|^2 / 2, or |x + z|^2 / 2 where tau is negative, of close pairs; NaN of the others."""
-    out = np.full(tau.shape, np.nan)
-    _fill_half_squares(X, Z, tau, _NEAR, out)
-    return out
+def close_distances(
+    X: np.ndarray,
+    root_x: np.ndarray,
+    exponent_x: np.ndarray,
+    Z: np.ndarray,
+    root_z: np.ndarray,
+    exponent_z: np.ndarray,
+    tau: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """|x - z| of close pairs, |x + z| where tau is negative, and the sines of their angles; NaN of others."""
+    distance, sine = np.full(tau.shape, np.nan), np.full(tau.shape, np.nan)
+    _fill_distances(X, root_x, exponent_x, Z, root_z, exponent_z, tau, _NEAR, distance, sine)
+    return distance, sine
 
 
 @compiled
@@ -95,7 +104,7 @@ def _gaps_from_product(tau, half_x, half_z, near, far, fine):
             scale = half_x[i] + half_z[j]
             gap = scale - row[j]
             opposite = two - gap
-            tiny = near * scale * scale
+            tiny = near * scale * (scale if fine == kind(0) else one)
             value = gap if gap <= one else -opposite
             bad = (gap < max(tiny, fine)) | (opposite < far)
             marks += bad
@@ -196,7 +205,14 @@ def _half_square(x, rx, a, z, rz, b, sign):
 
 @inlined
 def _fine_gap(x, rx, a, z, rz, b):
-    """1 - |cos theta| from sin theta: the part of x_k z - z_k x that is at a right angle to x."""
+    """1 - |cos theta| from sin theta."""
+    sine = _fine_sine(x, rx, a, z, rz, b)
+    return sine * sine / (1.0 + math.sqrt(1.0 - min(sine * sine, 1.0)))
+
+
+@inlined
+def _fine_sine(x, rx, a, z, rz, b):
+    """Sin theta from the part of e = x_k z - z_k x that is at a right angle to x, scaled to stay in range."""
     a1, a2 = _scales(a)
     b1, b2 = _scales(b)
     k = 0
@@ -204,14 +220,18 @@ def _fine_gap(x, rx, a, z, rz, b):
         if abs(x[i]) > abs(x[k]):
             k = i
     pk, qk = np.float64(x[k]) * a1 * a2, np.float64(z[k]) * b1 * b2
+    top = 0.0
+    for i in range(x.shape[0]):
+        top = max(top, abs(_difference(pk, np.float64(z[i]) * b1 * b2, qk, np.float64(x[i]) * a1 * a2)))
+    if top == 0.0:
+        return 0.0
     square, along = 0.0, 0.0
     for i in range(x.shape[0]):
-        p, q = np.float64(x[i]) * a1 * a2, np.float64(z[i]) * b1 * b2
-        e = _difference(pk, q, qk, p)
+        p = np.float64(x[i]) * a1 * a2
+        e = _difference(pk, np.float64(z[i]) * b1 * b2, qk, p) / top
         square += e * e
         along += e * p
-    sine = math.sqrt(max(square - (along / rx) * (along / rx), 0.0)) / (abs(pk) * rz)
-    return sine * sine / (1.0 + math.sqrt(1.0 - min(sine * sine, 1.0)))
+    return top * math.sqrt(max(square - (along / rx) * (along / rx), 0.0)) / (abs(pk) * rz)
 
 
 @inlined
@@ -250,14 +270,21 @@ def _split(a):
 
 
 @compiled
-def _fill_half_squares(X, Z, tau, near, out):
+def _fill_distances(X, root_x, exponent_x, Z, root_z, exponent_z, tau, near, distance, sine):
     n, m = tau.shape
     for i in range(n):
         for j in range(m):
             if abs(tau[i, j]) < near:
                 sign = math.copysign(1.0, tau[i, j])
-                total = 0.0
+                top, total = 0.0, 0.0
                 for k in range(X.shape[1]):
-                    e = np.float64(X[i, k]) - sign * np.float64(Z[j, k])
+                    top = max(top, abs(np.float64(X[i, k]) - sign * np.float64(Z[j, k])))
+                for k in range(X.shape[1] if top > 0.0 else 0):
+                    e = (np.float64(X[i, k]) - sign * np.float64(Z[j, k])) / top
                     total += e * e
-                out[i, j] = 0.5 * total
+                distance[i, j] = top * math.sqrt(total)
+                sine[i, j] = (
+                    _fine_sine(X[i], root_x[i], exponent_x[i], Z[j], root_z[j], exponent_z[j])
+                    if top > 0.0
+                    else 0.0
+                )

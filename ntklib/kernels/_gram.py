@@ -139,6 +139,8 @@ def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
             block = _scaled(np.ascontiguousarray(slopes[p]), scales, scales, rows, columns, out.dtype)
             if rows == columns:
                 block = np.tril(block) + np.tril(block, -1).T
+                if net.normalized:  # the diagonal is 1 or 0, whatever the parameters
+                    np.fill_diagonal(block, 0.0)
             out[rows, columns, p] = block
             out[columns, rows, p] = block.T
 

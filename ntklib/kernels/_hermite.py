@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import factorial, sqrt
+from typing import Any
 
 import numpy as np
 
 from .._jit import compiled
 from ._smooth import Partials, SmoothDual
+from ._wide import Wide
 
 __all__ = ["HermiteDual", "PolynomialDual"]
 
@@ -23,7 +25,7 @@ __all__ = ["HermiteDual", "PolynomialDual"]
 class HermiteDual(SmoothDual):
     """Duals by Mehler's formula; a subclass gives the coefficients of sigma and sigma'."""
 
-    def coefficients(self, r: np.ndarray) -> np.ndarray:
+    def coefficients(self, r: Any) -> Any:
         """Array (n, 2, terms): a_k(r) of sigma and of sigma'."""
         raise NotImplementedError  # pragma: no cover
 
@@ -35,47 +37,38 @@ class HermiteDual(SmoothDual):
         return _mehler(x[:, 0], z[:, 0], p.tau), _mehler(x[:, 1], z[:, 1], p.tau)
 
     def partials(self, p, A, D):
-        (a, b), (az, bz) = np.moveaxis(p.state_x, 1, 0), np.moveaxis(p.state_z, 1, 0)
-        k = np.arange(a.shape[1])
-        # sum_k k b_k b_k rho^(k-1), over r_x r_z for the derivative in S
-        climb = np.sqrt(k[1:])
-        inner = _mehler(b[:, 1:] * climb, bz[:, 1:] * climb, p.tau)
-        product = p.rx * p.rz
+        (a, b), (az, bz) = (p.state_x[:, 0], p.state_x[:, 1]), (p.state_z[:, 0], p.state_z[:, 1])
+        climb = np.sqrt(np.arange(1.0, a.shape[1]))
         return Partials(
-            _mehler(_by_variance(a, p.rx), az, p.tau),
-            _mehler(a, _by_variance(az, p.rz), p.tau),
-            np.divide(inner, product, out=np.zeros_like(inner), where=product > 0),
-            _mehler(_by_variance(b, p.rx), bz, p.tau),
-            _mehler(b, _by_variance(bz, p.rz), p.tau),
+            _mehler(_by_log(a), az, p.tau),
+            _mehler(a, _by_log(az), p.tau),
+            _mehler(_by_log(b), bz, p.tau),
+            _mehler(b, _by_log(bz), p.tau),
+            _mehler(b[:, 1:] * climb, bz[:, 1:] * climb, p.tau),  # sum_k k b_k b_k rho^(k-1)
         )
 
-    def pair_of_rows(self, p):
-        A, D = np.moveaxis(np.sum(p.state_x**2, axis=2), 1, 0)
-        return A.reshape(p.rx.shape), D.reshape(p.rx.shape)
 
-    def partials_of_rows(self, p, A, D):
-        a = p.state_x[:, 0]
-        A_q = np.sum(a * _by_variance(a, p.rx), axis=1).reshape(p.rx.shape)
-        zero = np.zeros_like(A_q)
-        return Partials(A_q, A_q, zero, zero, zero)
-
-
-def _by_variance(a: np.ndarray, r: np.ndarray) -> np.ndarray:
-    """Coefficients of sigma''/2, the derivative in the variance at a fixed covariance.
-
-    They are sqrt((k + 1)(k + 2)) a_(k+2) / (2q); a row of variance zero does not move.
-    """
+def _by_log(a: Any) -> Any:
+    """Coefficients of r x sigma'(r x), the derivative in log r: k a_k + sqrt((k + 1)(k + 2)) a_(k+2)."""
     k = np.arange(a.shape[1] - 2)
-    numerator = np.zeros_like(a)
-    numerator[:, :-2] = np.sqrt((k + 1) * (k + 2)) * a[:, 2:]
-    q = r.reshape(-1, 1) ** 2
-    return np.divide(numerator, 2 * q, out=np.zeros_like(a), where=q > 0)
+    return k * a[:, :-2] + np.sqrt((k + 1) * (k + 2)) * a[:, 2:]
 
 
-def _mehler(x: np.ndarray, z: np.ndarray, tau: np.ndarray) -> np.ndarray:
-    out = np.empty(tau.shape)
-    _mehler_tile(np.ascontiguousarray(x), np.ascontiguousarray(z.T), tau, out)
-    return out
+def _mehler(x: Any, z: Any, tau: Any) -> Any:
+    """sum_k x[i, k] z[j, k] rho^k, or of rows with themselves; to the shorter series' length."""
+    terms = min(x.shape[1], z.shape[1])
+    x, z = x[:, :terms], z[:, :terms]
+    if tau.ndim == 2 and not any(isinstance(part, Wide) for part in (x, z, tau)):
+        out = np.empty(tau.shape)
+        _mehler_tile(np.ascontiguousarray(x), np.ascontiguousarray(z.T), tau, out)
+        return out
+    if tau.ndim == 1 and not isinstance(x, Wide):
+        return np.sum(x * z, axis=1)
+    rho, value = np.copysign(1 - np.abs(tau), tau), Wide(0.0)
+    for k in range(terms - 1, -1, -1):
+        product = x[:, k] * z[:, k] if tau.ndim == 1 else x[:, k][:, None] * z[:, k][None, :]
+        value = value * rho + product
+    return value
 
 
 @compiled
@@ -105,16 +98,22 @@ class PolynomialDual(HermiteDual):
     degree: int
 
     def coefficients(self, r):
-        out = np.zeros((len(r), 2, self.degree + 3))
-        _fill_hermite(self.degree, r, out[:, 0])
-        if self.degree:
-            _fill_hermite(self.degree - 1, r, out[:, 1])
-            out[:, 1] *= sqrt(self.degree)
-        return out
+        both = [_hermite(self.degree, r, self.degree + 3)]
+        both.append(
+            _hermite(self.degree - 1, r, self.degree + 3) * sqrt(self.degree) if self.degree else 0 * both[0]
+        )
+        return Wide(
+            np.stack([part.mantissa for part in both], axis=1),
+            np.stack([part.exponent for part in both], axis=1),
+        )
 
 
-def _fill_hermite(n: int, r: np.ndarray, out: np.ndarray) -> None:
+def _hermite(n: int, r: Any, terms: int) -> Wide:
+    """Coefficients (rows, terms) of He_n / sqrt(n!) at the standard deviations r."""
+    mantissa, exponent = np.zeros((len(r), terms)), np.zeros((len(r), terms), np.int64)
     for j in range(n // 2 + 1):
         k = n - 2 * j
         size = sqrt(factorial(n) / factorial(k)) / (factorial(j) * 2**j)
-        out[:, k] = size * ((r - 1) * (r + 1)) ** j * r**k
+        term = Wide(size) * ((r - 1.0) * (r + 1.0)) ** j * r**k
+        mantissa[:, k], exponent[:, k] = term.mantissa, term.exponent
+    return Wide(mantissa, exponent)

@@ -81,7 +81,8 @@ def _offset_rows(matrices: list[Any], dtype: np.dtype) -> list[Rows]:
     mean = np.sum([m.unit_sum for m in measured], axis=0) / max(
         sum(np.count_nonzero(m.root) for m in measured), 1
     )
-    offset = mean if 1.0 - mean @ mean < _OFFSET_BELOW else np.zeros(d)
+    # of few bits, so that what is subtracted from a row has no rounding error
+    offset = mean.astype(np.float32).astype(np.float64) if 1.0 - mean @ mean < _OFFSET_BELOW else np.zeros(d)
     return [m.rows(dtype, offset) for m in measured]
 
 
@@ -175,8 +176,11 @@ def _write_directions(X, root, exponent, offset, out, half_squares):
     for i in range(n):
         first, second = _halves(exponent[i])
         length = root[i] if root[i] > 0.0 else 1.0
+        high = np.float64(np.float32(length))
+        low = length - high
         for k in range(d):
-            out[i, k] = np.float64(X[i, k]) * first * second / length - offset[k]
+            rest = np.float64(X[i, k]) * first * second - offset[k] * high
+            out[i, k] = (rest - offset[k] * low) / length
         total = 0.0
         for k in range(d):
             total += np.float64(out[i, k]) * np.float64(out[i, k])

@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from ._dual import Dual
+from . import _mixtures as mixtures
 from ._quadrature import QuadratureDual
 from .activations import Activation, as_floats
 
 __all__ = ["Logistic", "NumericalActivation", "SiLU", "Softplus", "Tanh"]
 
 
-class _ByQuadrature(Activation):
-    """An activation whose dual is the sum over its Hermite coefficients."""
+class _Approximate(Activation):
+    """An activation whose dual is computed with a known error."""
 
     @property
-    def dual(self) -> Dual:
-        return QuadratureDual(self, self.derivative)
+    def dual(self) -> mixtures.MixtureDual | QuadratureDual:
+        raise NotImplementedError  # pragma: no cover
 
     def dual_error(self, variances: Any) -> float:
         """Return a bound on the error of E[sigma(u) sigma(v)] at these variances, at any correlation.
@@ -45,11 +45,11 @@ class _ByQuadrature(Activation):
         q = np.atleast_1d(np.asarray(variances, np.float64)).ravel()
         if q.size == 0 or not np.all(np.isfinite(q)) or np.any(q < 0):
             raise ValueError("variances must be one or more finite numbers of at least 0.")
-        return QuadratureDual(self, self.derivative).error(q)
+        return self.dual.error(q)
 
 
 @dataclass(frozen=True)
-class NumericalActivation(_ByQuadrature):
+class NumericalActivation(_Approximate):
     """Any activation, with its dual by quadrature.
 
     The dual is the sum over Hermite coefficients (``docs/kernels.md``); fast for smooth functions, slow and
@@ -83,6 +83,10 @@ class NumericalActivation(_ByQuadrature):
     def derivative(self, z):
         return np.asarray(self.derivative_function(as_floats(z)))
 
+    @property
+    def dual(self) -> QuadratureDual:
+        return QuadratureDual(self, self.derivative)
+
     def second_derivative(self, z):
         """Return sigma''(z) by a central difference of sigma', good to about 1e-10."""
         z = as_floats(z)
@@ -93,7 +97,7 @@ class NumericalActivation(_ByQuadrature):
 
 
 @dataclass(frozen=True)
-class Tanh(_ByQuadrature):
+class Tanh(_Approximate):
     """sigma(z) = tanh(z)."""
 
     def __call__(self, z):
@@ -110,9 +114,13 @@ class Tanh(_ByQuadrature):
         steepest = atanh(sqrt(1 / 3))
         return (0.0,), (-steepest, steepest)
 
+    @property
+    def dual(self) -> mixtures.MixtureDual:
+        return mixtures.tanh_dual()
+
 
 @dataclass(frozen=True)
-class Logistic(_ByQuadrature):
+class Logistic(_Approximate):
     """sigma(z) = 1 / (1 + exp(-z))."""
 
     def __call__(self, z):
@@ -129,9 +137,13 @@ class Logistic(_ByQuadrature):
     def _turning_points(self):  # twice those of tanh
         return tuple(tuple(2 * z for z in points) for points in Tanh()._turning_points())
 
+    @property
+    def dual(self) -> mixtures.MixtureDual:
+        return mixtures.logistic_dual()
+
 
 @dataclass(frozen=True)
-class Softplus(_ByQuadrature):
+class Softplus(_Approximate):
     """sigma(z) = log(1 + exp(z))."""
 
     def __call__(self, z):
@@ -147,9 +159,13 @@ class Softplus(_ByQuadrature):
     def _turning_points(self):
         return (), (0.0,)
 
+    @property
+    def dual(self) -> mixtures.MixtureDual:
+        return mixtures.softplus_dual()
+
 
 @dataclass(frozen=True)
-class SiLU(_ByQuadrature):
+class SiLU(_Approximate):
     """sigma(z) = z / (1 + exp(-z))."""
 
     def __call__(self, z):
@@ -168,3 +184,7 @@ class SiLU(_ByQuadrature):
         # the solutions of z t = 2 and of 6 t = z (3 t^2 - 1), t = tanh(z / 2)
         first, second = 2.399357280515468, 3.435840993495111
         return (-first, first), (-second, 0.0, second)
+
+    @property
+    def dual(self) -> mixtures.MixtureDual:
+        return mixtures.silu_dual()

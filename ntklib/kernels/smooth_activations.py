@@ -11,6 +11,7 @@ from scipy import special
 
 from .._validation import check_integer, check_real
 from . import _closed_forms as closed
+from . import _mixtures as mixtures
 from ._dual import Dual
 from ._hermite import PolynomialDual
 from ._suprema import wave_suprema
@@ -42,7 +43,7 @@ class Erf(Activation):
 
     @property
     def dual(self) -> Dual:
-        return closed.ErfDual()
+        return mixtures.erf_dual()
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class GELU(Activation):
 
     @property
     def dual(self) -> Dual:
-        return closed.GELUDual()
+        return mixtures.gelu_dual()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,160 @@
+"""Arrays of numbers of any size: mantissas of float64 with exponents of their own.
+
+A kernel can be representable where the variances it comes from are not: that of erf grows like the length
+of a row, from its square.  Rows whose variances leave the range of float64 at some layer are computed with
+these arrays, by the formulas that the others use: NumPy's functions know them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+__all__ = ["Wide", "narrow", "over", "positive", "weighted_sum", "where"]
+
+_FAR = 2**60  # exponents stay within it
+_EXP_FAR = 2.0**46  # those that an exponential gives, so that products of a few keep their order
+_LOST = 2**11  # a shift that takes a float64 out of range
+_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # the first has 32 bits
+
+
+class Wide(NDArrayOperatorsMixin):
+    """Numbers mantissa 2^exponent; NumPy's arithmetic of them and of arrays gives such numbers again."""
+
+    def __init__(self, mantissa: Any, exponent: Any = 0) -> None:
+        self.mantissa, shift = np.frexp(np.asarray(mantissa, np.float64))
+        exponent = np.clip(shift.astype(np.int64) + exponent, -_FAR, _FAR)
+        self.exponent = np.where(self.mantissa == 0, -_FAR, exponent)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.mantissa.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.mantissa.ndim
+
+    def __len__(self) -> int:
+        return len(self.mantissa)
+
+    def __getitem__(self, key: Any) -> Wide:
+        return Wide(self.mantissa[key], self.exponent[key])
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        rule = _RULES.get(ufunc)
+        if rule is None or method != "__call__" or options:
+            return NotImplemented
+        return rule(*inputs)
+
+
+def narrow(x: Any) -> np.ndarray:
+    """Return the floats, infinite or 0 where they are out of range; an array of floats as it is."""
+    if not isinstance(x, Wide):
+        return x
+    with np.errstate(over="ignore", under="ignore"):
+        return _shifted(x.mantissa, x.exponent)
+
+
+def where(condition: np.ndarray, x: Any, z: Any) -> Any:
+    """Return np.where of floats or wide numbers."""
+    if not isinstance(x, Wide) and not isinstance(z, Wide):
+        return np.where(condition, x, z)
+    x, z = _wide(x), _wide(z)
+    return Wide(np.where(condition, x.mantissa, z.mantissa), np.where(condition, x.exponent, z.exponent))
+
+
+def positive(x: Any) -> np.ndarray:
+    """Return where numbers are above 0."""
+    return (x.mantissa if isinstance(x, Wide) else x) > 0
+
+
+def over(x: Any, z: Any) -> Any:
+    """Return x / z, 0 where z is 0; z is at least 0."""
+    some = positive(z)
+    return where(some, x / where(some, z, 1.0), 0.0)
+
+
+def weighted_sum(weights: np.ndarray, x: Any) -> Any:
+    """Return the sum over the first axis."""
+    if not isinstance(x, Wide):
+        return np.tensordot(weights, x, axes=1)
+    top = x.exponent.max(axis=0)
+    return Wide(np.tensordot(weights, _shifted(x.mantissa, x.exponent - top), axes=1), top)
+
+
+def _wide(x: Any) -> Wide:
+    return x if isinstance(x, Wide) else Wide(x)
+
+
+def _shifted(mantissa: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    return np.ldexp(mantissa, np.clip(exponent, -_LOST, _LOST))
+
+
+def _add(x: Any, z: Any) -> Wide:
+    x, z = _wide(x), _wide(z)
+    top = np.maximum(x.exponent, z.exponent)
+    with np.errstate(under="ignore"):
+        return Wide(_shifted(x.mantissa, x.exponent - top) + _shifted(z.mantissa, z.exponent - top), top)
+
+
+def _multiply(x: Any, z: Any) -> Wide:
+    x, z = _wide(x), _wide(z)
+    return Wide(x.mantissa * z.mantissa, x.exponent + z.exponent)
+
+
+def _divide(x: Any, z: Any) -> Wide:
+    x, z = _wide(x), _wide(z)
+    return Wide(x.mantissa / z.mantissa, x.exponent - z.exponent)
+
+
+def _power(x: Wide, n: int) -> Wide:
+    result = Wide(np.ones(x.shape))
+    while n:
+        if n % 2:
+            result = result * x
+        x, n = x * x, n // 2
+    return result
+
+
+def _sqrt(x: Wide) -> Wide:
+    odd = x.exponent % 2
+    return Wide(np.sqrt(np.ldexp(x.mantissa, odd)), (x.exponent - odd) // 2)
+
+
+def _exp(x: Wide) -> Wide:
+    value = np.clip(narrow(x), -_EXP_FAR, _EXP_FAR)
+    twos = np.rint(value / (_LN2_HIGH + _LN2_LOW))
+    return Wide(np.exp(value - twos * _LN2_HIGH - twos * _LN2_LOW), twos.astype(np.int64))
+
+
+def _expm1(x: Wide) -> Wide:
+    """exp(x) - 1, where x is small to its relative accuracy."""
+    value = narrow(x)
+    small = np.abs(value) < 1
+    some = np.where(small & (value != 0), value, 1.0)
+    return where(small, x * np.where(value != 0, np.expm1(some) / some, 1.0), _exp(x) - 1.0)
+
+
+def _copysign(x: Any, z: Any) -> Any:
+    if not isinstance(x, Wide):
+        return np.copysign(x, z.mantissa)
+    return Wide(np.copysign(x.mantissa, z.mantissa if isinstance(z, Wide) else z), x.exponent)
+
+
+_RULES: dict[np.ufunc, Callable[..., Any]] = {
+    np.add: _add,
+    np.subtract: lambda x, z: _add(x, -z),
+    np.multiply: _multiply,
+    np.true_divide: _divide,
+    np.negative: lambda x: Wide(-x.mantissa, x.exponent),
+    np.absolute: lambda x: Wide(np.abs(x.mantissa), x.exponent),
+    np.power: _power,
+    np.square: lambda x: _multiply(x, x),
+    np.sqrt: _sqrt,
+    np.exp: _exp,
+    np.expm1: _expm1,
+    np.copysign: _copysign,
+}
