@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ._lengthened import Lengthened
-from ._smooth import Motion, Pairs, Partials, SmoothDual
+from ._pairs import Motion, Pairs, Partials
+from ._smooth import SmoothDual
 from ._wide import Wide, narrow, over, positive, where
 
 __all__ = ["CosDual", "ExpDual", "GaussianDual", "RBFDual", "SinDual"]

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from .._jit import compiled
-from ._smooth import Partials, SmoothDual
+from ._pairs import Partials
+from ._smooth import SmoothDual
 from ._wide import Wide
 
 __all__ = ["HermiteDual", "PolynomialDual"]

@@ -1,91 +1,192 @@
-"""Activations that are steps and ramps smoothed on one scale, or on a mixture of scales.
-
-A logistic variable is a normal one of random scale, s = 2K with K of Kolmogorov's distribution (Andrews &
-Mallows 1974, "Scale mixtures of normal distributions"), so that
-
-    1 / (1 + exp(-z)) = E[Phi(z/s)],    log(1 + exp(z)) = E[(z + s g)_+],    z / (1 + exp(-z)) = E[z Phi(z/s)]
-
-over s and a standard Gaussian g, and the duals of all of them are mixtures of the closed forms of
-``_lengthened.py``.  As functions of log s these are analytic in a strip of width pi about the real line, at
-any variance and correlation: a Gauss rule of a few nodes for the law of log s is exact to rounding.
-
-Sources of the closed forms: steps, Williams (1997), "Computing with infinite networks", eq. 11; gated ramps,
-Tsuchida et al. (2021), "Avoiding kernel fixed points", in the shorter form that two steps of Gaussian
-integration by parts give; smoothed ramps, Cho & Saul (2009), eq. 6, of the lengthened rows.
-"""
+"""Duals of mixtures of smoothed steps and ramps (``_lengthened.py``)."""
 
 from __future__ import annotations
 
-from functools import cache
-from math import pi, sqrt
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ._lengthened import MixtureDual, RampDual, StepDual
+from ._lengthened import GATED, SMOOTHED, STEP, Lengthened, excess, mixture_tile
+from ._pairs import Pairs, Partials, signed_gaps_of
+from ._smooth import SmoothDual
+from ._wide import Wide, narrow, weighted_sum, where
 
-__all__ = ["MixtureDual", "erf_dual", "gelu_dual", "logistic_dual", "silu_dual", "softplus_dual", "tanh_dual"]
+__all__ = ["MixtureDual", "RampDual", "StepDual"]
 
-_NODES = 14
-
-
-def erf_dual() -> StepDual:
-    """Dual of erf(z) = 2 Phi(sqrt(2) z) - 1."""
-    return StepDual((sqrt(0.5),), (1.0,))
+_ROUNDING = 32 * np.finfo(np.float64).eps
 
 
-def gelu_dual() -> RampDual:
-    """Dual of z Phi(z)."""
-    return RampDual((1.0,), (1.0,))
+@dataclass(frozen=True)
+class MixtureDual(SmoothDual):
+    """sigma = sum_i weights_i f(z; scales_i)."""
+
+    scales: tuple[float, ...]
+    weights: tuple[float, ...]
+
+    def error(self, variances: np.ndarray) -> float:
+        """A bound on the error of E[sigma(u) sigma(v)] at any correlation: that of rounding."""
+        r = np.sqrt(variances)
+        return float(_ROUNDING * np.max(self.pair(Pairs.of_rows(r, None))[0]))
+
+    def _sums(self, p: Pairs, terms: Any) -> list[Any]:
+        """The mixture of what ``terms`` gives for two scales, one of them an axis of the arrays."""
+        weights = np.array(self.weights)
+        t = np.array(self.scales).reshape(-1, *(1,) * p.tau.ndim)
+        total: list[Any] = []
+        for s, weight in zip(self.scales, self.weights, strict=True):
+            values = [weighted_sum(weight * weights, part) for part in terms(p, s, t)]
+            total = [a + b for a, b in zip(total or [0.0] * len(values), values, strict=True)]
+        return total
+
+    def _both(self, p: Pairs, kind: int, terms: Any) -> list[Any]:
+        """The same in compiled loops where floats will do."""
+        if p.tau.ndim == 2:
+            wide = isinstance(p.rx, Wide) or isinstance(p.rz, Wide)
+            return self._sums(p, terms) if wide else self._compiled(kind, p.rx.ravel(), p.rz, p.tau)
+        r = narrow(p.rx)
+        plain = (r > 1e-24) & (r < 1e24)
+        some = np.where(plain, r, 1.0)
+        values = [v[:, 0] for v in self._compiled(kind, some, some[:, None], np.zeros((len(r), 1)))]
+        if plain.all():
+            return values
+        rest = self._sums(Pairs.of_rows(p.rx[~plain], None), terms)
+        index = np.cumsum(~plain) - 1
+        return [where(plain, value, part[index]) for value, part in zip(values, rest, strict=True)]
+
+    def _compiled(self, kind: int, rx: np.ndarray, rz: np.ndarray, tau: np.ndarray) -> list[np.ndarray]:
+        return list(mixture_tile(kind, rx, rz, tau, np.array(self.scales), np.array(self.weights)))
 
 
-def tanh_dual() -> StepDual:
-    """Dual of tanh(z), twice the logistic function of 2z less 1."""
-    scales, weights = _logistic_rule()
-    return StepDual(tuple(s / 2 for s in scales), weights)
+@dataclass(frozen=True)
+class StepDual(MixtureDual):
+    """Dual of height times the mixture of 2 Phi(z/s) - 1, and a constant:
 
-
-def logistic_dual() -> StepDual:
-    """Dual of 1 / (1 + exp(-z))."""
-    return StepDual(*_logistic_rule(), height=0.5, constant=0.5)
-
-
-def softplus_dual() -> RampDual:
-    """Dual of log(1 + exp(z))."""
-    return RampDual(*_logistic_rule(), gated=False)
-
-
-def silu_dual() -> RampDual:
-    """Dual of z / (1 + exp(-z))."""
-    return RampDual(*_logistic_rule())
-
-
-@cache
-def _logistic_rule(nodes: int = _NODES) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Scales and weights of the Gauss rule for log s.
-
-    The recurrence of the orthogonal polynomials is Lanczos' of the law on a fine grid, on which the
-    trapezoidal rule is exact to rounding.
+    A = constant^2 + (2/pi) height^2 E[arcsin(S / (h_x h_z))],  D = (2/pi) height^2 E[Delta^(-1/2)].
     """
-    log_k = np.arange(-160, 130).astype(np.longdouble) / 64
-    law = np.exp(log_k) * _kolmogorov_density(np.exp(log_k))
-    law /= law.sum()
-    before, now = np.zeros_like(log_k), np.sqrt(law)
-    diagonal, side = np.empty(nodes, np.longdouble), np.zeros(nodes, np.longdouble)
-    for k in range(nodes):
-        diagonal[k] = np.sum(log_k * now * now)
-        rest = (log_k - diagonal[k]) * now - side[k - 1] * before
-        side[k] = np.sqrt(np.sum(rest * rest))
-        before, now = now, rest / side[k]
-    jacobi = np.diag(diagonal) + np.diag(side[:-1], 1) + np.diag(side[:-1], -1)
-    points, vectors = np.linalg.eigh(jacobi.astype(np.float64))
-    return tuple(float(s) for s in 2 * np.exp(points)), tuple(float(v) for v in vectors[0] ** 2)
+
+    height: float = 1.0
+    constant: float = 0.0
+
+    def pair(self, p):
+        factor = 2 / np.pi * self.height**2
+        arcsine, slope = self._both(p, STEP, _step_terms)
+        return factor * np.copysign(arcsine, p.tau) + self.constant**2, factor * slope
+
+    def partials(self, p, A, D):
+        factor = 2 / np.pi * self.height**2
+        return Partials(*(factor * part for part in self._sums(p, _step_partials)))
 
 
-def _kolmogorov_density(k: np.ndarray) -> np.ndarray:
-    """Of the two series of a theta function the one that converges in a few terms."""
-    terms = np.arange(1, 12, dtype=np.longdouble)[:, None]
-    decay = (terms * k) ** 2
-    far = 8 * k * np.sum(-((-1) ** terms) * terms**2 * np.exp(-2 * decay), axis=0)
-    rate = ((2 * terms - 1) * pi / k) ** 2 / 8
-    near = np.sqrt(2 * np.longdouble(pi)) / k**2 * np.sum((2 * rate - 1) * np.exp(-rate), axis=0)
-    return np.where(k > 1, far, near)
+def _step_terms(p: Pairs, s: float, t: Any) -> tuple[Any, ...]:
+    near = Lengthened.of(p, s, t)
+    return near.arcsine, 1 / near.root
+
+
+def _step_partials(p: Pairs, s: float, t: Any) -> tuple[Any, ...]:
+    near, S = Lengthened.of(p, s, t), p.covariance
+    log_x, log_z = near.log_roots(p, s, t)
+    slope = S / near.root
+    return (
+        slope * (s / near.hx) ** 2,
+        slope * (t / near.hz) ** 2,
+        -log_x / near.root,
+        -log_z / near.root,
+        p.rx * p.rz * slope / near.delta,
+    )
+
+
+@dataclass(frozen=True)
+class RampDual(MixtureDual):
+    """Dual of the mixture of z Phi(z/s) (``gated``) or of E[(z + s g)_+]; A = (pi max(S, 0) + C) / (2 pi).
+
+    With phi = pi - psi for S > 0, else psi,
+
+        C = E[sqrt(Delta) - abs(S) psi],                                  D = E[phi] / (2 pi)
+
+    and if gated, with e = s^2/h_x^2 + t^2/h_z^2,
+
+        C = E[(r_x^2 r_z^2 - S^2 + S^2 e) / sqrt(Delta) - abs(S) psi],
+        D = E[phi + S (s^2 t^2/Delta + e) / sqrt(Delta)] / (2 pi)
+    """
+
+    gated: bool = True
+
+    def pair(self, p):
+        C, slope = self._parts(p)
+        return (np.pi * where(p.positive, p.covariance, 0.0) + C) / (2 * np.pi), slope / (2 * np.pi)
+
+    def _parts(self, p: Pairs) -> list[Any]:
+        """C and 2 pi D."""
+        return self._both(p, *((GATED, _gated_terms) if self.gated else (SMOOTHED, _smoothed_terms)))
+
+    def gap(self, p, A, cosine):
+        """From 2 pi A = r_x r_z (pi rho + c), 2 pi A_xx = r_x^2 (pi + c_x) for long rows not opposite.
+
+        Their c are small, and so are the errors that these leave in the gap of parallel rows.
+        """
+        gap = signed_gaps_of(cosine)
+        long = (narrow(p.rx) > 1) & (narrow(p.rz) > 1) & p.positive
+        if not long.any():
+            return gap
+        own = []
+        for r in (p.rx[:, 0], p.rz[0]):
+            r = where(narrow(r) > 1, r, 1.0)
+            own.append(narrow(self._parts(Pairs.of_rows(r, None))[0] / (r * r)))
+        c_x, c_z = own[0][:, None], own[1][None, :]
+        size_x, size_z = np.sqrt(np.pi + c_x), np.sqrt(np.pi + c_z)
+        c = narrow(self._parts(p)[0] / where(long, p.rx * p.rz, 1.0))
+        lost = (c_x + c_z) / 2 - c - ((c_x - c_z) / (size_x + size_z)) ** 2 / 2
+        exact = np.clip((np.pi * np.abs(narrow(p.tau)) + lost) / (size_x * size_z), 0.0, 1.0)
+        return np.where(long, exact, gap)
+
+    def partials(self, p, A, D):
+        terms = _gated_partials if self.gated else _smoothed_partials
+        return Partials(*(part / (2 * np.pi) for part in self._sums(p, terms)))
+
+
+def _smoothed_terms(p: Pairs, s: float, t: float) -> tuple[Any, ...]:
+    near = Lengthened.of(p, s, t)
+    psi = near.angle
+    return near.hx * near.hz * excess(psi), where(p.positive, np.pi - psi, psi)
+
+
+def _gated_terms(p: Pairs, s: float, t: float) -> tuple[Any, ...]:
+    near, S, gap = Lengthened.of(p, s, t), p.covariance, np.abs(p.tau)
+    psi, both = near.angle, near.hx * near.hz
+    e = (s / near.hx) ** 2 + (t / near.hz) ** 2
+    plain = ((p.rx * p.rz) ** 2 * (gap * (2 - gap)) + S * S * e) / near.root - near.size * psi
+    long = both * excess(psi) + (s * t * s * t - e * near.delta) / near.root
+    C = where(narrow(near.lack / both) < 0.5, long, plain)
+    slope = S / near.root * (s * t * s * t / near.delta + e)
+    return C, where(p.positive, np.pi - psi, psi) + slope
+
+
+def _smoothed_partials(p: Pairs, s: float, t: Any) -> tuple[Any, ...]:
+    near, S = Lengthened.of(p, s, t), p.covariance
+    psi, shares = near.angle, ((s / near.hx) ** 2, (t / near.hz) ** 2)
+    # 2 pi A = S phi + sqrt(Delta)
+    whole = where(p.positive, np.pi * S, 0.0) + near.hx * near.hz * excess(psi)
+    A_x, A_z = (whole - near.root * share for share in shares)
+    D_x, D_z = (S / near.root * share for share in shares)
+    return A_x, A_z, D_x, D_z, p.rx * p.rz / near.root
+
+
+def _gated_partials(p: Pairs, s: float, t: Any) -> tuple[Any, ...]:
+    near, S, gap = Lengthened.of(p, s, t), p.covariance, np.abs(p.tau)
+    root, delta, psi, st = near.root, near.delta, near.angle, s * t
+    shares = (s / near.hx) ** 2, (t / near.hz) ** 2
+    rests = (p.rx / near.hx) ** 2, (p.rz / near.hz) ** 2  # 1 - share
+    e = shares[0] + shares[1]
+    # 2 pi A = S phi + N / sqrt(Delta),  2 pi D = phi + S M / sqrt(Delta)
+    N = (p.rx * p.rz) ** 2 * (gap * (2 - gap)) + S * S * e
+    M = st * st / delta + e
+    angle = where(p.positive, np.pi - psi, psi)
+    out_A, out_D = [], []
+    for share, rest, log in zip(shares, rests, near.log_roots(p, s, t), strict=True):
+        turn = S * share / root
+        out_A.append(S * angle + S * turn + (2 * N - 2 * S * S * share * rest - N * log) / root)
+        out_D.append(turn + S / root * (M - 2 * share * rest - M * log - 2 * st * st / delta * log))
+    tilt_x, tilt_z = (s * near.hz) ** 2 / delta, (t * near.hx) ** 2 / delta
+    D_rho = p.rx * p.rz * ((1 + tilt_x) * (1 + tilt_z) + 2 * (st * S / delta) ** 2) / root
+    return *out_A, *out_D, D_rho

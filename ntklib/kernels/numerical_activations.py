@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from . import _mixtures as mixtures
+from . import _logistic as mixtures
 from ._quadrature import QuadratureDual
 from .activations import Activation, as_floats
 

@@ -11,7 +11,7 @@ from scipy import special
 
 from .._validation import check_integer, check_real
 from . import _closed_forms as closed
-from . import _mixtures as mixtures
+from . import _logistic as mixtures
 from ._dual import Dual
 from ._hermite import PolynomialDual
 from ._suprema import wave_suprema

@@ -1,0 +1,142 @@
+"""Pairs of jointly Gaussian rows: their gaps and covariances, and how both move with the hyperparameters."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._wide import Wide, narrow, over, positive, where
+
+__all__ = [
+    "Motion",
+    "Pairs",
+    "Partials",
+    "Side",
+    "cosine_of",
+    "directions",
+    "motion",
+    "share",
+    "signed_gaps_of",
+    "turned",
+]
+
+
+class Pairs(NamedTuple):
+    """Two blocks of jointly Gaussian rows: standard deviations, signed gaps and covariances.
+
+    Arrays are of shape (n, 1), (1, m) and (n, m), or all (n,) for rows paired with themselves.
+    """
+
+    rx: Any
+    rz: Any
+    tau: Any
+    covariance: Any
+    state_x: Any  # what the dual computed once for each row
+    state_z: Any
+    half_squares: Any = None  # those of close pairs, where they come from the rows themselves
+    close: Any = False
+
+    @classmethod
+    def of_rows(cls, r: Any, state: Any) -> Pairs:
+        """Rows paired with themselves."""
+        return cls(r, r, np.zeros(len(r)), r * r, state, state)
+
+    @property
+    def positive(self) -> np.ndarray:
+        """Where the correlation is not negative; a gap of -0.0 is that of an opposite pair."""
+        return positive(np.copysign(1.0, self.tau))
+
+    @property
+    def half_square_difference(self) -> Any:
+        """E[(u - v)^2] / 2, accurate where u and v nearly coincide."""
+        return self._half_square(self.positive)
+
+    @property
+    def half_square_sum(self) -> Any:
+        """E[(u + v)^2] / 2, accurate where u and -v nearly coincide."""
+        return self._half_square(~self.positive)
+
+    def _half_square(self, near: np.ndarray) -> Any:
+        t = np.abs(self.tau)
+        value = (self.rx - self.rz) ** 2 / 2 + self.rx * self.rz * where(near, t, 2 - t)
+        return value if self.half_squares is None else where(near & self.close, self.half_squares, value)
+
+
+class Partials(NamedTuple):
+    """Derivatives of A and D in the logarithms of r_x and r_z at a fixed correlation, and of D in that."""
+
+    A_x: Any
+    A_z: Any
+    D_x: Any
+    D_z: Any
+    D_rho: Any
+
+
+class Motion(NamedTuple):
+    """How pairs move with log weight_std and log bias_std: arrays (2, ...)."""
+
+    log_x: Any  # d log r_x
+    log_z: Any
+    apart: Any  # d log r_x - d log r_z
+    rho: Any  # of the correlation
+
+
+class Side(NamedTuple):
+    """What a gradient asks of the rows of one side, layer by layer, in the shape of pairs."""
+
+    lengths: list[Any]
+    growth: list[Any]
+
+
+def share(length: Any, radius: Any) -> Any:
+    """cos^2 of the turn that a bias gives, 1 where there is nothing to turn."""
+    return where(positive(radius), over(length, radius) ** 2, 1.0)
+
+
+def motion(p: Pairs, x: Side, z: Side, layer: int, d_cosine: Any, bias: float, in_b: np.ndarray) -> Motion:
+    """How pre-activations move, given how what comes from below does.
+
+    With c = length / r, s = bias / r and m = d log length - d log bias,
+
+        rho' = c_x c_z rho + s_x s_z
+        d rho' = c_x c_z d rho + m_x s_x (s_x rho' - s_z) + m_z s_z (s_z rho' - s_x)
+    """
+    lx, lz, rx, rz = x.lengths[layer], z.lengths[layer], p.rx, p.rz
+    growth_x, growth_z = x.growth[layer], z.growth[layer]
+    if not bias:
+        return Motion(growth_x, growth_z, growth_x - growth_z, d_cosine)
+    cx2, cz2, sx, sz = (lx / rx) ** 2, (lz / rz) ** 2, bias / rx, bias / rz
+    difference = (lz - lx) * (lz + lx) / (rx + rz) / rx * (bias / rz)  # s_x - s_z
+    mx, mz, gap = growth_x - in_b, growth_z - in_b, np.abs(p.tau)
+    near = difference * (mx * sx - mz * sz) - (mx * sx * sx + mz * sz * sz) * gap
+    far = -(sx + sz) * (mx * sx + mz * sz) + (mx * sx * sx + mz * sz * sz) * gap
+    apart = (growth_x - growth_z) * cx2 - difference * (sx + sz) * mz
+    rho = lx / rx * (lz / rz) * d_cosine + where(p.positive, near, far)
+    return Motion(mx * cx2 + in_b, mz * cz2 + in_b, apart, rho)
+
+
+def signed_gaps_of(cosine: np.ndarray) -> np.ndarray:
+    """Signed gaps by subtraction, which will do where what follows is smooth in the cosine."""
+    return np.copysign(np.maximum(1 - np.abs(cosine), 0.0), cosine)
+
+
+def directions(ndim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors of log weight_std and log bias_std, before ``ndim`` axes of rows."""
+    in_w, in_b = (unit.reshape(2, *(1,) * ndim) for unit in np.eye(2))
+    return in_w, in_b
+
+
+def cosine_of(tau: Any) -> Any:
+    return np.copysign(1 - np.abs(tau), tau)
+
+
+def turned(tau: Any, lx: Wide, lz: Wide, rx: Wide, rz: Wide, bias: float) -> Wide:
+    """Gaps after a bias, sums of positive terms as in ``_angular.py``."""
+    near, t = positive(np.copysign(1.0, tau)), np.abs(tau)
+    cx, cz, sx, sz = lx / rx, lz / rz, bias / rx, bias / rz
+    cosines, sines = cx * cz, sx * sz
+    apart = (lz - lx) / rx * (bias / rz)
+    to_one = apart**2 / (1 + cosines + sines) + cosines * where(near, t, 2 - t)
+    to_minus_one = sines + (sx**2 + (cx * sz) ** 2) / (1 + cosines) + cosines * t
+    return where(near | (narrow(to_minus_one) >= 1), to_one, -to_minus_one)
