@@ -132,7 +132,7 @@ class SmoothDual:
             A, D = self.pair(pairs)
             following = self._following(net, x, z, layer, pairs, A) if layer + 1 < net.depth else None
             trained, chain = net.include[layer + 1], any(net.include[: layer + 1])
-            if isinstance(A, Wide):
+            if isinstance(w2, Wide):  # whatever the dual returned
                 A = w2 * A + b2
                 ntk = w2 * ntk * D + float(trained) * A
             else:

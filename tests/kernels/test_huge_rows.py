@@ -178,3 +178,14 @@ def test_functions_that_are_no_numbers_are_named():
         nngp_kernel([[1e200]], activation=activation)
     with pytest.raises(ValueError, match="the derivative is nan at"):
         nngp_kernel([[1.0]], activation=NumericalActivation(np.abs, lambda z: z / np.abs(z)))
+
+
+def test_functions_of_a_user_between_wide_and_ordinary_rows():
+    """Their duals are floats also where the rows are not; the tiny row ends at the bias, or at 0."""
+    X = np.array([[1e-28, 0.0], [1.0, 0.5]], dtype=np.float32)
+    for bias in (0.0, 0.5):
+        K = NTK(
+            depth=2, activation=NumericalActivation(np.tanh, lambda z: 1 / np.cosh(z) ** 2), bias_std=bias
+        )
+        own = NTK(depth=2, activation="tanh", bias_std=bias)
+        np.testing.assert_allclose(K(X), own(X), rtol=1e-5, atol=1e-60)
