@@ -84,6 +84,28 @@ def test_numerical_twin_of_tanh(rng):
     )
 
 
+def test_many_rows_are_interpolated_as_exactly(rng):
+    """Rows of 60 lengths, some of them a thousandth of the others, against closed forms."""
+    twin = NumericalActivation(np.tanh, lambda z: 1 - np.tanh(z) ** 2)
+    X = rng.normal(size=(60, 3)) * 10 ** rng.uniform(-1.5, -0.5, size=(60, 1))
+    X = np.vstack([X, 1e-4 * X[:3], np.zeros((1, 3))])
+    K, gradient = NTK(activation=twin)(X, eval_gradient=True)
+    named, its_gradient = NTK(activation="tanh")(X, eval_gradient=True)
+    scale = np.sqrt(np.outer(np.diag(named), np.diag(named)))
+    assert np.all(np.abs(K - named) <= 2e-13 * scale)
+    assert np.all(np.abs(gradient[..., 0] - its_gradient[..., 0]) <= 1e-11 * scale)
+
+
+def test_interpolation_is_as_coarse_as_the_series(rng):
+    """Where the series leaves 1e-3 out, rows of many lengths agree with single rows to that."""
+    arctan = NumericalActivation(np.arctan, lambda z: 1 / (1 + z * z))
+    X = 60 * rng.normal(size=(36, 2))
+    K = nngp_kernel(X, activation=arctan)
+    for i in (0, 17):
+        alone = nngp_kernel(X[[i]], activation=arctan).item()
+        assert abs(K[i, i] - alone) <= arctan.dual_error([X[i] @ X[i]])
+
+
 @pytest.mark.parametrize("variances", [[-1.0], [np.nan], [np.inf], "one"])
 def test_wrong_variances_are_refused(variances):
     with pytest.raises((ValueError, TypeError)):
