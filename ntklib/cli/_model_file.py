@@ -213,12 +213,13 @@ def _read_pipeline(path: Path, members: Mapping[str, bytes], writer: str) -> Pip
 
 
 def _check_array(name: str, data: bytes) -> None:
-    """Raise an error unless an ``.npy`` file is as long as its header says."""
+    """Raise an error unless an ``.npy`` file holds numbers or text, and is as long as its header says."""
     file = io.BytesIO(data)
     if npy.read_magic(file) != (1, 0):
         raise ValueError(f"{name} is no array")
     shape, _, dtype = npy.read_array_header_1_0(file)
-    if dtype.hasobject or not dtype.itemsize or math.prod(shape) * dtype.itemsize != len(data) - file.tell():
+    size = math.prod(shape) * dtype.itemsize
+    if dtype.kind not in "biufU" or not dtype.itemsize or size != len(data) - file.tell():
         raise ValueError(f"{name} is not the array it says")
 
 

@@ -93,9 +93,9 @@ def _run(arguments: argparse.Namespace) -> None:
 
     folder: Path | None = None
     if arguments.out is not None:
-        files: tuple[str, ...] = (RESULTS,)
+        # beside finished parts, what is incomplete is of a saving that stopped midway, and replaced
+        files: tuple[str, ...] = (RESULTS,) if (Path(arguments.out) / CSV).exists() else ()
         if not (Path(arguments.out) / PARTS).is_dir():
-            # beside finished parts, these are of a saving that stopped midway, and replaced
             files = (RESULTS, CSV, *(path.name for path in Path(arguments.out).glob("*.png")))
         folder = find_folder(arguments.out, files, default="", force=arguments.force)
         find_folder(folder / PARTS, (), default="", force=True)

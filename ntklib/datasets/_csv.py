@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +23,7 @@ _MARKS = (  # UTF-32 before UTF-16, whose mark is its beginning
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_LONGEST_LINE = 2**27  # of ten million columns; what is no text may be one line larger than memory
 
 
 def read_csv(path: Path, *, delimiter: str = ",", decimal: str = ".", encoding: str | None = None) -> Table:
@@ -107,7 +109,7 @@ def _records(name: str, file: BinaryIO, codec: str, delimiter: str) -> tuple[lis
     records: list[list[str]] = []
     lines: list[int] = []
     text = io.TextIOWrapper(file, encoding=codec, newline="")
-    reader = csv.reader(_without_nul(name, text), delimiter=delimiter, strict=True)
+    reader = csv.reader(_lines(name, text), delimiter=delimiter, strict=True)
     try:
         for record in reader:
             records.append(record)
@@ -119,12 +121,19 @@ def _records(name: str, file: BinaryIO, codec: str, delimiter: str) -> tuple[lis
     return records, lines
 
 
-def _without_nul(name: str, text: io.TextIOWrapper) -> Iterator[str]:
-    for number, line in enumerate(text, start=1):
+def _lines(name: str, text: io.TextIOWrapper) -> Iterator[str]:
+    for number in itertools.count(1):
+        line = text.readline(_LONGEST_LINE)
+        if not line:
+            return
         if "\0" in line:
             raise DataError(
                 f"{name}: line {number} holds a NUL character: no text, or UTF-16 without a byte order mark "
                 "(--encoding utf-16-le or utf-16-be)"
+            )
+        if len(line) == _LONGEST_LINE:
+            raise DataError(
+                f"{name}: line {number} is longer than {_LONGEST_LINE} characters, no line of a table"
             )
         yield line
 

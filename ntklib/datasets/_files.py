@@ -63,7 +63,10 @@ def load_table(
         raise DataError(f"the decimal sign has to be '.' or ',', got {show(decimal)}")
     suffix = path.suffix.lower()
     try:
-        mode = os.stat(path).st_mode
+        try:
+            mode = os.stat(path).st_mode
+        except ValueError as error:  # a NUL in the name, or half a surrogate pair
+            raise DataError(f"{source}: cannot be read ({error})") from None
         if stat.S_ISDIR(mode):
             raise DataError(f"{source}: is a folder, a .csv, .npz or .parquet file is needed")
         if not stat.S_ISREG(mode):

@@ -19,9 +19,11 @@ _THOUSANDS = re.compile(
     )""",
     re.VERBOSE,
 )
+_MARKED = re.compile(r"(?=.*[−–%‰€$£¥])[-+−–]?\s*[€$£¥]?\s*[-+−–]?\d[\d.,]*\s*[%‰€$£¥]?")
 _DATE = re.compile(
     r"""(?: \d{4}([-/.])\d{1,2}\1\d{1,2} | \d{1,2}([-/.])\d{1,2}\2\d{2,4} )
-        (?: [T\ ]+\d{1,2}:\d{2}\S* )?
+        (?: [T\ ]+\d{1,2}:\d{2}\S* (?:\ [AaPp][Mm])? )?
+      | \d{4}[-/]\d{1,2}
       | \d{1,2}:\d{2}(?::\d{2})?""",
     re.VERBOSE,
 )
@@ -32,6 +34,7 @@ _MESSAGES = {
     "either": "look like numbers with a comma, as in {}; if it is a decimal comma, {}; if it stands between "
     "thousands, write the numbers without it",
     "thousands": "look like numbers with signs between the thousands, as in {}; write them without",
+    "marked": "look like numbers with a unit or a typographer's minus, as in {}; write plain numbers",
     "date": "look like dates or times, as in {}; numbers such as days or the month would say more",
     "identifier": "differ in every row, as in {}; identifiers say nothing of other rows, leave them out",
 }
@@ -79,6 +82,8 @@ def lookalike(table: Table, name: str) -> str | None:
         return "comma" if other == "," else "point"
     if most(_THOUSANDS):
         return "thousands"
+    if most(_MARKED):
+        return "marked"
     if len(present) >= _IDENTIFIER_ROWS and len(set(present)) == len(present):
         return "identifier"
     return None

@@ -28,7 +28,10 @@ def check_writable(path: Path, *, force: bool) -> None:
 
 def _exists(path: Path) -> bool:
     try:
-        return path.exists()
+        os.lstat(path)
+        return True
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except (OSError, ValueError) as error:  # a name too long, or with a NUL in it
         raise DataError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from None
 

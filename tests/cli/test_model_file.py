@@ -225,7 +225,14 @@ def test_settings_that_fit_does_not_use(folder, tmp_path, capsys):
 def test_arrays_that_are_longer_than_their_file(folder, tmp_path, capsys):
     content = members(folder / "labels.ntk")
     name = next(name for name in content if name.endswith(".npy"))
-    for dtype, shape in (("<f8", (10**9,)), ("<U0", (10**12,)), ("|V0", (10**9,)), ("|O", (1,))):
+    for dtype, shape in (
+        ("<f8", (10**9,)),
+        ("<U0", (10**12,)),
+        ("|V0", (10**9,)),
+        ("|O", (1,)),
+        ("<c16", (0,)),
+        ("<M8[s]", (0,)),
+    ):
         head = repr({"descr": dtype, "fortran_order": False, "shape": shape}).ljust(117) + "\n"
         data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode()
         refused(capsys, folder, pack(tmp_path / "bad.ntk", {**content, name: data}), "cannot be rebuilt")

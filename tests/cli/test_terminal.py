@@ -103,6 +103,7 @@ def test_outputs_that_are_no_files_are_refused_even_by_force(folder, tmp_path, c
         ("pipe", "is a pipe"),
         ("/dev/null", "is a device"),
         ("x" * 300, "cannot be written"),
+        ("a\0b", "cannot be written"),
     ):
         for command in (["fit", data, "--target", "y"], ["predict", model, data]):
             for force in ([], ["--force"]):

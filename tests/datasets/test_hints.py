@@ -34,6 +34,13 @@ FEW = ["u", "v"] * 4
         (["31.1.2020", "1.12.99", "24.12.2021 18:30"] * 3, "dates or times"),
         (["1/31/2020", "12/24/20"] * 4, "dates or times"),
         (["12:30", "07:45:10"] * 4, "dates or times"),
+        (["1/31/2020 10:30 PM", "2020-01"] * 4, "dates or times"),
+        (
+            ["\u22125", "\u22120.5", "\u22121e"] * 3,
+            "a typographer's minus, as in '\u22125'; write plain numbers",
+        ),
+        (["5 %", "12.5%", "$3", "-€ 1,000", "7"] * 2, "numbers with a unit"),
+        (["5-6", "1\u20132", "%", "$x"] * 2, None),
         ([f"user-{i}" for i in range(8)], "differ in every row, as in 'user-0'"),
         (FEW, None),
         (["a", "b", "", "c", "a", "b", "", "c"], None),

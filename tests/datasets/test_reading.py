@@ -302,6 +302,24 @@ def test_delimiters_that_mean_something_else(tmp_path, delimiter):
         load_table(csv(tmp_path, "a,b\n1,2\n"), delimiter=delimiter)
 
 
+def test_a_file_of_one_line_larger_than_memory(tmp_path, monkeypatch):
+    path = csv(tmp_path, "a,b\n1,2\n")
+    with path.open("r+b") as file:
+        file.truncate(2**31)  # zeros that take no room on the disk
+    with pytest.raises(DataError, match="line 3 holds a NUL"):
+        load_table(path)
+    monkeypatch.setattr("ntklib.datasets._csv._LONGEST_LINE", 10)
+    assert load_table(csv(tmp_path, "a,b\n1,234567\n")).n_rows == 1
+    with pytest.raises(DataError, match="line 2 is longer than 10 characters"):
+        load_table(csv(tmp_path, "a,b\n1,23456789\n"))
+
+
+@pytest.mark.parametrize("name", ["a\0b.csv", "\ud800.csv"])
+def test_names_that_no_file_can_have(name):
+    with pytest.raises(DataError, match="cannot be read"):
+        load_table(name)
+
+
 def test_decimal_signs_that_are_none(tmp_path):
     with pytest.raises(DataError, match="decimal sign has to be"):
         load_table(csv(tmp_path, "a,b\n1,2\n"), decimal="x")

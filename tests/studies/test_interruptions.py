@@ -123,8 +123,11 @@ def test_parts_are_kept_by_force(whole, tmp_path):
     expected, _ = whole("width")
     assert main(command("width", tmp_path)) == 0
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "parts").iterdir()}
+    assert main(command("width", tmp_path)) == 2  # finished
     (tmp_path / "results.csv").unlink()
-    assert main(command("width", tmp_path)) == 2  # finished, by its results.json
+    assert main(command("width", tmp_path)) == 0  # incomplete: made whole again from its parts
+    assert content(tmp_path) == expected
+    (tmp_path / "results.csv").unlink()
     assert main(command("width", tmp_path, "--force")) == 0
     assert content(tmp_path) == expected
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "parts").iterdir()} == before
