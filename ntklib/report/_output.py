@@ -92,7 +92,7 @@ def find_folder(out: str | Path | None, files: tuple[str, ...], *, default: str,
         number = 2
         while taken(folder) or (os.path.lexists(folder) and not folder.is_dir()):
             folder, number = Path(f"{default}-{number}"), number + 1
-    _exists(folder)
+    _exists(folder)  # or raise an error for a name that cannot be
     if (found := taken(folder)) and not force:
         names = ", ".join(found[:4]) + (", ..." if len(found) > 4 else "")
         raise DataError(f"{folder}: holds {names} already; --force overwrites them")
