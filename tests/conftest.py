@@ -1,6 +1,7 @@
 """Child processes of the tests import the very package that is under test."""
 
 import os
+import signal
 from pathlib import Path
 
 import ntklib
@@ -11,3 +12,5 @@ def pytest_configure() -> None:
     under_test, root = Path(ntklib.__file__).parents[1], Path(__file__).parents[1]
     os.environ["PYTHONPATH"] = os.pathsep.join(map(str, dict.fromkeys([under_test, root])))
     os.environ["PYTHONSAFEPATH"] = "1"
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell started the tests in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
