@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -78,21 +82,37 @@ def _run(arguments: argparse.Namespace) -> None:
         command=_command_line(arguments),
         note=note,
     )
-    interrupted = analysis.interrupted
-    try:
-        page, results = write_report(analysis, place)
-    except KeyboardInterrupt:
-        if interrupted:
-            raise
-        interrupted = True
-        note("interrupted, but all is computed and will be written; once more gives it up")
+    with _held_interrupt(not analysis.interrupted) as held:
         page, results = write_report(analysis, place)
     print(_summary(analysis))
     if arguments.out is None and str(page.parent) != DEFAULT_FOLDER:
         print(f"\n{DEFAULT_FOLDER} holds an earlier report, which was kept.")
     print(f"\nnumbers: {printable(results)}\nreport:  {page.resolve().as_uri()}")
-    if interrupted:
+    if analysis.interrupted or held:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def _held_interrupt(hold: bool) -> Iterator[list[int]]:
+    """Hold back the first Ctrl-C until the block has ended, and list it; the second is obeyed at once."""
+    held: list[int] = []
+    usual = signal.default_int_handler
+
+    def keep(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, usual)
+        held.append(number)
+        note("interrupted, but all is computed and will be written; once more gives it up")
+
+    # other threads receive none, and who ignores or handles it goes on to do so
+    hold = hold and threading.current_thread() is threading.main_thread()
+    if not hold or signal.getsignal(signal.SIGINT) is not usual:
+        yield held
+        return
+    signal.signal(signal.SIGINT, keep)
+    try:
+        yield held
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _command_line(arguments: argparse.Namespace) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -240,24 +241,26 @@ def test_what_happens_while_the_page_is_drawn(small, tmp_path, monkeypatch, caps
     monkeypatch.setattr(analysis, "CONTENDERS", CONTENDERS[:2])
     for part in ("_look", "widen", "measure_steps", "train_beside", "certify_rows", "follow"):
         monkeypatch.setattr(analysis, part, lambda *_, **__: None)
-    draw, presses = _write.render_page, []
+    draw = _write.render_page
 
     def drawing(some):
         Path("ntklib-report").mkdir(exist_ok=True)
         Path("ntklib-report/report.html").write_text("another")
-        if presses:
-            raise presses.pop()
+        for _ in range(presses):
+            signal.raise_signal(signal.SIGINT)
         return draw(some)
 
+    before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(_write, "render_page", drawing)
-    presses[:] = [KeyboardInterrupt]
+    presses = 1
     assert main(["report", "--data", "wine"]) == 130
     assert "all is computed and will be written" in capsys.readouterr().err
     assert sorted(os.listdir("ntklib-report-2")) == ["report.html", "results.json"]
     assert Path("ntklib-report/report.html").read_text() == "another"
-    presses[:] = [KeyboardInterrupt, KeyboardInterrupt]
+    presses = 2
     assert main(["report", "--data", "wine"]) == 130
     assert sorted(os.listdir()) == ["ntklib-report", "ntklib-report-2"]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_report_with_nothing_to_keep_leaves_no_folder(small, tmp_path, monkeypatch, capsys):
