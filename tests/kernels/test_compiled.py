@@ -49,3 +49,19 @@ def test_large_shift_and_zero_rows():
         K = ntk_kernel(np.vstack([X, np.zeros((1, 3))]) + shift, depth=3)
         assert np.all(np.isfinite(K))
         np.testing.assert_array_equal(K, K.T)
+
+
+@pytest.mark.parametrize("activation", ["erf", "gelu", "gaussian"])
+def test_rows_beyond_the_range_of_their_squares(activation):
+    """Relative to their diagonals, kernels of huge rows depend on the direction alone."""
+    for size in (1e160, 1e200):
+        rows = np.vstack([size * X, X[:1]])
+        kernel = NNGP(depth=2, activation=activation, weight_std=0.9, bias_std=0.3, normalized=True)
+        K, gradient = kernel(rows, eval_gradient=True)
+        np.testing.assert_array_equal(np.diag(K), 1)
+        np.testing.assert_array_equal(K, K.T)
+        np.testing.assert_array_equal(np.diag(K), kernel.diag(rows))
+        assert np.all(np.isfinite(gradient))
+        plain, slopes = NTK(depth=2, activation="erf", bias_std=0.3)(rows, eval_gradient=True)
+        np.testing.assert_allclose(np.diag(plain)[:3] / size, np.diag(plain)[0] / size, rtol=1e-6)
+        assert np.all(np.isfinite(slopes))
