@@ -91,13 +91,9 @@ def write_atomically(path: str | Path, content: bytes | str, *, overwrite: bool 
         raise FileExistsError(errno.EEXIST, reason, str(path))
     if not overwrite and path.exists():
         raise FileExistsError(f"{path} exists already; pass overwrite=True to replace it.")
-    data = content.encode() if isinstance(content, str) else content
-    partial = path.with_name(f".{secrets.token_hex(8)}.part")
+    partial = _partial(path.parent)
     try:
-        with partial.open("xb") as file:  # x: a file or link that somebody laid there is not written to
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(partial, content)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -118,17 +114,29 @@ def write_together(folder: Path, contents: Mapping[str, bytes | str]) -> None:
     for name in contents:
         if (reason := not_a_file(folder / name)) is not None:
             raise FileExistsError(errno.EEXIST, reason, str(folder / name))
-    partial = {name: folder / f".{name}.{os.getpid()}.part" for name in contents}
+    partial = {name: _partial(folder) for name in contents}
     *_, last = contents
     try:
         for name, content in contents.items():
-            write_atomically(partial[name], content)
+            _write(partial[name], content)
         (folder / last).unlink(missing_ok=True)
         for name in contents:
             os.replace(partial[name], folder / name)
     finally:
         for path in partial.values():
             path.unlink(missing_ok=True)
+
+
+def _partial(folder: Path) -> Path:
+    """A name for a file until it is whole."""
+    return folder / f".{secrets.token_hex(8)}.part"
+
+
+def _write(partial: Path, content: bytes | str) -> None:
+    with partial.open("xb") as file:  # x: a file or link that somebody laid there is not written to
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -77,9 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     ntklib ...
     0
     """
-    if (
-        sys.stderr is None
-    ):  # closed; a file that is opened would get its number, and what libraries write to it
+    if sys.stderr is None:
+        # closed: a file opened later would get its number, and what libraries write to standard error
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for as long as the process lives)
     if sys.stdout is None:
         print("ntklib: error: standard output is closed", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What a model file may hold: the types of ntklib's own pipelines, and nothing else.
+"""Types that a model file may hold: those of ntklib's own pipelines, and nothing else.
 
 The list is closed. What skops would trust by itself (every estimator of scikit-learn, hundreds of functions,
 constructors called with arguments from the file) is not needed, so it is refused before skops sees it. Only

@@ -92,7 +92,7 @@ class Table:
 
     @cached_property
     def _positions(self) -> dict[str, int]:
-        """Where each column stands: a search through the names for each of them would be quadratic."""
+        """Positions of the columns by name: searching all names for each of them would be quadratic."""
         return {name: position for position, name in enumerate(self.columns)}
 
     def place(self, index: int, column: str) -> str:

@@ -41,9 +41,7 @@ def class_factor(
         return None
     if not (isinstance(class_weight, str) and class_weight == "balanced") or weights is None:
         return compute_sample_weight(class_weight, y)
-    totals = np.bincount(
-        labels, weights=weights
-    )  # a sample of weight 0 is not there, one of weight 2 is twice
+    totals = np.bincount(labels, weights=weights)
     return (totals.mean() / totals)[labels]
 
 
