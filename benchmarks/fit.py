@@ -21,7 +21,7 @@ from scipy.linalg import eigh
 from scipy.linalg.lapack import dpotrf
 
 from ntklib.estimators import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
-from ntklib.estimators._defaults import default_kernel, default_penalties
+from ntklib.estimators.defaults import default_kernel, default_penalties
 from ntklib.solvers import Eigendecomposition, ridge_path
 
 SEARCH_SIZE = 1797  # scikit-learn's digits

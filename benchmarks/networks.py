@@ -20,11 +20,11 @@ from scipy.linalg import blas
 from timing import Actions, medians, restart_with_kept_pages
 
 import ntklib
-from ntklib._blocks import row_blocks, tiles
-from ntklib._threads import parallel_for
+from ntklib._core.blocks import row_blocks, tiles
+from ntklib._core.threads import parallel_for
 from ntklib.networks import MLP, TwoLayerNet
-from ntklib.networks._features import Bits
-from ntklib.networks._loops import pack_bits
+from ntklib.networks.derivatives.loops import pack_bits
+from ntklib.networks.tangent._features import Bits
 
 FLOATS = (np.float64, np.float32)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ntklib.studies import feature_learning_study
+from ntklib.lab.studies import feature_learning_study
 
 
 def main() -> None:

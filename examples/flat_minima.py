@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ntklib.dynamics import USAM
-from ntklib.dynamics.landscapes import WideningValley
-from ntklib.studies import valley_study
+from ntklib.lab.landscapes import WideningValley
+from ntklib.lab.studies import valley_study
 
 START = np.array([3.0, 0.0, 1.0])  # u = (3, 0), v = 1
 RHOS = (0.0, 0.02, 0.05, 0.1, 0.2)

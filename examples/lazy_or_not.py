@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sklearn.datasets import load_digits
 
+from ntklib.lab.studies import lazy_study, linearization_study
 from ntklib.networks import TwoLayerNet
-from ntklib.studies import lazy_study, linearization_study
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from ntklib import NTK
-from ntklib.studies import implicit_bias_study
+from ntklib.lab.studies import implicit_bias_study
 
 N_ROWS = 60
 

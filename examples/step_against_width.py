@@ -13,8 +13,8 @@ from sklearn.datasets import load_diabetes
 from sklearn.preprocessing import StandardScaler
 
 from ntklib.dynamics import Adam, GradientDescent, Optimizer, train
+from ntklib.lab.studies import ParameterizationStudy, parameterization_study
 from ntklib.networks import TwoLayerNet
-from ntklib.studies import ParameterizationStudy, parameterization_study
 
 WIDTHS = (64, 256, 1024)
 STEPS = 15

@@ -12,8 +12,8 @@ from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
 
 from ntklib.kernels import RectifiedPower
+from ntklib.lab.studies import width_study
 from ntklib.networks import MLP, TwoLayerNet
-from ntklib.studies import width_study
 from ntklib.theory import ntk_variance
 
 WIDTHS = (64, 256, 1024)

@@ -3,16 +3,17 @@
 Start with :class:`NTKRegressorCV` or :class:`NTKClassifierCV` on a table of data, with :class:`NTK` as the
 kernel of any scikit-learn estimator, or with the functions of :mod:`ntklib.kernels`; networks of finite width
 are in :mod:`ntklib.networks`, their training in :mod:`ntklib.dynamics`, what is known about them in
-:mod:`ntklib.theory` and experiments in :mod:`ntklib.studies`.
+:mod:`ntklib.theory` and experiments in :mod:`ntklib.lab`.
 """
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
-from . import dynamics, kernels, networks
+from ntklib import dynamics, kernels, networks
+
+from ._core.threads import get_threads, set_threads
 from ._info import show_versions
-from ._threads import get_threads, set_threads
 from .estimators import (
     NetworkClassifier,
     NetworkRegressor,
@@ -54,16 +55,16 @@ __all__ = [
     "dynamics",
     "get_threads",
     "kernels",
+    "lab",
     "networks",
     "set_threads",
     "show_versions",
-    "studies",
     "theory",
 ]
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import theory and studies when they are first asked for."""
-    if name in ("studies", "theory"):
+    """Import a package when it is first asked for."""
+    if name in ("lab", "theory"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,7 @@
 
 import sys
 
-from ntklib.cli import main
+from ntklib.lab.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,8 +10,8 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TextIO
 
-from ._jit import cache_folder
-from ._threads import get_threads
+from ntklib._core.jit import cache_folder
+from ntklib._core.threads import get_threads
 
 __all__ = ["show_versions", "versions", "warmup"]
 
@@ -85,9 +85,9 @@ def warmup() -> float:
     """
     import numpy as np
 
-    from .estimators import TangentFeatures
-    from .kernels import NNGP, NTK
-    from .networks import MLP, TwoLayerNet
+    from ntklib.estimators import TangentFeatures
+    from ntklib.kernels import NNGP, NTK
+    from ntklib.networks import MLP, TwoLayerNet
 
     start = time.perf_counter()
     networks = [

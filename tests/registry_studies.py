@@ -1,6 +1,6 @@
 """Every study with options that make it quick, for what holds of all of them."""
 
-from ntklib.cli._study import STUDIES
+from ntklib.lab.cli._study import STUDIES
 
 _WINE = ["--data", "wine", "--max-samples"]
 

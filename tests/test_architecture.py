@@ -1,22 +1,25 @@
-"""The layering, read from the imports: each layer imports from itself and from those above it in the list."""
+"""Structure of the package, read from its imports: layers, privacy, circles, sizes, names."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ntklib"
-MODULES = sorted(PACKAGE.rglob("*.py"))
-MAX_LINES = 300
+FILES = sorted(PACKAGE.rglob("*.py"))
+MAX_LINES = 500
 
 LAYERS = [
-    {"_jit", "_threads", "_validation", "_blocks", "_files", "_progress", "_scaling"},
+    {"_core"},
     {"plotting"},
     {"kernels"},
     {"networks"},
@@ -24,60 +27,190 @@ LAYERS = [
     {"dynamics"},
     {"estimators"},
     {"theory"},
-    {"studies"},
-    {"_info", "datasets"},
-    {"report"},
-    {"cli"},
-    {"__init__", "__main__"},
+    {"_info"},
+    {"__init__"},
+    {"lab"},
+    {"__main__"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 
-def _name(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+class Import(NamedTuple):
+    line: int
+    module: str
+    name: str | None  # of what is taken from the module; None for the module itself
 
 
-def _part(path: Path) -> str:
-    """The module or package right below ``ntklib`` that a file belongs to."""
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _imported_parts(path: Path, source: str) -> Iterator[tuple[int, str]]:
-    """Line and part of ntklib of every import in a file, those inside functions included."""
-    package = ["ntklib", *path.relative_to(PACKAGE).parent.parts]
-    for node in ast.walk(ast.parse(source)):
+def package_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).parent.parts)
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def imports(path: Path, source: str) -> Iterator[Import]:
+    """Imports from ntklib in a file, those inside functions included, those for type checkers left out."""
+    tree = ast.parse(source)
+    unseen = {
+        node
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for statement in block.body
+        for node in ast.walk(statement)
+    }
+    package = package_of(path).split(".")
+    for node in ast.walk(tree):
+        if node in unseen:
+            continue
         if isinstance(node, ast.Import):
-            targets = [alias.name.split(".") for alias in node.names]
+            for alias in node.names:
+                if alias.name.split(".")[0] == "ntklib":
+                    yield Import(node.lineno, alias.name, None)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
-            base = base + (node.module.split(".") if node.module else [])
-            # "from . import x" and "from ntklib import x" name a part, or something of the package itself
-            targets = [[*base, alias.name] for alias in node.names] if base == ["ntklib"] else [base]
-        else:
-            continue
-        for target in targets:
-            if target[0] == "ntklib":
-                part = target[1] if len(target) > 1 else "__init__"
-                yield node.lineno, part if part in RANK else "__init__"
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            if module.split(".")[0] == "ntklib":
+                for alias in node.names:
+                    inner = f"{module}.{alias.name}"
+                    # a package may have a module and a function of one name; the function is what is imported
+                    if inner in MODULES and alias.name not in exported(module):
+                        yield Import(node.lineno, inner, None)
+                    else:
+                        yield Import(node.lineno, module, alias.name)
 
 
-def upward_arrows(path: Path, source: str) -> list[str]:
-    """Imports of a file that go against the layering."""
-    part = _part(path)
+@cache
+def exported(module: str) -> frozenset[str]:
+    """Names in ``__all__`` of a module."""
+    if module not in MODULES:
+        return frozenset()
+    for node in ast.parse(MODULES[module].read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return frozenset(ast.literal_eval(node.value))
+    return frozenset()
+
+
+def part_of(module: str) -> str:
+    """The module or package right below ``ntklib`` that a module belongs to."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def upward(path: Path, source: str) -> list[str]:
+    """Imports that go against the layers."""
+    part = part_of(module_of(path))
     return [
-        f"{_name(path)}:{line} is in {part} and imports {target}"
-        for line, target in _imported_parts(path, source)
-        if RANK[target] > RANK[part]
+        f"{path.relative_to(ROOT)}:{line} is in {part} and imports {module}"
+        for line, module, name in imports(path, source)
+        if RANK[part_of(module)] > RANK[part] and not (part == "__init__" and name is None)
     ]
 
 
+def private(path: Path, source: str) -> list[str]:
+    """Imports of a module or name with an underscore from outside the folder that it belongs to."""
+    package = package_of(path)
+    wrong = []
+    for line, module, name in imports(path, source):
+        parts = module.split(".")
+        owners = [
+            ".".join(parts[:i]) for i, part in enumerate(parts) if part.startswith("_") and part != "_core"
+        ]
+        if name is not None and name.startswith("_") and not name.startswith("__"):
+            owners.append(module)
+        if any(package != owner and not package.startswith(owner + ".") for owner in owners):
+            wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module} {name or ''}")
+    return wrong
+
+
+def unpublished(path: Path, source: str) -> list[str]:
+    """Imports by the laboratory from the library of something that is no public name."""
+    wrong = []
+    for line, module, name in imports(path, source):
+        part = part_of(module)
+        if part in {"lab", "_core", "_info"}:
+            continue
+        public = module == "ntklib" or (module.count(".") == 1 and name is not None)
+        if not public or (name is not None and name not in exported(module) and name != "__version__"):
+            wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module} {name or ''}")
+    return wrong
+
+
+def circles() -> list[list[str]]:
+    """Sets of files that import each other in a circle."""
+    arrows = defaultdict(set)
+    for module, path in MODULES.items():
+        for _, target, _ in imports(path, path.read_text(encoding="utf-8")):
+            if target != module and target in MODULES:
+                arrows[module].add(target)
+    # Tarjan's strongly connected components
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    result: list[list[str]] = []
+
+    def visit(module: str) -> None:
+        order[module] = low[module] = len(order)
+        stack.append(module)
+        for target in arrows[module]:
+            if target not in order:
+                visit(target)
+                low[module] = min(low[module], low[target])
+            elif target in stack:
+                low[module] = min(low[module], order[target])
+        if low[module] == order[module]:
+            part = stack[stack.index(module) :]
+            del stack[stack.index(module) :]
+            if len(part) > 1:
+                result.append(sorted(part))
+
+    for module in MODULES:
+        if module not in order:
+            visit(module)
+    return result
+
+
+def classes() -> dict[str, list[str]]:
+    """Files by the name of the class that they define."""
+    places = defaultdict(list)
+    for path in FILES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path.relative_to(ROOT)))
+    return places
+
+
+def check(rule) -> list[str]:
+    return [fault for path in FILES for fault in rule(path, path.read_text(encoding="utf-8"))]
+
+
 def test_every_part_of_the_package_has_a_layer():
-    assert {_part(path) for path in MODULES} - set(RANK) == set()
+    assert {part_of(module) for module in MODULES} - set(RANK) == set()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_imports_follow_the_layers(path):
-    assert upward_arrows(path, path.read_text(encoding="utf-8")) == []
+def test_imports_follow_the_layers():
+    assert check(upward) == []
+
+
+def test_no_private_module_or_name_is_imported_from_another_package():
+    assert check(private) == []
+
+
+def test_the_laboratory_uses_public_names_of_the_library():
+    lab = [path for path in FILES if part_of(module_of(path)) == "lab"]
+    assert [fault for path in lab for fault in unpublished(path, path.read_text(encoding="utf-8"))] == []
+
+
+def test_no_files_import_each_other_in_a_circle():
+    assert circles() == []
+
+
+def test_classes_have_names_of_their_own():
+    assert {name: places for name, places in classes().items() if len(places) > 1} == {}
 
 
 @pytest.mark.parametrize(
@@ -85,30 +218,51 @@ def test_imports_follow_the_layers(path):
     [
         "import ntklib.estimators",
         "from ntklib import NTKRegressor",
-        "from ntklib.report._page import render_page",
-        "from .. import cli",
-        "from ..report import analyse",
+        "from ntklib.lab.report import analyse",
+        "from .. import lab",
         "def f():\n    from ..solvers import ridge",
     ],
 )
 def test_an_upward_arrow_is_found(source):
-    assert len(upward_arrows(PACKAGE / "kernels" / "functions.py", source)) == 1
+    assert len(upward(PACKAGE / "kernels" / "functions.py", source)) == 1
 
 
 @pytest.mark.parametrize(
-    "source",
-    [
-        "from .._jit import compiled",
-        "from . import functions",
-        "import numpy",
-        "from .activations import ReLU",
-    ],
+    "source", ["from .._core.jit import compiled", "from . import functions", "import numpy", "import scipy"]
 )
 def test_a_downward_arrow_is_not(source):
-    assert upward_arrows(PACKAGE / "kernels" / "functions.py", source) == []
+    assert upward(PACKAGE / "kernels" / "functions.py", source) == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
+@pytest.mark.parametrize(
+    ("source", "faults"),
+    [
+        ("from ntklib.kernels.duals._smooth import SmoothDual", 1),
+        ("from ..duals import _smooth", 1),
+        ("from .objects import _helper", 1),
+        ("from ._suprema import supremum", 0),
+        ("from ntklib._core.jit import compiled", 0),
+    ],
+)
+def test_a_private_import_is_found(source, faults):
+    assert len(private(PACKAGE / "kernels" / "functions.py", source)) == faults
+
+
+@pytest.mark.parametrize(
+    ("source", "faults"),
+    [
+        ("from ntklib.kernels import NTK", 0),
+        ("from ntklib.kernels.objects import NTK", 1),
+        ("from ntklib.kernels import Rows", 1),
+        ("from ntklib._core.files import plain", 0),
+        ("from ntklib import NTKRegressor", 0),
+    ],
+)
+def test_a_name_that_is_not_public_is_found(source, faults):
+    assert len(unpublished(PACKAGE / "lab" / "study.py", source)) == faults
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
 def test_files_are_short_and_finished(path):
     source = path.read_text(encoding="utf-8")
     assert len(source.splitlines()) <= MAX_LINES
@@ -125,6 +279,6 @@ def _modules_after(imports: str) -> set[str]:
 def test_import_is_lean():
     """``import ntklib`` brings nothing that is imported where it is used."""
     loaded = _modules_after("ntklib")
-    assert not {"matplotlib", "skops", "ntklib.cli", "ntklib.report", "ntklib.plotting"} & loaded
+    assert not {"matplotlib", "skops", "jinja2", "ntklib.lab", "ntklib.plotting"} & loaded
     # scikit-learn imports pandas by itself in some versions
     assert not {"pandas", "pyarrow"} & (loaded - _modules_after("sklearn.kernel_ridge, numba"))

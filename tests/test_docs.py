@@ -56,7 +56,7 @@ def test_code_runs(page, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", PAGES, ids=_id)
 def test_command_lines_parse(page):
-    from ntklib.cli._app import build_parser
+    from ntklib.lab.cli._app import build_parser
 
     for _, block in blocks(page, "(?:sh|console)"):
         for line in block.splitlines():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ntklib
-from ntklib import _blocks
+from ntklib._core import blocks as _blocks
 from ntklib._info import versions, warmup
 from ntklib.kernels import ntk_kernel
 
@@ -29,12 +29,13 @@ def test_warmup_leaves_nothing_to_compile_for_the_kernels():
     warmup()
     code = """
 import numpy as np, ntklib
-from ntklib.kernels import _angular, _gaps, _gram, _rows
+from ntklib.kernels.duals import _angular
+from ntklib.kernels.gram import driver, gaps, rows
 X = np.random.default_rng(0).standard_normal((50, 3))
 for dtype in (np.float64, np.float32):
     ntklib.NTK(depth=2, bias_std=0.1)(X.astype(dtype), X[:5].astype(dtype))
     ntklib.NTK(bias_std=0.1)(X.astype(dtype), eval_gradient=True)
-loops = [_angular.angular_tile, _gaps._gaps_from_product, _gram._store, _rows._measure]
+loops = [_angular.angular_tile, gaps._gaps_from_product, driver._store, rows._measure]
 print(sum(sum(loop.stats.cache_misses.values()) for loop in loops))
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -45,8 +46,9 @@ def test_warmup_leaves_nothing_to_compile_for_the_networks():
     warmup()
     code = """
 import numpy as np, ntklib
-from ntklib.estimators import _tangent_features as features
-from ntklib.networks import MLP, TwoLayerNet, _loops, _sweep_loops
+from ntklib.estimators import _features as features
+from ntklib.networks import MLP, TwoLayerNet
+from ntklib.networks.derivatives import _sweep_loops, loops as net_loops
 X = np.random.default_rng(0).standard_normal((300, 3))
 nets = TwoLayerNet(200), TwoLayerNet(200, output_init="rademacher", symmetric=True), MLP(bias_std=0.1)
 for dtype in (np.float64, np.float32):
@@ -55,7 +57,7 @@ for dtype in (np.float64, np.float32):
         net.ntk(params, X.astype(dtype), X[:5].astype(dtype))
         net.vjp(params, X.astype(dtype), np.ones(300))
     ntklib.TangentFeatures(n_components=10).fit_transform(X.astype(dtype))
-found = [vars(module).values() for module in (features, _loops, _sweep_loops)]
+found = [vars(module).values() for module in (features, net_loops, _sweep_loops)]
 loops = [loop for values in found for loop in values if hasattr(loop, "stats")]
 print(len(loops) > 5, sum(sum(loop.stats.cache_misses.values()) for loop in loops))
 """

@@ -20,7 +20,7 @@ def test_unknown_names_are_refused():
 
 def test_studies_are_imported_when_they_are_asked_for():
     code = (
-        "import sys, ntklib; assert 'ntklib.studies' not in sys.modules; "
-        "ntklib.studies.width_study; assert 'matplotlib' not in sys.modules"
+        "import sys, ntklib; assert 'ntklib.lab.studies' not in sys.modules; "
+        "ntklib.lab.studies.width_study; assert 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

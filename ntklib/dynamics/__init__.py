@@ -9,21 +9,17 @@ function space. All losses are **sums** over the samples: for a mean, times and 
 `integrate_flow` follows the gradient flow of the square loss in parameter space, accurately at any scale.
 """
 
-from . import landscapes
-from ._callbacks import Snapshot
-from ._catalogue import LOSSES, as_loss
-from ._closed_forms import gradient_descent, gradient_flow
-from ._ensemble import EnsembleTrajectory, ensemble
-from ._flow import integrate_flow
-from ._flow_record import Flow
-from ._history import History
-from ._linear_flow import linearized_flow
-from ._log_loss import LogLoss
-from ._losses import Loss, Risk
-from ._records import Trajectory
-from ._regression_losses import AbsoluteError, Huber, SquaredError
-from ._spectrum import largest_stable_step
-from ._train import train
+from .flow.integration import integrate_flow
+from .flow.linear import linearized_flow
+from .flow.record import Flow
+from .function_space.closed_forms import gradient_descent, gradient_flow
+from .function_space.ensemble import EnsembleTrajectory, ensemble
+from .function_space.records import Trajectory
+from .function_space.spectrum import largest_stable_step
+from .losses.base import Loss, Risk
+from .losses.catalogue import LOSSES, as_loss
+from .losses.log_loss import LogLoss
+from .losses.regression import AbsoluteError, Huber, SquaredError
 from .optimizers import (
     USAM,
     Adam,
@@ -41,6 +37,9 @@ from .optimizers import (
     averaging_weights,
     polar_factor,
 )
+from .training.callbacks import Snapshot
+from .training.history import History
+from .training.train import train
 
 __all__ = [
     "LOSSES",
@@ -74,7 +73,6 @@ __all__ = [
     "gradient_descent",
     "gradient_flow",
     "integrate_flow",
-    "landscapes",
     "largest_stable_step",
     "linearized_flow",
     "polar_factor",

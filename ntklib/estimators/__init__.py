@@ -7,19 +7,19 @@
 infinite width, by gradient descent; with CV at the end they choose when to stop.
 """
 
-from ntklib.estimators._classifier import NTKClassifier
-from ntklib.estimators._classifier_cv import NTKClassifierCV
-from ntklib.estimators._network import NetworkClassifier, NetworkRegressor
-from ntklib.estimators._penalty_path import PenaltyPath
-from ntklib.estimators._regressor import NTKRegressor
-from ntklib.estimators._regressor_cv import NTKRegressorCV
-from ntklib.estimators._tangent_classifier import TangentClassifier
-from ntklib.estimators._tangent_classifier_cv import TangentClassifierCV
-from ntklib.estimators._tangent_features import TangentFeatures
-from ntklib.estimators._tangent_regressor import TangentRegressor
-from ntklib.estimators._tangent_regressor_cv import TangentRegressorCV
-from ntklib.estimators._tangent_search import StoppingPath
-from ntklib.estimators._units import ScaleWarning
+from ._features import TangentFeatures
+from ._units import ScaleWarning
+from .network.estimators import NetworkClassifier, NetworkRegressor
+from .ridge.classifier import NTKClassifier
+from .ridge.classifier_cv import NTKClassifierCV
+from .ridge.penalty_path import PenaltyPath
+from .ridge.regressor import NTKRegressor
+from .ridge.regressor_cv import NTKRegressorCV
+from .tangent.classifier import TangentClassifier
+from .tangent.classifier_cv import TangentClassifierCV
+from .tangent.regressor import TangentRegressor
+from .tangent.regressor_cv import TangentRegressorCV
+from .tangent.search import StoppingPath
 
 __all__ = [
     "NTKClassifier",

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import check_cv
 
-from ntklib.estimators._routing import Routed
-from ntklib.estimators._units import Units
+from ._routing import Routed
+from ._units import Units
 
 Splits = list[tuple[np.ndarray, np.ndarray]]
 

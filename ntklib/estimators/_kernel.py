@@ -10,11 +10,12 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Kernel
 
-from ntklib._blocks import require_memory, row_blocks
-from ntklib.estimators._defaults import default_kernel
-from ntklib.estimators._units import distinct_rows
+from ntklib._core.blocks import require_memory, row_blocks
 from ntklib.kernels import NNGP, NTK, ArcCosine
 from ntklib.networks import EmpiricalNTK
+
+from ._units import distinct_rows
+from .defaults import default_kernel
 
 _PRECOMPUTED = "precomputed"
 _OURS = (NTK, NNGP, ArcCosine, EmpiricalNTK)

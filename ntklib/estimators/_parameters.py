@@ -13,8 +13,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
 
-from ntklib._validation import check_flag, check_integer, check_real
-from ntklib.estimators._defaults import CLASSIFIER_SCORING
+from ntklib._core.validation import check_flag, check_integer, check_real
+
+from .defaults import CLASSIFIER_SCORING
 
 
 class Estimator(BaseEstimator):

@@ -18,10 +18,11 @@ from sklearn import get_config, metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 
-from ntklib._scaling import exponents, scaled_back
-from ntklib.estimators._calibration import calibrated_log_loss, fit_temperature, probabilities
-from ntklib.estimators._defaults import CLASSIFIER_SCORING
-from ntklib.estimators._units import Units
+from ntklib._core.scaling import exponents, scaled_back
+
+from ._calibration import calibrated_log_loss, fit_temperature, probabilities
+from ._units import Units
+from .defaults import CLASSIFIER_SCORING
 
 Judge = Callable[[np.ndarray, np.ndarray], tuple[float, float]]
 Metadata = Callable[[np.ndarray], dict[str, Any]]

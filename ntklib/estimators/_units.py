@@ -18,7 +18,7 @@ from scipy import sparse
 from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import _check_sample_weight
 
-from ntklib._blocks import row_blocks
+from ntklib._core.blocks import row_blocks
 
 
 class ScaleWarning(UserWarning):

@@ -1,21 +1,32 @@
 """Kernels of infinitely wide networks."""
 
 from .activations import (
+    GELU,
+    RBF,
     ABReLU,
     Abs,
     Activation,
+    Cos,
+    Erf,
+    Exp,
+    Gaussian,
+    Hermite,
     Identity,
     LeakyReLU,
+    Logistic,
     Monomial,
+    NumericalActivation,
     RectifiedPower,
     ReLU,
     Sign,
+    SiLU,
+    Sin,
+    Softplus,
     Step,
+    Tanh,
 )
 from .functions import arc_cosine_kernel, arc_cosine_of_angle, nngp_kernel, ntk_kernel
-from .numerical_activations import Logistic, NumericalActivation, SiLU, Softplus, Tanh
 from .objects import NNGP, NTK, ArcCosine
-from .smooth_activations import GELU, RBF, Cos, Erf, Exp, Gaussian, Hermite, Sin
 
 __all__ = [
     "GELU",

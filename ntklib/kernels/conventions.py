@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import check_integer, check_real
-from .activations import Activation
+from ntklib._core.validation import check_integer, check_real
+
+from .contract import Activation
 from .functions import arc_cosine_kernel, nngp_kernel, ntk_kernel
 
 __all__ = [

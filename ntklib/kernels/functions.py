@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import check_integer
-from ._architecture import Architecture
-from ._gram import gram
-from ._series import double_factorial, far_polynomial, near_polynomial
-from .activations import Activation, RectifiedPower
+from ntklib._core.validation import check_integer
+
+from .activations import RectifiedPower
+from .contract import Activation
+from .duals.series import double_factorial, far_polynomial, near_polynomial
+from .gram.driver import gram
+from .parameters import architecture
 
 __all__ = ["arc_cosine_kernel", "arc_cosine_of_angle", "nngp_kernel", "ntk_kernel"]
 
@@ -117,7 +119,7 @@ def nngp_kernel(
     array([[2.    , 0.9875],
            [0.9875, 2.    ]])
     """
-    net = Architecture.checked(
+    net = architecture(
         activation=activation,
         depth=depth,
         weight_std=weight_std,
@@ -189,7 +191,7 @@ def ntk_kernel(
     array([[1.    , 0.1592],
            [0.1592, 1.    ]])
     """
-    net = Architecture.checked(
+    net = architecture(
         activation=activation,
         depth=depth,
         weight_std=weight_std,

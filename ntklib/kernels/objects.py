@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
-from ._architecture import Architecture
-from ._gram import diagonal, gram, gram_gradient
-from .activations import Activation, RectifiedPower
+from .activations import RectifiedPower
+from .contract import Activation, Architecture
+from .gram.driver import diagonal, gram, gram_gradient
+from .parameters import architecture
 
 __all__ = ["NNGP", "NTK", "ArcCosine"]
 
@@ -121,7 +122,7 @@ class ArcCosine(_NetworkKernel):
         self.normalized = normalized
 
     def _architecture(self) -> Architecture:
-        return Architecture.checked(
+        return architecture(
             activation=RectifiedPower(self.degree),
             depth=1,
             weight_std=1.0,
@@ -194,7 +195,7 @@ class NNGP(_NetworkKernel):
         return _hyperparameter("bias_std", self.bias_std, self.bias_std_bounds)
 
     def _architecture(self) -> Architecture:
-        return Architecture.checked(
+        return architecture(
             activation=self.activation,
             depth=self.depth,
             weight_std=self.weight_std,

@@ -2,11 +2,11 @@
 
 from ._model import Model
 from ._monte_carlo import MonteCarloMean
-from ._network import Network
-from ._params import Params
-from ._taylor import CenteredModel, LinearizedModel, QuadraticModel, linearize, taylor
 from .kernel import EmpiricalNTK
 from .mlp import MLP
+from .network import Network
+from .params import Params
+from .taylor_models import CenteredModel, LinearizedModel, QuadraticModel, linearize, taylor
 from .two_layer import TwoLayerNet
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._model import Model
-from ._params import Params
+from .params import Params
 
 __all__ = ["AtParams"]
 

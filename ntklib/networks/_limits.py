@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel
 
-from ..kernels import NTK
-from ._spec import Spec
+from ntklib.kernels import NTK
+
+from .spec import Spec
 
 __all__ = ["limit_kernel"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
-from ._on_rows import OnRows
-from ._params import Params
+from .derivatives.on_rows import OnRows
+from .params import Params
 
 __all__ = ["Model"]
 

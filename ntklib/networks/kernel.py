@@ -8,9 +8,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Kernel
 
-from .._validation import check_integer, check_rows
-from ._network import Network
-from ._params import Params
+from ntklib._core.validation import check_integer, check_rows
+
+from .network import Network
+from .params import Params
 
 __all__ = ["EmpiricalNTK"]
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..kernels.activations import Activation
-from ._network import Network
-from ._params import Params
+from ntklib.kernels.activations import Activation
+
+from .network import Network
+from .params import Params
 
 if TYPE_CHECKING:
     from sklearn.neural_network import MLPClassifier, MLPRegressor

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..kernels.activations import Activation
-from ._network import Network
+from ntklib.kernels.activations import Activation
+
+from .network import Network
 
 __all__ = ["TwoLayerNet"]
 

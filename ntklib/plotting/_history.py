@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ntklib.plotting._base import COLORS, axes_and_figure, light_axes
+from ntklib._core.drawing import COLORS, axes_and_figure, light_axes
 
 _LABELS = {
     "loss": "loss",

@@ -8,16 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigvalsh
 
-from ntklib.plotting._base import (
-    COLORS,
-    axes_and_figure,
-    final_step,
-    fitted_kernel,
-    gram_of,
-    light_axes,
-    sample_rows,
-    take_rows,
-)
+from ntklib._core.drawing import COLORS, axes_and_figure, light_axes
+from ntklib._core.sampling import sample_rows, take_rows
+
+from ._fitted import final_step, fitted_kernel, gram_of
 
 
 class KernelSpectrumDisplay:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ntklib.plotting._base import COLORS, axes_and_figure, final_step, light_axes
+from ntklib._core.drawing import COLORS, axes_and_figure, light_axes
+
+from ._fitted import final_step
 
 
 class StoppingPathDisplay:

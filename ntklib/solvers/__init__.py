@@ -12,12 +12,12 @@ frozen :class:`Solution` that tells what was done: rank, residual, condition num
 :func:`ridge_path` add the unpenalised intercept and exact leave-one-out predictions.
 """
 
-from ntklib.solvers._base import Factorization
-from ntklib.solvers._cholesky import Cholesky, check_semidefinite
-from ntklib.solvers._eigen import Eigendecomposition
-from ntklib.solvers._path_factor import path_factor
-from ntklib.solvers._records import IllConditionedWarning, RidgeFit, Solution
-from ntklib.solvers._ridge import half_constant, leave_one_out, ridge, ridge_path
+from ._cholesky import Cholesky, check_semidefinite
+from ._contract import Factorization
+from ._eigen import Eigendecomposition
+from ._path_factor import path_factor
+from ._records import IllConditionedWarning, RidgeFit, Solution
+from ._ridge import half_constant, leave_one_out, ridge, ridge_path
 
 __all__ = [
     "Cholesky",

@@ -12,18 +12,12 @@ import numpy as np
 from scipy.linalg.blas import get_blas_funcs
 from scipy.linalg.lapack import get_lapack_funcs
 
-from ntklib._blocks import require_memory, row_blocks
-from ntklib._scaling import units
-from ntklib.solvers._base import (
-    BLOCK,
-    Factorization,
-    check_penalty,
-    mirror_upper,
-    relative_residual,
-    upper_product,
-)
-from ntklib.solvers._eigen import ROUNDING, Eigendecomposition
-from ntklib.solvers._records import DOUBTFUL, Solution
+from ntklib._core.blocks import require_memory, row_blocks
+from ntklib._core.scaling import units
+
+from ._contract import BLOCK, Factorization, check_penalty, mirror_upper, relative_residual, upper_product
+from ._eigen import ROUNDING, Eigendecomposition
+from ._records import DOUBTFUL, Solution
 
 _SINGLE_EPS = float(np.finfo(np.float32).eps)
 _TINY = float(np.finfo(np.float64).tiny)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.linalg import LinAlgError, eigh
 
-from ntklib._blocks import row_blocks
-from ntklib.solvers._base import BLOCK, Factorization, check_penalty, relative_residual
-from ntklib.solvers._records import DOUBTFUL, Solution, warn_poor
+from ntklib._core.blocks import row_blocks
+
+from ._contract import BLOCK, Factorization, check_penalty, relative_residual
+from ._records import DOUBTFUL, Solution, warn_poor
 
 _EPS = float(np.finfo(np.float64).eps)
 _TINY = float(np.finfo(np.float64).tiny)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ntklib.solvers._base import Factorization
-from ntklib.solvers._cholesky import Cholesky
-from ntklib.solvers._eigen import Eigendecomposition
+from ._cholesky import Cholesky
+from ._contract import Factorization
+from ._eigen import Eigendecomposition
 
 _SPREAD = 1e6  # ratio of weights that leaves an eigendecomposition nine digits of the lightest sample
 

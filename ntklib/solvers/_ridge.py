@@ -30,8 +30,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ntklib.solvers._base import Factorization
-from ntklib.solvers._records import RidgeFit
+from ._contract import Factorization
+from ._records import RidgeFit
 
 
 def ridge(factorization: Factorization, y, penalty: float, *, fit_intercept: bool = True) -> RidgeFit:

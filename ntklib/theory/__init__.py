@@ -1,13 +1,13 @@
 """What can be said exactly: how far a net of finite width is from its limit, and how lazily it trains."""
 
-from ntklib.theory._certificate import LazyCertificate, certificate_from_constants, lazy_certificate
-from ntklib.theory._criterion import lazy_criterion
-from ntklib.theory._criterion_record import LazyCriterion
-from ntklib.theory._curvature import Interval, second_derivative_norm
-from ntklib.theory._jacobian_lipschitz import JacobianLipschitz, jacobian_lipschitz
-from ntklib.theory._path_certificate import path_certificate
-from ntklib.theory._path_record import PathCertificate
-from ntklib.theory._variance import NTKVariance, ntk_variance, ntk_variance_of
+from ._criterion_record import LazyCriterion
+from ._curvature import Interval, second_derivative_norm
+from ._jacobian_lipschitz import JacobianLipschitz, jacobian_lipschitz
+from ._variance import NTKVariance, ntk_variance, ntk_variance_of
+from .certificate.compute import LazyCertificate, certificate_from_constants, lazy_certificate
+from .criterion import lazy_criterion
+from .path.compute import path_certificate
+from .path.record import PathCertificate
 
 __all__ = [
     "Interval",

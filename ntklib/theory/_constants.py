@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ntklib._validation import check_rows
-from ntklib.dynamics._regression_losses import SquaredError
+from ntklib._core.validation import check_rows
+from ntklib.dynamics.losses.regression import SquaredError
 from ntklib.networks import Params
-from ntklib.networks._params import in_float64
-from ntklib.networks._spec import MIRROR
-from ntklib.networks._taylor import CenteredModel
-from ntklib.theory._jacobian import jacobian_spectrum
-from ntklib.theory._jacobian_lipschitz import OUTWARD, bound
-from ntklib.theory._neurons import EPS, Neurons, base_network, unscaled
-from ntklib.theory._scale_interval import residual
+from ntklib.networks.params import in_float64
+from ntklib.networks.spec import MIRROR
+from ntklib.networks.taylor_models import CenteredModel
+
+from ._jacobian import jacobian_spectrum
+from ._jacobian_lipschitz import OUTWARD, bound
+from ._neurons import EPS, Neurons, base_network, unscaled
+from .certificate.scale_interval import residual
 
 __all__ = ["LazyConstants", "constants_of", "output_rounding", "targets_like"]
 

@@ -8,8 +8,9 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from ntklib._validation import check_real
-from ntklib.theory._curvature import Interval
+from ntklib._core.validation import check_real
+
+from ._curvature import Interval
 
 __all__ = ["LazyCriterion"]
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntklib._threads import get_threads, parallel_for, set_threads
+from ntklib._core.threads import get_threads, parallel_for, set_threads
 from ntklib.networks import Params
-from ntklib.networks._params import in_float64
-from ntklib.theory._jacobian_lipschitz import OUTWARD, largest_block
-from ntklib.theory._neurons import Neurons, base_network, unscaled
+from ntklib.networks.params import in_float64
+
+from ._jacobian_lipschitz import OUTWARD, largest_block
+from ._neurons import Neurons, base_network, unscaled
 
 __all__ = ["Interval", "second_derivative_norm"]
 

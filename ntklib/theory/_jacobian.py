@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib.networks import Params
-from ntklib.networks._params import in_float64
-from ntklib.theory._neurons import EPS, Neurons
+from ntklib.networks.params import in_float64
+
+from ._neurons import EPS, Neurons
 
 __all__ = ["JacobianSpectrum", "jacobian_spectrum"]
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntklib._validation import check_real
+from ntklib._core.validation import check_real
 from ntklib.networks import Params
-from ntklib.theory._neurons import Neurons, unscaled
+
+from ._neurons import Neurons, unscaled
 
 __all__ = ["JacobianLipschitz", "bound", "jacobian_lipschitz", "largest_block"]
 

@@ -9,15 +9,15 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.extmath import safe_sparse_dot
 
-from ntklib._validation import check_rows, check_same_features
+from ntklib._core.validation import check_rows, check_same_features
 from ntklib.kernels import Activation, nngp_kernel
-from ntklib.kernels.activations import _Homogeneous
+from ntklib.kernels.activations import Homogeneous
 
 __all__ = ["NeuronLaw", "is_homogeneous"]
 
 
 @dataclass(frozen=True)
-class _Power(_Homogeneous):
+class _Power(Homogeneous):
     """b z^degree for z >= 0, a abs(z)^degree for z < 0: what squares and products of such functions are."""
 
     degree: int
@@ -25,13 +25,13 @@ class _Power(_Homogeneous):
     b: float
     at_zero: float = 0.0
 
-    def _parts(self):
+    def parts(self):
         return self.degree, self.a, self.b, self.at_zero
 
 
 def is_homogeneous(activation: Activation) -> bool:
     """Whether the activation is a power on either side of 0, as the formulas here need."""
-    return isinstance(activation, _Homogeneous)
+    return isinstance(activation, Homogeneous)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class NeuronLaw:
             Y = check_rows(Y, "Y").astype(np.float64, copy=False)
             check_same_features(X, Y)
         inputs = self._with_bias(X), None if Y is None else self._with_bias(Y)
-        n, a, b, at_zero = self.activation._parts()  # type: ignore[attr-defined]
+        n, a, b, at_zero = self.activation.parts()  # type: ignore[attr-defined]
 
         def expectation(*power: float) -> np.ndarray:
             return nngp_kernel(*inputs, activation=_Power(*power))  # type: ignore[arg-type]

@@ -12,9 +12,9 @@ from sklearn.base import clone
 
 from ntklib.kernels import Activation
 from ntklib.networks import Params
-from ntklib.networks._network import Network
-from ntklib.networks._params import in_float64
-from ntklib.networks._taylor import CenteredModel
+from ntklib.networks.network import Network
+from ntklib.networks.params import in_float64
+from ntklib.networks.taylor_models import CenteredModel
 
 __all__ = ["Neurons", "base_network", "unscaled"]
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ntklib._validation import check_integer, check_option, check_real
+from ntklib._core.validation import check_integer, check_option, check_real
 from ntklib.kernels import RectifiedPower
-from ntklib.kernels._architecture import check_trainable
 from ntklib.kernels.activations import as_activation
-from ntklib.theory._moments import NeuronLaw, is_homogeneous
+from ntklib.kernels.contract import check_trainable
+
+from ._moments import NeuronLaw, is_homogeneous
 
 __all__ = ["NTKVariance", "ntk_variance", "ntk_variance_of"]
 

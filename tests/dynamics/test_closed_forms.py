@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from ntklib.dynamics import _spectrum, gradient_descent, gradient_flow, largest_stable_step
+from ntklib.dynamics import gradient_descent, gradient_flow, largest_stable_step
+from ntklib.dynamics.function_space import spectrum as _spectrum
 from ntklib.kernels import ntk_kernel
 from ntklib.solvers import Eigendecomposition
 from tests.dynamics.naive_training import descend, linear_model

@@ -4,7 +4,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from ntklib.dynamics._filters import averaged_filter, flow_filter, heavy_ball_filter
+from ntklib.dynamics.function_space.filters import averaged_filter, flow_filter, heavy_ball_filter
 
 STEPS = [0, 1, 2, 3, 7, 50, 1001]
 pytestmark = pytest.mark.filterwarnings("error")

@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.integrate import quad, solve_ivp
 
 from ntklib.dynamics import Flow, gradient_flow, integrate_flow, linearized_flow
-from ntklib.dynamics._flow_problem import FlowProblem
+from ntklib.dynamics.flow._problem import FlowProblem
 from ntklib.kernels import ABReLU, RectifiedPower
 from ntklib.networks import MLP, TwoLayerNet, linearize
 

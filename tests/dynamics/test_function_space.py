@@ -12,8 +12,8 @@ from ntklib.dynamics import (
     gradient_flow,
     largest_stable_step,
 )
-from ntklib.dynamics._function_space import descend as function_space_descent
-from ntklib.dynamics._function_space import integrate
+from ntklib.dynamics.function_space._iteration import descend as function_space_descent
+from ntklib.dynamics.function_space._iteration import integrate
 from tests.dynamics.naive_training import descend, linear_model, runge_kutta
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -9,7 +9,7 @@ import pytest
 from sklearn import config_context
 
 from ntklib import set_threads
-from ntklib._progress import Ticker
+from ntklib._core.progress import Ticker
 from ntklib.dynamics import (
     USAM,
     Adam,

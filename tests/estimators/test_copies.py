@@ -9,7 +9,7 @@ from sklearn.gaussian_process.kernels import RBF
 from sklearn.metrics import accuracy_score, log_loss, make_scorer, r2_score
 from sklearn.model_selection import KFold
 
-from ntklib._threads import set_threads
+from ntklib._core.threads import set_threads
 from ntklib.estimators import (
     NTKClassifier,
     NTKClassifierCV,

@@ -240,7 +240,7 @@ def test_divergence(data):
 
 
 def test_interruption_leaves_a_model(data, monkeypatch):
-    from ntklib.estimators._tangent_steps import Patience
+    from ntklib.estimators.tangent.steps import Patience
 
     X, y, _ = data
     over, seen = Patience.over, []

@@ -4,9 +4,9 @@ from sklearn.gaussian_process.kernels import RBF
 from sklearn.metrics import accuracy_score, get_scorer, log_loss, make_scorer, median_absolute_error, r2_score
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 
-from ntklib._threads import set_threads
+from ntklib._core.threads import set_threads
 from ntklib.estimators import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
-from ntklib.estimators._search_parameters import search_rows
+from ntklib.estimators.ridge._search_parameters import search_rows
 from ntklib.kernels import NTK
 from tests.solvers import brute_ridge
 

@@ -12,11 +12,11 @@ from sklearn.gaussian_process.kernels import RBF
 
 from ntklib import NNGP, NTK, TangentClassifier, TangentRegressor
 from ntklib.dynamics import Huber, as_loss
-from ntklib.dynamics._stable_step import largest_eigenvalue
-from ntklib.estimators._tangent_fit import Training
-from ntklib.estimators._tangent_models import FiniteTangent, InfiniteTangent
-from ntklib.estimators._tangent_route import Route, choose_route
+from ntklib.dynamics.training.stable_step import largest_eigenvalue
 from ntklib.estimators._units import Units
+from ntklib.estimators.tangent._fit import Training
+from ntklib.estimators.tangent._models import FiniteTangent, InfiniteTangent
+from ntklib.estimators.tangent._route import Route, choose_route
 from ntklib.networks import MLP, TwoLayerNet
 from tests.estimators.naive_tangent import train_kernel, train_network
 

@@ -19,7 +19,7 @@ from ntklib import (
     TangentRegressorCV,
     set_threads,
 )
-from ntklib.dynamics._spectrum import Spectrum
+from ntklib.dynamics.function_space.spectrum import Spectrum
 from ntklib.estimators._calibration import fit_temperature, probabilities
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.plotting import StoppingPathDisplay

@@ -265,6 +265,6 @@ def test_as_many_components_as_features_warn(X):
 
 
 def test_what_cannot_fit_is_refused_with_a_way_out(X, monkeypatch):
-    monkeypatch.setattr("ntklib._blocks.available_memory", lambda: 2000)
+    monkeypatch.setattr("ntklib._core.blocks.available_memory", lambda: 2000)
     with pytest.raises(MemoryError, match="or project them with n_components"):
         TangentFeatures(TwoLayerNet(50)).fit(X).transform(X)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.compiled
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    monkeypatch.setattr("ntklib.kernels._gram._TILE", 9)
+    monkeypatch.setattr("ntklib.kernels.gram.driver._TILE", 9)
 
 
 def lattice(n: int = 20, d: int = 6) -> np.ndarray:

@@ -7,7 +7,7 @@ from sklearn import config_context
 import ntklib
 from ntklib import kernels
 from ntklib.networks import TwoLayerNet
-from ntklib.networks import _features as module
+from ntklib.networks.tangent import _features as module
 
 ACTIVATIONS = ["relu", "leaky_relu", kernels.LeakyReLU(-0.3), kernels.ABReLU(-0.5, 2.0), "abs", "identity"]
 WIDTHS = [1, 2, 63, 64, 65, 127, 128, 200, 1023, 1025, 2100]

@@ -6,9 +6,9 @@ from sklearn import config_context
 
 import ntklib
 from ntklib.networks import MLP, TwoLayerNet
-from ntklib.networks import _features as features
-from ntklib.networks import _gram as gram
-from ntklib.networks import _matvec as matvec
+from ntklib.networks.tangent import _features as features
+from ntklib.networks.tangent import _gram as gram
+from ntklib.networks.tangent import _matvec as matvec
 from tests import naive_networks as naive
 from tests.registry_networks import CASES
 

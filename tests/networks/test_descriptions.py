@@ -54,7 +54,7 @@ def test_what_is_no_model_and_no_mapping():
 def test_a_kernel_that_cannot_fit(monkeypatch):
     net = TwoLayerNet(8)
     params = net.init(3, 0)
-    monkeypatch.setattr("ntklib._blocks.available_memory", lambda: 10)
+    monkeypatch.setattr("ntklib._core.blocks.available_memory", lambda: 10)
     with pytest.raises(MemoryError, match=r"3 x 3 float64 tangent kernel.*ntk_matvec"):
         net.ntk(params, X)
     with pytest.raises(MemoryError, match="2 x 3 x 3 float64"):

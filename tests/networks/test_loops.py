@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from ntklib import kernels
-from ntklib.networks import _sweep_loops as sweep
-from ntklib.networks._loops import common_bits, pack_bits, slope_levels, write_slopes, write_values
+from ntklib.networks.derivatives import _sweep_loops as sweep
+from ntklib.networks.derivatives.loops import (
+    common_bits,
+    pack_bits,
+    slope_levels,
+    write_slopes,
+    write_values,
+)
 
 pytestmark = pytest.mark.compiled
 

@@ -5,8 +5,8 @@ import pytest
 from sklearn import config_context
 
 import ntklib
-from ntklib.networks import _derivatives as derivatives
-from ntklib.networks import _sweep as sweep
+from ntklib.networks.derivatives import _sweep as sweep
+from ntklib.networks.derivatives import blocks as derivatives
 from tests import naive_networks as naive
 from tests.registry_networks import CASES
 

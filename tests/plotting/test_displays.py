@@ -21,9 +21,9 @@ from ntklib.plotting import (
     KernelSpectrumDisplay,
     LeaveOneOutPathDisplay,
 )
-from ntklib.plotting._angle import data_angles
-from ntklib.plotting._heatmap import cosines
-from ntklib.plotting._names import describe_kernel, short_names
+from ntklib.plotting.angle import data_angles
+from ntklib.plotting.heatmap import cosines
+from ntklib.plotting.names import describe_kernel, short_names
 
 matplotlib.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -205,5 +205,5 @@ def test_kernels_in_words():
 
 
 def test_matplotlib_is_imported_by_plot_only():
-    code = "import sys, ntklib.plotting, ntklib.cli, ntklib.report; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, ntklib.plotting, ntklib.lab.cli; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from ntklib.plotting import FeatureLearningDisplay
+from ntklib.lab.studies.feature_learning.pictures import FeatureLearningDisplay
 
 CURVE = ([1.0, 2.0, 4.0], [0.4, 0.2, 0.1], [0.01, 0.01, 0.01])
 PATHS = SimpleNamespace(

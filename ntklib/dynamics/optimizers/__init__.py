@@ -10,12 +10,12 @@ a step calls it ``optimizer.evaluations`` times.
 
 from ._adam import Adam
 from ._averaging import AveragedMomentum, averaging_weights
-from ._base import Optimizer, Schedule
 from ._descent import USAM, GradientDescent, SignDescent
 from ._minibatches import Batch, Minibatches
 from ._momentum import HeavyBall, Momentum, Nesterov
 from ._muon import Muon, polar_factor
 from ._state import State
+from .base import Optimizer, Schedule
 
 __all__ = [
     "USAM",

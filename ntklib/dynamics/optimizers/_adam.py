@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..._jit import compiled
-from ..._validation import check_real
-from ._base import Optimizer, Rule, Schedule, check_schedule
+from ntklib._core.jit import compiled
+from ntklib._core.validation import check_real
+
 from ._state import State
+from .base import Optimizer, Rule, Schedule, check_schedule
 
 __all__ = ["Adam"]
 

@@ -8,10 +8,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._jit import compiled
-from ..._validation import check_integer, check_real
-from ._base import Rule, Schedule
+from ntklib._core.jit import compiled
+from ntklib._core.validation import check_integer, check_real
+
 from ._momentum import WithMomentum
+from .base import Rule, Schedule
 
 __all__ = ["AveragedMomentum", "averaging_weights"]
 

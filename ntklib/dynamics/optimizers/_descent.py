@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..._jit import compiled
-from ._base import Optimizer, Rule, Schedule, State, check_schedule, scheduled
+from ntklib._core.jit import compiled
+
+from .base import Optimizer, Rule, Schedule, State, check_schedule, scheduled
 
 __all__ = ["USAM", "GradientDescent", "SignDescent"]
 

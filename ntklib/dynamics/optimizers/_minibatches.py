@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._validation import check_integer
+from ntklib._core.validation import check_integer
 
 __all__ = ["Batch", "Minibatches"]
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..._jit import compiled
-from ._base import Optimizer, Rule, Schedule, check_schedule, scheduled
+from ntklib._core.jit import compiled
+
+from .base import Optimizer, Rule, Schedule, check_schedule, scheduled
 
 __all__ = ["HeavyBall", "Momentum", "Nesterov", "WithMomentum"]
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..._validation import check_integer
-from ._base import Rule, Schedule
+from ntklib._core.validation import check_integer
+
 from ._momentum import WithMomentum
+from .base import Rule, Schedule
 
 __all__ = ["Muon", "polar_factor"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._validation import check_real
+from ntklib._core.validation import check_real
 
 __all__ = ["ALONE", "State", "checked_multipliers", "movable", "named_arrays"]
 

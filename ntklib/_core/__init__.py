@@ -1,0 +1,1 @@
+"""What all parts rest on: compilation, threads, blocks of memory, checks, files, progress."""

@@ -1,0 +1,1 @@
+"""Gradient flow in parameter space, integrated and in closed form."""

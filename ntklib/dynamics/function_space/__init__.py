@@ -1,0 +1,1 @@
+"""Training in function space: closed forms, iteration, ensembles."""

@@ -1,0 +1,1 @@
+"""Losses, their derivatives and their names."""

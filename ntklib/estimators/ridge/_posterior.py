@@ -1,0 +1,143 @@
+r"""The Gaussian process behind kernel ridge regression: how uncertain f is at new rows, in the units of y.
+
+The prior covariance of target j is :math:`s_j^2 K`, the noise of a sample of weight w has variance
+:math:`s_j^2 \alpha_j / w`, and the intercept is a constant with a flat prior. With
+:math:`M = (K + \alpha_j W^{-1})^{-1}` and k(x) the kernel between x and the samples, the covariance of f
+given these is
+
+.. math:: s_j^2 \Big( K(x, z) - k(x)^T M k(z)
+          + \frac{(1 - k(x)^T M 1)(1 - k(z)^T M 1)}{1^T M 1} \Big) .
+"""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from ntklib._core.blocks import require_memory
+from ntklib._core.validation import check_integer, random_generator
+from ntklib.solvers import Eigendecomposition, Factorization, half_constant
+
+from .._kernel import gram, gram_diagonal, is_precomputed
+from .._units import Units
+from ._expansion import KernelModel
+
+_BUILDING = RLock()  # held while a model makes what it keeps for its predictions
+
+
+class PosteriorModel(KernelModel):
+    """A regressor that knows how uncertain it is; `_root_scale` holds s, one a target."""
+
+    target_scale: Any
+
+    def _fit_scale(self, units: Units) -> None:
+        """Set the scale of the coefficients just stored: the given one, or that of greatest likelihood."""
+        k = units.targets.shape[1]
+        if not isinstance(self.target_scale, str):
+            self._root_scale = np.full(k, np.sqrt(float(self.target_scale)))
+            self.target_scale_: Any = np.full(k, float(self.target_scale))
+            return
+        freedom = units.n_copies - self._constant
+        if freedom <= 0:
+            raise ValueError(
+                "target_scale='fit' needs at least 2 samples, or 1 without intercept, got n_samples = 1: "
+                "give a number."
+            )
+        self._root_scale = likely_root_scale(units, self.dual_coef_, freedom, centred=self._constant)
+        with np.errstate(over="ignore", under="ignore"):  # the root is used
+            self.target_scale_ = np.square(self._root_scale)
+
+    def _spread(self, X: Any, *, noise: bool, full: bool) -> np.ndarray:
+        """Variances (m, k) or covariances (m, m, k) of all targets, without their scales.
+
+        The Gram is factored again on the first call and the factor kept (but not pickled): a fitted model
+        that only predicts should not hold an n x n matrix.
+        """
+        if is_precomputed(self.kernel_):
+            raise ValueError(
+                "return_std, return_cov and sample_y need the kernel of the new points with themselves, "
+                "which kernel='precomputed' does not give."
+            )
+        m, penalties = X.shape[0], self._penalties
+        if full:
+            require_memory((m, m, len(penalties)), np.float64, "covariance of predictions")
+            prior = np.array(gram(self.kernel_, X)[0], dtype=np.float64)
+        else:
+            prior = gram_diagonal(self.kernel_, X)
+        out = np.empty((*prior.shape, len(penalties)))
+        for penalty in np.unique(penalties):
+            found = self._posterior(X, prior, penalty)
+            variances = np.einsum("ii->i", found) if full else found
+            np.maximum(variances, 0.0, out=variances)
+            if noise:
+                variances += penalty
+            out[..., penalties == penalty] = found[..., None]
+        return out
+
+    def _prepared_factor(self) -> Factorization:
+        """A factorisation for the penalties of the fit, to which nobody writes any more.
+
+        One penalty has its Cholesky factor; several share an eigendecomposition, since a factor would be
+        overwritten for each.
+        """
+        if self._variance_factor is None:
+            with _BUILDING:
+                if self._variance_factor is None:
+                    self._variance_factor = self._prepare_factor()
+        return self._variance_factor
+
+    def _prepare_factor(self) -> Factorization:
+        units = Units(self.X_fit_, np.zeros((len(self.support_), 1)), self._weights, self.support_)
+        if len(np.unique(self._penalties)) > 1:
+            matrix, ours = gram(self.kernel_, units.X)
+            return Eigendecomposition(matrix, weights=units.weights, overwrite_gram=ours)
+        factor = self._factor(units)
+        factor.half_solve(np.zeros((factor.n, 1)), self._penalties[0])
+        return factor
+
+    def _posterior(self, X: Any, prior: np.ndarray, penalty: float) -> np.ndarray:
+        """The prior, variances or a covariance matrix, given the training samples."""
+        factor, out = self._prepared_factor(), prior.copy()
+        ones, precision = half_constant(factor, penalty) if self._constant else (None, np.inf)
+        for rows in self._batches(X.shape[0]) if prior.ndim == 1 else [slice(None)]:
+            half = factor.half_solve(self._cross(X[rows]).T, penalty)
+            missing = None if ones is None else (1 - ones @ half) / np.sqrt(precision)
+            if prior.ndim == 1:
+                out[rows] -= np.einsum("ij,ij->j", half, half)
+                out[rows] += 0 if missing is None else np.square(missing)
+            else:
+                out -= half.T @ half
+                out += 0 if missing is None else np.outer(missing, missing)
+        return out
+
+    def _draw(self, X: Any, mean: np.ndarray, n_samples: Any, random_state: Any) -> np.ndarray:
+        """Draws of f at the rows of X around the mean (m, k): (m, k, n_samples)."""
+        count = check_integer(n_samples, "n_samples", minimum=1)
+        rng = random_generator(random_state)
+        covariances = self._spread(X, noise=False, full=True)
+        out = np.empty((*mean.shape, count))
+        for penalty in np.unique(self._penalties):
+            columns = np.flatnonzero(self._penalties == penalty)
+            values, vectors = np.linalg.eigh(covariances[..., columns[0]])
+            root = vectors * np.sqrt(np.maximum(values, 0.0))
+            for j in columns:
+                draws = root @ rng.standard_normal((len(mean), count))
+                out[:, j] = mean[:, j, None] + self._root_scale[j] * draws
+        return out
+
+
+def likely_root_scale(units: Units, dual: np.ndarray, freedom: float, *, centred: bool) -> np.ndarray:
+    r"""The s of greatest (restricted) likelihood, :math:`s^2 = y^T C y / (n - 1)`, one a target.
+
+    `dual` is C y, `freedom` the number of samples less the intercept. The quadratic form is computed in units
+    of the largest target, in which it is representable.
+    """
+    y = units.targets
+    if centred:  # C 1 = 0: a constant makes no difference but costs digits
+        y = y - np.average(y, axis=0, weights=units.weights)
+    unit = np.abs(y).max(axis=0)
+    unit = np.where(unit > 0, unit, 1.0)
+    form = np.einsum("ij,ij->j", y / unit, dual.reshape(y.shape) / unit)
+    return unit * np.sqrt(np.maximum(form, 0.0) / freedom)

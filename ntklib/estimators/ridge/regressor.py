@@ -1,0 +1,251 @@
+"""Kernel ridge regression at a given kernel and penalty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from .._kernel import is_precomputed, resolve_kernel
+from .._parameters import penalties_of
+from .._units import Units, make_units
+from ..defaults import DEFAULT_ALPHA
+from ._posterior import PosteriorModel
+
+
+class PredictingRegressor(RegressorMixin, PosteriorModel):
+    """Prediction, with its uncertainty, for regressors."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _finish(self, units: Units, y: np.ndarray) -> None:
+        """Set the scale of the targets, and give what was fitted the dimension of y."""
+        self._fit_scale(units)
+        if y.ndim == 1:
+            self.dual_coef_, self.intercept_ = self.dual_coef_[:, 0], self.intercept_.item()
+            self.target_scale_ = self.target_scale_.item()
+
+    def predict(
+        self, X: Any, return_std: bool = False, return_cov: bool = False, include_noise: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Predict at the rows of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (m, d)
+            With ``kernel="precomputed"``, the kernel between the rows and the training samples, (m, n).
+        return_std : bool, default=False
+            Also return the posterior standard deviation of f(x), as
+            :class:`~sklearn.gaussian_process.GaussianProcessRegressor` with the same kernel and ``alpha``
+            does, times the square root of ``target_scale_``. An intercept counts as an unknown constant with
+            a flat prior. The first call factors the Gram again.
+        return_cov : bool, default=False
+            Also return the posterior covariance of f at the rows.
+        include_noise : bool, default=False
+            Add the noise of a new sample of weight 1, of variance ``alpha * target_scale_``: the uncertainty
+            of its y rather than of f.
+
+        Returns
+        -------
+        y : ndarray of shape (m,) or (m, n_targets)
+        std : ndarray of the same shape
+            Only with `return_std`.
+        cov : ndarray of shape (m, m) or (m, m, n_targets)
+            Only with `return_cov`.
+
+        Raises
+        ------
+        ValueError
+            If X does not match the fitted data, the uncertainty is asked for with ``kernel="precomputed"`` or
+            in both forms, or noise is to be included in neither.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib import NTKRegressorCV
+        >>> X = np.linspace(-2, 2, 30)[:, None]
+        >>> model = NTKRegressorCV().fit(X, np.sin(2 * X[:, 0]))
+        >>> mean, std = model.predict([[0.1], [3.0]], return_std=True)
+        >>> bool(std[0] < std[1])
+        True
+        """
+        check_is_fitted(self)
+        if return_std and return_cov:
+            raise ValueError("return_std and return_cov exclude one another; the covariance has both.")
+        if include_noise and not (return_std or return_cov):
+            raise ValueError(
+                "include_noise widens what return_std or return_cov return: ask for one of them."
+            )
+        X = self._validate(X, reset=False)
+        values = self._shaped(self._expand(X))
+        if not (return_std or return_cov):
+            return values
+        spread = self._spread(X, noise=include_noise, full=return_cov)
+        if return_cov:
+            return values, self._shaped(spread * self._root_scale * self._root_scale)
+        return values, self._shaped(np.sqrt(spread) * self._root_scale)
+
+    def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> np.ndarray:
+        """Draw functions from the posterior, and return their values at the rows of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (m, d)
+        n_samples : int, default=1
+            Number of functions.
+        random_state : int, Generator, RandomState or None, default=0
+
+        Returns
+        -------
+        ndarray of shape (m, n_samples) or (m, n_targets, n_samples)
+            Without noise; targets are independent.
+
+        Raises
+        ------
+        ValueError
+            If X does not match the fitted data, `n_samples` is less than 1, or with ``kernel="precomputed"``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib import NTKRegressor
+        >>> X = np.linspace(-2, 2, 30)[:, None]
+        >>> NTKRegressor(target_scale="fit").fit(X, np.sin(2 * X[:, 0])).sample_y(X, 5).shape
+        (30, 5)
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        draws = self._draw(X, self._expand(X), n_samples, random_state)
+        return draws[:, 0] if self.dual_coef_.ndim == 1 else draws
+
+    def _shaped(self, values: np.ndarray) -> np.ndarray:
+        """Without the axis of targets if y had none."""
+        return values[..., 0] if self.dual_coef_.ndim == 1 else values
+
+
+class NTKRegressor(PredictingRegressor):
+    r"""Kernel ridge regression with an unpenalised intercept.
+
+    Minimises over functions f of the kernel's space and constants b
+
+    .. math:: \sum_i w_i (y_i - f(x_i) - b)^2 + \alpha \|f\|^2 .
+
+    With :math:`M = (K + \alpha W^{-1})^{-1}` the solution is :math:`f(x) = \sum_i a_i K(x, x_i)`,
+    :math:`a = C y`, :math:`C = M - M 1 1^T M / (1^T M 1)`, :math:`b = 1^T M y / (1^T M 1)` (a = M y without
+    intercept). It is the posterior mean of a Gaussian process with noise variance :math:`\alpha / w_i`.
+
+    Parameters
+    ----------
+    kernel : Kernel, callable, "precomputed" or None, default=None
+        A :class:`~sklearn.gaussian_process.kernels.Kernel` such as :class:`ntklib.NTK`, whose hyperparameters
+        are used as they are; a function of two arrays that returns their Gram matrix; or "precomputed": X is
+        the Gram matrix. None is a ReLU NTK of depth 3 with He weights, fan-in scaling and a bias.
+    alpha : float or array of shape (n_targets,), default=1.0
+        Penalty, one for all targets or one each; nonnegative. It is measured against the kernel's values.
+        0 gives the fit of least squares and, among these, of least norm.
+    fit_intercept : bool, default=True
+        Fit the constant b.
+    target_scale : float or "fit", default=1.0
+        s^2, by which the covariance of the process is K times s^2 and the noise :math:`s^2 \alpha / w_i`;
+        predictions do not depend on it, standard deviations do. "fit" is the estimate of greatest
+        likelihood, :math:`y^T C y / (n - 1)` (n without intercept), one a target, which puts them in the
+        units of y; n counts samples, those of whole weights w as w samples.
+
+    Attributes
+    ----------
+    dual_coef_ : ndarray of shape (n_fit,) or (n_fit, n_targets)
+        Coefficients a.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Constant b; 0 without intercept.
+    X_fit_ : {ndarray, sparse matrix} of shape (n_fit, d)
+        The samples of positive weight (with "precomputed", their Gram matrix).
+    support_ : ndarray of shape (n_fit,)
+        Their indices among the training samples.
+    kernel_ : Kernel, callable or str
+        The kernel used.
+    target_scale_ : float or ndarray of shape (n_targets,)
+        s^2.
+    solve_ : Solution or tuple of Solution
+        Record of the solve: outcome, rank, residual, condition number; one per distinct penalty.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (d,)
+        Only when X has string column names.
+
+    See Also
+    --------
+    NTKRegressorCV : Chooses kernel and penalty by exact leave-one-out.
+    sklearn.kernel_ridge.KernelRidge : Without intercept, standard deviations or leave-one-out.
+
+    Notes
+    -----
+    Features are used as they come; a :class:`ScaleWarning` says when they are far from unit scale.
+    A fit costs one Gram matrix and its Cholesky factorisation, done in the Gram's own memory.
+
+    References
+    ----------
+    C. Saunders, A. Gammerman and V. Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998.
+    C. E. Rasmussen and C. K. I. Williams, *Gaussian Processes for Machine Learning*, MIT Press 2006,
+    sections 2.2 and 2.7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib import NTKRegressor
+    >>> X = np.linspace(-2, 2, 40)[:, None]
+    >>> model = NTKRegressor().fit(X, np.sin(2 * X[:, 0]))
+    >>> bool(model.score(X, np.sin(2 * X[:, 0])) > 0.95)
+    True
+    """
+
+    def __init__(self, kernel=None, *, alpha=DEFAULT_ALPHA, fit_intercept=True, target_scale=1.0):
+        self.kernel = kernel
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.target_scale = target_scale
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NTKRegressor:
+        """Fit the regression.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, d)
+            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``. Sparse where the
+            kernel takes it.
+        y : array-like of shape (n,) or (n, n_targets)
+        sample_weight : array-like of shape (n,) or float, default=None
+            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
+            sample twice. Others are importances of single samples.
+
+        Returns
+        -------
+        self : NTKRegressor
+
+        Raises
+        ------
+        ValueError
+            If the data are not finite numbers of matching shapes, a penalty or weight is negative, or the
+            kernel is not positive semidefinite.
+        """
+        self.kernel_ = resolve_kernel(self.kernel)
+        X, y = self._validate(X, y, multi_output=True, y_numeric=True)
+        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        penalties = check_penalties(self.alpha, targets.shape[1])
+        units = make_units(X, targets, sample_weight, precomputed=is_precomputed(self.kernel_))
+        self._fit_units(units, penalties, self._factor(units))
+        self._finish(units, y)
+        return self
+
+
+def check_penalties(alpha: Any, n_targets: int) -> np.ndarray:
+    """One finite, nonnegative penalty per target."""
+    penalties = penalties_of(alpha, "alpha")
+    if penalties.size not in (1, n_targets):
+        raise ValueError(
+            f"alpha must be one number or one per target ({n_targets}), got shape {penalties.shape}."
+        )
+    return np.broadcast_to(penalties.ravel(), (n_targets,))

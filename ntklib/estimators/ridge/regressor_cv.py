@@ -1,0 +1,189 @@
+"""Kernel ridge regression that chooses its kernel and penalty."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .._routing import Routed
+from .._scoring import Criterion, refuses_weights, regression_criterion
+from .._units import Units, make_units
+from ._searching import SearchingModel
+from .regressor import PredictingRegressor
+
+
+class NTKRegressorCV(PredictingRegressor, SearchingModel):
+    r"""Kernel ridge regression with kernel and penalty chosen by exact leave-one-out.
+
+    For every kernel one eigendecomposition gives, at each penalty, the error in predicting each sample from
+    all the others, without refitting: with :math:`M = (K + \alpha W^{-1})^{-1}` and
+    :math:`C = M - M 1 1^T M / (1^T M 1)`,
+
+    .. math:: y_i - f_{-i}(x_i) = (C y)_i / C_{ii},
+
+    weights and intercept included. Equal samples, and those of whole weights, are merged to units of weight
+    :math:`w_i = k_i c_i`, for :math:`k_i` copies of importance :math:`c_i`. One copy is left out,
+
+    .. math:: y_i - f_{-i}(x_i) = \frac{(\alpha/c_i)\, (C y)_i}{k_i - 1 + (\alpha/c_i)\, C_{ii}/k_i},
+
+    and scores are averages over all copies, by their importance.
+
+    Parameters
+    ----------
+    kernels : list of kernels, kernel or None, default=None
+        What to choose from, each as in :class:`NTKRegressor`; None is a grid of ReLU kernels, NTKs
+        and NNGPs, of different depths and biases.
+    alphas : array of shape (n_alphas,) or None, default=None
+        Penalties to choose from; None is a grid relative to trace(K)/n for each kernel.
+    fit_intercept : bool, default=True
+        Fit an unpenalised constant.
+    scoring : str, callable or None, default=None
+        Any scikit-learn scorer of predictions, applied to all held-out predictions at once (per fold with a
+        splitter), with the weights; one that takes none is given the values of every copy. None is the
+        negative mean squared error.
+    cv : None, "gcv", int, splitter or iterable of splits, default=None
+        None is exact leave-one-out. "gcv" is generalised cross-validation,
+        :math:`\sum_i w_i r_i^2 / \sum_i w_i / (1 - \mathrm{df}/N)^2` with N the number of samples,
+        counts included. Else folds.
+    max_search_samples : int or None, default=3000
+        Kernels are compared on at most this many units, at random; the winner's penalty is then searched
+        again on all.
+    alpha_per_target : bool, default=False
+        Choose a penalty for each target, as :class:`~sklearn.linear_model.RidgeCV` does: with leave-one-out
+        or "gcv" only. They share the kernel, that of the best mean score over targets.
+    target_scale : float or "fit", default="fit"
+        As in :class:`NTKRegressor`, of the winner on all samples.
+    store_held_out : bool, default=False
+        Keep ``held_out_predictions_``.
+    random_state : int, RandomState or None, default=0
+        Seed of the choice of units.
+
+    Attributes
+    ----------
+    alpha_ : float or ndarray of shape (n_targets,)
+        Chosen penalty; one a target with `alpha_per_target` and more than one target.
+    kernel_ : Kernel, callable or str
+        Chosen kernel.
+    best_score_ : float or ndarray of shape (n_targets,)
+        Held-out score of the choice, on all units; one a target as `alpha_`.
+    cv_results_ : dict of arrays
+        The comparison of the kernels: "param_kernel", "param_alpha", "mean_test_score", "rank_test_score";
+        with a penalty for each target also "target0_test_score", ..., whose mean is over targets. Makes a
+        pandas.DataFrame.
+    loo_path_ : PenaltyPath
+        Scores of the chosen kernel at every penalty, on all units.
+    held_out_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        Prediction of each sample at the chosen penalty by the fit without it: without one copy of it (also
+        with "gcv"), or without its fold. Only with `store_held_out`.
+    dual_coef_, intercept_, target_scale_, X_fit_, support_, solve_, n_features_in_, feature_names_in_
+        As in :class:`NTKRegressor`.
+
+    See Also
+    --------
+    NTKRegressor : At a given kernel and penalty.
+
+    References
+    ----------
+    G. H. Golub, M. Heath and G. Wahba, "Generalized cross-validation as a method for choosing a good ridge
+    parameter", Technometrics 21, 1979.
+    S. An, W. Liu and S. Venkatesh, "Fast cross-validation algorithms for least squares support vector
+    machine and kernel ridge regression", Pattern Recognition 40, 2007.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib import NTKRegressorCV
+    >>> X = np.linspace(-2, 2, 30)[:, None]
+    >>> model = NTKRegressorCV().fit(X, np.sin(2 * X[:, 0]))
+    >>> bool(model.score(X, np.sin(2 * X[:, 0])) > 0.99)
+    True
+    """
+
+    def __init__(
+        self,
+        kernels=None,
+        alphas=None,
+        *,
+        fit_intercept=True,
+        scoring=None,
+        cv=None,
+        max_search_samples=3000,
+        alpha_per_target=False,
+        target_scale="fit",
+        store_held_out=False,
+        random_state=0,
+    ):
+        self.kernels = kernels
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.scoring = scoring
+        self.cv = cv
+        self.max_search_samples = max_search_samples
+        self.alpha_per_target = alpha_per_target
+        self.target_scale = target_scale
+        self.store_held_out = store_held_out
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> NTKRegressorCV:
+        """Choose kernel and penalty, and fit.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, d)
+            Training samples, or their (n, n) Gram matrix with ``kernels="precomputed"``.
+        y : array-like of shape (n,) or (n, n_targets)
+            All targets share the penalty, unless `alpha_per_target` is set.
+        sample_weight : array-like of shape (n,) or float, default=None
+            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
+            sample twice. Others are importances of single samples.
+        **params : dict
+            ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
+            and the scorer ask for.
+
+        Returns
+        -------
+        self : NTKRegressorCV
+
+        Raises
+        ------
+        ValueError
+            If the data are not finite numbers of matching shapes, a parameter or weight is out of its range,
+            or fewer than two different samples are left.
+        """
+        kernels = self._start()
+        X, y = self._validate(X, y, multi_output=True, y_numeric=True)
+        routed = self._route(X, sample_weight, params)
+        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        units = make_units(X, targets, sample_weight, precomputed=self._precomputed)
+        splits = self._splits(X, y, units, routed, classifier=False)
+        apart = splits is not None or routed.score or self.store_held_out or refuses_weights(self.scoring)
+        units = units if apart else self._merged(units, kernels)
+        name = "neg_mean_squared_error" if self.scoring is None else self.scoring
+        found = self._choose(kernels, units, self._criteria(X, units, routed), name, splits, None)
+        if found.choice is None:
+            self._fit_units(units, np.full(targets.shape[1], self.alpha_), self._factor(units))
+        self._keep_held_out(X, units, found.held_out)
+        if y.ndim == 1 and self.store_held_out:
+            self.held_out_predictions_ = self.held_out_predictions_[:, 0]
+        self._finish(units, y)
+        return self
+
+    def _criteria(self, X: Any, units: Units, routed: Routed) -> tuple[Criterion, ...]:
+        """One for all targets together, or for each that is to have a penalty of its own."""
+        if self.alpha_per_target and self._splits_samples:
+            raise ValueError(
+                "alpha_per_target=True is for leave-one-out and generalised cross-validation: leave cv=None, "
+                "give cv='gcv', or fit each target by itself."
+            )
+        k = units.targets.shape[1]
+        columns = [slice(j, j + 1) for j in range(k)] if self.alpha_per_target else [slice(0, k)]
+        return tuple(
+            regression_criterion(
+                self.scoring,
+                replace(units, targets=units.targets[:, part]),
+                lambda rows: routed.score_at(X, units.support[rows]),
+            )
+            for part in columns
+        )

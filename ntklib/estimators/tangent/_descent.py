@@ -1,0 +1,181 @@
+r"""Gradient descent on a tangent model, as a sequence of stages that can be watched.
+
+With features :math:`\Phi` (a row a sample and output), momentum mu and the loss R, a sum over samples,
+
+.. math:: w_{k+1} = w_k - \eta \Phi^T \nabla R(f_k) + \mu (w_k - w_{k-1}), \qquad w_{-1} = w_0 .
+
+In function space the same in coefficients a of the samples, :math:`w - w_0 = \Phi^T a`. On the square loss
+the iterates are known in the eigenbasis of the weighted Gram matrix: along an eigenvector of eigenvalue s the
+error has decayed by a factor p_k(s), and the state has moved by :math:`(1 - p_k)/s` times the first gradient.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntklib._core.blocks import working_memory
+from ntklib.dynamics.function_space.filters import heavy_ball_filter
+from ntklib.dynamics.function_space.spectrum import Spectrum
+
+from ._problem import Problem, operators, product
+from ._route import Route
+from .steps import step_size
+
+_AHEAD = 64  # steps of the closed form computed together
+
+
+class Stage(NamedTuple):
+    """The model after `step` steps: loss on the training samples, outputs at a view, state.
+
+    In the problem's unit.
+    """
+
+    step: int
+    loss: float
+    outputs: NDArray | None
+    state: NDArray
+
+
+class Descent(ABC):
+    """Training from the start, as often as is asked for."""
+
+    problem: Problem
+    route: Route
+    learning_rate: float
+    momentum: float
+
+    @abstractmethod
+    def stages(self, steps: Iterable[int], view: Any = None) -> Iterator[Stage]:
+        """The model after each of these numbers of steps, ascending; `view` is what `view` returned."""
+
+    @abstractmethod
+    def view(self, X: Any) -> Any:
+        """Make ready to evaluate stages at the rows of X."""
+
+    def solution(self, state: NDArray) -> Any:
+        """What the model has learned, with what it had before."""
+        model: Any = self.problem.model
+        before = self.problem.before
+        new = model.solution(self.problem.X, state * self.problem.unit, dual=self.route.space == "gram")
+        return new if before is None else model.added(before, new)
+
+
+class ClosedForm(Descent):
+    """The square loss: one eigendecomposition answers every step."""
+
+    def __init__(
+        self, problem: Problem, route: Route, learning_rate: Any, momentum: float, iterations: float
+    ):
+        self.problem, self.route, self.momentum = problem, route, momentum
+        error = problem.risk.targets - problem.outputs(problem.X)
+        self.spare = 0.0  # loss of the part of the error that no parameter moves
+        if route.space == "gram":
+            spectrum = Spectrum.of(problem.model.gram(problem.X), problem.gram_weights)
+            rows = spectrum.scaled(error.reshape(len(spectrum.eigenvalues), -1))
+            self.basis = spectrum.scaled(spectrum.vectors)
+            self.first = spectrum.vectors.T @ rows
+            self.energy = np.square(self.first).sum(1)
+        else:
+            rows, J = error.reshape(-1, 1), problem.model.jacobian(problem.X)  # type: ignore[union-attr]
+            if problem.jacobian_weights is not None:
+                root = np.sqrt(problem.jacobian_weights)[:, None]
+                rows, J = root * rows, (root * J).astype(J.dtype, copy=False)
+            spectrum = Spectrum.of(J.T @ J)
+            self.basis = spectrum.vectors
+            self.first = self.basis.T @ (J.T @ rows)
+            moved = spectrum.eigenvalues > 0
+            self.energy = np.zeros(len(moved))
+            self.energy[moved] = np.square(self.first[moved, 0]) / spectrum.eigenvalues[moved]
+            self.spare = max(0.5 * float(np.square(rows).sum() - self.energy.sum()), 0.0)
+        self.spectrum = spectrum
+        self.learning_rate = step_size(
+            learning_rate, float(spectrum.eigenvalues[-1]), problem.risk, error, momentum, iterations
+        )
+
+    def stages(self, steps: Iterable[int], view: Any = None) -> Iterator[Stage]:
+        rank, columns = self.first.shape
+        seen = 0 if view is None else view[1].shape[0]
+        ahead = max(1, min(_AHEAD, working_memory() // (8 * (rank + seen) * (columns + 4))))
+        numbers = iter(steps)
+        while block := list(islice(numbers, ahead)):
+            at = np.array(block, dtype=np.float64)
+            decay, gain = self.spectrum.filtered(self._filter(at), 0.0, len(block))
+            losses = self.spare + 0.5 * np.square(decay) @ self.energy
+            states = gain[:, :, None] * self.first
+            outputs: Any = [None] * len(block)
+            if view is not None:
+                start, features = view
+                wide = features @ np.moveaxis(states, 0, 1).reshape(rank, -1)
+                moved = np.moveaxis(wide.reshape(seen, len(block), columns), 1, 0)
+                outputs = start + moved.reshape(len(block), *start.shape)
+            for step, loss, output, state in zip(block, losses, outputs, states, strict=True):
+                yield Stage(step, float(loss), output, state)
+
+    def view(self, X: Any) -> tuple[NDArray, NDArray]:
+        model = self.problem.model
+        if self.route.space == "gram":
+            features = model.cross(X, self.problem.X)
+        else:
+            features = model.jacobian(X)  # type: ignore[union-attr]
+        return self.problem.outputs(X), features @ self.basis
+
+    def solution(self, state: NDArray) -> Any:
+        own = self.basis @ state
+        shape = self.problem.risk.shape if self.route.space == "gram" else (-1,)
+        return super().solution(own.reshape(shape))
+
+    def _filter(self, at: NDArray) -> Callable[[NDArray], Any]:
+        return lambda s: heavy_ball_filter(s, at, self.learning_rate, self.momentum)
+
+
+class Iteration(Descent):
+    """Any loss, step by step."""
+
+    def __init__(
+        self, problem: Problem, route: Route, learning_rate: Any, momentum: float, iterations: float
+    ):
+        self.problem, self.route, self.momentum = problem, route, momentum
+        self.start = problem.outputs(problem.X)
+        self.operators = operators(problem, route.space)
+        error = problem.risk.targets - self.start
+        self.learning_rate = step_size(
+            learning_rate, self.operators.curvature, problem.risk, error, momentum, iterations
+        )
+
+    def stages(self, steps: Iterable[int], view: Any = None) -> Iterator[Stage]:
+        risk, (zero, forward, adjoint, _) = self.problem.risk, self.operators
+        outputs, state, velocity, done = self.start, zero, zero, 0
+        for step in steps:
+            with np.errstate(over="ignore", invalid="ignore"):  # divergence is for the reader to see
+                while done < step:
+                    pulled = adjoint(risk.gradient(outputs))
+                    velocity = self.momentum * velocity - self.learning_rate * pulled
+                    state = state + velocity
+                    outputs = self.start + forward(state)
+                    done += 1
+                loss = risk.value(outputs)
+            yield Stage(step, loss, None if view is None else view(state), state)
+
+    def view(self, X: Any) -> Callable[[NDArray], NDArray]:
+        model, start = self.problem.model, self.problem.outputs(X)
+        if self.route.space == "network":
+            return lambda state: start + model.push(X, state)  # type: ignore[union-attr]
+        if self.route.space == "gram":
+            features = model.cross(X, self.problem.X)
+        else:
+            features = model.jacobian(X)  # type: ignore[union-attr]
+        return lambda state: start + product(features, state, start.shape)
+
+
+def start_descent(
+    problem: Problem, route: Route, learning_rate: Any, momentum: float, iterations: float
+) -> Descent:
+    """Make the descent that the route says; "auto" learning rates may depend on the number of iterations."""
+    kind = ClosedForm if route.closed else Iteration
+    return kind(problem, route, learning_rate, momentum, iterations)

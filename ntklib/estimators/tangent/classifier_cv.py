@@ -1,0 +1,140 @@
+"""Classification by gradient descent on a tangent model, stopped by cross-validation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntklib.dynamics import LogLoss
+
+from .._calibration import fit_temperature, probabilities
+from .._scoring import Criterion, classification_criterion
+from ._searching import SearchingTangent
+from .classifier import TrainedClassifier, log_loss_temperature
+
+
+class TangentClassifierCV(TrainedClassifier, SearchingTangent):
+    r"""Gradient descent on a tangent model, with the number of iterations chosen by cross-validation.
+
+    As :class:`TangentRegressorCV`, for classes. With the square loss, too, there are probabilities: the
+    softmax of the decision values over the temperature that suits those of the held-out samples best.
+
+    Parameters
+    ----------
+    network, kernel, loss, learning_rate, momentum, random_state
+        As in :class:`TangentClassifier`.
+    max_iters : array of int of shape (T,) or None, default=None
+        As in :class:`TangentRegressorCV`.
+    scoring : str, callable or None, default=None
+        Any scikit-learn scorer of classes, decision values or probabilities, for each fold (with the square
+        loss probabilities at the best temperature for the fold); None is minus the mean, over held-out
+        samples, of the loss that is trained on. Equal scores are decided by that.
+    cv : int, splitter or iterable of splits, default=5
+        The folds of an int are stratified.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    temperature_ : float
+        Scale of the decision values in :meth:`predict_proba`; with the log-loss 1, for two classes 2.
+    max_iter_, n_iter_, best_score_, cv_results_, stopping_path_
+        As in :class:`TangentRegressorCV`.
+    learning_rate_, route_, network_, params_, displacement_, kernel_, dual_coef_, X_fit_, support_
+        As in :class:`TangentClassifier`.
+    n_features_in_, feature_names_in_
+        As in :class:`TangentRegressor`.
+
+    See Also
+    --------
+    TangentClassifier : For a given number of iterations, or stopped on samples set aside.
+    NTKClassifierCV : Chooses kernel and ridge penalty by exact leave-one-out.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from ntklib import NTK, TangentClassifierCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = TangentClassifierCV(kernel=NTK(), loss="squared_error").fit(X, y)
+    >>> model.score(X, y) > 0.95, model.predict_proba(X[:2]).shape
+    (True, (2, 3))
+    """
+
+    def __init__(
+        self,
+        network=None,
+        kernel=None,
+        *,
+        max_iters=None,
+        loss="log_loss",
+        learning_rate="auto",
+        momentum=0.0,
+        scoring=None,
+        cv=5,
+        random_state=None,
+    ):
+        self.network = network
+        self.kernel = kernel
+        self.max_iters = max_iters
+        self.loss = loss
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.scoring = scoring
+        self.cv = cv
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> TangentClassifierCV:
+        """Choose the number of iterations, and train.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, d)
+            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``.
+        y : array-like of shape (n,)
+            Class labels.
+        sample_weight : array-like of shape (n,) or float, default=None
+            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts; a scorer that takes
+            no weights is given the values of every copy.
+        **params : dict
+            ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
+            and the scorer ask for.
+
+        Returns
+        -------
+        self : TangentClassifierCV
+
+        Raises
+        ------
+        ValueError
+            If the data are not finite or hold one class only, network and kernel are both given, or a
+            parameter is out of its range.
+        """
+        units, labels, X, y = self._units(X, y, sample_weight)
+        routed, fixed = self._route(X, sample_weight, params), None
+        if isinstance(self._loss(), LogLoss):
+            fixed = log_loss_temperature(units.targets.shape[1])
+
+        def judge(scoring: Any) -> Criterion:
+            return classification_criterion(
+                scoring,
+                units,
+                labels,
+                self.classes_,
+                fixed,
+                lambda rows: routed.score_at(X, units.support[rows]),
+            )
+
+        found = self._search(units, X, y, routed, classifier=True, judge=judge)
+        rows = np.concatenate([rows for rows, _ in found.held_out])
+        values = np.concatenate([values for _, values in found.held_out])
+        held = units.take(rows)
+        self.temperature_ = fixed or fit_temperature(values, labels[rows], held.weights, held.n_copies)
+        return self
+
+    @property
+    def _has_probabilities(self) -> bool:
+        return True
+
+    def _probabilities(self, outputs: NDArray) -> NDArray:
+        return probabilities(outputs, self.temperature_)

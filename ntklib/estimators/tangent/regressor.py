@@ -1,0 +1,260 @@
+"""Regression by gradient descent on a tangent model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+
+from .._kernel import is_precomputed
+from .._units import Units, make_units
+from ._spread import ensemble_spread
+from .base import TangentEstimator
+
+
+class TrainedRegressor(RegressorMixin, TangentEstimator):
+    """Targets in, predictions and their spread over random starts out."""
+
+    _losses = ("squared_error", "huber", "absolute_error")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _units(self, X: Any, y: Any, sample_weight: Any) -> tuple[Units, Any, NDArray]:
+        """Samples of positive weight with targets (n, k), and the checked X and y."""
+        X, y = self._validate(X, y, multi_output=True, y_numeric=True)
+        targets = np.array(y, dtype=np.float64).reshape(len(y), -1)  # our own: it is kept
+        self._single = y.ndim == 1
+        return make_units(X, targets, sample_weight, precomputed=is_precomputed(self.kernel)), X, y
+
+    def _shape(self) -> None:
+        """Give the coefficients the dimension of y."""
+        if self._single and hasattr(self, "dual_coef_"):
+            self.dual_coef_ = self.dual_coef_[:, 0]
+
+    def predict(
+        self, X: Any, return_std: bool = False, return_cov: bool = False
+    ) -> NDArray | tuple[NDArray, NDArray]:
+        """Predict at the rows of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (m, d)
+            With ``kernel="precomputed"``, the kernel between the rows and the training samples, (m, n).
+        return_std : bool, default=False
+            Also return the standard deviation, over random starts, of infinitely wide networks trained for
+            as many iterations: see Notes.
+        return_cov : bool, default=False
+            Also return their covariance.
+
+        Returns
+        -------
+        y : ndarray of shape (m,) or (m, k)
+        std : ndarray of the same shape
+            Only with `return_std`.
+        cov : ndarray of shape (m, m) or (m, m, k)
+            Only with `return_cov`.
+
+        Raises
+        ------
+        ValueError
+            If X does not match the fitted data, or the spread is asked for where it is not known.
+
+        Notes
+        -----
+        The spread needs ``kernel=NTK(...)``, which has the covariance of the outputs at the start in
+        ``kernel.nngp()``, the square loss, and a fit that did not go on from another. It is not the posterior
+        of a Gaussian process, and tends to no noise at the training samples.
+        """
+        values = self._shaped(self._outputs(X))
+        if not (return_std or return_cov):
+            return values
+        if return_std and return_cov:
+            raise ValueError("return_std and return_cov exclude one another; the covariance has both.")
+        spread = ensemble_spread(
+            self._model(self._n_outputs),
+            self._training,
+            self._rows(X),
+            self.n_iter_,
+            self.learning_rate_,
+            covariance=return_cov,
+        )
+        return values, spread if self._single else np.stack([spread] * self._n_outputs, axis=-1)
+
+    def staged_predict(self, X: Any) -> Iterator[NDArray]:
+        """Predict at the rows of X after each iteration of the last fit.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (m, d)
+
+        Yields
+        ------
+        ndarray of shape (m,) or (m, k)
+            After 1, 2, ..., `n_iter_` iterations; the last are the values of `predict`.
+
+        Notes
+        -----
+        The training is done again, from its stored samples.
+        """
+        return map(self._shaped, self._staged_outputs(X))
+
+    def _shaped(self, outputs: NDArray) -> NDArray:
+        return outputs[:, 0] if self._single else outputs
+
+
+class TangentRegressor(TrainedRegressor):
+    r"""Gradient descent on the tangent model of a network, of finite or infinite width.
+
+    .. math:: f(x) = f_0(x) + \langle \nabla_w f_0(x), w - w_0 \rangle, \qquad
+              w_{k+1} = w_k - \eta \nabla_w \sum_i s_i\, l(f_k(x_i), y_i) + \mu (w_k - w_{k-1}) .
+
+    With the square loss every iterate is known in closed form from one eigendecomposition,
+    :math:`f_k = y + (I - \eta \Theta)^k (f_0 - y)` on the training samples if :math:`\mu = 0`; other losses
+    are iterated. The number of iterations is what regularises: stop early, or search with
+    :class:`TangentRegressorCV`. There is no intercept but f_0, and the loss is a sum over samples.
+
+    Parameters
+    ----------
+    network : TwoLayerNet, MLP or None, default=None
+        Linearised at the parameters it starts from; None, if there is no kernel, is ``TwoLayerNet(512)``.
+        Its ``n_outputs`` is set to the number of targets, its step multipliers count.
+    kernel : Kernel, callable, "precomputed" or None, default=None
+        The limit of infinite width instead, with f_0 = 0: :class:`ntklib.NTK`, or what
+        :class:`ntklib.NTKRegressor` takes.
+    loss : {"squared_error", "huber", "absolute_error"} or Loss, default="squared_error"
+        "huber" has delta = 1; ``ntklib.dynamics.Huber(delta)`` is another.
+    learning_rate : "auto" or float, default="auto"
+        eta. "auto" is half the largest stable step. The absolute error has no such step: there it is
+        the mean error at the start over :math:`\lambda_{\max} \sqrt{\mathtt{max\_iter}}`.
+    momentum : float, default=0.0
+        mu of the heavy ball; at least 0, less than 1.
+    max_iter : int, default=1000
+    tol : float or None, default=1e-6
+        Stop when the loss (with `early_stopping` the validation loss) has not fallen by more than `tol`
+        times its value at the start for `n_iter_no_change` iterations. None: never.
+    early_stopping : bool, default=False
+        Set samples aside, watch the loss on them, and keep the iterate where it was least.
+    validation_fraction : float, default=0.1
+        Share of the samples set aside.
+    n_iter_no_change : int, default=10
+    warm_start : bool, default=False
+        Let `fit` go on from where the last one ended, from rest, on the samples it is given.
+    random_state : int, RandomState or None, default=None
+        Of the network's parameters at the start, ``network.init(n_features, random_state)`` for an integer,
+        and of the samples set aside.
+    verbose : int, default=0
+        1 prints the loss ten times, 2 after every iteration.
+
+    Attributes
+    ----------
+    n_iter_ : int
+        Iterations of the last fit that made the model; with `early_stopping` those up to the best.
+    loss_curve_ : ndarray
+        Loss on the training samples after 0, 1, 2, ... iterations, to the end of training.
+    validation_loss_curve_ : ndarray
+        On those set aside; only with `early_stopping`.
+    learning_rate_ : float
+    route_ : str
+        Where training took place, function or parameter space, and whether in closed form: the cheaper.
+    network_ : TwoLayerNet or MLP
+        Only without a kernel, like the next two.
+    params_ : Params
+        w_0.
+    displacement_ : ndarray of shape (p,)
+        w - w_0; ``network_.unravel(params_, network_.ravel(params_) + displacement_)`` are parameters.
+    kernel_ : Kernel, callable or str
+        Only with a kernel, like the next two.
+    dual_coef_ : ndarray of shape (n_fit,) or (n_fit, k)
+        Coefficients a: f(x) = sum_i a_i K(x, x_i).
+    X_fit_ : {ndarray, sparse matrix} of shape (n_fit, d)
+    support_ : ndarray
+        Indices of the samples trained on.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (d,)
+        Only when X has string column names.
+
+    See Also
+    --------
+    TangentRegressorCV : Chooses the number of iterations.
+    NTKRegressor : Ridge penalty in place of early stopping.
+    ntklib.dynamics.gradient_descent : The same on a Gram matrix.
+
+    References
+    ----------
+    J. Lee et al., "Wide neural networks of any depth evolve as linear models under gradient descent", 2019.
+    L. Chizat, E. Oyallon and F. Bach, "On lazy training in differentiable programming", 2019.
+    Y. Yao, L. Rosasco and A. Caponnetto, "On early stopping in gradient descent learning", 2007.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib import NTK, TangentRegressor
+    >>> X = np.column_stack([np.linspace(-2, 2, 40), np.ones(40)])
+    >>> y = np.sin(2 * X[:, 0])
+    >>> model = TangentRegressor(kernel=NTK(depth=2), max_iter=20_000, tol=None).fit(X, y)
+    >>> model.n_iter_, model.score(X, y) > 0.999
+    (20000, True)
+    >>> mean, std = model.predict(X[:2], return_std=True)
+    """
+
+    def __init__(
+        self,
+        network=None,
+        kernel=None,
+        *,
+        loss="squared_error",
+        learning_rate="auto",
+        momentum=0.0,
+        max_iter=1000,
+        tol=1e-6,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.network = network
+        self.kernel = kernel
+        self.loss = loss
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TangentRegressor:
+        """Train the tangent model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, d)
+            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``.
+        y : array-like of shape (n,) or (n, k)
+        sample_weight : array-like of shape (n,) or float, default=None
+            Nonnegative; a sample of weight 0 is as if absent.
+
+        Returns
+        -------
+        self : TangentRegressor
+
+        Raises
+        ------
+        ValueError
+            If the data are not finite numbers of matching shapes, network and kernel are both given, a
+            parameter is out of its range, or a step is not stable (the message names the largest).
+        """
+        self._train(self._units(X, y, sample_weight)[0])
+        self._shape()
+        return self

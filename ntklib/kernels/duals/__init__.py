@@ -1,0 +1,1 @@
+"""Gaussian duals: expectations of activations, carried through the layers."""

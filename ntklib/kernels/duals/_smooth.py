@@ -1,0 +1,296 @@
+"""Deep kernels of any activation whose Gaussian dual is known, layer by layer at the rows' variances.
+
+A subclass gives the dual A = E[sigma(u) sigma(v)], its derivative D = E[sigma'(u) sigma'(v)] = dA/dS
+(Price's theorem) and their derivatives in the variances and the covariance S; the recursion, the NTK and
+the hyperparameter gradient follow here once for all.
+
+What belongs to single rows is carried in numbers of any size (``_wide.py``).  A tile whose rows stay well
+inside the range of float64 at every layer is computed with floats, any other by the same formulas with
+wide numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from ntklib._core.jit import compiled
+
+from ..contract import Architecture
+from ..gram.gaps import close_distances
+from ..gram.lengths import Lengths
+from ..gram.rows import Rows
+from ._angular import bias_tile
+from ._pairs import (
+    Motion,
+    Pairs,
+    Partials,
+    Side,
+    cosine_of,
+    directions,
+    motion,
+    share,
+    signed_gaps_of,
+    turned,
+)
+from ._smooth_plan import Plan, inside, turns_of
+from ._wide import Wide, narrow, over, positive, where
+
+__all__ = ["SmoothDual"]
+
+# Within these the tenth powers of standard deviations, the highest in any formula, stay floats.
+_RADIUS = 2.0**80
+_VALUE = 2.0**600
+_WEIGHT = 2.0**40
+
+
+class SmoothDual:
+    """Base of the duals below; ``r`` is a standard deviation, q = r^2 the variance.
+
+    Formulas take floats and wide numbers alike.  ``by_distance`` says that the dual needs E[(u - v)^2] to
+    full accuracy even between long rows.
+    """
+
+    by_distance: ClassVar[bool] = False
+
+    def pair(self, p: Pairs) -> tuple[Any, Any]:
+        """A and D."""
+        raise NotImplementedError  # pragma: no cover
+
+    def partials(self, p: Pairs, A: Any, D: Any) -> Partials:
+        """Derivatives of A and D; that of A in the correlation is r_x r_z D."""
+        raise NotImplementedError  # pragma: no cover
+
+    def moved(self, p: Pairs, A: Any, D: Any, by: Motion) -> tuple[Any, Any]:
+        """Derivatives of A and D as the pairs move."""
+        d = self.partials(p, A, D)
+        return (
+            d.A_x * by.log_x + d.A_z * by.log_z + p.rx * p.rz * D * by.rho,
+            d.D_x * by.log_x + d.D_z * by.log_z + d.D_rho * by.rho,
+        )
+
+    def state(self, r: Any) -> Any:
+        """What pairs need of each row besides its standard deviation, as an array of rows, or None."""
+        return None
+
+    def magnifies(self, net: Architecture) -> bool:
+        """Between long rows an angle counts by their lengths."""
+        return True
+
+    def gap(self, p: Pairs, A: Any, cosine: np.ndarray) -> np.ndarray:
+        """Signed gaps of sigma(u) and sigma(v) from their cosine A / sqrt(A_xx A_zz)."""
+        return signed_gaps_of(cosine)
+
+    def needs_float64(self, net: Architecture) -> bool:
+        """An angle's error counts by the rows' lengths."""
+        return True
+
+    def plan(self, net: Architecture, rows: Rows) -> Plan:
+        """Carry the rows' variances through the layers."""
+        w, b, one = net.weight_std, net.bias_std, Wide(np.ones(rows.n))
+        factor = w / math.sqrt(rows.X.shape[1]) if net.fan_in else w
+        length = Wide(rows.root, rows.exponent) * factor
+        lengths, radii, states = [], [], []
+        ntk: Any = Wide(np.zeros(rows.n))
+        plain = np.full(rows.n, 1 / _WEIGHT <= w <= _WEIGHT)
+        D: Any = 0.0
+        for layer in range(net.depth + 1):
+            r = np.sqrt(length**2 + (b * one) ** 2) if b else length
+            ntk = net.include[layer] * r**2 + (w * one) ** 2 * ntk * D
+            plain &= inside(r, _RADIUS) & inside(ntk, _VALUE)
+            lengths.append(length)
+            radii.append(r)
+            if layer < net.depth:
+                states.append(self.state(r))
+                A, D = self.pair(Pairs.of_rows(r, states[-1]))
+                length = w * one * np.sqrt(A)
+        own = net.normalized & ~plain & positive(ntk)
+        scale = where(own, np.sqrt(ntk), one)
+        return Plan(
+            lengths,
+            radii,
+            [turns_of(length, r, b) for length, r in zip(lengths, radii, strict=True)],
+            states,
+            None if sparse.issparse(rows.X) else rows.X,
+            rows.root,
+            rows.exponent,
+            factor,
+            Lengths(scale.mantissa.astype(np.longdouble), scale.exponent),
+            scale,
+            np.where(own, 1.0, narrow(ntk)),
+            plain,
+        )
+
+    def tile(self, net: Architecture, x: Plan, z: Plan, tau: np.ndarray, apart: Any = None) -> np.ndarray:
+        """Return K / (scale_x scale_z) of a tile."""
+        w2, b2 = _square(net.weight_std, x, z), _square(net.bias_std, x, z)
+        pairs = self._first(net, x, z, tau)
+        ntk = pairs.covariance * float(net.include[0])
+        for layer in range(net.depth):
+            A, D = self.pair(pairs)
+            following = self._following(net, x, z, layer, pairs, A) if layer + 1 < net.depth else None
+            trained, chain = net.include[layer + 1], any(net.include[: layer + 1])
+            if isinstance(w2, Wide):  # whatever the dual returned
+                A = w2 * A + b2
+                ntk = w2 * ntk * D + float(trained) * A
+            else:
+                _advance(ntk, A, D, w2, b2, trained, chain)
+            if following is not None:
+                pairs = following._replace(covariance=A)
+        if isinstance(ntk, Wide):
+            ntk = narrow(ntk / (x.wide_scale[:, None] * z.wide_scale[None, :]))
+        return ntk
+
+    def gradient(self, net: Architecture, x: Plan, z: Plan, tau: np.ndarray, apart: Any = None) -> np.ndarray:
+        """Return d (K / (scale_x scale_z)) / d log (weight_std, bias_std), shape (2, n, m)."""
+        first = self._first(net, x, z, tau)
+        linear = cosine_of(tau) * x.lengths[0][:, None] * z.lengths[0][None, :]
+        side_x = self._side(net, x, (slice(None), None))
+        side_z = self._side(net, z, (None, slice(None)))
+
+        def on_the_way(layer: int, before: Pairs, A: Any) -> Pairs:
+            return self._following(net, x, z, layer, before, A)
+
+        ntk, slopes = self._slopes(net, first, linear, side_x, side_z, on_the_way)
+        if isinstance(slopes, Wide):
+            scale = x.wide_scale[:, None] * z.wide_scale[None, :]
+            logs = self._log_scales(net, x)[:, :, None] + self._log_scales(net, z)[:, None, :]
+            slopes = (slopes - ntk * logs) / scale
+        return narrow(slopes)
+
+    def _log_scales(self, net: Architecture, x: Plan) -> Any:
+        """Derivatives of the logarithms of the scales, shape (2, n)."""
+        own = narrow(x.wide_scale) != 1
+        if not own.any():
+            return np.zeros((2, len(own)))
+        return where(own, self._diagonal_slopes(net, x) / (2 * x.wide_scale**2), 0.0)
+
+    def diagonal_gradient(self, net: Architecture, x: Plan) -> np.ndarray:
+        """Return d (K_xx / scale_x^2) / d log (weight_std, bias_std), shape (2, n)."""
+        slopes = self._diagonal_slopes(net, x)
+        return np.where(narrow(x.wide_scale) != 1, 0.0, narrow(slopes))
+
+    def _diagonal_slopes(self, net: Architecture, x: Plan) -> Any:
+        side = self._side(net, x, (slice(None),))
+
+        def itself(layer: int, before: Pairs, A: Any) -> Pairs:
+            return Pairs.of_rows(x.radii[layer + 1], x.states[layer + 1])
+
+        first = Pairs.of_rows(x.radii[0], x.states[0])
+        return self._slopes(net, first, x.lengths[0] ** 2, side, side, itself)[1]
+
+    def _side(self, net: Architecture, x: Plan, at: tuple) -> Side:
+        """The rows of one side in the shape of pairs."""
+        growth = [g[(slice(None), *at)] for g in self._growth(net, x)]
+        return Side([a[at] for a in x.lengths], growth)
+
+    def _growth(self, net: Architecture, x: Plan) -> list[Any]:
+        """d log of the rows' lengths at every layer, before the biases, shape (2, n)."""
+        in_w, in_b = directions(1)
+        out = [in_w + np.zeros((2, len(x.plain)))]
+        for layer in range(net.depth - 1):
+            kept = share(x.lengths[layer], x.radii[layer])
+            log = kept * out[-1] + (1 - kept) * in_b
+            p = Pairs.of_rows(x.radii[layer], x.states[layer])
+            A, D = self.pair(p)
+            dA, _ = self.moved(p, A, D, Motion(log, log, 0.0, 0.0))
+            out.append(in_w + over(dA, 2 * A))
+        return out
+
+    def _slopes(
+        self, net: Architecture, p: Pairs, linear: Any, x: Side, z: Side, following: Any
+    ) -> tuple[Any, Any]:
+        """K of pairs and its derivative, carried through the layers."""
+        w, b = net.weight_std, net.bias_std
+        w2, b2 = (Wide(w) ** 2, Wide(b) ** 2) if isinstance(linear, Wide) else (w * w, b * b)
+        in_w, in_b = directions(p.tau.ndim)
+        dS = 2 * in_w * linear + 2 * b2 * in_b
+        ntk, d_ntk = net.include[0] * p.covariance, net.include[0] * dS
+        d_cosine: Any = 0.0
+        for layer in range(net.depth):
+            by = motion(p, x, z, layer, d_cosine, b, in_b)
+            A, D = self.pair(p)
+            dA, dD = self.moved(p, A, D, by)
+            covariance, dS = w2 * A + b2, w2 * (2 * in_w * A + dA) + 2 * b2 * in_b
+            if any(net.include[: layer + 1]):  # else nothing is passed on
+                d_ntk = w2 * (2 * in_w * ntk * D + d_ntk * D + ntk * dD)
+                ntk = w2 * ntk * D
+            ntk = ntk + net.include[layer + 1] * covariance
+            d_ntk = d_ntk + net.include[layer + 1] * dS
+            if layer + 1 < net.depth:
+                size = x.lengths[layer + 1] * z.lengths[layer + 1]
+                logs = x.growth[layer + 1] + z.growth[layer + 1] - 2 * in_w
+                d_cosine = over(w2 * dA, size) - over(w2 * A, size) * logs
+                p = following(layer, p, A)._replace(covariance=covariance)
+        return ntk, d_ntk
+
+    def _first(self, net: Architecture, x: Plan, z: Plan, tau: np.ndarray) -> Pairs:
+        """Pre-activations of the first layer: the inputs' gaps, turned by the bias."""
+        wide = _is_wide(x, z)
+        gaps: Any = tau.astype(np.float64)
+        half_squares: Any = None
+        close: Any = False
+        if (wide or self.by_distance) and x.X is not None and z.X is not None:
+            distances, sines = close_distances(x.X, x.root, x.exponent, z.X, z.root, z.exponent, gaps)
+            close = ~np.isnan(distances)
+            distances[~close] = sines[~close] = 0.0
+            half_squares = (x.factor * (Wide(distances) if wide else distances)) ** 2 / 2
+            if wide:
+                exact = Wide(sines) ** 2 / (1 + np.sqrt(1 - sines**2))
+                gaps = where(close, np.copysign(exact, gaps), gaps)
+            if net.bias_std:  # it cancels in a difference; a sum it makes no longer close
+                close = close & (np.copysign(1.0, tau) > 0)
+        pairs = self._pairs(net, x, z, 0, gaps)
+        rx, rz = pairs.rx, pairs.rz
+        covariance = cosine_of(pairs.tau) * rx * rz
+        return pairs._replace(covariance=covariance, half_squares=half_squares, close=close)
+
+    def _following(self, net: Architecture, x: Plan, z: Plan, layer: int, p: Pairs, A: Any) -> Pairs:
+        """Pre-activations of the next layer, without their covariance."""
+        w = net.weight_std
+        size_x, size_z = x.lengths[layer + 1] / w, z.lengths[layer + 1] / w
+        cosine = narrow(over(A, size_x[:, None] * size_z[None, :]))
+        return self._pairs(net, x, z, layer + 1, self.gap(p, A, cosine))
+
+    @staticmethod
+    def _pairs(net: Architecture, x: Plan, z: Plan, layer: int, tau: Any) -> Pairs:
+        """Pairs with the gaps of what comes from below, which the layer's bias turns."""
+        rx, rz = x.radii[layer][:, None], z.radii[layer][None, :]
+        if net.bias_std and _is_wide(x, z):
+            lx, lz = x.lengths[layer][:, None], z.lengths[layer][None, :]
+            tau = turned(tau, lx, lz, rx, rz, net.bias_std)
+        elif net.bias_std:
+            bias_tile(tau, x.turns[layer], z.turns[layer])
+        hidden = layer < net.depth
+        state_x, state_z = (x.states[layer], z.states[layer]) if hidden else (None, None)
+        return Pairs(rx, rz, tau, None, state_x, state_z)
+
+
+def _is_wide(x: Plan, z: Plan) -> bool:
+    return isinstance(x.lengths[0], Wide) or isinstance(z.lengths[0], Wide)
+
+
+def _square(value: float, x: Plan, z: Plan) -> Any:
+    return Wide(value) ** 2 if _is_wide(x, z) else value * value
+
+
+@compiled
+def _advance(ntk, A, D, w2, b2, include, chain):
+    """Take the NTK to the next layer, and turn A into that layer's covariance, in place.
+
+    Without a trained layer below, nothing is passed on.
+    """
+    n, m = A.shape
+    share = 1.0 if include else 0.0
+    for i in range(n):
+        for j in range(m):
+            A[i, j] = w2 * A[i, j] + b2
+        if chain:
+            for j in range(m):
+                ntk[i, j] = w2 * ntk[i, j] * D[i, j] + share * A[i, j]
+        else:
+            for j in range(m):
+                ntk[i, j] = share * A[i, j]

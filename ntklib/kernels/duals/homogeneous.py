@@ -1,0 +1,253 @@
+"""Deep kernels of homogeneous activations, relative to the rows' lengths at every layer.
+
+Row-wise quantities are in extended precision, their lengths without a limit to their range
+(``_lengths.py``); pairs only see angles (``_angular.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from ..contract import Architecture
+from ..gram.lengths import Lengths
+from ..gram.rows import Rows
+from ._angular import activation_tile, angular_tile, angular_values, bias_tile, biased_roots, one_layer_tile
+from .series import double_factorial, far_polynomial, gap_polynomial, near_polynomial, one_layer_polynomials
+
+__all__ = ["HomogeneousDual"]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Row-wise quantities, one entry of the first axis a layer."""
+
+    turns: np.ndarray  # (depth + 1, 4, n): the turns that the biases give (`Lengths.turned`)
+    scale: Lengths  # (n,) standard deviation of the output's NNGP, times what untrained last layers pass on
+    relative_diagonal: np.ndarray  # (n,) K_xx / scale^2
+    zero: np.ndarray  # (n,) rows on which the first layer's pre-activation vanishes
+    log_gradient: (
+        np.ndarray
+    )  # (depth + 1, 2, n): d log length / d log (weight_std, bias_std), before the bias
+    log_scale_gradient: np.ndarray  # (2, n): the same of the scale
+
+    def take(self, rows: slice) -> _Plan:
+        return _Plan(
+            np.ascontiguousarray(self.turns[:, :, rows]),
+            self.scale.take(rows),
+            self.relative_diagonal[rows],
+            self.zero[rows],
+            self.log_gradient[:, :, rows],
+            self.log_scale_gradient[:, rows],
+        )
+
+
+@dataclass(frozen=True)
+class HomogeneousDual:
+    """Dual of sigma(z) = b sigma_n(z) + a sigma_n(-z), with sigma_n(z) = z^n 1{z >= 0}."""
+
+    degree: int
+    a: float
+    b: float
+    at_zero: float = 0.0  # sigma(0); not zero only for a step
+
+    @property
+    def k(self) -> float:
+        return 2 * self.a * self.b / (self.a**2 + self.b**2)
+
+    @property
+    def second_moment(self) -> float:
+        """E[sigma(z)^2] of a standard Gaussian."""
+        return (self.a**2 + self.b**2) * double_factorial(2 * self.degree - 1) / 2
+
+    @property
+    def ratio(self) -> float:
+        """n^2 E[sigma_(n-1)^2] / E[sigma_n^2]."""
+        n = self.degree
+        return n * n / (2 * n - 1) if n else 0.0
+
+    def _passes(self, net: Architecture, layer: int) -> bool:
+        """Whether the cosines that a layer passes on are part of the scale, since nothing is added later."""
+        return not any(net.include[layer:])
+
+    def magnifies(self, net: Architecture) -> bool:
+        """A second layer of steps sees the root of the angle."""
+        return self.degree == 0 and net.depth > 1
+
+    def needs_float64(self, net: Architecture) -> bool:
+        """Roots of roots of angles would magnify float32's errors."""
+        return self.magnifies(net)
+
+    def plan(self, net: Architecture, rows: Rows) -> _Plan:
+        """Carry the rows' lengths through the layers."""
+        w, in_w, in_b = np.longdouble(net.weight_std), np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])
+        length = Lengths.of(rows.root, rows.exponent)
+        length = length.times(w / np.sqrt(np.longdouble(rows.X.shape[1])) if net.fan_in else w)
+        zero = (length.mantissa == 0) & (net.bias_std == 0)
+        spread = w * np.sqrt(np.longdouble(self.second_moment))
+        turns, gradients = [], []
+        gradient, relative = in_w + np.zeros(rows.n), np.zeros(rows.n, np.longdouble)
+        passed_on, passed_gradient = Lengths.of(np.ones(rows.n)), np.zeros((2, rows.n))
+        for layer in range(net.depth + 1):
+            radius, turn = length.turned(net.bias_std)
+            turns.append(turn)
+            gradients.append(gradient)
+            scale_gradient = gradient * turn[0] ** 2 + in_b * turn[1] ** 2
+            passed = 1.0 if self._passes(net, layer) else turn[0] ** 2
+            relative = net.include[layer] + passed * (self.ratio if layer else 1.0) * relative
+            if self._passes(net, layer):
+                passed_on = passed_on.times(turn[0])
+                passed_gradient = passed_gradient + turn[1] ** 2 * (gradient - in_b)
+            if self.degree:
+                length = radius.power(self.degree).times(spread)
+            else:
+                length = Lengths.of(np.where(radius.mantissa == 0, w * abs(self.at_zero), spread))
+            gradient = self.degree * scale_gradient + in_w
+        return _Plan(
+            np.stack(turns).astype(rows.dtype),
+            Lengths.of(radius.mantissa * passed_on.mantissa, radius.exponent + passed_on.exponent),
+            relative,
+            zero,
+            np.stack(gradients).astype(np.float64),
+            (scale_gradient + passed_gradient).astype(np.float64),
+        )
+
+    def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, apart: Any = None) -> np.ndarray:
+        """Return K / (scale_x scale_z) of a tile of signed gaps, in their place."""
+        self._set_zero_rows(x, z, tau)
+        n, below = self.degree, max(self.degree - 1, 0)
+        if net.depth == 1 and net.bias_std == 0 and n > 0:
+            one_layer_tile(tau, n, self.k, *one_layer_polynomials(n, *net.include, tau.dtype.name))
+            return tau
+        kind = tau.dtype.name
+        angular_tile(
+            tau, np.array(net.include), n, self.k, self.ratio,
+            near_polynomial(n), gap_polynomial(n), far_polynomial(n, kind),
+            near_polynomial(below), far_polynomial(below, kind), net.bias_std > 0, x.turns, z.turns,
+            self._apart(tau, apart),
+        )  # fmt: skip
+        return tau
+
+    def _apart(self, tau: np.ndarray, apart: np.ndarray | None) -> np.ndarray:
+        """What only steps look at: how far the lengths of rows are apart, if that was computed."""
+        if apart is not None:
+            return apart
+        return np.full(tau.shape if self.degree == 0 else (0, 0), np.nan, tau.dtype)
+
+    def _set_zero_rows(self, x: _Plan, z: _Plan, tau: np.ndarray) -> None:
+        """A zero row's feature is sigma(0), a constant: give it the angle that has that covariance."""
+        if self.degree or not self.at_zero or not (x.zero.any() or z.zero.any()):
+            return
+        correlation = np.sign(self.at_zero) * (self.a + self.b) / 2 / sqrt(self.second_moment)
+        gap = 1 - np.cos(np.pi * (1 - correlation) / (1 - self.k))
+        tau[x.zero[:, None] ^ z.zero[None, :]] = gap if gap <= 1 else gap - 2
+        tau[x.zero[:, None] & z.zero[None, :]] = 0.0
+
+    def gradient(
+        self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, apart: Any = None
+    ) -> np.ndarray:
+        """Return d K / d log (weight_std, bias_std) over scale_x scale_z, shape (2, n, m).
+
+        It follows the angle theta instead of its cosine: d theta stays finite at coincident and opposite
+        rows, where d arccos is zero times infinity.
+        """
+        self._set_zero_rows(x, z, tau)
+        n, k = self.degree, self.k
+        ntk = np.zeros_like(tau)
+        d_ntk = np.zeros((2, *tau.shape))
+        d_rho_before = np.zeros((2, *tau.shape))
+        slope = np.zeros_like(tau)  # relative E[sigma' sigma'] of the layer just passed, and its derivative
+        d_slope = np.zeros((2, *tau.shape))
+        value = np.copysign(1 - np.abs(tau), tau)
+        for layer in range(net.depth + 1):
+            # the angle between steps may be the root of one too small for float64
+            wide = np.longdouble if layer == n == 0 else np.float64
+            turned = _turn_gradient(x, z, layer, value, tau, d_rho_before, wide, apart)
+            apart = None
+            value, d_rho, tau, roots, product, d_product = turned
+            if self._passes(net, layer):
+                product, d_product = 1.0, 0.0
+            ntk, d_ntk = (
+                net.include[layer] * value + self.ratio * product * ntk * slope,
+                net.include[layer] * d_rho
+                + self.ratio * (d_product * (ntk * slope) + product * (d_ntk * slope + ntk * d_slope)),
+            )
+            if layer == net.depth:
+                break
+            sine = roots * np.sqrt(2 - np.abs(tau))
+            d_theta = -np.divide(d_rho, sine, out=np.zeros_like(d_rho), where=sine > 0).astype(np.float64)
+            if n == 0:
+                d_rho_before = -(1 - k) / np.pi * d_theta
+            else:
+                slope = self._values(tau, n - 1, -k)
+                d_slope = (
+                    -(1 + k) / np.pi * d_theta
+                    if n == 1
+                    else (n - 1) ** 2 / (2 * n - 3) * self._values(tau, n - 2, k) * d_rho
+                )
+                d_rho_before = self.ratio * slope * d_rho
+            value = self._values(tau, n, k)
+            activation_tile(
+                tau, roots, n, k, near_polynomial(n), gap_polynomial(n), far_polynomial(n, tau.dtype.name)
+            )
+        if not net.normalized:
+            d_ntk = d_ntk + ntk * (x.log_scale_gradient[:, :, None] + z.log_scale_gradient[:, None, :])
+        return d_ntk.astype(np.float64)
+
+    def _values(self, tau: np.ndarray, degree: int, k: float) -> np.ndarray:
+        out = np.empty_like(tau)
+        angular_values(tau, degree, k, near_polynomial(degree), far_polynomial(degree, tau.dtype.name), out)
+        return out
+
+    def diagonal_gradient(self, net: Architecture, x: _Plan) -> np.ndarray:
+        """Return d K_xx / d log (weight_std, bias_std) over scale_x^2, shape (2, n)."""
+        relative = np.zeros(x.scale.mantissa.shape)
+        d_relative = np.zeros(x.log_scale_gradient.shape)
+        for layer in range(net.depth + 1):
+            cos, sin = x.turns[layer, :2]
+            cos2, d_cos2 = cos**2, -2 * sin * cos * _turn_derivative(x, layer)
+            if self._passes(net, layer):
+                cos2, d_cos2 = np.ones_like(cos2), np.zeros_like(d_cos2)
+            relative, d_relative = (
+                net.include[layer] + self.ratio * cos2 * relative,
+                self.ratio * (d_cos2 * relative + cos2 * d_relative),
+            )
+        return d_relative if net.normalized else d_relative + 2 * relative * x.log_scale_gradient
+
+
+def _turn_derivative(plan: _Plan, layer: int, dtype: Any = np.float64) -> np.ndarray:
+    """d a / d log (weight_std, bias_std) of a = atan2(b, h): sin cos (d log b - d log h)."""
+    cos, sin = plan.turns[layer, :2].astype(dtype)
+    return cos * sin * (np.array([[0.0], [1.0]]) - plan.log_gradient[layer])
+
+
+def _turn_gradient(
+    x: _Plan, z: _Plan, layer: int, value: Any, tau: Any, d_rho: Any, dtype: Any, apart: Any
+) -> Any:
+    """Apply a layer's bias to cosines and gaps, and to the derivatives of the cosines, these in a type."""
+    cos_x, sin_x = x.turns[layer, :2, :, None].astype(dtype)
+    cos_z, sin_z = z.turns[layer, :2, None, :].astype(dtype)
+    d_ax = _turn_derivative(x, layer, dtype)[:, :, None]
+    d_az = _turn_derivative(z, layer, dtype)[:, None, :]
+    gap = np.where(np.copysign(1.0, tau) > 0, np.abs(tau), 2 - np.abs(tau))
+    cos = cos_x * cos_z
+    product_x, product_z = sin_x * cos_z, cos_x * sin_z
+    sine, d_sine = product_z - product_x, d_ax - d_az
+    if apart is not None:  # the first layer, where d log length is the same for all rows
+        fine = apart * (product_z + product_x)
+        sine = np.where(np.isnan(apart), sine, fine)
+        d_sine = np.where(
+            np.isnan(apart), d_sine, fine * (cos - sin_x * sin_z) * np.array([[[1.0]], [[-1.0]]])
+        )
+    d_new = cos * d_rho + sine * d_sine
+    d_new = d_new + gap * (product_x * d_ax + product_z * d_az)
+    d_cos = -product_x * d_ax - product_z * d_az
+    mixed, roots = tau.copy(), np.empty_like(tau)
+    bias_tile(mixed, x.turns[layer], z.turns[layer])
+    apart = np.full_like(tau, np.nan) if apart is None else apart
+    biased_roots(tau, x.turns[layer], z.turns[layer], apart, roots)
+    value, cos, d_cos = (part.astype(np.float64) for part in (cos * value + sin_x * sin_z, cos, d_cos))
+    return value, d_new, mixed, roots, cos, d_cos

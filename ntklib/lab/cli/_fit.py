@@ -1,0 +1,65 @@
+"""``ntklib fit``: train on a whole table and keep the model in a file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ._command import Command, add_reading_options, note, printable, read_table
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", metavar="DATA", help="a .csv, .npz or .parquet file, or an embedded data set")
+    parser.add_argument("--target", metavar="COLUMN", help="the column to predict (.npz files: y)")
+    parser.add_argument("--out", required=True, metavar="MODEL", help="the model file to write")
+    parser.add_argument("--force", action="store_true", help="overwrite the model file if there is one")
+    add_reading_options(parser)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from ntklib._core.progress import Progress
+    from ntklib.lab.report.output import check_writable
+    from ntklib.plotting.names import describe_kernel
+    from ntklib.plotting.path import score_title
+
+    from ._model import Model
+    from ._model_file import save_model
+
+    out = Path(arguments.out)
+    check_writable(out, force=arguments.force)
+    table = read_table(arguments.data, arguments)
+    progress = Progress(1)
+    with progress.step(f"fitting {table.n_rows} rows"):
+        model = Model.fit(
+            table,
+            target=arguments.target,
+            task=arguments.task,
+            categorical=tuple(arguments.categorical),
+            impute=arguments.impute,
+            note=note,
+        )
+    save_model(model, out)
+    fitted = model.pipeline[-1]
+    print(f"data:    {printable(table.name)}, {table.n_rows} rows, {len(model.schema.columns)} columns")
+    print(f"task:    {model.task} ({printable(model.reason)})")
+    print(f"kernel:  {describe_kernel(fitted.kernel_)}, penalty {float(fitted.alpha_):.3g}")
+    print(f"score:   {float(fitted.best_score_):.4g} ({score_title(fitted)}, on the rows of this table)")
+    print(f"model:   {printable(out)}")
+
+
+FIT = Command(
+    name="fit",
+    summary="train on a table and keep the model in a file",
+    description=(
+        "Fit preprocessing and NTK estimator on all rows of a table and save both in one file.\n"
+        "The file holds no code: it is read back with a list of trusted types."
+    ),
+    examples=(
+        "  ntklib fit houses.csv --target price --out houses.ntk\n"
+        "  ntklib fit patients.csv --target outcome --impute median --out patients.ntk\n"
+        "  ntklib fit maisons.csv --target prix --delimiter ';' --decimal , --encoding cp1252 --out m.ntk\n"
+        "  ntklib fit digits --out digits.ntk"
+    ),
+    add_options=_add_options,
+    run=_run,
+)

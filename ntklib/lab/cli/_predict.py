@@ -1,0 +1,67 @@
+"""``ntklib predict``: apply a model file to a table."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ._command import Command, add_text_options, note, read_table, write_data
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a file written by ntklib fit")
+    parser.add_argument("data", metavar="DATA", help="a table with the columns the model was fitted on")
+    parser.add_argument("--out", metavar="FILE", help="write the CSV here (default: standard output)")
+    parser.add_argument("--proba", action="store_true", help="add a column of probabilities for each class")
+    parser.add_argument("--force", action="store_true", help="overwrite the output file if there is one")
+    parser.add_argument(
+        "--safe-csv",
+        action="store_true",
+        help="put a quote mark before labels that a spreadsheet would run as a formula (those that begin "
+        "with =, +, -, @, a tab or a line break), and double quotes around all text",
+    )
+    add_text_options(parser)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from ntklib._core.files import csv_text, is_formula
+    from ntklib.lab.report.output import check_writable, write_atomically
+    from ntklib.lab.tables import DataError
+
+    from ._model_file import load_model
+
+    out = None if arguments.out is None else Path(arguments.out)
+    if out is not None:
+        check_writable(out, force=arguments.force)
+    model = load_model(arguments.model, note)
+    if arguments.proba and model.task != "classification":
+        raise DataError(f"{arguments.model}: --proba needs a classifier, this model is for regression")
+    table = read_table(arguments.data, arguments)
+    columns = model.predict(table, proba=arguments.proba, note=note)
+    if not arguments.safe_csv and any(map(is_formula, {*columns["prediction"].tolist()})):
+        note("some labels begin as formulas do, and a spreadsheet may run them; --safe-csv quotes them")
+    text = csv_text(columns, safe=arguments.safe_csv)
+    if out is None:
+        write_data(text)
+    else:
+        write_atomically(out, text)
+
+
+PREDICT = Command(
+    name="predict",
+    summary="apply a model file to a table",
+    description=(
+        "Predict the target for every row of a table, in its order, as CSV with the column 'prediction'.\n"
+        "Columns are matched by name; the target and further columns may be there and are not used.\n"
+        "Say how the file is written (--delimiter, --decimal, --encoding) as for fit: models do not keep it."
+    ),
+    examples=(
+        "  ntklib predict houses.ntk new.csv                      to the screen\n"
+        "  ntklib predict houses.ntk new.csv --out prices.csv     to a file\n"
+        "  ntklib predict digits.ntk scans.npz --proba            with probabilities\n"
+        "  ntklib predict m.ntk neu.csv --delimiter ';' --decimal ,   a German spreadsheet's export\n"
+        "  ntklib predict labels.ntk new.csv --safe-csv --out s.csv   for a spreadsheet"
+    ),
+    add_options=_add_options,
+    run=_run,
+)

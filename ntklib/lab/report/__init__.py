@@ -1,0 +1,25 @@
+"""The report: one comparison on one table, as a self-contained HTML page and as JSON.
+
+:func:`analyse` computes and returns a frozen record, :func:`render_page` draws it, :func:`write_report` puts
+both in a folder.
+"""
+
+from ._analysis import analyse
+from ._page import render_page
+from ._records import Analysis, DataSummary, KernelResult, ModelResult
+from ._sections import SECTIONS, Section
+from ._write import PAGE, RESULTS, write_report
+
+__all__ = [
+    "PAGE",
+    "RESULTS",
+    "SECTIONS",
+    "Analysis",
+    "DataSummary",
+    "KernelResult",
+    "ModelResult",
+    "Section",
+    "analyse",
+    "render_page",
+    "write_report",
+]

@@ -1,0 +1,287 @@
+"""Split, fit, compare: all the computing of a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigvalsh
+from sklearn.gaussian_process.kernels import RBF, Kernel
+from sklearn.model_selection import train_test_split
+
+from ntklib._core.progress import Progress
+from ntklib._core.sampling import sample_rows
+from ntklib.kernels import NNGP, NTK
+from ntklib.lab.tables import DataError, Schema, Table, make_preprocessor, read_target
+from ntklib.plotting.angle import angle_curve, data_angles
+from ntklib.plotting.heatmap import cosines
+from ntklib.plotting.names import describe_kernel
+from ntklib.plotting.path import score_title, search_paths
+
+from ._bias import follow
+from ._contenders import CONTENDERS, Contender
+from ._linearization import train_beside
+from ._parameterization import measure_steps
+from ._records import Analysis, DataSummary, KernelResult, ModelResult
+from ._theorem import certify_rows
+from ._width import widen
+from .scores import (
+    METRICS,
+    accuracy_statistic,
+    bootstrap,
+    losses_of,
+    r2_statistic,
+    resamples,
+    score_classifier,
+    score_regressor,
+)
+from .versions import collect_versions
+
+TEST_SHARE = 0.25
+MIN_ROWS = 20
+SPECTRUM_ROWS = 2000
+HEATMAP_ROWS = 200
+ANGLE_ROWS = 500
+N_STEPS = 8 + len(CONTENDERS)
+
+
+def analyse(
+    table: Table,
+    *,
+    target: str | None = None,
+    task: str = "auto",
+    seed: int = 0,
+    impute: str | None = None,
+    categorical: tuple[str, ...] = (),
+    max_samples: int = 5000,
+    command: str = "ntklib report",
+    progress: Progress | None = None,
+    note: Callable[[str], None] = lambda message: None,
+) -> Analysis:
+    """Compare the NTK estimator with its rivals on one table.
+
+    Parameters
+    ----------
+    table : Table
+        The data.
+    target, task, impute, categorical
+        As for :func:`ntklib.lab.tables.read_target` and :meth:`ntklib.lab.tables.Schema.infer`.
+    seed : int, default=0
+        Rules the split, the rivals' searches, the forest and the bootstrap. Same seed, same scores.
+    max_samples : int, default=5000
+        Use at most so many rows, drawn at random, with a note.
+    command : str, default="ntklib report"
+        How to run it again, for the page.
+    progress : Progress or None, default=None
+        Where to say what is being done.
+    note : callable, default: nothing
+        Receives one-line messages as they come up; all of them are in the result's ``notes`` too.
+
+    Returns
+    -------
+    Analysis
+        After Ctrl-C what was finished, with a note, if at least our own model was fitted.
+
+    Raises
+    ------
+    DataError
+        If the table does not suit (see the functions above), or has fewer than 20 rows.
+    KeyboardInterrupt
+        If Ctrl-C comes earlier.
+    """
+    progress = progress or Progress(N_STEPS)
+    notes: list[str] = []
+
+    def remember(message: str) -> None:
+        notes.append(message)
+        note(message)
+
+    with progress.step("reading the columns"):
+        n_rows = table.n_rows
+        as_text = (target or table.target) in categorical
+        chosen = read_target(table, target, task=task, categorical=as_text, note=remember)
+        schema = Schema.infer(
+            table, target=chosen.name, categorical=categorical, impute=impute, note=remember
+        )
+        X, y = schema.encode(table, remember), chosen.values
+        if n_rows < MIN_ROWS:
+            raise DataError(f"{table.name}: {n_rows} rows are too few for a report ({MIN_ROWS} at least)")
+        kept = sample_rows(n_rows, max_samples, seed)
+        if len(kept) < n_rows:
+            remember(f"{len(kept)} of {n_rows} rows are used, drawn at random (--max-samples)")
+        X, y = X[kept], y[kept]
+        train, test, stratified = _split(y, chosen.task, seed, remember)
+        preprocessor = make_preprocessor(schema).fit(X[train])
+        X_train, X_test = preprocessor.transform(X[train]), preprocessor.transform(X[test])
+    with progress.step("compiling the kernels"):  # so that the timings below are of computing
+        _warm_up(X_train)
+    draws = resamples(len(test), seed)
+    models: list[ModelResult] = []
+    fitted: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
+    interrupted = False
+    try:
+        for contender in CONTENDERS:
+            with progress.step(f"fitting: {contender.title(chosen.task)}"):
+                first = models[0] if models else None
+                fitted[contender.key], result = _run(
+                    contender, chosen.task, (X_train, y[train], X_test, y[test]), seed, draws, first
+                )
+                models.append(result)
+        ours = fitted["ntk"]
+        rows = X_train, y[train]
+        with progress.step("looking at the kernel"):
+            parts["kernel"] = _look(ours, fitted["rbf"], *rows, seed)
+        with progress.step("drawing networks"):
+            parts["width"] = widen(ours.kernel_, X_train, seed)
+            parts["parameterization"] = measure_steps(ours.kernel_, *rows, chosen.task, seed)
+        with progress.step("training networks"):
+            parts["linearization"] = train_beside(ours.kernel_, *rows, chosen.task, seed)
+        with progress.step("certifying a network"):
+            parts["theorem"] = certify_rows(*rows, chosen.task, seed)
+        with progress.step("training the kernel"):
+            parts["bias"] = follow(ours.kernel_, *rows, chosen.task, float(ours.alpha_), seed)
+    except KeyboardInterrupt:
+        if not models:
+            raise
+        interrupted = True
+        remember(f"interrupted while {list(progress.seconds)[-1]}: the rest of the report is missing")
+    data = DataSummary(
+        name=table.name,
+        description=table.description,
+        target=chosen.name,
+        task=chosen.task,
+        reason=chosen.reason,
+        n_rows=n_rows,
+        n_used=len(kept),
+        n_train=len(train),
+        n_test=len(test),
+        n_numeric=schema.kinds.count("numeric"),
+        n_text=schema.kinds.count("text"),
+        n_inputs=X_train.shape[1],
+        stratified=stratified,
+        y=y,
+    )
+    return Analysis(
+        seed=seed,
+        command=command,
+        data=data,
+        models=tuple(models),
+        y_test=y[test],
+        **parts,
+        interrupted=interrupted,
+        seconds=dict(progress.seconds),
+        versions=collect_versions(),
+        notes=tuple(notes),
+    )
+
+
+def _split(y: NDArray, task: str, seed: int, note: Callable[[str], None]) -> tuple[NDArray, NDArray, bool]:
+    """Return training and test indices, with equal class shares where every class has two rows."""
+    stratify = None
+    if task == "classification":
+        counts = np.unique(y, return_counts=True)[1]
+        if counts.min() >= 2 and len(counts) <= TEST_SHARE * len(y):
+            stratify = y
+        else:
+            note("a class has too few rows for the split to keep the classes' shares")
+    train, test = train_test_split(
+        np.arange(len(y)), test_size=TEST_SHARE, random_state=seed, stratify=stratify
+    )
+    if len(np.unique(y[train])) < 2:
+        raise DataError("the training rows all have the same target; another --seed may split better")
+    return train, test, stratify is not None
+
+
+def _warm_up(X: NDArray) -> None:
+    from ntklib.estimators.defaults import default_kernel
+
+    kernel = default_kernel()
+    kernel(X[:4])
+    kernel(X[:4], X[:3])
+    kernel.diag(X[:4])
+
+
+def _run(
+    contender: Contender,
+    task: str,
+    rows: tuple[NDArray, NDArray, NDArray, NDArray],
+    seed: int,
+    draws: NDArray,
+    first: ModelResult | None,
+) -> tuple[Any, ModelResult]:
+    X_train, y_train, X_test, y_test = rows
+    start = time.perf_counter()
+    model = contender.fit(task, X_train, y_train, seed)
+    fitted = time.perf_counter()
+    predicted = model.predict(X_test)
+    done = time.perf_counter()
+    if task == "classification":
+        losses = None
+        if hasattr(model, "predict_proba"):
+            losses = losses_of(model.predict_proba(X_test), model.classes_, y_test)
+        scores = score_classifier(y_test, predicted, losses, draws)
+        statistic = accuracy_statistic
+    else:
+        predicted = np.asarray(predicted, dtype=float)
+        scores = score_regressor(y_test, predicted, draws)
+        statistic = r2_statistic
+    difference = None
+    if first is not None:
+        ours, theirs = statistic(y_test, first.predicted), statistic(y_test, predicted)
+        difference = bootstrap(lambda rows: ours(rows) - theirs(rows), draws)
+    result = ModelResult(
+        key=contender.key,
+        title=contender.title(task),
+        method=contender.method(task),
+        choice=contender.choice(model),
+        scores=scores,
+        difference=difference,
+        fit_seconds=fitted - start,
+        predict_seconds=done - fitted,
+        predicted=predicted,
+    )
+    assert set(scores) <= {metric.name for metric in METRICS[task]}
+    return model, result
+
+
+def _look(ntk: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResult:
+    """Compute the pictures of the chosen kernel on (some of) the training rows."""
+    kernel = ntk.kernel_
+    paths, best = search_paths(ntk)
+    rows = sample_rows(len(X), SPECTRUM_ROWS, seed)
+    spectrum = np.sort(eigvalsh(kernel(X[rows])))[::-1]
+    shown = sample_rows(len(X), HEATMAP_ROWS, seed)
+    shown = shown[np.argsort(y[shown], kind="stable")]
+    norm, shares = data_angles(X[sample_rows(len(X), ANGLE_ROWS, seed)])
+    angles = np.linspace(0.0, np.pi, 181)
+    gamma = getattr(rbf, "gamma", None) or rbf.regressor_.gamma
+    candidates = _siblings(kernel) | {"RBF kernel chosen above": RBF(length_scale=1 / np.sqrt(2 * gamma))}
+    return KernelResult(
+        text=describe_kernel(kernel),
+        paths=paths,
+        best=best,
+        score_name=score_title(ntk),
+        penalty=float(ntk.alpha_),
+        spectrum=spectrum,
+        # eigenvalues grow with the number of rows
+        spectrum_penalty=float(ntk.alpha_) * len(rows) / len(X),
+        gram=cosines(kernel(X[shown])),
+        gram_y=y[shown],
+        angles=angles,
+        curves={name: angle_curve(k, angles, norm, X.shape[1]) for name, k in candidates.items()},
+        data_angles=shares,
+        norm=norm,
+    )
+
+
+def _siblings(kernel: Kernel) -> dict[str, Kernel]:
+    """Return the chosen kernel with its sibling: all layers of the network trained, or the last one only."""
+    if isinstance(kernel, NTK):
+        return {"chosen kernel, an NTK": kernel, "NNGP of the same network": kernel.nngp()}
+    if isinstance(kernel, NNGP):
+        return {"chosen kernel, an NNGP": kernel, "NTK of the same network": NTK(**kernel.get_params())}
+    return {"chosen kernel": kernel}

@@ -1,0 +1,148 @@
+"""The models a report compares, all on the same split and behind the same preprocessing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
+
+from ntklib.plotting.names import describe_kernel
+
+N_TREES = 500
+MAX_SEARCH_ROWS = 2000
+C_GRID = (0.1, 1.0, 10.0, 100.0, 1000.0)
+PENALTY_GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+GAMMA_FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One model of the comparison.
+
+    Parameters
+    ----------
+    key : str
+        For results.json.
+    title : callable
+        Maps the task to the name shown.
+    method : callable
+        Maps the task to a sentence on how it is fitted.
+    fit : callable
+        Maps (task, X, y, seed) to a fitted estimator; X is preprocessed.
+    choice : callable
+        Maps the fitted estimator to what its search chose, for people.
+    """
+
+    key: str
+    title: Callable[[str], str]
+    method: Callable[[str], str]
+    fit: Callable[[str, NDArray, NDArray, int], Any]
+    choice: Callable[[Any], str]
+
+
+def _fit_ntk(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
+    from ntklib.estimators import NTKClassifierCV, NTKRegressorCV
+
+    return (NTKClassifierCV() if task == "classification" else NTKRegressorCV()).fit(X, y)
+
+
+def _fit_rbf(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
+    """Search C (or the penalty) and gamma on at most 2000 rows, then fit the choice on all of them."""
+    # the usual scale of gamma, 1/(number of columns * variance), is where the kernel's width fits the data
+    scale = 1.0 / max(X.shape[1] * X.var(), 1e-12)
+    gammas = [factor * scale for factor in GAMMA_FACTORS]
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.permutation(len(y))[:MAX_SEARCH_ROWS])
+    model: BaseEstimator
+    if task == "classification":
+        model, grid = SVC(kernel="rbf"), {"C": C_GRID, "gamma": gammas}
+        rare = np.unique(y[rows], return_counts=True)[1].min() < 3
+        cv = (KFold if rare else StratifiedKFold)(3, shuffle=True, random_state=seed)
+    else:
+        # kernel ridge has no intercept of its own: the target is centred for it
+        model = TransformedTargetRegressor(KernelRidge(kernel="rbf"), transformer=StandardScaler())
+        grid = {"regressor__alpha": PENALTY_GRID, "regressor__gamma": gammas}
+        cv = KFold(3, shuffle=True, random_state=seed)
+    # on matrices this small threads cost more than they bring, ten times more on a busy machine
+    with threadpool_limits(1 if len(rows) < 1000 else None):
+        search = GridSearchCV(model, grid, cv=cv, refit=False).fit(X[rows], y[rows])
+    best = model.set_params(**search.best_params_).fit(X, y)
+    best.gamma_factor_ = search.best_params_["gamma" if "gamma" in grid else "regressor__gamma"] / scale
+    return best
+
+
+def _rbf_choice(model: Any) -> str:
+    if isinstance(model, SVC):
+        return f"C = {model.C:g}, gamma = {model.gamma_factor_:.1g} / (columns * variance)"
+    return f"penalty = {model.regressor.alpha:g}, gamma = {model.gamma_factor_:.1g} / (columns * variance)"
+
+
+def _fit_forest(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
+    forest = RandomForestClassifier if task == "classification" else RandomForestRegressor
+    return forest(N_TREES, random_state=seed, n_jobs=-1).fit(X, y)
+
+
+def _fit_constant(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
+    dummy = DummyClassifier(strategy="prior") if task == "classification" else DummyRegressor()
+    return dummy.fit(X, y)
+
+
+def _ntk_choice(model: Any) -> str:
+    return f"penalty = {float(model.alpha_):.3g}, kernel {describe_kernel(model.kernel_)}"
+
+
+def _rbf_method(task: str) -> str:
+    grid = f"C in {_spell(C_GRID)}" if task == "classification" else f"penalty in {_spell(PENALTY_GRID)}"
+    return (
+        f"{grid}, gamma in {_spell(GAMMA_FACTORS)} times 1/(columns * variance), "
+        f"by 3-fold cross-validation on at most {MAX_SEARCH_ROWS} rows, then fitted on all"
+    )
+
+
+def _spell(values: tuple[float, ...]) -> str:
+    return "{" + ", ".join(f"{value:g}" for value in values) + "}"
+
+
+CONTENDERS: tuple[Contender, ...] = (
+    Contender(
+        "ntk",
+        lambda task: "NTK classifier" if task == "classification" else "NTK regressor",
+        lambda task: "defaults of ntklib: kernel and penalty by exact leave-one-out on the training rows",
+        _fit_ntk,
+        _ntk_choice,
+    ),
+    Contender(
+        "rbf",
+        lambda task: "RBF support vector machine" if task == "classification" else "RBF kernel ridge",
+        _rbf_method,
+        _fit_rbf,
+        _rbf_choice,
+    ),
+    Contender(
+        "forest",
+        lambda task: "random forest",
+        lambda task: f"{N_TREES} trees, defaults of scikit-learn",
+        _fit_forest,
+        lambda model: "",
+    ),
+    Contender(
+        "constant",
+        lambda task: "most frequent class" if task == "classification" else "mean of the target",
+        lambda task: "looks at no column: what is to be beaten",
+        _fit_constant,
+        lambda model: "",
+    ),
+)
+"""The models compared; the first is ours."""

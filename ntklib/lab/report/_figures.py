@@ -1,0 +1,157 @@
+"""Pictures as SVG that lives inside the page: its text takes the page's colour and font."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from ntklib._core.drawing import COLORS
+
+# stands for the page's text colour while matplotlib draws; no palette holds it
+_INK = "#0a0b0c"
+
+PAGE_INCHES = 7.6  # what fills the page's width
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "ntklib",
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    "axes.labelsize": 11,
+    "legend.fontsize": 10,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "text.color": _INK,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "grid.color": _INK,
+    "lines.color": _INK,
+    "axes.linewidth": 0.8,
+    "figure.dpi": 100,
+}
+
+
+def figure(
+    name: str,
+    draw: Callable[[Any], Any],
+    *,
+    alt: str,
+    caption: str,
+    size: tuple[float, float] = (7.6, 4.2),
+) -> str:
+    """Draw on fresh axes and return an HTML ``<figure>``.
+
+    Parameters
+    ----------
+    name : str
+        Unique on the page; every id inside the picture starts with it.
+    draw : callable
+        Receives matplotlib axes.
+    alt : str
+        What the picture shows, for those who cannot see it.
+    caption : str
+        HTML below the picture.
+    size : tuple of two floats, default=(7.6, 4.2)
+        Width and height in inches.
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with rc_context(_STYLE):  # not pyplot: no window, no global state, whatever the user's backend is
+        canvas = Figure(figsize=size, layout="constrained")
+        FigureCanvasSVG(canvas)
+        draw(canvas.add_subplot())
+        buffer = io.StringIO()
+        canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = _inline(buffer.getvalue(), name, alt)
+    width = round(size[0] / PAGE_INCHES * 100)  # so that letters are equally large in all pictures
+    return f"<figure style='--width:{width}%'>{svg}<figcaption>{caption}</figcaption></figure>"
+
+
+def _inline(svg: str, name: str, alt: str) -> str:
+    """Make a stand-alone SVG file part of a page: no prologue, own ids, the page's ink."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="([^"]*)"', rf'id="{name}-\1"', svg)
+    svg = re.sub(r"url\(#([^)]*)\)", rf"url(#{name}-\1)", svg)
+    svg = re.sub(r'href="#([^"]*)"', rf'href="#{name}-\1"', svg)
+    svg = svg.replace(_INK, "currentColor")
+    svg = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*pt"', r"\1", svg)
+    svg = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*pt"', r"\1", svg)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1).strip()
+
+
+def draw_intervals(ax: Any, names: list[str], values: list[tuple[float, float, float]], label: str) -> None:
+    """Draw one dot with its interval a row, the first row on top."""
+    for row, (value, low, high) in enumerate(values):
+        color = COLORS[0] if row == 0 else COLORS[-1]
+        ax.plot([low, high], [row, row], color=color, linewidth=3, solid_capstyle="round", alpha=0.7)
+        ax.plot([value], [row], "o", color=color, markersize=9)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_xlabel(label)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(True, axis="x", alpha=0.25, linewidth=0.6)
+
+
+def _crowded(labels: list[str]) -> bool:
+    """Say whether labels side by side would run into each other."""
+    return max(map(len, labels)) * len(labels) > 50
+
+
+def draw_class_counts(ax: Any, labels: list[str], counts: list[int], target: str) -> None:
+    """Draw the number of rows of each class."""
+    ax.bar(labels, counts, color=COLORS[0], alpha=0.85, width=0.7)
+    ax.set(xlabel=target, ylabel="rows")
+    if _crowded(labels):
+        ax.tick_params(axis="x", rotation=60)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(True, axis="y", alpha=0.25, linewidth=0.6)
+    ax.set_axisbelow(True)
+
+
+def draw_histogram(ax: Any, values: Any, target: str) -> None:
+    """Draw the distribution of a number."""
+    ax.hist(values, bins="auto", color=COLORS[0], alpha=0.85)
+    ax.set(xlabel=target, ylabel="rows")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(True, axis="y", alpha=0.25, linewidth=0.6)
+    ax.set_axisbelow(True)
+
+
+def draw_confusion(ax: Any, labels: list[str], counts: Any) -> None:
+    """Draw how often each true class (row) was predicted as each class (column)."""
+    from matplotlib.colors import to_rgb
+
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
+    # opacity instead of a colour map: an empty cell is the page's own ground, light or dark
+    ax.imshow([[(*to_rgb(COLORS[0]), share**0.7) for share in row] for row in shares], aspect="auto")
+    ax.set_xticks(range(len(labels)), labels, rotation=60 if _crowded(labels) else 0)
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set(xlabel="predicted", ylabel="true")
+    for i, row in enumerate(counts):
+        for j, count in enumerate(row):
+            if count:
+                ink = "white" if shares[i, j] > 0.5 else _INK
+                ax.text(j, i, str(int(count)), ha="center", va="center", fontsize=10, color=ink)
+
+
+def draw_scatter(ax: Any, true: Any, predicted: Any, target: str) -> None:
+    """Draw predictions against the truth, with the line where they agree."""
+    low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
+    ax.plot([low, high], [low, high], color=COLORS[1], linewidth=1.4, label="prediction = truth")
+    ax.plot(
+        true, predicted, "o", color=COLORS[0], alpha=0.55, markersize=5, markeredgewidth=0, label="test rows"
+    )
+    ax.set(xlabel=f"true {target}", ylabel=f"predicted {target}")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(True, alpha=0.25, linewidth=0.6)
+    ax.legend(frameon=False, loc="upper left")

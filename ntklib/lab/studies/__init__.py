@@ -1,0 +1,81 @@
+"""Experiments that return a result table: each a function whose frozen result prints, draws and saves itself.
+
+A study is computed in parts that are kept as soon as they are finished (``out=folder``), so that one killed
+midway goes on where it was; its random numbers are named by part and draw, so that they depend neither on
+the order nor on the number of threads.
+"""
+
+from ntklib.lab._power_law import PowerLaw, fit_power_law
+from ntklib.lab._scaling import ScalingLaw, predicted_powers
+from ntklib.lab.study import StudyResult
+
+from .criterion.result import CriterionStudy
+from .criterion.study import criterion_study
+from .feature_learning.result import FeatureLearningStudy, MeanFieldLimit, NeuronPaths
+from .feature_learning.study import feature_learning_study
+from .homogeneity.result import HomogeneityStudy
+from .homogeneity.study import homogeneity_study
+from .implicit_bias.influence import Influence
+from .implicit_bias.margin import MarginPath
+from .implicit_bias.norm import MinimumNorm
+from .implicit_bias.study import ImplicitBiasStudy, implicit_bias_study
+from .implicit_bias.weights import WeightEffect
+from .lazy_accuracy.result import LazyStudy, LinearModel
+from .lazy_accuracy.study import lazy_study
+from .lazy_decay.result import LazyDecayStudy
+from .lazy_decay.setting import DecaySetting
+from .lazy_decay.study import lazy_decay_study
+from .linearization.result import LinearizationStudy
+from .linearization.study import linearization_study
+from .parameterization.result import ParameterizationStudy
+from .parameterization.study import parameterization_study
+from .rescaling.measure import rescale
+from .rescaling.result import RescalingStudy
+from .rescaling.study import rescaling_study
+from .scale.result import LocalSlopes, ScaleStudy
+from .scale.study import scale_study
+from .valley.study import ValleyStudy, valley_study
+from .width.result import WidthStudy
+from .width.study import width_study
+
+__all__ = [
+    "CriterionStudy",
+    "DecaySetting",
+    "FeatureLearningStudy",
+    "HomogeneityStudy",
+    "ImplicitBiasStudy",
+    "Influence",
+    "LazyDecayStudy",
+    "LazyStudy",
+    "LinearModel",
+    "LinearizationStudy",
+    "LocalSlopes",
+    "MarginPath",
+    "MeanFieldLimit",
+    "MinimumNorm",
+    "NeuronPaths",
+    "ParameterizationStudy",
+    "PowerLaw",
+    "RescalingStudy",
+    "ScaleStudy",
+    "ScalingLaw",
+    "StudyResult",
+    "ValleyStudy",
+    "WeightEffect",
+    "WidthStudy",
+    "criterion_study",
+    "feature_learning_study",
+    "fit_power_law",
+    "homogeneity_study",
+    "implicit_bias_study",
+    "lazy_decay_study",
+    "lazy_study",
+    "linearization_study",
+    "parameterization_study",
+    "predicted_powers",
+    "rescale",
+    "rescaling_study",
+    "scale_study",
+    "valley_study",
+    "width_study",
+]

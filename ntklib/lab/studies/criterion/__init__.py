@@ -1,0 +1,1 @@
+"""The criterion of lazy training against the width of a network."""

@@ -1,0 +1,1 @@
+"""Teacher and student: feature learning by scale and parameterisation."""

@@ -1,0 +1,1 @@
+"""The criterion of lazy training at scaled weights."""

@@ -1,0 +1,1 @@
+"""Implicit bias: the solutions that training ends at."""

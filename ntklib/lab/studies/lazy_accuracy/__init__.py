@@ -1,0 +1,1 @@
+"""Networks by the scale of their outputs, against linear models."""

@@ -1,0 +1,1 @@
+"""Gradient flows under the bounds of the lazy-training theorems."""

@@ -1,0 +1,1 @@
+"""Networks against their tangent models, by width and along training."""

@@ -1,0 +1,1 @@
+"""Gradients and step sizes against width, by parameterisation."""

@@ -1,0 +1,1 @@
+"""One function written with other weights, and where optimisers take it."""

@@ -1,0 +1,1 @@
+"""Networks against their linearisations, by the scale of the outputs."""

@@ -1,0 +1,1 @@
+"""Flat minima: sharpness-aware descent in the widening valley."""

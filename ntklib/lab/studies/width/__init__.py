@@ -1,0 +1,1 @@
+"""The tangent kernel against its limit, by width."""

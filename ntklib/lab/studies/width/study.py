@@ -1,0 +1,207 @@
+"""How fast the tangent kernel of a network approaches its limit as the network grows wider."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.linalg import eigvalsh
+from sklearn import config_context
+from sklearn.base import clone
+
+from ntklib._core.blocks import require_memory, working_memory
+from ntklib._core.progress import Progress
+from ntklib._core.threads import get_threads, parallel_for
+from ntklib._core.validation import check_integer, check_integers, check_rows
+from ntklib.lab._parts import digest, run_parts
+from ntklib.lab._power_law import fit_power_law
+from ntklib.networks import MLP, TwoLayerNet
+from ntklib.theory import ntk_variance_of
+
+from .result import WidthStudy
+
+__all__ = ["width_study"]
+
+WIDTHS = tuple(2**k for k in range(6, 14))
+
+
+def width_study(
+    X: Any,
+    widths: Iterable[int] = WIDTHS,
+    *,
+    network: TwoLayerNet | MLP | None = None,
+    n_draws: int = 20,
+    random_state: int = 0,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> WidthStudy:
+    r"""Measure how far the tangent kernels of random networks are from their limit, at several widths.
+
+    At each width m it draws networks and compares ``network.ntk(params, X, weighted=True)`` with
+    ``network.limit_kernel()(X)``.  The root-mean-square error falls like :math:`m^{-1/2}`; for one hidden
+    layer and a homogeneous activation its size is known exactly (`ntklib.theory.ntk_variance_of`).
+
+    Parameters
+    ----------
+    X : array-like or CSR matrix of shape (n_samples, n_features)
+        The rows that the kernels are compared on.
+    widths : iterable of int, default=(64, 128, ..., 8192)
+        At least two; every hidden layer gets the same.
+    network : TwoLayerNet, MLP or None, default=None
+        Everything but the width; None is ``TwoLayerNet()``.
+    n_draws : int, default=20
+        Networks a width, at least 2.
+    random_state : int, default=0
+        Draw d at width m is seeded by (random_state, m, d) and by nothing else: widths can be added later,
+        and results are the same bytes at any number of threads.
+    out : str, Path or None, default=None
+        A folder; each width is kept there as soon as it is finished, and a study that was killed goes on
+        from those.  The result is not written there: see `WidthStudy.save`.
+    progress : Progress or None, default=None
+        None writes to standard error if that is a terminal.
+
+    Returns
+    -------
+    WidthStudy
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a parameter is not as above, the network has several outputs or no limit, the limit is zero on X,
+        or ``out`` holds a study of other data or settings.
+
+    References
+    ----------
+    Jacot et al. (2018), "Neural tangent kernel"; Arora et al. (2019), "On exact computation with an
+    infinitely wide neural net", for bounds at finite width.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib.lab.studies import width_study
+    >>> X = np.random.default_rng(0).normal(size=(10, 3))
+    >>> study = width_study(X, [64, 256, 1024], n_draws=10)
+    >>> study.slope.low < -0.5 < study.slope.high
+    True
+    >>> study.frame().shape
+    (3, 8)
+    """
+    X = check_rows(X).astype(np.float64, copy=False)
+    network = TwoLayerNet() if network is None else network
+    if not isinstance(network, TwoLayerNet | MLP):
+        raise TypeError(f"network must be a TwoLayerNet or an MLP, got {network!r}.")
+    sizes = check_widths(widths)
+    n_draws = check_integer(n_draws, "n_draws", minimum=2)
+    random_state = check_integer(random_state, "random_state", minimum=0)
+    if network.n_outputs != 1:
+        raise ValueError(
+            f"the network has {network.n_outputs} outputs; the limit is that of one, n_outputs=1."
+        )
+    require_memory((4, X.shape[0], X.shape[0]), np.float64, "set of Gram matrices")
+    limit = np.asarray(network.limit_kernel()(X))
+    spectrum = eigvalsh(limit)
+    if not spectrum[-1] > 0:
+        raise ValueError("the limit is zero on these rows, so that no error is relative to it.")
+    settings: dict[str, Any] = {
+        "network": describe(network),
+        "data": digest(X),
+        # functions of the user's may share a name: their limits tell them apart
+        "limit_norm": float(f"{np.linalg.norm(limit):.6g}"),
+        "n_draws": n_draws,
+        "random_state": random_state,
+    }
+    parts: dict[str, Callable[[], Mapping[str, Any]]] = {
+        f"width {m}": partial(_draws, of_width(network, m), X, limit, n_draws, (random_state, m))
+        for m in sizes
+    }
+    values = list(run_parts("width", settings, parts, out=out, progress=progress).values())
+    squared = np.array([v["squared"] for v in values]) / (limit**2).sum()
+    operator = np.array([v["operator"] for v in values]) / spectrum[-1]
+    eigenvalues = np.array([v["eigenvalue"] for v in values])
+    error, error_se = root_mean_square(squared)
+    operator_error, operator_error_se = root_mean_square(operator**2)
+    freedom = len(sizes) * (n_draws - 1)
+    width = np.array(sizes)
+    return WidthStudy(
+        width=width,
+        error=error,
+        error_se=error_se,
+        exact_error=_exact(network, X, sizes),
+        operator_error=operator_error,
+        operator_error_se=operator_error_se,
+        min_eigenvalue=eigenvalues.mean(axis=1),
+        min_eigenvalue_se=eigenvalues.std(axis=1, ddof=1) / np.sqrt(n_draws),
+        slope=fit_power_law(width, error, error_se, degrees_of_freedom=freedom),
+        operator_slope=fit_power_law(width, operator_error, operator_error_se, degrees_of_freedom=freedom),
+        limit_eigenvalue=float(spectrum[0]),
+        squared_errors=squared,
+        operator_errors=operator,
+        eigenvalues=eigenvalues,
+        network=settings["network"],
+        n_samples=X.shape[0],
+        n_features=X.shape[1],
+        n_draws=n_draws,
+        random_state=random_state,
+    )
+
+
+def of_width(network: Any, width: int) -> Any:
+    """Return the network with every hidden layer of the same width."""
+    name, value = (
+        ("width", width) if "width" in network.get_params() else ("widths", (width,) * network.depth)
+    )
+    return clone(network).set_params(**{name: value})
+
+
+def describe(network: Any) -> str:
+    """The network on one line, its widths as m; the same in every process and configuration."""
+    with config_context(print_changed_only=True):
+        text = of_width(network, 1).__repr__(N_CHAR_MAX=100_000)  # whole
+    text = re.sub(r"\s+", " ", re.sub(r" at 0x\w+", "", text))
+    return re.sub(r"(?<=width=)1\b|(?<=widths=)\(1,[1, ]*\)", lambda m: m[0].replace("1", "m"), text)
+
+
+def check_widths(widths: Iterable[int]) -> list[int]:
+    """Return widths in ascending order, at least two, so that there is a slope."""
+    return check_integers(widths, "widths", minimum=1, least=2, example="(64, 256, 1024)")
+
+
+def _draws(
+    network: Any, X: Any, limit: np.ndarray, n_draws: int, seed: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """Squared Frobenius and operator norm of the error, and smallest eigenvalue, for each draw."""
+    squared, operator, eigenvalue = (np.empty(n_draws) for _ in range(3))
+
+    def draw(index: int) -> None:
+        rng = np.random.default_rng(np.random.SeedSequence(seed[0], spawn_key=(seed[1], index)))
+        kernel = network.ntk(network.init(X.shape[1], rng), X, weighted=True)
+        eigenvalue[index] = eigvalsh(kernel, subset_by_index=[0, 0])[0]
+        error = kernel - limit
+        squared[index] = (error**2).sum()
+        operator[index] = np.abs(eigvalsh(error)).max()
+
+    # several draws at a time as far as their layers and matrices fit in the working memory
+    n, units = X.shape[0], sum(network.hidden_widths)
+    at_once = working_memory() // (8 * (4 * n * units + 6 * n * n + 2 * network.n_params(X.shape[1])))
+    parallel_for(draw, range(n_draws), threads=max(1, min(get_threads(), at_once)))
+    return {"squared": squared, "operator": operator, "eigenvalue": eigenvalue}
+
+
+def root_mean_square(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Root of the mean over the draws, and its standard error to first order."""
+    mean = squares.mean(axis=1)
+    root = np.sqrt(mean)
+    spread = squares.std(axis=1, ddof=1) / np.sqrt(squares.shape[1])
+    return root, np.divide(spread, 2 * root, out=np.zeros_like(root), where=root > 0)
+
+
+def _exact(network: Any, X: Any, sizes: list[int]) -> np.ndarray:
+    try:
+        law = ntk_variance_of(of_width(network, 1), X)
+    except ValueError:  # no formula for this network
+        return np.full(len(sizes), np.nan)
+    return law.relative_error / np.sqrt(sizes)

@@ -1,0 +1,26 @@
+"""Tables of data, read strictly: nothing is changed, guessed over or dropped without being told.
+
+The way of the data is :func:`load_table` (a file or an embedded set) -> :class:`Table` ->
+:func:`read_target` and :meth:`Schema.infer` -> ``schema.encode(table)``, an array for the pipeline of
+:func:`make_preprocessor`. Whatever is wrong with the input raises :class:`DataError`, whose message is one
+line that names the file, the row and the column.
+"""
+
+from ._embedded import EMBEDDED, load_embedded
+from ._files import load_table
+from ._preprocessing import make_preprocessor
+from ._schema import Schema
+from .table import DataError, Table
+from .target import Target, read_target
+
+__all__ = [
+    "EMBEDDED",
+    "DataError",
+    "Schema",
+    "Table",
+    "Target",
+    "load_embedded",
+    "load_table",
+    "make_preprocessor",
+    "read_target",
+]

@@ -1,0 +1,96 @@
+"""Text columns that look like something else: numbers in another notation, dates, identifiers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from ._numbers import is_missing, looks_numeric, parse_numbers
+from .table import Table, shorten, show
+
+_SAMPLE = 1000
+_IDENTIFIER_ROWS = 5
+
+_THOUSANDS = re.compile(
+    r"""[-+]?[1-9]\d{0,2}(?:
+        (?:,\d{3})+(?:\.\d*)?
+      | (?:\.\d{3})+(?:,\d*)?
+      | (?:[ '’\u00a0\u2009\u202f]\d{3})+(?:[.,]\d*)?
+    )""",
+    re.VERBOSE,
+)
+_MARKED = re.compile(r"(?=.*[−–%‰€$£¥])[-+−–]?\s*[€$£¥]?\s*[-+−–]?\d[\d.,]*\s*[%‰€$£¥]?")
+_DATE = re.compile(
+    r"""(?: \d{4}([-/.])\d{1,2}\1\d{1,2} | \d{1,2}([-/.])\d{1,2}\2\d{2,4} )
+        (?: [T\ ]+\d{1,2}:\d{2}\S* (?:\ [AaPp][Mm])? )?
+      | \d{4}[-/]\d{1,2}
+      | \d{1,2}:\d{2}(?::\d{2})?""",
+    re.VERBOSE,
+)
+
+_MESSAGES = {
+    "comma": "look like numbers with a decimal comma, as in {}; {}",
+    "point": "look like numbers with a decimal point, as in {}; {}",
+    "either": "look like numbers with a comma, as in {}; if it is a decimal comma, {}; if it stands between "
+    "thousands, write the numbers without it",
+    "thousands": "look like numbers with signs between the thousands, as in {}; write them without",
+    "marked": "look like numbers with a unit or a typographer's minus, as in {}; write plain numbers",
+    "date": "look like dates or times, as in {}; numbers such as days or the month would say more",
+    "identifier": "differ in every row, as in {}; identifiers say nothing of other rows, leave them out",
+}
+_WAYS_OUT = {
+    ",": "--decimal , reads them as such",
+    ".": "without --decimal , they are read as such",
+}
+
+
+def note_lookalikes(table: Table, names: Iterable[str], note: Callable[[str], None]) -> None:
+    """Say which of these text columns look like something else: one line a kind, however many columns."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        if (kind := lookalike(table, name)) is not None:
+            found.setdefault(kind, []).append(name)
+    for kind, columns in found.items():
+        which = f"{'columns' if len(columns) > 1 else 'column'} {shorten(columns, 4)}"
+        note(f"{table.name}: read as text, but the cells of {which} {_message(table, columns[0], kind)}")
+
+
+def decimal_hint(table: Table, name: str) -> str:
+    """Say what the other decimal sign would do to a column, or nothing where it would do nothing."""
+    kind = lookalike(table, name)
+    return f"; its cells {_message(table, name, kind)}" if kind in {"comma", "point", "either"} else ""
+
+
+def lookalike(table: Table, name: str) -> str | None:
+    """Return what a column of text looks like, by its first thousand cells, or None."""
+    cells = table.column(name)
+    present = [cell for cell in cells if not is_missing(cell)]
+    if not present:
+        return None
+    sample = [cell.strip() for cell in present[:_SAMPLE]]
+
+    def most(pattern: re.Pattern[str]) -> bool:
+        return 2 * sum(pattern.fullmatch(cell) is not None for cell in sample) > len(sample)
+
+    other = "," if table.decimal == "." else "."
+    if most(_DATE):
+        return "date"
+    signed = [cell for cell in sample if other in cell]
+    if signed and looks_numeric(cells[:_SAMPLE], parse_numbers(cells[:_SAMPLE], other)):
+        if all(_THOUSANDS.fullmatch(cell) for cell in signed) and other == ",":
+            return "either"
+        return "comma" if other == "," else "point"
+    if most(_THOUSANDS):
+        return "thousands"
+    if most(_MARKED):
+        return "marked"
+    if len(present) >= _IDENTIFIER_ROWS and len(set(present)) == len(present):
+        return "identifier"
+    return None
+
+
+def _message(table: Table, name: str, kind: str) -> str:
+    sign = {"comma": ",", "point": ".", "either": ","}.get(kind, "")
+    cell = next(cell for cell in table.column(name) if not is_missing(cell) and sign in cell)
+    way_out = "write them as numbers" if table.typed else _WAYS_OUT["," if table.decimal == "." else "."]
+    return _MESSAGES[kind].format(show(cell, 40), way_out)

@@ -1,0 +1,1 @@
+"""Outputs and derivatives of networks, in blocks and in sweeps."""

@@ -1,0 +1,1 @@
+"""The empirical tangent kernel: features of every layer, tiles, products with vectors."""

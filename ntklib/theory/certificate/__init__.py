@@ -1,0 +1,1 @@
+"""Certificates of lazy training from constants at the start."""

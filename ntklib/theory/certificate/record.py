@@ -1,0 +1,296 @@
+"""What a certificate of lazy training says: a record, made from the constants at the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, inf, isfinite
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ntklib._core.validation import check_real
+
+from .._constants import LazyConstants
+from .._jacobian_lipschitz import OUTWARD
+from .._neurons import EPS
+from ._theorems import THEOREMS, Promise, Reach, times_rate
+
+__all__ = ["LazyCertificate", "certify"]
+
+HUGE = 1e70
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class LazyCertificate:
+    r"""What a lazy-training theorem says of gradient flow on the square loss, from constants at its start.
+
+    The clock is that of :math:`\dot w = -\nabla L`, :math:`L(w) = \frac12 |\alpha h(w) - y|^2`; rates are of
+    the loss.  All numbers are rounded outward: limits, intervals and rates down, distances and losses up.
+
+    Attributes
+    ----------
+    theorem : {"A", "A'", "B"}
+    scale : float
+        :math:`\alpha`.
+    holds : bool
+        Whether the theorem applies; if not, it promises nothing: ``rate`` is 0 and bounds are infinite.  At
+        the very threshold it does.
+    failures : tuple of str
+        Assumptions that do not hold, each with its number.
+    sigma_min, sigma_max : float
+        Extreme singular values of the Jacobian of h at the start.
+    eigenvalue_error : float
+        Bound on the rounding errors of their squares.
+    jacobian_lipschitz : float
+        :math:`\beta`, a bound on the Lipschitz constant of the Jacobian of h within ``radius``.
+    radius : float
+        Of the ball around the start that is needed.
+    residual : float
+        :math:`|h_0 - y/\alpha|`; for theorem B the larger one of :math:`|h_0|` and :math:`|y|/\alpha`.
+    residual_limit : float
+        What it may be at most.
+    initial_loss : float
+        :math:`L_0`.
+    scale_interval : (float, float) or None
+        The scales that are certified: a half-line, a bounded interval, or none.
+    scale_threshold : float
+        Its lower end, infinite if it is empty.
+    rate : float
+        :math:`L(t) \le L_0 e^{-rate\, t}`.  Of theorem A' it is the rate in the end, which may be 0 at the
+        threshold; ``loss_bound`` is sharper at all times.
+    linear_rate : float
+        The same for the linearised model, :math:`2 \alpha^2 \sigma_{\min}^2`.
+    distance_bound, linear_distance_bound : float
+        How far the parameters of the network, and of the linearised model, move at most.
+    """
+
+    theorem: str
+    scale: float
+    holds: bool
+    failures: tuple[str, ...]
+    sigma_min: float
+    sigma_max: float
+    eigenvalue_error: float
+    jacobian_lipschitz: float
+    radius: float
+    residual: float
+    residual_limit: float
+    initial_loss: float
+    scale_interval: tuple[float, float] | None
+    rate: float
+    linear_rate: float
+    distance_bound: float
+    linear_distance_bound: float
+    constants: LazyConstants
+
+    @property
+    def scale_threshold(self) -> float:
+        """The lower end of the interval of certified scales, infinite if there are none."""
+        return inf if self.scale_interval is None else self.scale_interval[0]
+
+    @property
+    def condition_number(self) -> float:
+        """(sigma_max / sigma_min)^2, that of the tangent kernel."""
+        return (self.sigma_max / self.sigma_min) ** 2 if self.sigma_min else inf
+
+    @cached_property
+    def certifying_width(self) -> int | None:
+        """About the width from which on scale 1 would be certified.
+
+        None where none is known, and where the width does not matter.  For networks in the NTK
+        parameterisation; it takes sigma_min, sigma_max and h_0 as they are, and beta to fall like the root of
+        the width, which neglects that the largest of more weights is a little larger.
+        """
+        known, theorem = self.constants, THEOREMS[self.theorem]
+        if known.width is None or known.sigma_min == 0 or known.beta(0.0) == inf:
+            return None
+        demand = theorem.demand(known.h0, known.y, 1.0)
+        strain = theorem.strain(known.sigma_min, known.sigma_max, known.beta, demand)
+        return max(1, ceil(known.width * strain**2)) if 0 < strain < 1e100 else None
+
+    @property
+    def loss_limit(self) -> float:
+        r"""What the loss tends to, or to less: 0 if the theorem holds.
+
+        If the residual e exceeds the limit c, the loss still falls at least to
+        :math:`\alpha^2 (e - c)^2 / 2`; only, nothing bounds how far the parameters move.
+        """
+        if self.holds:
+            return 0.0
+        left = self.scale * max(self.constants.residual(self.scale) - self.residual_limit, 0.0)
+        return left * left / 2 * (1 + 8 * EPS)
+
+    def loss_bound(self, t: ArrayLike) -> NDArray:
+        r"""Return what the network's loss is at most at times t, an array like t; infinite if none is.
+
+        By theorem A', with :math:`q = \sigma_{\min}^2 - 2 \beta e`,
+
+        .. math::
+            L(t) \le L_0 \left[1 + \sigma_{\min}^2 \frac{e^{\alpha^2 q t} - 1}{q}\right]^{-2}, \qquad
+            q = 0: \quad L(t) \le \frac{L_0}{(1 + \sigma_{\min}^2 \alpha^2 t)^2}
+
+        By theorems A and B, :math:`L(t) \le L_0 e^{-rate\, t}`.
+        """
+        times = _times(t)
+        if not self.holds:
+            return np.full(times.shape, inf)
+        left = self._left(times)
+        return np.asarray(self.initial_loss * left * left)  # the square alone may be too small a number
+
+    def linear_loss_bound(self, t: ArrayLike) -> NDArray:
+        """Return what the loss of the linearised model is at most at times t, an array like t."""
+        return np.asarray(self.initial_loss * np.exp(-times_rate(self.linear_rate, _times(t))))
+
+    def distance_left(self, t: ArrayLike) -> NDArray:
+        r"""Return how far parameters still move from times t on, at most; infinite if nothing is known.
+
+        With :math:`\rho(t)` the bound on :math:`|\alpha h - y|/\alpha` at time t, it is
+        :math:`(\sqrt{q + 2 \beta \rho(t)} - \sqrt q) / \beta` by theorem A', at time 0 the length of the
+        whole path; and :math:`2 \rho(t) / \sigma_{\min}` by A and B.
+        """
+        times = _times(t)
+        if not self.holds:
+            return np.full(times.shape, inf)
+        left = self._left(times)
+        in_the_end = self.rate / self.linear_rate if self.linear_rate else 0.0
+        slopes = THEOREMS[self.theorem].slopes(in_the_end, left)
+        # of no residual nothing is left, by slopes of 0 too
+        far = np.divide(left, slopes, out=np.zeros_like(left), where=left > 0)
+        longest = 2 * self.constants.residual(self.scale) / self.sigma_min * (1 + 16 * EPS)
+        return np.minimum(longest * far, self.distance_bound)
+
+    def time_to(self, loss: ArrayLike) -> NDArray:
+        """Return by when the network's loss has fallen to a value, an array like it; infinite if never.
+
+        The inverse of ``loss_bound``; 0 for losses of ``initial_loss`` or more.
+        """
+        losses = np.asarray(loss, dtype=np.float64)
+        if not (losses >= 0).all():
+            raise ValueError("loss must be at least 0.")
+        start = self.initial_loss
+        if not self.holds:
+            return np.where(losses >= start, 0.0, inf)
+        share = np.ones(losses.shape)
+        if start > 0:  # roots, as the quotient may be too small a number
+            share = np.minimum(np.sqrt(losses) / np.sqrt(start), 1.0)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            times = THEOREMS[self.theorem].time(self.rate, self._speed, share)
+        return np.where(share < 1, times, 0.0)
+
+    @property
+    def _speed(self) -> float:
+        """alpha^2 sigma_min^2, rounded down."""
+        return self.linear_rate / 2
+
+    def _left(self, times: NDArray) -> NDArray:
+        """The share of the residual that is left at most."""
+        return np.asarray(THEOREMS[self.theorem].left(self.rate, self._speed, times))
+
+    def at_scale(self, scale: float) -> LazyCertificate:
+        """Return the certificate of the same model at another scale."""
+        return certify(self.constants, check_real(scale, "scale", minimum=0.0, strict=True), self.theorem)
+
+    def __repr__(self) -> str:
+        verdict = "holds" if self.holds else "does not hold"
+        lines = [f"LazyCertificate: theorem {self.theorem} at scale {self.scale:.6g} {verdict}"]
+        lines += [f"  because of {failure}" for failure in self.failures]
+        lines += [f"  {name:<10} {text}" for name, text in self.findings().items()]
+        if self.holds:
+            lines.append(
+                "  The bounds are for gradient flow, dw/dt = -grad L; of gradient descent with small steps,"
+            )
+            lines.append(
+                "  t is the number of steps times the learning rate (times the step multiplier, if any)."
+            )
+        return "\n".join(lines)
+
+    def findings(self) -> dict[str, str]:
+        """Return what the certificate says, in words, by subject."""
+        what = "max(|h_0|, |y|/alpha)" if self.theorem == "B" else "|h_0 - y/alpha|"
+        low, high = self.scale_interval or (inf, inf)
+        certified = f"from {low:.4g} on" if high == inf else f"from {low:.4g} to {high:.4g}"
+        found = {
+            "Jacobian": f"sigma_min = {self.sigma_min:.4g}, sigma_max = {self.sigma_max:.4g} "
+            f"(condition number {self.condition_number:.3g})",
+            "curvature": f"beta = {self.jacobian_lipschitz:.4g} within {self.radius:.4g} of the start",
+            "residual": f"{what} = {self.residual:.4g}, at most {self.residual_limit:.4g} is allowed",
+            "scales": "none is certified" if low == inf else f"certified {certified}",
+        }
+        if self.holds:
+            found["loss"] = (
+                f"L(t) <= {self.initial_loss:.4g} {THEOREMS[self.theorem].formula(self.rate, self._speed)}"
+            )
+            found["distance"] = f"|w(t) - w(0)| <= {self.distance_bound:.4g}"
+        width = self.certifying_width
+        if width is not None:
+            rounded = float(f"{width:.3g}")
+            about = f"{rounded:,.0f}" if width < 10**12 else f"{rounded:g}"
+            found["width"] = f"about {about} would certify scale 1; it is {self.constants.width:,}"
+        return found
+
+
+def _times(t: ArrayLike) -> NDArray:
+    times = np.asarray(t, dtype=np.float64)
+    if not (times >= 0).all():
+        raise ValueError("t must be at least 0: the bounds look forward in time.")
+    return times
+
+
+def certify(known: LazyConstants, scale: float, name: str) -> LazyCertificate:
+    """Return what a theorem says at a scale, rounded outward."""
+    if not (1 / HUGE <= scale <= HUGE and np.linalg.norm(known.y) <= HUGE):
+        raise ValueError(
+            f"scale and y must be within 1e-70 and 1e70 for squares to be representable, got {scale:g}."
+        )
+    if not (max(scale, 1.0) * known.sigma_max <= 1e153 and np.abs(known.h0).max(initial=0.0) <= HUGE):
+        raise ValueError(
+            "for squares to be representable outputs must be at most 1e70, sigma_max times scale 1e153."
+        )
+    theorem, failures = THEOREMS[name], list(known.failures)
+    low, high, beta, error = known.sigma_min, known.sigma_max, known.beta, known.output_error
+    e = known.residual(scale)
+    reach, interval, holds = Reach(0.0, 0.0), None, False
+    if not failures:
+        reach = theorem.reach(low, high, beta)
+        limit = reach.limit - error * OUTWARD
+        interval = theorem.scales(known.h0, known.y, limit)
+        holds = theorem.met(known.h0, known.y, scale, limit)
+    promise = Promise(0.0, inf, reach.radius)
+    if holds:
+        promise = theorem.promise(low, high, beta, reach.radius, e)
+    elif not failures:
+        failures = [_out_of_reach(known, scale, interval, reach.limit)]
+    return LazyCertificate(
+        theorem=name,
+        scale=scale,
+        holds=holds,
+        failures=tuple(failures),
+        sigma_min=low,
+        sigma_max=high,
+        eigenvalue_error=known.eigenvalue_error,
+        jacobian_lipschitz=beta(promise.radius) if isfinite(promise.radius) else 0.0,
+        radius=promise.radius,
+        residual=theorem.demand(known.h0, known.y, scale) + error * OUTWARD,
+        residual_limit=reach.limit,
+        initial_loss=(scale * e) * (scale * e) / 2 * (1 + 4 * EPS),
+        scale_interval=interval,
+        rate=scale**2 * promise.rate,
+        linear_rate=2 * (scale * low) * (scale * low) * (1 - 8 * EPS),
+        distance_bound=promise.distance,
+        linear_distance_bound=e / low * OUTWARD if low else inf,
+        constants=known,
+    )
+
+
+def _out_of_reach(
+    known: LazyConstants, scale: float, interval: tuple[float, float] | None, limit: float
+) -> str:
+    if interval is not None:
+        low, high = interval
+        return f"scale: {scale:.6g} is outside the certified ones, {low:.6g} to {high:.6g}"
+    start = float(np.linalg.norm(known.h0))
+    return (
+        f"scale: none is certified, as |h_0| = {start:.4g} and the limit is {limit:.4g}; outputs that start "
+        "at 0, by symmetric=True or net.centered_at(params), have one"
+    )

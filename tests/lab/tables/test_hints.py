@@ -1,0 +1,104 @@
+"""Text columns that look like something else: said once a kind, in lines of bounded length."""
+
+import numpy as np
+import pytest
+
+from ntklib.lab.tables import DataError, Schema, Table, load_table, read_target
+
+
+def table(decimal=".", typed=False, **columns):
+    values = tuple(np.array(cells, dtype=object) for cells in columns.values())
+    rows = np.arange(1, len(values[0]) + 1)
+    return Table("t", tuple(columns), values, rows, typed=typed, decimal=decimal)
+
+
+def notes(data, **options):
+    heard = []
+    Schema.infer(data, note=heard.append, **options)
+    return heard
+
+
+FEW = ["u", "v"] * 4
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (["0,5", "12", "-3,25", "1e3", "4,0", ",5", "+7,1", "8"], "decimal comma, as in '0,5'; --decimal ,"),
+        (["0,125", "0,250", "0,500", "0,750"] * 2, "decimal comma, as in '0,125'"),
+        (["1,000", "12,500", "3,250", "900"] * 2, "if it stands between thousands"),
+        (["1,234.5", "1,000,000", "2,500"] * 3, "signs between the thousands, as in '1,234.5'"),
+        (["1.234,5", "1.000.000", "2.500,0"] * 3, "signs between the thousands"),
+        (["1 234", "12\u202f500", "3\u00a0250,5", "1'000"] * 2, "signs between the thousands"),
+        (["2020-01-31", "2021-12-01T10:30:00Z", "2020/2/3"] * 3, "dates or times, as in '2020-01-31'"),
+        (["31.1.2020", "1.12.99", "24.12.2021 18:30"] * 3, "dates or times"),
+        (["1/31/2020", "12/24/20"] * 4, "dates or times"),
+        (["12:30", "07:45:10"] * 4, "dates or times"),
+        (["1/31/2020 10:30 PM", "2020-01"] * 4, "dates or times"),
+        (
+            ["\u22125", "\u22120.5", "\u22121e"] * 3,
+            "a typographer's minus, as in '\u22125'; write plain numbers",
+        ),
+        (["5 %", "12.5%", "$3", "-€ 1,000", "7"] * 2, "numbers with a unit"),
+        (["5-6", "1\u20132", "%", "$x"] * 2, None),
+        ([f"user-{i}" for i in range(8)], "differ in every row, as in 'user-0'"),
+        (FEW, None),
+        (["a", "b", "", "c", "a", "b", "", "c"], None),
+        (["1,5", *["text"] * 7], None),
+        (["2020-01-31", *["text"] * 7], None),
+        (["1-2", "3-4"] * 4, None),
+    ],
+)
+def test_what_a_column_looks_like(cells, message):
+    heard = notes(table(x=cells, f=FEW[: len(cells)] + ["u"] * (len(cells) - len(FEW))))
+    if message is None:
+        assert heard == []
+    else:
+        (line,) = heard
+        assert line.startswith("t: read as text, but the cells of column 'x' ")
+        assert message in line
+
+
+def test_decimal_points_under_the_decimal_comma():
+    (line,) = notes(table(decimal=",", x=["0.5", "1.25", "3", "4.75"] * 2))
+    assert "decimal point, as in '0.5'; without --decimal ," in line
+
+
+def test_one_line_a_kind_of_bounded_length():
+    commas = {f"{'x' * 500}{i}": ["0,5", "1,5"] * 4 for i in range(200)}
+    dates = {f"d{i}": ["2020-01-31", "2020-02-28"] * 4 for i in range(3)}
+    heard = notes(table(**commas, **dates, f=FEW))
+    assert len(heard) == 2
+    assert "(200 in all)" in heard[0]
+    assert "columns 'd0', 'd1', 'd2' look like dates" in heard[1]
+    assert all(len(line) < 700 for line in heard)
+
+
+def test_columns_asked_for_as_text_are_not_talked_of():
+    data = table(x=["0,5", "1,5"] * 4, f=FEW)
+    assert notes(data, categorical=["x"]) == []
+
+
+def test_types_that_a_file_declares_are_no_matter_of_options():
+    (line,) = notes(table(typed=True, x=["0,5", "1,5"] * 4, f=FEW))
+    assert "write them as numbers" in line
+    assert "--decimal" not in line
+
+
+def test_the_target_too():
+    heard = []
+    read_target(table(x=FEW * 2, y=["0,5", "1,5"] * 8), "y", note=heard.append)
+    (line,) = heard
+    assert "column 'y' look like numbers with a decimal comma" in line
+    for task in ("auto", "regression"):
+        with pytest.raises(DataError, match="as in '0,25'; --decimal , reads them as such"):
+            read_target(table(y=[f"{i},25" for i in range(16)]), "y", task=task)
+
+
+def test_numbers_with_the_other_sign_in_a_column_of_numbers(tmp_path):
+    path = tmp_path / "d.csv"
+    path.write_text("x;f\n" + "0,5;u\n1,5;v\n" * 4)
+    with pytest.raises(DataError, match=r"line 2, column 'x': '0,5' is not a finite .*--decimal , reads"):
+        Schema(("x",), ("numeric",)).encode(load_table(path, delimiter=";"))
+    X = Schema(("x",), ("numeric",)).encode(load_table(path, delimiter=";", decimal=","))
+    assert X.ravel().tolist() == [0.5, 1.5] * 4
