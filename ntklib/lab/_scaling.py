@@ -8,7 +8,6 @@ from typing import Any
 
 from ntklib.dynamics import GradientDescent, Optimizer
 from ntklib.lab._power_law import PowerLaw
-from ntklib.lab.studies.width.study import of_width
 from ntklib.networks.steps import as_family
 
 __all__ = ["ScalingLaw", "predicted_powers", "reference_step"]
@@ -89,7 +88,7 @@ def predicted_powers(network: Any, optimizer: Optimizer | None = None) -> dict[s
     >>> powers["first_entry"], powers["norm_0"], powers["norm_1"], powers["largest_step"]
     (-0.5, 0.0, 0.5, -1.0)
     """
-    narrow, wide = (of_width(network, width)._spec() for width in (1, 4))
+    narrow, wide = (network.with_width(width)._spec() for width in (1, 4))
 
     def power(small: float, large: float) -> float:
         return round(2 * log(large / small, 4)) / 2 + 0.0  # -0.0 is 0

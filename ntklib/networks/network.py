@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.gaussian_process.kernels import Kernel
 
 from ntklib._core.validation import check_integer
@@ -51,6 +51,56 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
     def hidden_widths(self) -> tuple[int, ...]:
         """Units of each hidden layer."""
         return self._spec().widths
+
+    def with_width(self, width: int) -> Self:
+        """Return the network with every hidden layer of one width, all other options the same.
+
+        Parameters
+        ----------
+        width : int
+
+        Returns
+        -------
+        TwoLayerNet or MLP
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the width is no positive integer.
+
+        Examples
+        --------
+        >>> from ntklib.networks import MLP
+        >>> MLP((64, 32), activation="erf").with_width(100)
+        MLP(activation='erf', widths=(100, 100))
+        """
+        width = check_integer(width, "width", minimum=1)
+        name = "width" if "width" in self.get_params(deep=False) else "widths"
+        return clone(self).set_params(**{name: width if name == "width" else (width,) * self.depth})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all options as plain numbers and strings, to be kept as JSON and compared.
+
+        Networks with the same dictionary are the same network, in any process.  An activation made of
+        functions is told by their names and by a fingerprint of their values.
+
+        Returns
+        -------
+        dict of str to (str, number, bool or list)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an option of the network is none.
+
+        Examples
+        --------
+        >>> from ntklib.networks import TwoLayerNet
+        >>> options = TwoLayerNet(100, trainable="output").to_dict()
+        >>> options["widths"], options["activation"], options["trainable"]
+        ([100], 'ReLU()', [1])
+        """
+        return {"network": type(self).__name__, **self._spec().to_dict()}
 
     def n_params(self, n_features: int) -> int:
         """Return the number of trained parameters, p, for rows of ``n_features`` numbers.

@@ -11,6 +11,7 @@ from ntklib._core.validation import check_flag, check_integer, check_option, che
 from ntklib.kernels.activations import Activation, as_activation
 from ntklib.kernels.contract import check_trainable
 
+from ._expression import expression
 from .steps import ArrayScale
 
 __all__ = ["MIRROR", "PARAMETERIZATIONS", "Scaling", "Spec"]
@@ -82,6 +83,22 @@ class Spec:
             n_outputs=check_integer(n_outputs, "n_outputs", minimum=1),
             scale=check_real(scale, "scale", minimum=0.0, strict=True),
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options as a user would give them, plain and in full."""
+        return {
+            "widths": list(self.widths),
+            "activation": expression(self.activation),
+            "parameterization": self.parameterization,
+            "trainable": [layer for layer, included in enumerate(self.include) if included],
+            "weight_std": self.weight_std,
+            "bias_std": self.bias_std,
+            "input_scaling": "fan_in" if self.fan_in else "none",
+            "symmetric": self.symmetric,
+            "output_init": "rademacher" if self.rademacher else "gaussian",
+            "n_outputs": self.n_outputs,
+            "scale": self.scale,
+        }
 
     @property
     def depth(self) -> int:

@@ -1,9 +1,13 @@
 """Networks as descriptions: equal by what they say, and clear about what they were given by mistake."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
-from ntklib.kernels import ReLU
+from ntklib.kernels import ABReLU, Hermite, NumericalActivation, ReLU
 from ntklib.networks import MLP, Params, TwoLayerNet, linearize, taylor
 
 X = np.eye(3)
@@ -16,6 +20,60 @@ def test_equal_by_what_they_say():
         assert hash(same) == hash(net)
     for other in (MLP((4, 3)), MLP((3, 4), scale=2.0), TwoLayerNet(3), None, "MLP"):
         assert other != net
+
+
+@pytest.mark.parametrize("net", [MLP((3, 4), scale=2.0), MLP([3, 4], activation="erf", trainable="output")])
+def test_with_width(net):
+    wide = net.with_width(7)
+    assert wide.hidden_widths == (7, 7)
+    assert wide == type(net)(**{**net.get_params(), "widths": (7, 7)})
+    assert net.hidden_widths == (3, 4)
+    assert TwoLayerNet(3, symmetric=True).with_width(np.int64(5)) == TwoLayerNet(5, symmetric=True)
+    with pytest.raises(ValueError, match="width must be"):
+        net.with_width(0)
+
+
+NETS = [
+    TwoLayerNet(3, trainable="hidden", output_init="rademacher"),
+    MLP(np.array([3, 4]), activation=ABReLU(-0.5, 2.0), bias_std=np.float32(0.5), input_scaling="fan_in"),
+    MLP((3, 4), activation=Hermite(3), parameterization="mup", n_outputs=2, scale=0.5),
+]
+
+
+@pytest.mark.parametrize("net", NETS, ids=repr)
+def test_a_dictionary_tells_everything(net):
+    options = json.loads(json.dumps(net.to_dict()))
+    assert options == net.to_dict()
+    assert options.pop("network") == type(net).__name__
+    options |= {"activation": net.activation, "trainable": tuple(options["trainable"])}
+    assert MLP(**options)._spec() == net._spec()
+    for other in (net.with_width(9), type(net)(**{**net.get_params(), "scale": 3.0})):
+        assert other.to_dict() != net.to_dict()
+
+
+def _of_functions(factor):
+    return TwoLayerNet(3, activation=NumericalActivation(lambda z: factor * z, lambda z: factor + 0 * z))
+
+
+def test_functions_are_told_apart_by_their_values():
+    assert _of_functions(1).to_dict() == _of_functions(1).to_dict()
+    assert _of_functions(1).to_dict() != _of_functions(2).to_dict()
+    assert "lambda" in _of_functions(1).to_dict()["activation"]
+    assert " at 0x" not in _of_functions(1).to_dict()["activation"]
+
+
+def test_a_dictionary_is_the_same_in_another_process():
+    code = (
+        "import json; from ntklib import networks, kernels; TwoLayerNet = networks.TwoLayerNet; "
+        "import numpy as np; sigma = kernels.NumericalActivation(np.arctan, lambda z: 1 / (1 + z * z));"
+    )
+    mine: dict = {}
+    exec(code, mine)
+    ask = "TwoLayerNet(3, activation=sigma).to_dict()"
+    other = subprocess.run(
+        [sys.executable, "-c", f"{code} print(json.dumps({ask}))"], capture_output=True, text=True, check=True
+    )
+    assert json.loads(other.stdout) == eval(ask, mine)
 
 
 def test_numpy_truth_values():

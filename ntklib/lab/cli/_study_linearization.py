@@ -118,14 +118,13 @@ def _add_lazy_options(parser: argparse.ArgumentParser) -> None:
 def _run_lazy(arguments: argparse.Namespace, out: Path | None) -> StudyResult:
     from ntklib.lab.studies import lazy_study
     from ntklib.lab.studies.lazy_accuracy.study import SCALES
-    from ntklib.lab.studies.width.study import of_width
 
     X, y = read_classes(arguments)
     return lazy_study(
         X,
         y,
         arguments.scales or SCALES,
-        network=of_width(read_network(arguments), arguments.width),
+        network=read_network(arguments).with_width(arguments.width),
         n_train=arguments.train or min(300, len(X) // 2),
         steps=arguments.steps,
         momentum=arguments.momentum,

@@ -78,12 +78,11 @@ def _add_rescaling_options(parser: argparse.ArgumentParser) -> None:
 def _run_rescaling(arguments: argparse.Namespace, out: Path | None) -> StudyResult:
     from ntklib.lab.studies import rescaling_study
     from ntklib.lab.studies.rescaling.study import FACTORS
-    from ntklib.lab.studies.width.study import of_width
 
     return rescaling_study(
         *read_samples(arguments),
         arguments.factors or FACTORS,
-        network=of_width(read_network(arguments), arguments.width),
+        network=read_network(arguments).with_width(arguments.width),
         steps=arguments.steps,
         random_state=arguments.seed,
         out=out,

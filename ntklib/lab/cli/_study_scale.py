@@ -46,14 +46,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace, out: Path | None) -> StudyResult:
     from ntklib.lab.studies import scale_study
     from ntklib.lab.studies.scale.study import SCALES
-    from ntklib.lab.studies.width.study import of_width
 
     X, y = read_samples(arguments)
     return scale_study(
         X,
         y,
         arguments.scales or SCALES,
-        network=of_width(read_network(arguments), arguments.width),
+        network=read_network(arguments).with_width(arguments.width),
         remaining=arguments.remaining,
         offset=arguments.offset,
         rtol=arguments.rtol,

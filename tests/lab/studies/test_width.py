@@ -16,10 +16,10 @@ from sklearn import config_context
 import ntklib
 import ntklib.theory
 from ntklib.kernels import ABReLU, Monomial, NumericalActivation, RectifiedPower
+from ntklib.lab._networks import network_text
 from ntklib.lab._parts import PARTS
 from ntklib.lab.studies import WidthStudy, fit_power_law, width_study
 from ntklib.lab.studies.width.pictures import WidthStudyDisplay
-from ntklib.lab.studies.width.study import describe
 from ntklib.networks import MLP, TwoLayerNet
 
 # rows of lengths from 0.3 to 3, the last along the first
@@ -375,5 +375,5 @@ def test_what_cannot_be_drawn(make, message):
 def test_a_description_does_not_depend_on_how_scikit_learn_prints():
     net = TwoLayerNet(activation="erf", symmetric=True)
     with config_context(print_changed_only=False):
-        assert describe(net) == "TwoLayerNet(activation='erf', symmetric=True, width=m)"
-    assert describe(net) == "TwoLayerNet(activation='erf', symmetric=True, width=m)"
+        assert network_text(net, width="m") == "TwoLayerNet(activation='erf', symmetric=True, width=m)"
+    assert network_text(net, width="m") == "TwoLayerNet(activation='erf', symmetric=True, width=m)"

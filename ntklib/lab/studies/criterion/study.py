@@ -14,6 +14,7 @@ from sklearn.base import clone
 from ntklib._core.progress import Progress, seconds_text
 from ntklib._core.threads import get_threads, parallel_for
 from ntklib._core.validation import check_integer, check_options
+from ntklib.lab._networks import network_text
 from ntklib.lab._parts import digest, run_parts
 from ntklib.lab._power_law import fit_power_law
 from ntklib.lab._samples import check_samples
@@ -23,7 +24,7 @@ from ntklib.networks.spec import PARAMETERIZATIONS
 from ntklib.theory import second_derivative_norm
 from ntklib.theory.criterion import differential_norm
 
-from ..width.study import check_widths, describe, of_width
+from ..width.study import check_widths
 from .result import CriterionStudy
 
 __all__ = ["criterion_study"]
@@ -124,14 +125,15 @@ def criterion_study(
     n_draws = check_integer(n_draws, "n_draws", minimum=2)
     random_state = check_integer(random_state, "random_state", minimum=0)
     networks = {name: clone(network).set_params(parameterization=name) for name in names}
+    plain = clone(network).set_params(parameterization="ntk")
     settings: dict[str, Any] = {
-        "network": describe(clone(network).set_params(parameterization="ntk")),
+        "network": plain.with_width(1).to_dict(),
         "data": digest(X, y),
         "n_draws": n_draws,
         "random_state": random_state,
     }
     jobs = {
-        f"{name}, width {m}": partial(_draws, of_width(networks[name], m), X, y, n_draws, (random_state, m))
+        f"{name}, width {m}": partial(_draws, networks[name].with_width(m), X, y, n_draws, (random_state, m))
         for name in names
         for m in sizes
     }
@@ -141,7 +143,7 @@ def criterion_study(
         middle = sizes[len(sizes) // 2]
         for _ in range(2):  # the first one pays for what is loaded and compiled
             began = time.perf_counter()
-            _draws(of_width(networks[names[0]], middle), X, y, 1, (random_state, middle))
+            _draws(networks[names[0]].with_width(middle), X, y, 1, (random_state, middle))
         units = sum(max(int(name.rsplit(" ", 1)[1]), middle / 4) for name in left)
         seconds = (time.perf_counter() - began) * n_draws * units / middle / get_threads()
         return f"{n_draws * len(left)} networks, about {seconds_text(seconds)}"
@@ -168,7 +170,7 @@ def criterion_study(
         limit_se=error["limit"],
         laws=tuple(laws),
         draws=draws,
-        network=settings["network"],
+        network=network_text(plain, width="m"),
         n_samples=X.shape[0],
         n_features=X.shape[1],
         n_draws=n_draws,

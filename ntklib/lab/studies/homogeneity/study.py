@@ -14,12 +14,12 @@ import numpy as np
 from ntklib._core.progress import Progress, seconds_text
 from ntklib._core.validation import check_integer, check_integers, check_reals
 from ntklib.kernels import RectifiedPower
+from ntklib.lab._networks import network_text
 from ntklib.lab._parts import digest, run_parts
 from ntklib.lab._samples import check_samples
 from ntklib.networks import MLP, Params
 from ntklib.theory import LazyCriterion, lazy_criterion
 
-from ..width.study import describe
 from .result import STARTS, HomogeneityStudy
 
 __all__ = ["homogeneity_study"]
@@ -154,7 +154,7 @@ def homogeneity_study(
         factor=np.tile(lambdas, len(keys)),
         deviation=columns["kappa"] / columns["predicted"] - 1,
         **columns,
-        networks={names[key]: describe(network) for key, network in networks.items()},
+        networks={names[key]: network_text(network, width="m") for key, network in networks.items()},
         width=width,
         n_samples=X.shape[0],
         n_features=X.shape[1],

@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from ntklib._core.progress import Progress
 from ntklib._core.validation import check_integer, check_real, check_reals, check_rows
+from ntklib.lab._networks import network_text
 from ntklib.lab._parts import digest, run_parts
 from ntklib.networks import MLP, TwoLayerNet
 
@@ -135,7 +136,7 @@ def lazy_study(
     n_draws = check_integer(n_draws, "n_draws", minimum=2)
     random_state = check_integer(random_state, "random_state", minimum=0)
     settings: dict[str, Any] = {
-        "network": " ".join(repr(network).split()),
+        "network": network.to_dict(),
         "data": digest(X, labels),
         "scales": alphas,
         "n_train": n_train,
@@ -160,7 +161,7 @@ def lazy_study(
         **error,
         linear_models={name: _linear_model(np.array([v[name] for v in values])) for name in MODELS},
         draws=draws,
-        network=settings["network"],
+        network=network_text(network),
         learning_rate=float(values[0]["learning_rate"]),
         steps=steps,
         n_train=n_train,

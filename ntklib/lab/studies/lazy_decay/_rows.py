@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..width.study import describe
+from ntklib.lab._networks import network_text
+
 from .measure import EARLY, THEOREMS, Plan
 from .result import LazyDecayStudy
 from .setting import DecaySetting
@@ -46,7 +47,7 @@ def collect(
         exceeded=int(column["exceeded"].sum()),
         integration_error=float(column["error"].max()),
         settings=tuple(_setting(pair, certified[pair], column) for pair in certified),
-        network=describe(plan.network),
+        network=network_text(plan.network, width="m"),
         n_features=plan.X.shape[1],
         random_state=plan.random_state,
     )

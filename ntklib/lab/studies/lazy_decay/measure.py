@@ -15,8 +15,6 @@ from ntklib.dynamics import integrate_flow, linearized_flow
 from ntklib.networks import Params
 from ntklib.theory import jacobian_lipschitz, lazy_certificate
 
-from ..width.study import of_width
-
 __all__ = ["EARLY", "STIFF", "THEOREMS", "Plan", "Problem", "certify", "follow", "forecast", "in_span"]
 
 _BALLS, _RESTART = 13, 26
@@ -47,7 +45,7 @@ class Plan(NamedTuple):
 
     def problem(self, width: int, n: int) -> Problem:
         """The network of a width on the first n rows."""
-        network, X = in_span(of_width(self.network, width), self.X[:n])
+        network, X = in_span(self.network.with_width(width), self.X[:n])
         seed = np.random.SeedSequence(self.random_state, spawn_key=(width, n))
         return Problem(network, network.init(X.shape[1], np.random.default_rng(seed)), X, self.y[:n])
 

@@ -17,7 +17,6 @@ from ntklib.lab._parts import digest, run_parts
 from ntklib.lab._samples import check_samples
 from ntklib.networks import MLP, TwoLayerNet
 
-from ..width.study import describe
 from ._rows import collect
 from .measure import EARLY, THEOREMS, Plan, certify, follow, forecast
 from .result import LazyDecayStudy
@@ -132,7 +131,7 @@ def lazy_decay_study(
     counts = _rows(n_samples, len(X))
     pairs = [(width, n) for width in check_integers(widths, "widths", minimum=1) for n in counts]
     settings = {
-        "network": describe(network),
+        "network": network.with_width(1).to_dict(),
         "data": digest(X, y),
         "scales": plan.scales,
         "horizon": horizon,

@@ -14,11 +14,12 @@ from ntklib._core.blocks import require_memory
 from ntklib._core.progress import Progress
 from ntklib._core.validation import check_integer, check_real, check_rows, check_same_features
 from ntklib.dynamics import largest_stable_step
+from ntklib.lab._networks import network_text
 from ntklib.lab._parts import digest, run_parts
 from ntklib.lab._power_law import PowerLaw, fit_power_law
 from ntklib.networks import MLP, TwoLayerNet
 
-from ..width.study import check_widths, describe, of_width, root_mean_square
+from ..width.study import check_widths, root_mean_square
 from .measure import Task, draws, recorded
 from .result import LinearizationStudy
 
@@ -122,7 +123,7 @@ def linearization_study(
     require_memory((4, y.size, y.size), np.float64, "set of Gram matrices")
     eta = _step_size(network, X, learning_rate)
     settings: dict[str, Any] = {
-        "network": describe(network),
+        "network": network.with_width(1).to_dict(),
         "data": digest(X, y) if X_test is None else digest(X, y, X_test),
         "steps": steps,
         "learning_rate": eta,
@@ -131,7 +132,7 @@ def linearization_study(
     }
     task = Task(X, y, X_test, steps, eta)
     parts: dict[str, Callable[[], Mapping[str, Any]]] = {
-        f"width {m}": partial(draws, of_width(network, m), task, n_draws, (random_state, m)) for m in sizes
+        f"width {m}": partial(draws, network.with_width(m), task, n_draws, (random_state, m)) for m in sizes
     }
     values = list(run_parts("linearization", settings, parts, out=out, progress=progress).values())
     drawn = {name: np.stack([v[name] for v in values]) for name in values[0]}
@@ -155,7 +156,7 @@ def linearization_study(
         output_paths=drawn["output_paths"],
         loss_paths=drawn["loss_paths"],
         tangent_loss_paths=drawn["tangent_loss_paths"],
-        network=settings["network"],
+        network=network_text(network, width="m"),
         learning_rate=eta,
         n_samples=X.shape[0],
         n_features=X.shape[1],

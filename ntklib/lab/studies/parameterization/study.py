@@ -16,6 +16,7 @@ from ntklib._core.threads import parallel_for
 from ntklib._core.validation import check_integer, check_options
 from ntklib.dynamics import Optimizer, largest_stable_step
 from ntklib.dynamics.training.train import as_optimizer
+from ntklib.lab._networks import network_text
 from ntklib.lab._parts import digest, run_parts
 from ntklib.lab._power_law import fit_power_law
 from ntklib.lab._samples import check_samples
@@ -26,7 +27,7 @@ from ntklib.networks.spec import PARAMETERIZATIONS
 
 from ..rescaling.measure import can_be_rescaled
 from ..rescaling.study import rescaling_study
-from ..width.study import check_widths, describe, of_width
+from ..width.study import check_widths
 from ._best_step import best_steps
 from .result import ParameterizationStudy
 
@@ -132,8 +133,9 @@ def parameterization_study(
     names = check_options(parameterizations, "parameterizations", PARAMETERIZATIONS)
     chosen = as_optimizer(optimizer)
     _numbers_only(chosen)
+    plain = clone(network).set_params(parameterization="ntk")
     settings: dict[str, Any] = {
-        "network": describe(clone(network).set_params(parameterization="ntk")),
+        "network": plain.with_width(1).to_dict(),
         "optimizer": described(chosen, 0, without="learning_rate"),
         "data": digest(X, y),
         "n_draws": check_integer(n_draws, "n_draws", minimum=2),
@@ -144,7 +146,7 @@ def parameterization_study(
     rows = [(name, m) for name in names for m in sizes]
     parts = {
         f"{name} width {m}": partial(
-            _measure, of_width(nets[name], m), X, y, chosen, n_draws, steps, (random_state, m)
+            _measure, nets[name].with_width(m), X, y, chosen, n_draws, steps, (random_state, m)
         )
         for name, m in rows
     }
@@ -170,7 +172,7 @@ def parameterization_study(
         rescaling = rescaling_study(
             X,
             y,
-            network=of_width(network, width),
+            network=network.with_width(width),
             random_state=random_state,
             out=out,
             progress=progress,
@@ -190,7 +192,7 @@ def parameterization_study(
         standard_errors=errors,
         sweeps=tuple(np.stack([value["rates"], value["losses"]], axis=1) for value in values if steps),
         rescaling=rescaling,
-        network=settings["network"],
+        network=network_text(plain, width="m"),
         optimizer=settings["optimizer"],
         n_samples=X.shape[0],
         n_features=X.shape[1],

@@ -13,12 +13,12 @@ from ntklib._core.progress import Progress
 from ntklib._core.threads import parallel_for
 from ntklib._core.validation import check_integer, check_reals
 from ntklib.dynamics import Adam, GradientDescent, Muon, Optimizer, SignDescent, largest_stable_step
+from ntklib.lab._networks import network_text
 from ntklib.lab._parts import digest, run_parts
 from ntklib.lab._samples import check_samples
 from ntklib.lab._training import described, first_move, train_whole
 from ntklib.networks import MLP, Params, TwoLayerNet
 
-from ..width.study import describe
 from .measure import WithMultipliers, rescale, scale_factors, step_power
 from .result import RescalingStudy
 
@@ -115,8 +115,7 @@ def rescaling_study(
     if not chosen:
         raise ValueError("optimizers is empty.")
     settings: dict[str, Any] = {
-        "network": describe(network),
-        "widths": list(network.hidden_widths),
+        "network": network.to_dict(),
         "data": digest(X, y),
         "factors": values,
         "optimizers": {name: described(optimizer, steps) for name, optimizer in chosen.items()},
@@ -138,7 +137,7 @@ def rescaling_study(
         learning_rate={name: np.nan if callable(rate) else float(rate) for name, rate in rates.items()},
         losses=losses,
         differences=differences,
-        network=settings["network"],
+        network=network_text(network, width="m"),
         width=max(network.hidden_widths),
         n_samples=X.shape[0],
         n_features=X.shape[1],

@@ -18,6 +18,7 @@ from ntklib._core.validation import check_integer, check_real, check_reals, chec
 from ntklib.dynamics import SquaredError
 from ntklib.kernels import NumericalActivation
 from ntklib.kernels.activations import as_activation
+from ntklib.lab._networks import network_text
 from ntklib.lab._parts import digest, run_parts
 from ntklib.networks import MLP, TwoLayerNet
 
@@ -143,7 +144,7 @@ def scale_study(
     gram = network.ntk(plain.params, X, output="full").reshape(y.size, y.size)
     plan = Plan(found, X, y, _time(gram, y.ravel(), remaining), rtol)
     settings: dict[str, Any] = {
-        "network": " ".join(repr(network).split()),
+        "network": network.to_dict(),
         "data": digest(X, y),
         "remaining": remaining,
         "offset": offset,
@@ -180,7 +181,7 @@ def scale_study(
             for name, start in found.items()
         },
         target_norm=float(np.linalg.norm(y)),
-        network=settings["network"],
+        network=network_text(network),
         time=plan.time,
         remaining=remaining,
         rtol=rtol,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,13 +9,12 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import eigvalsh
-from sklearn import config_context
-from sklearn.base import clone
 
 from ntklib._core.blocks import require_memory, working_memory
 from ntklib._core.progress import Progress
 from ntklib._core.threads import get_threads, parallel_for
 from ntklib._core.validation import check_integer, check_integers, check_rows
+from ntklib.lab._networks import network_text
 from ntklib.lab._parts import digest, run_parts
 from ntklib.lab._power_law import fit_power_law
 from ntklib.networks import MLP, TwoLayerNet
@@ -107,15 +105,13 @@ def width_study(
     if not spectrum[-1] > 0:
         raise ValueError("the limit is zero on these rows, so that no error is relative to it.")
     settings: dict[str, Any] = {
-        "network": describe(network),
+        "network": network.with_width(1).to_dict(),
         "data": digest(X),
-        # functions of the user's may share a name: their limits tell them apart
-        "limit_norm": float(f"{np.linalg.norm(limit):.6g}"),
         "n_draws": n_draws,
         "random_state": random_state,
     }
     parts: dict[str, Callable[[], Mapping[str, Any]]] = {
-        f"width {m}": partial(_draws, of_width(network, m), X, limit, n_draws, (random_state, m))
+        f"width {m}": partial(_draws, network.with_width(m), X, limit, n_draws, (random_state, m))
         for m in sizes
     }
     values = list(run_parts("width", settings, parts, out=out, progress=progress).values())
@@ -141,28 +137,12 @@ def width_study(
         squared_errors=squared,
         operator_errors=operator,
         eigenvalues=eigenvalues,
-        network=settings["network"],
+        network=network_text(network, width="m"),
         n_samples=X.shape[0],
         n_features=X.shape[1],
         n_draws=n_draws,
         random_state=random_state,
     )
-
-
-def of_width(network: Any, width: int) -> Any:
-    """Return the network with every hidden layer of the same width."""
-    name, value = (
-        ("width", width) if "width" in network.get_params() else ("widths", (width,) * network.depth)
-    )
-    return clone(network).set_params(**{name: value})
-
-
-def describe(network: Any) -> str:
-    """The network on one line, its widths as m; the same in every process and configuration."""
-    with config_context(print_changed_only=True):
-        text = of_width(network, 1).__repr__(N_CHAR_MAX=100_000)  # whole
-    text = re.sub(r"\s+", " ", re.sub(r" at 0x\w+", "", text))
-    return re.sub(r"(?<=width=)1\b|(?<=widths=)\(1,[1, ]*\)", lambda m: m[0].replace("1", "m"), text)
 
 
 def check_widths(widths: Iterable[int]) -> list[int]:
@@ -201,7 +181,7 @@ def root_mean_square(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _exact(network: Any, X: Any, sizes: list[int]) -> np.ndarray:
     try:
-        law = ntk_variance_of(of_width(network, 1), X)
+        law = ntk_variance_of(network.with_width(1), X)
     except ValueError:  # no formula for this network
         return np.full(len(sizes), np.nan)
     return law.relative_error / np.sqrt(sizes)
