@@ -88,7 +88,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from ntklib._core.files import csv_text
     from ntklib.lab._parts import PARTS, replacing_parts
     from ntklib.lab.report.output import find_folder
-    from ntklib.lab.study import CSV, RESULTS
+    from ntklib.lab.result import CSV, RESULTS
     from ntklib.lab.tables import DataError
 
     folder: Path | None = None

@@ -7,7 +7,7 @@ the order nor on the number of threads.
 
 from ntklib.lab._power_law import PowerLaw, fit_power_law
 from ntklib.lab._scaling import ScalingLaw, predicted_powers
-from ntklib.lab.study import StudyResult
+from ntklib.lab.result import StudyResult
 
 from .criterion.result import CriterionStudy
 from .criterion.study import criterion_study

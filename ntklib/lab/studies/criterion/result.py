@@ -11,7 +11,7 @@ import numpy as np
 from ntklib.lab._power_law import fit_power_law
 from ntklib.lab._scaling import ScalingLaw
 from ntklib.lab.studies.criterion.pictures import CriterionStudyDisplay
-from ntklib.lab.study import StudyResult
+from ntklib.lab.result import StudyResult
 
 __all__ = ["CriterionStudy"]
 

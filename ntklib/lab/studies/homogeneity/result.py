@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ntklib.lab.studies.homogeneity.pictures import HomogeneityStudyDisplay
-from ntklib.lab.study import StudyResult
+from ntklib.lab.result import StudyResult
 
 __all__ = ["STARTS", "HomogeneityStudy"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ntklib.lab.studies.lazy_accuracy.pictures import LazyStudyDisplay
-from ntklib.lab.study import StudyResult
+from ntklib.lab.result import StudyResult
 
 __all__ = ["MODELS", "LazyStudy", "LinearModel"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ntklib.lab.studies.lazy_decay.bounds_pictures import LazyBoundsDisplay
 from ntklib.lab.studies.lazy_decay.pictures import LazyDecayDisplay
-from ntklib.lab.study import StudyResult
+from ntklib.lab.result import StudyResult
 
 from .setting import DecaySetting, threshold_lines
 

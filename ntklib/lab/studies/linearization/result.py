@@ -10,7 +10,7 @@ import numpy as np
 
 from ntklib.lab._power_law import PowerLaw
 from ntklib.lab.studies.linearization.pictures import LinearizationStudyDisplay
-from ntklib.lab.study import StudyResult
+from ntklib.lab.result import StudyResult
 
 __all__ = ["GAPS", "LinearizationStudy"]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ntklib.lab._scaling import ScalingLaw
 from ntklib.lab.studies.parameterization.pictures import ParameterizationStudyDisplay
-from ntklib.lab.study import StudyResult
+from ntklib.lab.result import StudyResult
 
 from ..rescaling.result import RescalingStudy
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ntklib.lab.studies.rescaling.pictures import RescalingStudyDisplay
-from ntklib.lab.study import StudyResult
+from ntklib.lab.result import StudyResult
 
 __all__ = ["RescalingStudy"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ntklib.lab.studies.scale.pictures import ScaleStudyDisplay
-from ntklib.lab.study import StudyResult
+from ntklib.lab.result import StudyResult
 
 from ._measure import MODELS
 

@@ -16,7 +16,7 @@ from ntklib.dynamics import USAM
 from ntklib.lab._parts import run_parts
 from ntklib.lab.landscapes import WideningValley
 from ntklib.lab.studies.valley.pictures import ValleyStudyDisplay
-from ntklib.lab.study import StudyResult
+from ntklib.lab.result import StudyResult
 
 __all__ = ["LEARNING_RATES", "RHOS", "ValleyStudy", "valley_study"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from ntklib._core.validation import check_real
 from ntklib.lab._power_law import PowerLaw
 from ntklib.lab.studies.width.pictures import WidthStudyDisplay
-from ntklib.lab.study import StudyResult
+from ntklib.lab.result import StudyResult
 
 __all__ = ["WidthStudy"]
 
