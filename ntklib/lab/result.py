@@ -1,51 +1,129 @@
-"""What all studies return: a frozen record that prints as a table, draws itself and saves itself."""
+"""Results of studies: frozen records that print as tables, draw themselves, save themselves and compare."""
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 import numpy as np
 
+from ntklib._core.drawing import axes_and_figure
 from ntklib._core.files import csv_text, new_folder, plain, write_together
 
-__all__ = ["CSV", "RESULTS", "StudyResult"]
+__all__ = ["CSV", "RESULTS", "Draw", "StudyResult", "column", "entry", "result"]
 
 RESULTS, CSV = "results.json", "results.csv"
 _ROWS_SHOWN = 40
 
+Draw = Callable[[Any, Any], None]
+"""A picture: a function that draws on given axes what a result holds."""
+
+T = TypeVar("T", bound="type[StudyResult]")
+
+
+def column(description: str) -> Any:
+    """Return the field of a result that is a column of its table: a one-dimensional array."""
+    return field(metadata={"description": description, "column": True})
+
+
+def entry(description: str) -> Any:
+    """Return the field of a result that is no column: a setting, a summary, raw draws."""
+    return field(metadata={"description": description, "column": False})
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(column, entry))
+def result(study: str, pictures: Mapping[str, Draw]) -> Callable[[T], T]:
+    """Declare the class of a study's results.
+
+    It becomes a frozen dataclass, whose docstring describes its fields.
+
+    Parameters
+    ----------
+    study : str
+        Name of the study.
+    pictures : mapping of str to callable
+        Functions ``(ax, result)``, by the name of the file that `StudyResult.save` makes; the main one first.
+
+    Returns
+    -------
+    callable
+        The decorator.
+    """
+
+    def declare(cls: T) -> T:
+        made = dataclass(frozen=True, repr=False, eq=False)(cls)
+        made.study, made._pictures = study, dict(pictures)
+        described = fields(made)  # type: ignore[arg-type]
+        made.columns = tuple(item.name for item in described if item.metadata["column"])
+        lines = [
+            f"    {item.name} : {_type_name(item.type)}\n        {item.metadata['description']}"
+            for item in described
+        ]
+        text = (cls.__doc__ or "").rstrip()
+        made.__doc__ = "\n".join([text, "", "    Attributes", "    ----------", *lines])
+        return made
+
+    return declare
+
+
+def _type_name(annotation: Any) -> str:
+    return str(getattr(annotation, "__name__", annotation)).replace("NDArray", "ndarray")
+
 
 class StudyResult(ABC):
-    """Base of the results of all studies.
-
-    A subclass is a dataclass, ``@dataclass(frozen=True, repr=False, eq=False)``.  The fields named in
-    ``columns`` are the columns of its table: one-dimensional arrays of one length.  All other fields are
-    settings, summaries and raw draws, which go to ``results.json`` only.
+    """Base of the results of all studies; `result` declares one.
 
     Two results are equal if they are of one type and hold the same numbers.
     """
 
     study: ClassVar[str]
-    """Short name, the one of the command line."""
+    """Name of the study."""
 
     columns: ClassVar[tuple[str, ...]]
     """Fields that make up the table."""
 
+    _pictures: ClassVar[dict[str, Draw]]
+
     @abstractmethod
     def headline(self) -> str:
-        """Return the finding in a line or two, shown above the table."""
+        """Return the outcome in a few lines, shown above the table."""
 
-    @abstractmethod
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the main picture on ``ax`` (new axes if None) and return its Display."""
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Names of the pictures of this result, the main one first."""
+        return tuple(self._pictures)
 
-    def pictures(self) -> Mapping[str, Callable[[Any], Any]]:
-        """Return functions that draw on given axes, by the name of the picture file that `save` makes."""
-        return {"plot": self.plot}
+    def plot(self, ax: Any = None, *, picture: str | None = None) -> Any:
+        """Draw a picture.
+
+        Parameters
+        ----------
+        ax : matplotlib axes or None, default=None
+            Where to draw; new axes if None.
+        picture : str or None, default=None
+            One of `pictures`; None is the first.
+
+        Returns
+        -------
+        matplotlib axes
+
+        Raises
+        ------
+        ValueError
+            If there is no such picture.
+        """
+        if picture is None:
+            picture = self.pictures[0]
+        if picture not in self.pictures:
+            known = ", ".join(map(repr, self.pictures))
+            raise ValueError(f"picture must be one of {known}; got {picture!r}.")
+        axes, _ = axes_and_figure(ax)
+        self._pictures[picture](axes, self)
+        return axes
 
     def table(self) -> dict[str, np.ndarray]:
         """Return the columns by name."""
@@ -108,8 +186,7 @@ class StudyResult(ABC):
             If a file cannot be written.
         """
         folder = Path(folder)
-        pictures = self.pictures()
-        names = [CSV, *(f"{name}.png" for name in pictures), RESULTS]
+        names = [CSV, *(f"{name}.png" for name in self.pictures), RESULTS]
         there = [name for name in names if (folder / name).exists()]
         if there and not overwrite:
             raise FileExistsError(
@@ -117,12 +194,26 @@ class StudyResult(ABC):
             )
         content: list[bytes | str] = [
             csv_text(self.table()),
-            *map(_png, pictures.values()),
+            *(self._png(name) for name in self.pictures),
             json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n",
         ]
         with new_folder(folder):
             write_together(folder, dict(zip(names, content, strict=True)))
         return folder
+
+    def _png(self, picture: str) -> bytes:
+        """A picture drawn without pyplot: no window and no global state, whatever the user's backend is."""
+        import io
+
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7.0, 4.5), layout="constrained")
+        FigureCanvasAgg(figure)
+        self.plot(figure.add_subplot(), picture=picture)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=150)
+        return buffer.getvalue()
 
     def __str__(self) -> str:
         return f"{self.headline()}\n\n{_text_table(self.table())}"
@@ -133,21 +224,6 @@ class StudyResult(ABC):
         return type(self) is type(other) and self.to_dict() == other.to_dict()  # type: ignore[attr-defined]
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def _png(draw: Callable[[Any], Any]) -> bytes:
-    """Draw without pyplot: no window and no global state, whatever the user's backend is."""
-    import io
-
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.0, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    draw(figure.add_subplot())
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
-    return buffer.getvalue()
 
 
 def _cell(value: Any) -> str:

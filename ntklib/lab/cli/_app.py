@@ -30,8 +30,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{self.prog}: error: {printable(message)} (see {self.prog} --help)\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser with every command in it."""
+def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser with every command in it, and the options of those that are named in ``argv``."""
     from ntklib.lab.report.versions import library_version
 
     parser = _Parser(
@@ -52,7 +52,8 @@ def build_parser() -> argparse.ArgumentParser:
         verb.add_argument(
             "--traceback", action="store_true", help="show where in the code an error came from"
         )
-        command.add_options(verb)
+        if command.name in argv:  # the options of a study are made from its declaration, which takes time
+            command.add_options(verb)
         verb.set_defaults(command=command)
     return parser
 
@@ -84,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("ntklib: error: standard output is closed", file=sys.stderr)
         return BAD_INPUT
     try:
-        arguments = build_parser().parse_args(argv)
+        argv = sys.argv[1:] if argv is None else argv
+        arguments = build_parser(argv).parse_args(argv)
     except SystemExit as stop:  # argparse has said what there was to say
         return int(stop.code or 0)
     with warnings.catch_warnings():

@@ -67,6 +67,14 @@ def write_data(text: str) -> None:
     sys.stdout.write(text)
 
 
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """Add the options on how a table is read for fitting."""
     group = parser.add_argument_group("reading the table")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ._command import note
-from ._study_base import Study, positive
+from ._rows import Study, positive
 
 if TYPE_CHECKING:
     from ntklib.lab.studies import StudyResult

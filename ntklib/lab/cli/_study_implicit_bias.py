@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._command import add_text_options
-from ._study_base import Study, positive, read_classes
+from ._rows import Study, positive, read_classes
 
 if TYPE_CHECKING:
     from ntklib.lab.studies import StudyResult

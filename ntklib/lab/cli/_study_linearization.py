@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._study_base import (
+from ._rows import (
     Study,
     add_data_options,
     add_network_options,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._study_base import Study, add_data_options, add_network_options, positive, read_network, read_samples
+from ._rows import Study, add_data_options, add_network_options, positive, read_network, read_samples
 
 if TYPE_CHECKING:
     from ntklib.lab.studies import StudyResult

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._study_base import Study, positive
+from ._rows import Study, positive
 
 if TYPE_CHECKING:
     from ntklib.lab.studies import StudyResult

@@ -5,9 +5,9 @@ midway goes on where it was; its random numbers are named by part and draw, so t
 the order nor on the number of threads.
 """
 
-from ntklib.lab._power_law import PowerLaw, fit_power_law
-from ntklib.lab._scaling import ScalingLaw, predicted_powers
+from ntklib.lab.power_law import PowerLaw, fit_power_law
 from ntklib.lab.result import StudyResult
+from ntklib.lab.scaling import ScalingLaw, predicted_powers
 
 from .criterion.result import CriterionStudy
 from .criterion.study import criterion_study

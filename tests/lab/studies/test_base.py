@@ -3,31 +3,35 @@
 import builtins
 import csv
 import json
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from scipy import sparse
 
 from ntklib._core.progress import Progress
-from ntklib.lab._parts import PARTS, digest, replacing_parts, run_parts
+from ntklib.lab.parts import PARTS, announcing, digest, generator, replacing_parts, run_parts
+from ntklib.lab.result import column, entry, result
 from ntklib.lab.studies import StudyResult
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class Toy(StudyResult):
-    study = "toy"
-    columns = ("size", "mean_error")
+def draw_errors(ax, toy):
+    ax.plot(toy.size, toy.mean_error)
 
-    size: np.ndarray
-    mean_error: np.ndarray
-    seed: int
+
+def draw_sizes(ax, toy):
+    ax.plot(toy.size)
+
+
+@result("toy", pictures={"errors": draw_errors, "sizes": draw_sizes})
+class Toy(StudyResult):
+    """A toy."""
+
+    size: np.ndarray = column("How large it is.")
+    mean_error: np.ndarray = column("How wrong it is.")
+    seed: int = entry("Seed.")
 
     def headline(self):
         return f"toy study, seed {self.seed}"
-
-    def plot(self, ax=None):
-        ax.plot(self.size, self.mean_error)
 
 
 @pytest.fixture
@@ -81,17 +85,22 @@ def test_a_frame_without_pandas_names_the_extra(toy, monkeypatch):
 
 def test_it_is_saved_whole_and_not_overwritten_unasked(toy, tmp_path):
     folder = toy.save(tmp_path / "new" / "folder")
-    assert sorted(path.name for path in folder.iterdir()) == ["plot.png", "results.csv", "results.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "errors.png",
+        "results.csv",
+        "results.json",
+        "sizes.png",
+    ]
     content = json.loads((folder / "results.json").read_text())
     assert content["study"] == "toy"
     assert content["seed"] == 3
     assert content["table"] == {"size": [10, 200], "mean_error": [0.1, None]}
     with (folder / "results.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [["size", "mean_error"], ["10", "0.1"], ["200", "nan"]]
-    assert (folder / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "errors.png").read_bytes().startswith(b"\x89PNG")
     before = (folder / "results.csv").read_bytes()
     (folder / "results.json").unlink()
-    with pytest.raises(FileExistsError, match=r"results\.csv, plot\.png already"):
+    with pytest.raises(FileExistsError, match=r"results\.csv, errors\.png, sizes\.png already"):
         Toy(toy.size, toy.size, 9).save(folder)
     assert not (folder / "results.json").exists()
     assert (folder / "results.csv").read_bytes() == before
@@ -117,10 +126,12 @@ class Counting:
 
 def test_it_says_beforehand_how_long_it_takes(tmp_path):
     said, forecast = [], lambda left: f"{len(left)} parts, about 3 s"
-    for names in ("a", "ab", "ab"):  # what is left to compute counts
-        run_parts("toy", {}, Counting().parts(names), out=tmp_path, forecast=forecast, announce=said.append)
-    assert said == ["toy: 1 parts, about 3 s"] * 2
-    run_parts("toy", {}, Counting().parts("a"), announce=said.append)
+    with announcing(said.append):
+        for names in ("a", "ab", "ab"):  # what is left to compute counts
+            run_parts("toy", {}, Counting().parts(names), out=tmp_path, forecast=forecast)
+        assert said == ["toy: 1 parts, about 3 s"] * 2
+        run_parts("toy", {}, Counting().parts("a"))
+    run_parts("toy", {}, Counting().parts("a"), forecast=forecast)
     assert len(said) == 2
 
 
@@ -218,3 +229,27 @@ def test_a_digest_sees_values_shape_and_type():
     thin = sparse.csr_array(np.eye(3))
     assert digest(thin) == digest(thin.copy()) == digest(sparse.csr_matrix(np.eye(3)))
     assert len({digest(x) for x in (thin, 2 * thin, thin[:2], sparse.csr_array((3, 3)))}) == 4
+
+
+def test_draws_have_random_numbers_of_their_own():
+    numbers = {float(generator(*key).random()) for key in [(0, 1, 2), (0, 2, 1), (1, 1, 2), (0, 1)]}
+    assert len(numbers) == 4
+    assert generator(0, 1, 2).random() in numbers
+
+
+def test_pictures_are_drawn_by_name(toy):
+    from matplotlib.figure import Figure
+
+    assert toy.pictures == ("errors", "sizes")
+    for picture in (None, *toy.pictures):
+        ax = Figure().add_subplot()
+        assert toy.plot(ax, picture=picture) is ax
+        np.testing.assert_array_equal(
+            ax.lines[0].get_ydata(), toy.size if picture == "sizes" else toy.mean_error
+        )
+    with pytest.raises(ValueError, match="picture must be one of 'errors', 'sizes'; got 'error'"):
+        toy.plot(picture="error")
+
+
+def test_the_docstring_describes_the_fields():
+    assert "    size : ndarray\n        How large it is." in Toy.__doc__

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ntklib
-from ntklib.lab._parts import PARTS
+from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import CriterionStudy, criterion_study
 from ntklib.lab.studies.criterion.pictures import CriterionStudyDisplay
 from ntklib.networks import MLP, TwoLayerNet

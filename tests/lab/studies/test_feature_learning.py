@@ -7,7 +7,7 @@ import pytest
 
 import ntklib
 from ntklib.dynamics import train
-from ntklib.lab._parts import PARTS
+from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import FeatureLearningStudy, feature_learning_study
 from ntklib.lab.studies.feature_learning._measure import Plan, compare, jobs_of, trial
 from ntklib.lab.studies.feature_learning._teacher import (

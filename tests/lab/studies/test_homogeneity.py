@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from ntklib.lab._parts import PARTS
+from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import HomogeneityStudy, homogeneity_study
 from ntklib.lab.studies.homogeneity.pictures import HomogeneityStudyDisplay
 

@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from ntklib import NTK
-from ntklib.lab._parts import PARTS
 from ntklib.lab.cli import main
+from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import (
     ImplicitBiasStudy,
     Influence,

@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 
 import ntklib
 from ntklib.kernels import RectifiedPower
-from ntklib.lab._parts import PARTS
+from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import LazyStudy, lazy_study
 from ntklib.lab.studies.lazy_accuracy.pictures import LazyStudyDisplay
 from ntklib.networks import MLP, TwoLayerNet

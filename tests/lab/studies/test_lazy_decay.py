@@ -10,7 +10,7 @@ from scipy.special import erf
 
 from ntklib.dynamics import integrate_flow
 from ntklib.kernels import RectifiedPower
-from ntklib.lab._parts import PARTS
+from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import LazyDecayStudy, lazy_decay_study
 from ntklib.lab.studies.lazy_decay import study as module
 from ntklib.lab.studies.lazy_decay.bounds_pictures import LazyBoundsDisplay

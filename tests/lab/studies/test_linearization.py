@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 import ntklib
-from ntklib.lab._parts import PARTS
+from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import LinearizationStudy, linearization_study
 from ntklib.lab.studies.linearization.pictures import LinearizationStudyDisplay
 from ntklib.networks import MLP, TwoLayerNet

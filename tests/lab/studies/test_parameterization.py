@@ -7,8 +7,8 @@ import pytest
 
 from ntklib import NTK
 from ntklib.dynamics import USAM, Adam, GradientDescent, Momentum, Muon, SignDescent
-from ntklib.lab._parts import PARTS
 from ntklib.lab.cli import main
+from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import ParameterizationStudy, parameterization_study, predicted_powers
 from ntklib.lab.studies.parameterization._best_step import DIVERGED, best_steps
 from ntklib.lab.studies.parameterization.pictures import ParameterizationStudyDisplay

@@ -7,8 +7,8 @@ import pytest
 
 from ntklib.dynamics import USAM, Adam, GradientDescent, Momentum, Muon, SignDescent
 from ntklib.kernels import RectifiedPower
-from ntklib.lab._parts import PARTS
 from ntklib.lab.cli import main
+from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import RescalingStudy, rescale, rescaling_study
 from ntklib.lab.studies.rescaling.pictures import RescalingStudyDisplay
 from ntklib.networks import MLP, TwoLayerNet

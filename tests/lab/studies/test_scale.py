@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 import ntklib
 from ntklib.dynamics import integrate_flow, linearized_flow
 from ntklib.kernels import NumericalActivation
-from ntklib.lab._parts import PARTS
+from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import ScaleStudy, scale_study
 from ntklib.lab.studies.scale.pictures import ScaleStudyDisplay
 from ntklib.lab.studies.scale.result import local_slopes

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from ntklib.dynamics import USAM, GradientDescent
-from ntklib.lab._parts import PARTS
 from ntklib.lab.cli import main
 from ntklib.lab.landscapes import WideningValley
+from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import ValleyStudy, valley_study
 from ntklib.lab.studies.valley.pictures import ValleyStudyDisplay
 

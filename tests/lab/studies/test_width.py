@@ -16,10 +16,9 @@ from sklearn import config_context
 import ntklib
 import ntklib.theory
 from ntklib.kernels import ABReLU, Monomial, NumericalActivation, RectifiedPower
-from ntklib.lab._networks import network_text
-from ntklib.lab._parts import PARTS
+from ntklib.lab.networks import network_text
+from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import WidthStudy, fit_power_law, width_study
-from ntklib.lab.studies.width.pictures import WidthStudyDisplay
 from ntklib.networks import MLP, TwoLayerNet
 
 # rows of lengths from 0.3 to 3, the last along the first
@@ -336,40 +335,20 @@ def axes():
     plt.close("all")
 
 
-def test_display(axes):
+def test_pictures(axes):
     study = width_study(X, (8, 32, 128), n_draws=5)
-    display = study.plot(axes)
-    assert isinstance(display, WidthStudyDisplay)
-    assert display.ax_ is axes
+    assert study.plot(axes) is axes
     assert axes.get_xscale() == axes.get_yscale() == "log"
     (legend,) = [text.get_text() for text in axes.get_legend().get_texts() if "exact" in text.get_text()]
     assert legend == "exact expectation, Frobenius norm"
     line = next(line for line in axes.lines if line.get_label() == legend)
     np.testing.assert_array_equal(line.get_ydata(), study.exact_error)
     axes.clear()
-    study.plot_eigenvalue(axes)
+    study.plot(axes, picture="eigenvalue")
     assert axes.get_ylabel().startswith("smallest eigenvalue")
     axes.clear()
     width_study(X, (8, 32), network=MLP((1, 1)), n_draws=2).plot(axes)
     assert not [text for text in axes.get_legend().get_texts() if "exact" in text.get_text()]
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: WidthStudyDisplay([], {"a": ([], [])}), "not empty"),
-        (lambda: WidthStudyDisplay([0.0], {"a": ([1.0], [1.0])}), "positive"),
-        (lambda: WidthStudyDisplay([1.0], {}), "one norm at least"),
-        (lambda: WidthStudyDisplay([1.0], {"a": ([1.0, 2.0], [1.0, 1.0])}), "has shape"),
-        (lambda: WidthStudyDisplay([1.0], {"a": ([1.0], [1.0])}, exact=[1.0, 2.0]), "exact has shape"),
-        (lambda: WidthStudyDisplay([1.0], {"a": ([1.0], [1.0])}, slopes={"b": ([1.0], 1, 1)}), "names 'b'"),
-        (lambda: WidthStudyDisplay([1.0], {"a": ([1.0], [1.0])}).plot(what="b"), "what must be"),
-        (lambda: WidthStudyDisplay([1.0], {"a": ([1.0], [1.0])}).plot(what="eigenvalue"), "no eigenvalues"),
-    ],
-)
-def test_what_cannot_be_drawn(make, message):
-    with pytest.raises(ValueError, match=message):
-        make()
 
 
 def test_a_description_does_not_depend_on_how_scikit_learn_prints():

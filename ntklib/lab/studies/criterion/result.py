@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ntklib.lab._power_law import fit_power_law
-from ntklib.lab._scaling import ScalingLaw
-from ntklib.lab.studies.criterion.pictures import CriterionStudyDisplay
+from ntklib.lab.power_law import fit_power_law
 from ntklib.lab.result import StudyResult
+from ntklib.lab.scaling import ScalingLaw
+from ntklib.lab.studies.criterion.pictures import CriterionStudyDisplay
 
 __all__ = ["CriterionStudy"]
 

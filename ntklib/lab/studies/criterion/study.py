@@ -14,11 +14,11 @@ from sklearn.base import clone
 from ntklib._core.progress import Progress, seconds_text
 from ntklib._core.threads import get_threads, parallel_for
 from ntklib._core.validation import check_integer, check_options
-from ntklib.lab._networks import network_text
-from ntklib.lab._parts import digest, run_parts
-from ntklib.lab._power_law import fit_power_law
-from ntklib.lab._samples import check_samples
-from ntklib.lab._scaling import ScalingLaw, predicted_powers
+from ntklib.lab.networks import network_text
+from ntklib.lab.parts import digest, run_parts
+from ntklib.lab.power_law import fit_power_law
+from ntklib.lab.samples import check_samples
+from ntklib.lab.scaling import ScalingLaw, predicted_powers
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.networks.spec import PARAMETERIZATIONS
 from ntklib.theory import second_derivative_norm

@@ -10,7 +10,7 @@ import numpy as np
 
 from ntklib._core.threads import set_threads
 from ntklib.dynamics import Snapshot, gradient_descent
-from ntklib.lab._training import train_whole
+from ntklib.lab.training import train_whole
 from ntklib.networks import Params
 
 from ._teacher import COSINES, Sample, Student, draw_sample, neurons, rescaled, student

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.drawing import COLORS, axes_and_figure, light_axes
-from ntklib.lab._power_law_pictures import percent_axis, width_axis
+from ntklib.lab.power_law_pictures import percent_axis, width_axis
 
 _KINDS = ("paths", "scale", "width", "limit", "laws")
 _PLUS, _MINUS = COLORS[1], COLORS[0]

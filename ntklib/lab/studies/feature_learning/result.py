@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ntklib.lab.studies.feature_learning.pictures import FeatureLearningDisplay
 from ntklib.lab.result import StudyResult
+from ntklib.lab.studies.feature_learning.pictures import FeatureLearningDisplay
 
 __all__ = ["FeatureLearningStudy", "MeanFieldLimit", "NeuronPaths"]
 

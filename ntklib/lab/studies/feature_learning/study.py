@@ -12,8 +12,8 @@ import numpy as np
 from ntklib._core.blocks import require_memory
 from ntklib._core.progress import Progress, seconds_text
 from ntklib._core.validation import check_integer, check_reals
-from ntklib.lab._parts import run_parts
-from ntklib.lab._power_law import fit_power_law
+from ntklib.lab.parts import run_parts
+from ntklib.lab.power_law import fit_power_law
 
 from ..width.study import check_widths
 from ._measure import MEASURES, PLANE_SCALES, PLANE_WIDTH, Plan, compare, early_step, trial

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ntklib.lab.studies.homogeneity.pictures import HomogeneityStudyDisplay
 from ntklib.lab.result import StudyResult
+from ntklib.lab.studies.homogeneity.pictures import HomogeneityStudyDisplay
 
 __all__ = ["STARTS", "HomogeneityStudy"]
 

@@ -14,9 +14,9 @@ import numpy as np
 from ntklib._core.progress import Progress, seconds_text
 from ntklib._core.validation import check_integer, check_integers, check_reals
 from ntklib.kernels import RectifiedPower
-from ntklib.lab._networks import network_text
-from ntklib.lab._parts import digest, run_parts
-from ntklib.lab._samples import check_samples
+from ntklib.lab.networks import network_text
+from ntklib.lab.parts import digest, run_parts
+from ntklib.lab.samples import check_samples
 from ntklib.networks import MLP, Params
 from ntklib.theory import LazyCriterion, lazy_criterion
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from ntklib._core.progress import Progress
 from ntklib._core.validation import check_integer, check_options, check_real
-from ntklib.lab._parts import digest, run_parts
-from ntklib.lab.studies.implicit_bias.pictures import ImplicitBiasDisplay
+from ntklib.lab.parts import digest, run_parts
 from ntklib.lab.result import StudyResult
+from ntklib.lab.studies.implicit_bias.pictures import ImplicitBiasDisplay
 
 from ._rows import COLUMNS, finding_rows, findings
 from .data import Sample, draw_sample, given_sample

@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from ntklib._core.blocks import require_memory
 from ntklib._core.threads import get_threads, parallel_for, set_threads
 from ntklib.dynamics import Momentum, Trajectory, gradient_descent, largest_stable_step
-from ntklib.lab._training import train_whole
+from ntklib.lab.training import train_whole
 
 from ..linearization.measure import step_factors
 

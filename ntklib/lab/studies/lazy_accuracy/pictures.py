@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.drawing import COLORS, along, axes_and_figure, light_axes, positive_axis
-from ntklib.lab._power_law_pictures import percent_axis
+from ntklib.lab.power_law_pictures import percent_axis
 
 _LINES = ("--", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ntklib.lab.studies.lazy_accuracy.pictures import LazyStudyDisplay
 from ntklib.lab.result import StudyResult
+from ntklib.lab.studies.lazy_accuracy.pictures import LazyStudyDisplay
 
 __all__ = ["MODELS", "LazyStudy", "LinearModel"]
 

@@ -12,8 +12,8 @@ from sklearn.base import clone
 
 from ntklib._core.progress import Progress
 from ntklib._core.validation import check_integer, check_real, check_reals, check_rows
-from ntklib.lab._networks import network_text
-from ntklib.lab._parts import digest, run_parts
+from ntklib.lab.networks import network_text
+from ntklib.lab.parts import digest, run_parts
 from ntklib.networks import MLP, TwoLayerNet
 
 from ._measure import MEASURES, Plan, compare

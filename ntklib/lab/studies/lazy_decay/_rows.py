@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ntklib.lab._networks import network_text
+from ntklib.lab.networks import network_text
 
 from .measure import EARLY, THEOREMS, Plan
 from .result import LazyDecayStudy

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ntklib.lab.result import StudyResult
 from ntklib.lab.studies.lazy_decay.bounds_pictures import LazyBoundsDisplay
 from ntklib.lab.studies.lazy_decay.pictures import LazyDecayDisplay
-from ntklib.lab.result import StudyResult
 
 from .setting import DecaySetting, threshold_lines
 

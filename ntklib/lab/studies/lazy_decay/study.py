@@ -13,8 +13,8 @@ from scipy import sparse
 from ntklib._core.progress import Progress
 from ntklib._core.threads import set_threads
 from ntklib._core.validation import check_integer, check_integers, check_real, check_reals
-from ntklib.lab._parts import digest, run_parts
-from ntklib.lab._samples import check_samples
+from ntklib.lab.parts import digest, run_parts
+from ntklib.lab.samples import check_samples
 from ntklib.networks import MLP, TwoLayerNet
 
 from ._rows import collect

@@ -9,7 +9,7 @@ import numpy as np
 from ntklib._core.blocks import working_memory
 from ntklib._core.threads import get_threads, parallel_for, set_threads
 from ntklib.dynamics import GradientDescent, Snapshot, Trajectory, gradient_descent
-from ntklib.lab._training import train_whole
+from ntklib.lab.training import train_whole
 
 __all__ = ["Task", "draws", "recorded", "step_factors"]
 

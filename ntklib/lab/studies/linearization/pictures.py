@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.drawing import axes_and_figure, light_axes, positive_axis
-from ntklib.lab._power_law_pictures import draw_power_laws, percent_axis, width_axis
+from ntklib.lab.power_law_pictures import draw_power_laws, percent_axis, width_axis
 
 
 class LinearizationStudyDisplay:

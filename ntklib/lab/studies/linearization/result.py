@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ntklib.lab._power_law import PowerLaw
-from ntklib.lab.studies.linearization.pictures import LinearizationStudyDisplay
+from ntklib.lab.power_law import PowerLaw
 from ntklib.lab.result import StudyResult
+from ntklib.lab.studies.linearization.pictures import LinearizationStudyDisplay
 
 __all__ = ["GAPS", "LinearizationStudy"]
 

@@ -14,9 +14,9 @@ from ntklib._core.blocks import require_memory
 from ntklib._core.progress import Progress
 from ntklib._core.validation import check_integer, check_real, check_rows, check_same_features
 from ntklib.dynamics import largest_stable_step
-from ntklib.lab._networks import network_text
-from ntklib.lab._parts import digest, run_parts
-from ntklib.lab._power_law import PowerLaw, fit_power_law
+from ntklib.lab.networks import network_text
+from ntklib.lab.parts import digest, run_parts
+from ntklib.lab.power_law import PowerLaw, fit_power_law
 from ntklib.networks import MLP, TwoLayerNet
 
 from ..width.study import check_widths, root_mean_square

@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 
 from ntklib._core.threads import parallel_for
 from ntklib.dynamics import GradientDescent, Optimizer
-from ntklib.lab._training import train_whole
+from ntklib.lab.training import train_whole
 from ntklib.networks import Params
 
 __all__ = ["DIVERGED", "best_steps"]

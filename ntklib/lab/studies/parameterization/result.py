@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ntklib.lab._scaling import ScalingLaw
-from ntklib.lab.studies.parameterization.pictures import ParameterizationStudyDisplay
 from ntklib.lab.result import StudyResult
+from ntklib.lab.scaling import ScalingLaw
+from ntklib.lab.studies.parameterization.pictures import ParameterizationStudyDisplay
 
 from ..rescaling.result import RescalingStudy
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ntklib.lab.studies.rescaling.pictures import RescalingStudyDisplay
 from ntklib.lab.result import StudyResult
+from ntklib.lab.studies.rescaling.pictures import RescalingStudyDisplay
 
 __all__ = ["RescalingStudy"]
 

@@ -13,10 +13,10 @@ from ntklib._core.progress import Progress
 from ntklib._core.threads import parallel_for
 from ntklib._core.validation import check_integer, check_reals
 from ntklib.dynamics import Adam, GradientDescent, Muon, Optimizer, SignDescent, largest_stable_step
-from ntklib.lab._networks import network_text
-from ntklib.lab._parts import digest, run_parts
-from ntklib.lab._samples import check_samples
-from ntklib.lab._training import described, first_move, train_whole
+from ntklib.lab.networks import network_text
+from ntklib.lab.parts import digest, run_parts
+from ntklib.lab.samples import check_samples
+from ntklib.lab.training import described, first_move, train_whole
 from ntklib.networks import MLP, Params, TwoLayerNet
 
 from .measure import WithMultipliers, rescale, scale_factors, step_power

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ntklib.lab.studies.scale.pictures import ScaleStudyDisplay
 from ntklib.lab.result import StudyResult
+from ntklib.lab.studies.scale.pictures import ScaleStudyDisplay
 
 from ._measure import MODELS
 

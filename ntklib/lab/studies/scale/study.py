@@ -18,8 +18,8 @@ from ntklib._core.validation import check_integer, check_real, check_reals, chec
 from ntklib.dynamics import SquaredError
 from ntklib.kernels import NumericalActivation
 from ntklib.kernels.activations import as_activation
-from ntklib.lab._networks import network_text
-from ntklib.lab._parts import digest, run_parts
+from ntklib.lab.networks import network_text
+from ntklib.lab.parts import digest, run_parts
 from ntklib.networks import MLP, TwoLayerNet
 
 from ._measure import MEASURES, Plan, measure, starts

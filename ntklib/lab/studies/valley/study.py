@@ -13,10 +13,10 @@ import numpy as np
 from ntklib._core.progress import Progress
 from ntklib._core.validation import check_integer, check_reals
 from ntklib.dynamics import USAM
-from ntklib.lab._parts import run_parts
 from ntklib.lab.landscapes import WideningValley
-from ntklib.lab.studies.valley.pictures import ValleyStudyDisplay
+from ntklib.lab.parts import run_parts
 from ntklib.lab.result import StudyResult
+from ntklib.lab.studies.valley.pictures import ValleyStudyDisplay
 
 __all__ = ["LEARNING_RATES", "RHOS", "ValleyStudy", "valley_study"]
 

@@ -1,82 +1,48 @@
-"""The result of `width_study`: a table of errors against width, its fits and its pictures."""
+"""The result of `width_study`: errors against width, with their fits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ntklib._core.validation import check_real
-from ntklib.lab._power_law import PowerLaw
-from ntklib.lab.studies.width.pictures import WidthStudyDisplay
-from ntklib.lab.result import StudyResult
+from ntklib.lab.power_law import PowerLaw
+from ntklib.lab.result import StudyResult, column, entry, result
+
+from .pictures import draw_eigenvalue, draw_error
 
 __all__ = ["WidthStudy"]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@result("width", pictures={"error": draw_error, "eigenvalue": draw_eigenvalue})
 class WidthStudy(StudyResult):
     """Errors of the tangent kernels of finite networks against their limit; from `width_study`.
 
-    All errors are relative to the same norm of the limit.  Arrays have one value a width, raw draws one row
-    a width.
-
-    Attributes
-    ----------
-    width : ndarray of int
-    error, error_se : ndarray
-        Root mean square over the draws of the Frobenius norm of the error, and its standard error.
-    exact_error : ndarray
-        What the first is in expectation, exactly; NaN where there is no formula.
-    operator_error, operator_error_se : ndarray
-        The same of the operator norm.
-    min_eigenvalue, min_eigenvalue_se : ndarray
-        Mean over the draws of the smallest eigenvalue of the kernel matrix.
-    slope, operator_slope : PowerLaw
-        Of the errors against width: the exponent is -1/2 in theory.
-    limit_eigenvalue : float
-        Smallest eigenvalue of the limit.
-    squared_errors, operator_errors, eigenvalues : ndarray of shape (n_widths, n_draws)
-        The draws: squared relative Frobenius errors, relative operator errors, smallest eigenvalues.
-    network : str
-        The network, its widths written as m.
-    n_samples, n_features, n_draws, random_state : int
+    All errors are relative to the same norm of the limit.  Arrays have one value a width, raw draws are of
+    shape (n_widths, n_draws).
     """
 
-    study = "width"
-    columns = (
-        "width",
-        "error",
-        "error_se",
-        "exact_error",
-        "operator_error",
-        "operator_error_se",
-        "min_eigenvalue",
-        "min_eigenvalue_se",
-    )
-
-    width: np.ndarray
-    error: np.ndarray
-    error_se: np.ndarray
-    exact_error: np.ndarray
-    operator_error: np.ndarray
-    operator_error_se: np.ndarray
-    min_eigenvalue: np.ndarray
-    min_eigenvalue_se: np.ndarray
-    slope: PowerLaw
-    operator_slope: PowerLaw
-    limit_eigenvalue: float
-    squared_errors: np.ndarray
-    operator_errors: np.ndarray
-    eigenvalues: np.ndarray
-    network: str
-    n_samples: int
-    n_features: int
-    n_draws: int
-    random_state: int
+    width: NDArray = column("Units of the hidden layers.")
+    error: NDArray = column("Root mean square over the draws of the Frobenius norm of the error.")
+    error_se: NDArray = column("Its standard error.")
+    exact_error: NDArray = column("Exact expectation of ``error``; NaN where there is no formula.")
+    operator_error: NDArray = column("Root mean square over the draws of the operator norm of the error.")
+    operator_error_se: NDArray = column("Its standard error.")
+    min_eigenvalue: NDArray = column("Mean over the draws of the smallest eigenvalue of the kernel matrix.")
+    min_eigenvalue_se: NDArray = column("Its standard error.")
+    slope: PowerLaw = entry("Power of the width in ``error``: -1/2 in theory.")
+    operator_slope: PowerLaw = entry("Power of the width in ``operator_error``: -1/2 in theory.")
+    limit_eigenvalue: float = entry("Smallest eigenvalue of the limit.")
+    squared_errors: NDArray = entry("Squared relative Frobenius errors of the draws.")
+    operator_errors: NDArray = entry("Relative operator errors of the draws.")
+    eigenvalues: NDArray = entry("Smallest eigenvalues of the draws.")
+    network: str = entry("The network, its widths written as m.")
+    n_samples: int = entry("Number of rows.")
+    n_features: int = entry("Number of inputs.")
+    n_draws: int = entry("Number of networks a width.")
+    random_state: int = entry("Seed.")
 
     @property
     def exact_ratio(self) -> tuple[float, float]:
@@ -111,15 +77,3 @@ class WidthStudy(StudyResult):
         if np.isfinite(ratio):
             lines.append(f"mean squared error / exact expectation = {ratio:.4f} +- {error:.4f}")
         return "\n".join(lines)
-
-    def plot(self, ax: Any = None) -> WidthStudyDisplay:
-        """Draw the errors against width, with the fits and the exact expectation."""
-        return WidthStudyDisplay.from_study(self, ax=ax)
-
-    def plot_eigenvalue(self, ax: Any = None) -> WidthStudyDisplay:
-        """Draw the smallest eigenvalue against width, with that of the limit."""
-        return WidthStudyDisplay.from_study(self, ax=ax, what="eigenvalue")
-
-    def pictures(self) -> Mapping[str, Callable[[Any], Any]]:
-        """Return the drawings that `save` makes."""
-        return {"error": self.plot, "eigenvalue": self.plot_eigenvalue}

@@ -1,11 +1,11 @@
-"""How fast the tangent kernel of a network approaches its limit as the network grows wider."""
+"""The tangent kernel of random networks against its limit, by width."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.linalg import eigvalsh
@@ -13,10 +13,12 @@ from scipy.linalg import eigvalsh
 from ntklib._core.blocks import require_memory, working_memory
 from ntklib._core.progress import Progress
 from ntklib._core.threads import get_threads, parallel_for
-from ntklib._core.validation import check_integer, check_integers, check_rows
-from ntklib.lab._networks import network_text
-from ntklib.lab._parts import digest, run_parts
-from ntklib.lab._power_law import fit_power_law
+from ntklib._core.validation import check_integers
+from ntklib.lab.arguments import Integer, Integers
+from ntklib.lab.networks import network_text
+from ntklib.lab.parts import digest, generator, run_parts
+from ntklib.lab.power_law import fit_power_law
+from ntklib.lab.study import Networks, Rows, study
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.theory import ntk_variance_of
 
@@ -25,42 +27,46 @@ from .result import WidthStudy
 __all__ = ["width_study"]
 
 WIDTHS = tuple(2**k for k in range(6, 14))
+NETWORK = TwoLayerNet()
 
 
+@study(
+    rows=Rows("rows"),
+    networks=Networks(),
+    examples="""
+    ntklib study width                                    ReLU on handwritten digits
+    ntklib study width --data wine --out wine-width       keep table, numbers and pictures
+    ntklib study width --degree 2 --widths 100 1000 10000
+    ntklib study width --depth 3 --weight-std 1.4 --bias-std 0.1 --input-scaling fan_in
+    ntklib study width --format csv > errors.csv
+    """,
+)
 def width_study(
     X: Any,
-    widths: Iterable[int] = WIDTHS,
+    widths: Annotated[Iterable[int], Integers(least=2)] = WIDTHS,
     *,
-    network: TwoLayerNet | MLP | None = None,
-    n_draws: int = 20,
+    network: TwoLayerNet | MLP = NETWORK,
+    n_draws: Annotated[int, Integer(2)] = 20,
     random_state: int = 0,
     out: str | Path | None = None,
     progress: Progress | None = None,
 ) -> WidthStudy:
-    r"""Measure how far the tangent kernels of random networks are from their limit, at several widths.
+    r"""Distance of the tangent kernels of random networks from their limit, by width.
 
-    At each width m it draws networks and compares ``network.ntk(params, X, weighted=True)`` with
-    ``network.limit_kernel()(X)``.  The root-mean-square error falls like :math:`m^{-1/2}`; for one hidden
-    layer and a homogeneous activation its size is known exactly (`ntklib.theory.ntk_variance_of`).
+    Draws networks at several widths and measures how far their tangent kernels are from the analytic limit:
+    root-mean-square errors relative to the limit in Frobenius and operator norm, smallest eigenvalue, the
+    fitted power of the width, and the exact expectation where there is a formula.
+
+    At each width m, ``network.ntk(params, X, weighted=True)`` is compared with ``network.limit_kernel()(X)``.
+    The root-mean-square error falls like :math:`m^{-1/2}`; for one hidden layer and a homogeneous activation
+    its size is known exactly (`ntklib.theory.ntk_variance_of`).
 
     Parameters
     ----------
-    X : array-like or CSR matrix of shape (n_samples, n_features)
-        The rows that the kernels are compared on.
     widths : iterable of int, default=(64, 128, ..., 8192)
-        At least two; every hidden layer gets the same.
-    network : TwoLayerNet, MLP or None, default=None
-        Everything but the width; None is ``TwoLayerNet()``.
+        Units of the hidden layers, two widths at least.  Every hidden layer gets the same.
     n_draws : int, default=20
         Networks a width, at least 2.
-    random_state : int, default=0
-        Draw d at width m is seeded by (random_state, m, d) and by nothing else: widths can be added later,
-        and results are the same bytes at any number of threads.
-    out : str, Path or None, default=None
-        A folder; each width is kept there as soon as it is finished, and a study that was killed goes on
-        from those.  The result is not written there: see `WidthStudy.save`.
-    progress : Progress or None, default=None
-        None writes to standard error if that is a terminal.
 
     Returns
     -------
@@ -88,13 +94,7 @@ def width_study(
     >>> study.frame().shape
     (3, 8)
     """
-    X = check_rows(X).astype(np.float64, copy=False)
-    network = TwoLayerNet() if network is None else network
-    if not isinstance(network, TwoLayerNet | MLP):
-        raise TypeError(f"network must be a TwoLayerNet or an MLP, got {network!r}.")
-    sizes = check_widths(widths)
-    n_draws = check_integer(n_draws, "n_draws", minimum=2)
-    random_state = check_integer(random_state, "random_state", minimum=0)
+    sizes = list(widths)
     if network.n_outputs != 1:
         raise ValueError(
             f"the network has {network.n_outputs} outputs; the limit is that of one, n_outputs=1."
@@ -157,7 +157,7 @@ def _draws(
     squared, operator, eigenvalue = (np.empty(n_draws) for _ in range(3))
 
     def draw(index: int) -> None:
-        rng = np.random.default_rng(np.random.SeedSequence(seed[0], spawn_key=(seed[1], index)))
+        rng = generator(*seed, index)
         kernel = network.ntk(network.init(X.shape[1], rng), X, weighted=True)
         eigenvalue[index] = eigvalsh(kernel, subset_by_index=[0, 0])[0]
         error = kernel - limit

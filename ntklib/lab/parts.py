@@ -18,7 +18,7 @@ from scipy import sparse
 from ntklib._core.files import new_folder, open_regular, plain, write_atomically
 from ntklib._core.progress import Progress
 
-__all__ = ["digest", "replacing_parts", "run_parts"]
+__all__ = ["PARTS", "announcing", "digest", "generator", "replacing_parts", "run_parts"]
 
 PARTS = "parts"
 """The folder, inside a study's own, that finished parts are kept in."""
@@ -26,6 +26,7 @@ PARTS = "parts"
 _SETTINGS = "_settings"
 
 _replacing: ContextVar[bool] = ContextVar("replacing", default=False)
+_announce: ContextVar[Callable[[str], None] | None] = ContextVar("announce", default=None)
 
 
 @contextmanager
@@ -38,6 +39,21 @@ def replacing_parts() -> Iterator[None]:
         _replacing.reset(token)
 
 
+@contextmanager
+def announcing(announce: Callable[[str], None]) -> Iterator[None]:
+    """Let studies in the block say by a function how long they will take, not where progress is written."""
+    token = _announce.set(announce)
+    try:
+        yield
+    finally:
+        _announce.reset(token)
+
+
+def generator(random_state: int, *key: int) -> np.random.Generator:
+    """Return the random numbers of one draw, which depend on the seed and its key alone."""
+    return np.random.default_rng(np.random.SeedSequence(random_state, spawn_key=key))
+
+
 def run_parts(
     study: str,
     settings: Mapping[str, Any],
@@ -46,7 +62,6 @@ def run_parts(
     out: str | Path | None = None,
     progress: Progress | None = None,
     forecast: Callable[[Sequence[str]], str] | None = None,
-    announce: Callable[[str], None] | None = None,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Compute the parts of a study that are not kept in ``out`` yet, and return the values of all.
 
@@ -65,9 +80,7 @@ def run_parts(
         Told about each part; None writes to standard error if that is a terminal.
     forecast : callable or None, default=None
         Receives the names of the parts that are to be computed, if there are any, and returns a line that
-        says how long it will take.
-    announce : callable or None, default=None
-        Receives that line; None writes it where progress is written.
+        says how long it will take.  It is written where progress is, except inside `announcing`.
 
     Returns
     -------
@@ -88,7 +101,7 @@ def run_parts(
     progress = progress or Progress(len(parts) - len(kept))
     left = [name for name in parts if name not in kept]
     if forecast is not None and left:
-        (announce or progress.say)(f"{study}: {forecast(left)}")
+        (_announce.get() or progress.say)(f"{study}: {forecast(left)}")
     for name in left:
         with progress.step(f"{study}: {name}"):
             kept[name] = {key: np.asarray(value) for key, value in parts[name]().items()}

@@ -9,7 +9,7 @@ import numpy as np
 
 from ntklib.dynamics import History, Optimizer, train
 from ntklib.dynamics.optimizers.base import scheduled
-from ntklib.lab._parts import digest
+from ntklib.lab.parts import digest
 from ntklib.networks import Params
 
 __all__ = ["described", "first_move", "train_whole"]

@@ -7,7 +7,7 @@ from math import log
 from typing import Any
 
 from ntklib.dynamics import GradientDescent, Optimizer
-from ntklib.lab._power_law import PowerLaw
+from ntklib.lab.power_law import PowerLaw
 from ntklib.networks.steps import as_family
 
 __all__ = ["ScalingLaw", "predicted_powers", "reference_step"]

@@ -10,25 +10,23 @@ from numpy.typing import NDArray
 
 from ntklib._core.drawing import COLORS
 
+from .power_law import PowerLaw
+
 _MARKERS = ("o", "s", "^", "D")
 
 
 def draw_power_laws(
-    ax: Any,
-    widths: NDArray,
-    values: Mapping[str, tuple[NDArray, NDArray]],
-    slopes: Mapping[str, tuple[NDArray, float, float]],
+    ax: Any, widths: NDArray, series: Mapping[str, tuple[NDArray, NDArray, PowerLaw | None]]
 ) -> None:
-    """Draw values with bars of two standard errors, and their fits (values, exponent, standard error)."""
-    for index, (name, (middle, spread)) in enumerate(values.items()):
+    """Draw for each name values with bars of two standard errors, and the power law fitted to them."""
+    for index, (name, (middle, spread, law)) in enumerate(series.items()):
         color = COLORS[index % len(COLORS)]
         label = name
-        fitted, exponent, error = slopes.get(name, (None, np.nan, np.nan))
-        if fitted is not None and np.isfinite(exponent):
-            label = rf"{name}: width$^{{{exponent:.3f} \pm {error:.3f}}}$"
-            ax.plot(widths, fitted, color=color, linewidth=1.2, alpha=0.6)
+        if law is not None and np.isfinite(law.exponent):
+            label = rf"{name}: width$^{{{law.exponent:.3f} \pm {law.standard_error:.3f}}}$"
+            ax.plot(widths, law(widths), color=color, linewidth=1.2, alpha=0.6)
         style = {"color": color, "capsize": 3, "markersize": 6, "label": label}
-        beside = widths * 1.03 ** (index - (len(values) - 1) / 2)
+        beside = widths * 1.03 ** (index - (len(series) - 1) / 2)
         ax.errorbar(beside, middle, yerr=2 * spread, fmt=_MARKERS[index % len(_MARKERS)], **style)
 
 
