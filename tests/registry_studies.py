@@ -9,6 +9,7 @@ _NETWORK = [
 
 QUICK = {
     "width": [*_WINE, 12, "--widths", 8, 32, "--draws", 3],
+    "criterion": [*_WINE, 6, "--widths", 8, 16, "--draws", 2, "--parameterizations", "ntk", "mup"],
 }
 """A run of a second or two."""
 
@@ -16,6 +17,10 @@ OTHER = {
     "width": (
         [*_NETWORK, "--depth", 2, "--activation", "erf", "--parameterization", "mean_field"],
         [*_NETWORK, "--degree", 2],
+    ),
+    "criterion": (
+        ["--activation", "erf", "--scale", 2, "--output-init", "rademacher", "--no-symmetric"],
+        ["--degree", 2],
     ),
 }
 """Commands, by options to add to the quick ones: together they name every option but those on files."""

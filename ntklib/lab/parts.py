@@ -85,7 +85,8 @@ def run_parts(
     Returns
     -------
     dict of str to dict of str to ndarray
-        In the order of ``parts``; the same numbers whether a part was computed now or read.
+        In the order of ``parts``; the same numbers whether a part was computed now or read, but the names
+        within a part in any order.
 
     Raises
     ------

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ntklib.dynamics import GradientDescent, Optimizer
+from ntklib.lab.draws import power_of_width
 from ntklib.lab.power_law import PowerLaw
 from ntklib.networks.steps import as_family
 
-__all__ = ["ScalingLaw", "predicted_powers", "reference_step"]
+__all__ = ["ScalingLaw", "find_law", "fit_laws", "predicted_powers", "reference_step"]
 
 
 def reference_step(optimizer: Optimizer) -> str:
@@ -45,6 +50,50 @@ class ScalingLaw:
             f"{self.parameterization} {self.quantity}: {self.fitted.exponent:.3f} +- "
             f"{self.fitted.standard_error:.3f}, predicted {self.predicted:g}"
         )
+
+
+def fit_laws(
+    predicted: Mapping[str, Mapping[str, float]],
+    width: NDArray,
+    quantities: Mapping[str, tuple[NDArray, NDArray]],
+    n_draws: int,
+) -> tuple[ScalingLaw, ...]:
+    """Fit the power of the width in each quantity of networks of each parameterisation.
+
+    Parameters
+    ----------
+    predicted : mapping of str to mapping of str to float
+        By parameterisation the powers of some of the quantities.
+    width : ndarray of shape (n_parameterizations * n_widths,)
+        The same widths for each parameterisation, one after the other.
+    quantities : mapping of str to pair of ndarray
+        Means over the draws and their standard errors, shaped like ``width``.
+    n_draws : int
+    """
+    laws = []
+    for (name, powers), rows in zip(
+        predicted.items(), np.split(np.arange(len(width)), len(predicted)), strict=True
+    ):
+        for quantity, power in powers.items():
+            mean, error = quantities[quantity]
+            fitted = power_of_width(width[rows], mean[rows], error[rows], n_draws)
+            laws.append(ScalingLaw(name, quantity, power, fitted))
+    return tuple(laws)
+
+
+def find_law(laws: Sequence[ScalingLaw], parameterization: str, quantity: str) -> ScalingLaw:
+    """Return the fitted and predicted power of one quantity.
+
+    Raises
+    ------
+    KeyError
+        If there is none of these names.
+    """
+    for law in laws:
+        if (law.parameterization, law.quantity) == (parameterization, quantity):
+            return law
+    known = ", ".join(dict.fromkeys(law.quantity for law in laws))
+    raise KeyError(f"no law of {quantity!r} in {parameterization!r}; there are {known}.")
 
 
 def predicted_powers(network: Any, optimizer: Optimizer | None = None) -> dict[str, float]:

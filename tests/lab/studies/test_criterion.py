@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 import ntklib
-from ntklib.lab.parts import PARTS
+from ntklib.lab.parts import PARTS, announcing
 from ntklib.lab.studies import CriterionStudy, criterion_study
-from ntklib.lab.studies.criterion.pictures import CriterionStudyDisplay
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.theory import lazy_criterion
 
@@ -65,9 +64,10 @@ def test_the_same_at_any_thread_count_and_after_a_stop(tmp_path):
     with ntklib.set_threads(1):
         assert criterion_study(**SMALL) == whole
     said = []
-    criterion_study(**{**SMALL, "widths": (16, 32)}, out=tmp_path, announce=said.append)
-    assert len(list((tmp_path / PARTS).iterdir())) == 4
-    assert criterion_study(**SMALL, out=tmp_path, announce=said.append) == whole
+    with announcing(said.append):
+        criterion_study(**{**SMALL, "widths": (16, 32)}, out=tmp_path)
+        assert len(list((tmp_path / PARTS).iterdir())) == 4
+        assert criterion_study(**SMALL, out=tmp_path) == whole
     assert said[0].startswith("criterion: 12 networks, about ")
     assert said[1].startswith("criterion: 6 networks, about ")
     with pytest.raises(ValueError, match="n_draws was 3, is 4"):
@@ -86,24 +86,17 @@ def test_the_result(tmp_path):
     np.testing.assert_allclose(study.kappa_se, study.draws["kappa"].std(axis=1, ddof=1) / np.sqrt(3))
 
 
-def test_display():
+def test_pictures():
     study = criterion_study(**SMALL)
-    display = study.plot(plt.figure().add_subplot())
-    assert isinstance(display, CriterionStudyDisplay)
-    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    ax = plt.figure().add_subplot()
+    study.plot(ax)
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert [label.split(":")[0] for label in labels] == ["ntk", "standard"]
-    assert len(study.plot_parts(plt.figure().add_subplot()).ax_.get_legend().get_texts()) == 4
-    for arguments, message in (
-        (([0, 2], {"ntk": ([1, 1], [0, 0])}), "widths must be"),
-        (([1, 2], {}), "one parameterisation at least"),
-        (([1, 2], {"ntk": ([1, 1, 1], [0, 0])}), "there are 2 widths"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            CriterionStudyDisplay(*arguments)
-    with pytest.raises(ValueError, match="what must be"):
-        display.plot(what="speed")
-    with pytest.raises(ValueError, match="no parts"):
-        CriterionStudyDisplay([1.0], {"ntk": ([1], [0])}).plot(what="parts")
+    ax = plt.figure().add_subplot()
+    study.plot(ax, picture="parts")
+    assert len(ax.get_legend().get_texts()) == 4
+    with pytest.raises(ValueError, match="picture must be one of 'kappa', 'parts'"):
+        study.plot(picture="speed")
     plt.close("all")
 
 

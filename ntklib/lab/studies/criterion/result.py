@@ -2,78 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ntklib.lab.draws import mean_and_error
 from ntklib.lab.power_law import fit_power_law
-from ntklib.lab.result import StudyResult
-from ntklib.lab.scaling import ScalingLaw
-from ntklib.lab.studies.criterion.pictures import CriterionStudyDisplay
+from ntklib.lab.result import StudyResult, column, entry, result
+from ntklib.lab.scaling import ScalingLaw, find_law
+
+from .pictures import draw_kappa, draw_parts
 
 __all__ = ["CriterionStudy"]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@result("criterion", pictures={"kappa": draw_kappa, "parts": draw_parts})
 class CriterionStudy(StudyResult):
     """The criterion of lazy training against width, by parameterisation; from `criterion_study`.
 
     The table has a row for each parameterisation and width: means over the draws, and standard errors.
-
-    Attributes
-    ----------
-    parameterization : ndarray of str
-    width : ndarray of int
-    kappa, kappa_se : ndarray
-        ``|h - y| |D^2h| / |Dh|^2`` with what was found of ``|D^2h|``, its lower end.
-    kappa_upper : ndarray
-        With its upper end.
-    limit, limit_se : ndarray
-        ``|h| |D^2h| / |Dh|^2``, what is left of it when outputs are scaled up; 0 for symmetric networks.
-    residual, differential, second_derivative : ndarray
-        ``|h - y|``, ``|Dh|`` and ``|D^2h|``, the parts.
-    laws : tuple of ScalingLaw
-        For each parameterisation the powers of ``kappa``, ``differential`` and ``second_derivative``.
-    draws : mapping of str to ndarray of shape (n_rows, n_draws)
-        The draws of the columns.
-    network : str
-        The network, its width written as m.
-    n_samples, n_features, n_draws, random_state : int
     """
 
-    study = "criterion"
-    columns = (
-        "parameterization",
-        "width",
-        "kappa",
-        "kappa_se",
-        "kappa_upper",
-        "limit",
-        "limit_se",
-        "residual",
-        "differential",
-        "second_derivative",
+    parameterization: NDArray = column("Parameterisation.")
+    width: NDArray = column("Units of the hidden layer.")
+    kappa: NDArray = column("``|h - y| |D^2h| / |Dh|^2`` with the lower end of ``|D^2h|``.")
+    kappa_se: NDArray = column("Its standard error.")
+    kappa_upper: NDArray = column("The same with the upper end of ``|D^2h|``.")
+    limit: NDArray = column(
+        "``|h| |D^2h| / |Dh|^2``, what is left of it when outputs are scaled up; 0 for symmetric networks."
     )
-
-    parameterization: np.ndarray
-    width: np.ndarray
-    kappa: np.ndarray
-    kappa_se: np.ndarray
-    kappa_upper: np.ndarray
-    limit: np.ndarray
-    limit_se: np.ndarray
-    residual: np.ndarray
-    differential: np.ndarray
-    second_derivative: np.ndarray
-    laws: tuple[ScalingLaw, ...]
-    draws: Mapping[str, np.ndarray]
-    network: str
-    n_samples: int
-    n_features: int
-    n_draws: int
-    random_state: int
+    limit_se: NDArray = column("Its standard error.")
+    residual: NDArray = column("``|h - y|``.")
+    differential: NDArray = column("``|Dh|``.")
+    second_derivative: NDArray = column("``|D^2h|``, its lower end.")
+    laws: tuple[ScalingLaw, ...] = entry(
+        "For each parameterisation the powers of ``kappa``, ``differential`` and ``second_derivative``."
+    )
+    draws: Mapping[str, NDArray] = entry("The draws of the columns, of shape (n_rows, n_draws).")
+    network: str = entry("The network, its width written as m.")
+    n_samples: int = entry("Number of rows.")
+    n_features: int = entry("Number of inputs.")
+    n_draws: int = entry("Number of networks a width.")
+    random_state: int = entry("Seed.")
 
     def law(self, parameterization: str, quantity: str = "kappa") -> ScalingLaw:
         """Return the law of a quantity.
@@ -83,10 +54,11 @@ class CriterionStudy(StudyResult):
         KeyError
             If there is none of that name.
         """
-        for law in self.laws:
-            if (law.parameterization, law.quantity) == (parameterization, quantity):
-                return law
-        raise KeyError(f"no law of {quantity!r} in the {parameterization!r} parameterisation.")
+        return find_law(self.laws, parameterization, quantity)
+
+    def moments(self, law: ScalingLaw) -> tuple[NDArray, NDArray]:
+        """Return the mean of a law's quantity at each width, and its standard error."""
+        return mean_and_error(self.draws[law.quantity][self.parameterization == law.parameterization])
 
     def headline(self) -> str:
         """State the powers of the width."""
@@ -94,27 +66,9 @@ class CriterionStudy(StudyResult):
             f"{self.network}, {self.n_samples} rows of {self.n_features} features, {self.n_draws} draws",
             "powers of the width (fitted +- standard error, predicted):",
         ]
+        widest = np.unique(self.width)[-2:]  # where the limit is nearest
         for law in self.laws:
-            wide, error = self._widest(law)
-            lines.append(f"  {law}; between the two widest {wide:.3f} +- {error:.3f}")
+            mean, error = self.moments(law)
+            last = fit_power_law(widest, mean[-2:], error[-2:])
+            lines.append(f"  {law}; between the two widest {last.exponent:.3f} +- {last.standard_error:.3f}")
         return "\n".join(lines)
-
-    def _widest(self, law: ScalingLaw) -> tuple[float, float]:
-        """The power between the last two widths, where the limit is nearest, and its standard error."""
-        rows = np.flatnonzero(self.parameterization == law.parameterization)[-2:]
-        draws = self.draws[law.quantity][rows]
-        mean, error = draws.mean(axis=1), draws.std(axis=1, ddof=1) / np.sqrt(draws.shape[1])
-        fitted = fit_power_law(self.width[rows], mean, error)
-        return fitted.exponent, fitted.standard_error
-
-    def plot(self, ax: Any = None) -> CriterionStudyDisplay:
-        """Draw the criterion against width with the fitted powers."""
-        return CriterionStudyDisplay.from_study(self, ax=ax)
-
-    def plot_parts(self, ax: Any = None) -> CriterionStudyDisplay:
-        """Draw the norms of the first and second derivative against width."""
-        return CriterionStudyDisplay.from_study(self, ax=ax, what="parts")
-
-    def pictures(self) -> Mapping[str, Callable[[Any], Any]]:
-        """Return the drawings that `save` makes."""
-        return {"kappa": self.plot, "parts": self.plot_parts}

@@ -12,12 +12,12 @@ from scipy.linalg import eigvalsh
 
 from ntklib._core.blocks import require_memory, working_memory
 from ntklib._core.progress import Progress
-from ntklib._core.threads import get_threads, parallel_for
+from ntklib._core.threads import get_threads
 from ntklib._core.validation import check_integers
 from ntklib.lab.arguments import Integer, Integers
+from ntklib.lab.draws import mean_and_error, measure_draws, power_of_width, root_mean_square
 from ntklib.lab.networks import network_text
-from ntklib.lab.parts import digest, generator, run_parts
-from ntklib.lab.power_law import fit_power_law
+from ntklib.lab.parts import digest, run_parts
 from ntklib.lab.study import Networks, Rows, study
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.theory import ntk_variance_of
@@ -118,21 +118,20 @@ def width_study(
     squared = np.array([v["squared"] for v in values]) / (limit**2).sum()
     operator = np.array([v["operator"] for v in values]) / spectrum[-1]
     eigenvalues = np.array([v["eigenvalue"] for v in values])
-    error, error_se = root_mean_square(squared)
-    operator_error, operator_error_se = root_mean_square(operator**2)
-    freedom = len(sizes) * (n_draws - 1)
+    error, operator_error = root_mean_square(squared), root_mean_square(operator**2)
+    eigenvalue = mean_and_error(eigenvalues)
     width = np.array(sizes)
     return WidthStudy(
         width=width,
-        error=error,
-        error_se=error_se,
+        error=error[0],
+        error_se=error[1],
         exact_error=_exact(network, X, sizes),
-        operator_error=operator_error,
-        operator_error_se=operator_error_se,
-        min_eigenvalue=eigenvalues.mean(axis=1),
-        min_eigenvalue_se=eigenvalues.std(axis=1, ddof=1) / np.sqrt(n_draws),
-        slope=fit_power_law(width, error, error_se, degrees_of_freedom=freedom),
-        operator_slope=fit_power_law(width, operator_error, operator_error_se, degrees_of_freedom=freedom),
+        operator_error=operator_error[0],
+        operator_error_se=operator_error[1],
+        min_eigenvalue=eigenvalue[0],
+        min_eigenvalue_se=eigenvalue[1],
+        slope=power_of_width(width, *error, n_draws),
+        operator_slope=power_of_width(width, *operator_error, n_draws),
         limit_eigenvalue=float(spectrum[0]),
         squared_errors=squared,
         operator_errors=operator,
@@ -154,29 +153,21 @@ def _draws(
     network: Any, X: Any, limit: np.ndarray, n_draws: int, seed: tuple[int, int]
 ) -> dict[str, np.ndarray]:
     """Squared Frobenius and operator norm of the error, and smallest eigenvalue, for each draw."""
-    squared, operator, eigenvalue = (np.empty(n_draws) for _ in range(3))
 
-    def draw(index: int) -> None:
-        rng = generator(*seed, index)
+    def measure(rng: np.random.Generator) -> dict[str, float]:
         kernel = network.ntk(network.init(X.shape[1], rng), X, weighted=True)
-        eigenvalue[index] = eigvalsh(kernel, subset_by_index=[0, 0])[0]
+        smallest = eigvalsh(kernel, subset_by_index=[0, 0])[0]
         error = kernel - limit
-        squared[index] = (error**2).sum()
-        operator[index] = np.abs(eigvalsh(error)).max()
+        return {
+            "squared": (error**2).sum(),
+            "operator": np.abs(eigvalsh(error)).max(),
+            "eigenvalue": smallest,
+        }
 
     # several draws at a time as far as their layers and matrices fit in the working memory
     n, units = X.shape[0], sum(network.hidden_widths)
     at_once = working_memory() // (8 * (4 * n * units + 6 * n * n + 2 * network.n_params(X.shape[1])))
-    parallel_for(draw, range(n_draws), threads=max(1, min(get_threads(), at_once)))
-    return {"squared": squared, "operator": operator, "eigenvalue": eigenvalue}
-
-
-def root_mean_square(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Root of the mean over the draws, and its standard error to first order."""
-    mean = squares.mean(axis=1)
-    root = np.sqrt(mean)
-    spread = squares.std(axis=1, ddof=1) / np.sqrt(squares.shape[1])
-    return root, np.divide(spread, 2 * root, out=np.zeros_like(root), where=root > 0)
+    return measure_draws(measure, n_draws, seed, threads=max(1, min(get_threads(), at_once)))
 
 
 def _exact(network: Any, X: Any, sizes: list[int]) -> np.ndarray:
