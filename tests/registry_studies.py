@@ -10,6 +10,20 @@ _NETWORK = [
 QUICK = {
     "width": [*_WINE, 12, "--widths", 8, 32, "--draws", 3],
     "criterion": [*_WINE, 6, "--widths", 8, 16, "--draws", 2, "--parameterizations", "ntk", "mup"],
+    "homogeneity": [
+        *_WINE,
+        5,
+        "--factors",
+        1,
+        2,
+        "--depths",
+        1,
+        2,
+        "--degrees",
+        1,
+        "--width",
+        6,
+    ],
 }
 """A run of a second or two."""
 
@@ -22,5 +36,6 @@ OTHER = {
         ["--activation", "erf", "--scale", 2, "--output-init", "rademacher", "--no-symmetric"],
         ["--degree", 2],
     ),
+    "homogeneity": ([],),
 }
 """Commands, by options to add to the quick ones: together they name every option but those on files."""

@@ -11,7 +11,7 @@ from ntklib._core.validation import check_rows
 __all__ = ["check_samples"]
 
 
-def check_samples(X: Any, y: Any, network: Any, *, every_layer: bool = True) -> tuple[Any, np.ndarray]:
+def check_samples(X: Any, y: Any, network: Any = None, *, every_layer: bool = True) -> tuple[Any, np.ndarray]:
     """Return rows and targets in float64, for a network all of whose layers are trained if that is asked for.
 
     Raises
@@ -28,6 +28,8 @@ def check_samples(X: Any, y: Any, network: Any, *, every_layer: bool = True) -> 
         raise ValueError("y contains NaN or infinity.")
     if not y.any():
         raise ValueError("y is 0 everywhere: there is nothing to train.")
+    if network is None:
+        return X, y
     if network.n_outputs != 1:
         raise ValueError(f"the network has {network.n_outputs} outputs; this study is of one, n_outputs=1.")
     if every_layer and not all(network._spec().include):

@@ -6,9 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from ntklib.lab.parts import PARTS
+from ntklib.lab.parts import PARTS, announcing
 from ntklib.lab.studies import HomogeneityStudy, homogeneity_study
-from ntklib.lab.studies.homogeneity.pictures import HomogeneityStudyDisplay
 
 X = np.random.default_rng(1).normal(size=(4, 3))
 y = np.array([1.0, -1.0, 0.5, 0.2])
@@ -55,10 +54,13 @@ def test_a_step_shows_it(study):
 def test_a_study_stopped_midway_goes_on(tmp_path):
     options = {**SMALL, "depths": [1], "degrees": [1]}
     said = []
-    homogeneity_study(**options, out=tmp_path, announce=said.append)
+    with announcing(said.append):
+        homogeneity_study(**options, out=tmp_path)
     assert len(list((tmp_path / PARTS).iterdir())) == 2
     options["depths"] = [1, 2]
-    assert homogeneity_study(**options, out=tmp_path, announce=said.append) == homogeneity_study(**options)
+    with announcing(said.append):
+        resumed = homogeneity_study(**options, out=tmp_path)
+    assert resumed == homogeneity_study(**options)
     assert [line.split(", about")[0] for line in said] == ["homogeneity: 2 networks at 3 factors"] * 2
     with pytest.raises(ValueError, match="width was 6, is 7"):
         homogeneity_study(**{**options, "width": 7}, out=tmp_path)
@@ -77,25 +79,17 @@ def test_the_result(study, tmp_path):
     assert (study.kappa_upper[flat] >= study.kappa[flat]).all()
 
 
-def test_display(study):
-    display = study.plot(plt.figure().add_subplot())
-    assert isinstance(display, HomogeneityStudyDisplay)
-    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+def test_pictures(study):
+    ax = plt.figure().add_subplot()
+    study.plot(ax)
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert len(labels) == 7
     assert labels[-1].startswith("predicted")
-    plain = study.plot_plain(plt.figure().add_subplot()).ax_
-    assert any("limit" in text.get_text() for text in plain.get_legend().get_texts())
-    for arguments, message in (
-        (([0, 2], {"a": ([1, 1], [1, 1])}), "factors must be"),
-        (([1, 2], {}), "one network at least"),
-        (([1, 2], {"a": ([1, 1, 1], [1, 1])}), "there are 2 factors"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            HomogeneityStudyDisplay(*arguments)
-    with pytest.raises(ValueError, match="not among the networks"):
-        HomogeneityStudyDisplay([1], {"a": ([1], [1])}, limits={"b": 1.0})
-    with pytest.raises(ValueError, match="start must be"):
-        HomogeneityStudyDisplay.from_study(study, start="odd")
+    ax = plt.figure().add_subplot()
+    study.plot(ax, picture="plain")
+    assert any("limit" in text.get_text() for text in ax.get_legend().get_texts())
+    with pytest.raises(ValueError, match="picture must be one of 'symmetric', 'plain'"):
+        study.plot(picture="odd")
     plt.close("all")
 
 

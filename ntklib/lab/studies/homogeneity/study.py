@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ntklib._core.progress import Progress, seconds_text
-from ntklib._core.validation import check_integer, check_integers, check_reals
 from ntklib.kernels import RectifiedPower
+from ntklib.lab.arguments import Integer, Integers, Reals
 from ntklib.lab.networks import network_text
 from ntklib.lab.parts import digest, run_parts
-from ntklib.lab.samples import check_samples
+from ntklib.lab.study import Rows, study
+from ntklib.lab.timing import seconds_of
 from ntklib.networks import MLP, Params
 from ntklib.theory import LazyCriterion, lazy_criterion
 
@@ -27,20 +27,30 @@ __all__ = ["homogeneity_study"]
 FACTORS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 
 
+@study(
+    rows=Rows("samples", max_samples=20),
+    examples="""
+    ntklib study homogeneity                              depth 1 to 3, degrees 1 and 2, 20 digits
+    ntklib study homogeneity --depths 4 --degrees 1 --factors 0.25 0.5 1 2 4 --out homogeneity
+    """,
+)
 def homogeneity_study(
     X: Any,
     y: Any,
-    factors: Iterable[float] = FACTORS,
+    factors: Annotated[Iterable[float], Reals(least=2)] = FACTORS,
     *,
-    depths: Iterable[int] = (1, 2, 3),
-    degrees: Iterable[int] = (1, 2),
-    width: int = 64,
+    depths: Annotated[Iterable[int], Integers()] = (1, 2, 3),
+    degrees: Annotated[Iterable[int], Integers()] = (1, 2),
+    width: Annotated[int, Integer()] = 64,
     random_state: int = 0,
     out: str | Path | None = None,
     progress: Progress | None = None,
-    announce: Callable[[str], None] | None = None,
 ) -> HomogeneityStudy:
-    r"""Compute the criterion of lazy training at weights :math:`\lambda w_0`, for several :math:`\lambda`.
+    r"""Criterion of lazy training when all weights are multiplied by a number.
+
+    Multiplies the initial weights of networks without biases by several numbers, computes the criterion
+    ``|h - y| |D^2h| / |Dh|^2`` anew at each, and compares it with what homogeneity predicts: from symmetric
+    starts, where it falls without end, and from plain ones, where it does not.
 
     Networks without biases whose activation is :math:`\sigma_n(z) = z^n 1\{z \ge 0\}` are homogeneous in
     their weights: :math:`h(\lambda w) = \lambda^q h(w)` with :math:`q = 1 + n + \dots + n^L` for L hidden
@@ -58,26 +68,16 @@ def homogeneity_study(
 
     Parameters
     ----------
-    X : array-like or CSR matrix of shape (n, n_features)
-    y : array-like of shape (n,)
-        Targets.
     factors : iterable of float, default=(0.5, 0.7, 1, 1.4, 2, 2.8, 4)
-        lambda, positive, two at least.
+        Lambda, what all weights are multiplied by, two at least.
     depths : iterable of int, default=(1, 2, 3)
         Numbers of hidden layers.
     degrees : iterable of int, default=(1, 2)
-        n of the activation, at least 1.
+        Powers N in the activation z^N for z >= 0, 0 below.
     width : int, default=64
-        Of every hidden layer.
+        Units of every hidden layer.
     random_state : int, default=0
-        The networks are seeded by it; both starts have the same weights.
-    out : str, Path or None, default=None
-        A folder; each network is kept there as soon as it is finished, and a study that was killed goes on
-        from those.
-    progress : Progress or None, default=None
-        None writes to standard error if that is a terminal.
-    announce : callable or None, default=None
-        Receives a line that says how long the study will take; None writes it where progress is written.
+        Seed.  Both starts have the same weights.
 
     Returns
     -------
@@ -104,24 +104,21 @@ def homogeneity_study(
     >>> bool(study.kappa[plain][-1] > 0.9 * study.limit[plain][-1] > 0)
     True
     """
-    sizes = {
-        "depths": check_integers(depths, "depths", minimum=1),
-        "degrees": check_integers(degrees, "degrees", minimum=1),
-    }
-    width = check_integer(width, "width", minimum=1)
-    random_state = check_integer(random_state, "random_state", minimum=0)
-    X, y = check_samples(X, y, MLP((width,)))
-    lambdas = check_reals(factors, "factors", minimum=0, strict=True, least=2)
+    lambdas = list(factors)
     settings: dict[str, Any] = {
         "data": digest(X, y),
         "factors": lambdas,
         "width": width,
         "random_state": random_state,
     }
-    networks = {(L, n): _network(L, n, width) for n in sizes["degrees"] for L in sizes["depths"]}
+    networks = {(L, n): _network(L, n, width) for n in degrees for L in depths}
     names = {key: f"depth {key[0]}, degree {key[1]}" for key in networks}
-    parts: dict[str, Callable[[], Mapping[str, Any]]] = {
-        f"{names[key]}, {start}": partial(_at_factors, network, start, X, y, lambdas, random_state)
+
+    def follow(network: MLP, start: str, at: Sequence[float]) -> Mapping[str, Any]:
+        return _at_factors(network, start, X, y, at, random_state)
+
+    parts = {
+        f"{names[key]}, {start}": partial(follow, network, start, lambdas)
         for key, network in networks.items()
         for start in STARTS
     }
@@ -132,16 +129,11 @@ def homogeneity_study(
         for key, name in names.items():
             copies = sum(1 + (part == f"{name}, symmetric") for part in left if part.startswith(f"{name}, "))
             if copies:
-                if not seconds:  # the first one pays for what is loaded and compiled
-                    _at_factors(networks[key], "plain", X, y, [1.0], random_state)
-                began = time.perf_counter()
-                _at_factors(networks[key], "plain", X, y, [1.0], random_state)
-                seconds += (time.perf_counter() - began) * copies * len({*lambdas, 1.0})
+                each = seconds_of(partial(follow, networks[key], "plain", [1.0]), warm=not seconds)
+                seconds += each * copies * len({*lambdas, 1.0})
         return f"{len(left)} networks at {len(lambdas)} factors, about {seconds_text(seconds)}"
 
-    values = run_parts(
-        "homogeneity", settings, parts, out=out, progress=progress, forecast=forecast, announce=announce
-    )
+    values = run_parts("homogeneity", settings, parts, out=out, progress=progress, forecast=forecast)
     keys = [(*key, start) for key in networks for start in STARTS]
     columns = {
         name: np.concatenate([v[name] for v in values.values()]) for name in next(iter(values.values()))
