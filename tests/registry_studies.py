@@ -6,6 +6,8 @@ _NETWORK = [
     "--trainable", "hidden", "--symmetric",
 ]  # fmt: skip
 """Options of networks, all but depth, activation and parameterisation."""
+_TRAINED = [option for option in _NETWORK if option not in ("--trainable", "hidden")]
+"""The same for studies of networks all of whose layers are trained."""
 
 QUICK = {
     "width": [*_WINE, 12, "--widths", 8, 32, "--draws", 3],
@@ -24,6 +26,7 @@ QUICK = {
         "--width",
         6,
     ],
+    "rescaling": [*_WINE, 10, "--factors", 0.5, 2, "--width", 8, "--steps", 4],
 }
 """A run of a second or two."""
 
@@ -37,5 +40,9 @@ OTHER = {
         ["--degree", 2],
     ),
     "homogeneity": ([],),
+    "rescaling": (
+        [*_TRAINED, "--depth", 2, "--activation", "leaky_relu", "--parameterization", "mup"],
+        [*_TRAINED, "--degree", 2],
+    ),
 }
 """Commands, by options to add to the quick ones: together they name every option but those on files."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STUDIES", "load_study"]
 
-STUDIES = ("width", "criterion", "homogeneity")
+STUDIES = ("width", "criterion", "homogeneity", "rescaling")
 """Names of all studies, in the order of the help.
 
 The study ``some-name`` is the function ``some_name_study`` of the package ``ntklib.lab.studies.some_name``.

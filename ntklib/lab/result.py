@@ -122,8 +122,12 @@ class StudyResult(ABC):
             known = ", ".join(map(repr, self.pictures))
             raise ValueError(f"picture must be one of {known}; got {picture!r}.")
         axes, _ = axes_and_figure(ax)
-        self._pictures[picture](axes, self)
+        self._draw(axes, picture)
         return axes
+
+    def _draw(self, ax: Any, picture: str) -> None:
+        """Draw one of `pictures`; a result with a picture for each of its parts overrides both."""
+        self._pictures[picture](ax, self)
 
     def table(self) -> dict[str, np.ndarray]:
         """Return the columns by name."""

@@ -17,7 +17,7 @@ from .arguments import Argument
 from .docstring import Docstring
 from .samples import check_samples
 
-__all__ = ["NETWORK_OPTIONS", "Declaration", "Networks", "Rows", "declaration_of", "study"]
+__all__ = ["NETWORK_OPTIONS", "TRAINED_OPTIONS", "Declaration", "Networks", "Rows", "declaration_of", "study"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,6 +35,9 @@ NETWORK_OPTIONS = (
 )
 """Options of a network that commands offer unless a study says otherwise."""
 
+TRAINED_OPTIONS = tuple(name for name in NETWORK_OPTIONS if name != "trainable")
+"""Those of networks all of whose layers are trained."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -47,8 +50,6 @@ class Rows:
         labels, or labels of two classes, where ``X`` and ``y`` may be None.
     max_samples : int
         How many rows the command draws by default.
-    target : str
-        Help of ``--target``.
     held_out : float, default=0
         Share of the rows that the command passes as ``X_test``.
     every_layer : bool, default=True
@@ -57,9 +58,18 @@ class Rows:
 
     kind: Literal["rows", "samples", "classes", "two classes"]
     max_samples: int = 200
-    target: str = "a column that is no input"
     held_out: float = 0.0
     every_layer: bool = True
+
+    @property
+    def target(self) -> str:
+        """Help of ``--target``."""
+        return {
+            "rows": "a column that is no input",
+            "samples": "what to predict; of classes, the later half against the rest",
+            "classes": "the classes",
+            "two classes": "the classes",
+        }[self.kind]
 
 
 @dataclass(frozen=True)

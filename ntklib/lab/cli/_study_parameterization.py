@@ -59,36 +59,6 @@ def _run(arguments: argparse.Namespace, out: Path | None) -> StudyResult:
     )
 
 
-def _add_rescaling_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--factors",
-        type=float,
-        nargs="+",
-        metavar="C",
-        help="of the first layer; 1 is always there (default: 0.25 0.5 1 2 4)",
-    )
-    parser.add_argument(
-        "--width", type=positive, default=256, metavar="M", help="units of every hidden layer (default: 256)"
-    )
-    parser.add_argument("--steps", type=positive, default=100, metavar="K", help="(default: 100)")
-    add_data_options(parser, max_samples=50, target=_TARGET)
-    add_network_options(parser)
-
-
-def _run_rescaling(arguments: argparse.Namespace, out: Path | None) -> StudyResult:
-    from ntklib.lab.studies import rescaling_study
-    from ntklib.lab.studies.rescaling.study import FACTORS
-
-    return rescaling_study(
-        *read_samples(arguments),
-        arguments.factors or FACTORS,
-        network=read_network(arguments).with_width(arguments.width),
-        steps=arguments.steps,
-        random_state=arguments.seed,
-        out=out,
-    )
-
-
 PARAMETERIZATION = Study(
     name="parameterization",
     summary="gradients and the best step size against width, by parameterisation",
@@ -106,20 +76,4 @@ PARAMETERIZATION = Study(
     ),
     add_options=_add_options,
     run=_run,
-)
-
-RESCALING = Study(
-    name="rescaling",
-    summary="one function from rescaled weights, under four optimisers",
-    description=(
-        "Train a network whose first layer is multiplied by c and whose last is divided by it, which leaves\n"
-        "its function unchanged, by gradient descent, Adam, sign descent and orthogonalised steps, and\n"
-        "measure how far the outputs go apart, and whether rescaled steps bring them together."
-    ),
-    examples=(
-        "  ntklib study rescaling                                factors from 1/4 to 4\n"
-        "  ntklib study rescaling --data diabetes --factors 0.1 10 --out rescaled"
-    ),
-    add_options=_add_rescaling_options,
-    run=_run_rescaling,
 )

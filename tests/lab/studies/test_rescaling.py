@@ -10,7 +10,6 @@ from ntklib.kernels import RectifiedPower
 from ntklib.lab.cli import main
 from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import RescalingStudy, rescale, rescaling_study
-from ntklib.lab.studies.rescaling.pictures import RescalingStudyDisplay
 from ntklib.networks import MLP, TwoLayerNet
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -141,7 +140,7 @@ def test_divergence_is_infinite(axes, tmp_path):
     assert np.isnan(study.learning_rate["scheduled"])
     study.plot(axes)
     axes.clear()
-    study.plot_loss(axes)
+    study.plot(axes, picture="rescaled-descent")
     assert any("diverges" in text.get_text() for text in axes.get_legend().get_texts())
     study.save(tmp_path)
 
@@ -231,30 +230,20 @@ def test_what_cannot_be_studied(options, error, message):
         rescaling_study(0 * X, Y, network=TwoLayerNet(4))
 
 
-def test_display(study, axes):
-    display = study.plot(axes)
-    assert isinstance(display, RescalingStudyDisplay)
-    assert display.ax_ is axes
+def test_pictures(study, axes):
+    assert study.plot(axes) is axes
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels[:4] == list(study.optimizers)
     assert labels[4].startswith("with compensating steps: at most")
     line = next(line for line in axes.lines if line.get_label() == "Adam")
     np.testing.assert_array_equal(line.get_ydata(), study.difference[study.optimizer == "Adam"])
     axes.clear()
-    display.plot(axes, what="loss", optimizer="sign descent")
+    study.plot(axes, picture="rescaled-sign-descent")
     assert "sign descent" in axes.get_title()
     line = next(line for line in axes.lines if line.get_label() == "c = 4")
     np.testing.assert_array_equal(line.get_ydata(), study.losses[study.optimizer == "sign descent"][2])
-    with pytest.raises(ValueError, match="what must be"):
-        display.plot(axes, what="path")
-    with pytest.raises(ValueError, match=r"there are gradient descent, Adam, .* not 'lion'"):
-        display.plot(axes, what="loss", optimizer="lion")
-    with pytest.raises(ValueError, match="must have the same optimisers"):
-        RescalingStudyDisplay([1.0], {"a": [0.0]}, {}, {})
-    with pytest.raises(ValueError, match=r"differences\['a'\] has shape \(2,\) for 1 factors"):
-        RescalingStudyDisplay([1.0], {"a": [0.0, 1.0]}, {"a": [0.0]}, {"a": [[1.0]]})
-    with pytest.raises(ValueError, match=r"losses\['a'\] has shape \(1,\) for 1 factors"):
-        RescalingStudyDisplay([1.0], {"a": [0.0]}, {"a": [0.0]}, {"a": [1.0]})
+    with pytest.raises(ValueError, match=r"picture must be one of 'rescaled', .*; got 'rescaled-lion'"):
+        study.plot(axes, picture="rescaled-lion")
 
 
 def test_command(capsys):

@@ -2,67 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
-from ntklib.lab.result import StudyResult
-from ntklib.lab.studies.rescaling.pictures import RescalingStudyDisplay
+from ntklib.lab.result import StudyResult, column, entry, result
+
+from .pictures import draw_differences, draw_loss
 
 __all__ = ["RescalingStudy"]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@result("rescaling", pictures={"rescaled": draw_differences})
 class RescalingStudy(StudyResult):
     """Training of one function from rescaled weights, W_0 c and W_L / c; from `rescaling_study`.
 
-    The table has a row for each optimiser and factor.
-
-    Attributes
-    ----------
-    optimizer : ndarray of str
-    factor : ndarray of float
-        c.
-    difference : ndarray
-        Largest difference of an output from that of the network that was not rescaled, over all rows and
-        steps, relative to the root mean square of the targets; infinite where training diverged.
-    compensated_difference : ndarray
-        The same if the steps are rescaled too: by c^power in the layers that were multiplied by c, by
-        c^-power in the one that was divided by it.
-    loss : ndarray
-        What is left of the loss at the end, uncompensated.
-    power : dict of str to float
-        By optimiser; see `rescaling_study`.
-    learning_rate : dict of str to float
-        By optimiser; NaN where it is a schedule.
-    losses, differences : ndarray of shape (n_rows, steps + 1)
-        Loss, relative to the start's, and largest difference over the rows, at each step.
-    network : str
-        The network, its widths written as m.
-    width, n_samples, n_features, steps, random_state : int
+    The table has a row for each optimiser and factor.  Besides the picture of all there is one for each
+    optimiser, ``rescaled-Adam`` for "Adam".
     """
 
-    study = "rescaling"
-    columns = ("optimizer", "factor", "difference", "compensated_difference", "loss")
-
-    optimizer: np.ndarray
-    factor: np.ndarray
-    difference: np.ndarray
-    compensated_difference: np.ndarray
-    loss: np.ndarray
-    power: dict[str, float]
-    learning_rate: dict[str, float]
-    losses: np.ndarray
-    differences: np.ndarray
-    network: str
-    width: int
-    n_samples: int
-    n_features: int
-    steps: int
-    random_state: int
+    optimizer: NDArray = column("Name of the optimiser.")
+    factor: NDArray = column("c.")
+    difference: NDArray = column(
+        "Largest difference of an output from that of the network that was not rescaled, over all rows and "
+        "steps, relative to the root mean square of the targets; infinite where training diverged."
+    )
+    compensated_difference: NDArray = column(
+        "The same if the steps are rescaled too: by c^power in the layers that were multiplied by c, by "
+        "c^-power in the one that was divided by it."
+    )
+    loss: NDArray = column("What is left of the loss at the end, uncompensated.")
+    power: dict[str, float] = entry("By optimiser; see `rescaling_study`.")
+    learning_rate: dict[str, float] = entry("By optimiser; NaN where it is a schedule.")
+    losses: NDArray = entry("Loss, relative to the start's, at each step; a row for each of the table.")
+    differences: NDArray = entry(
+        "Largest difference over the rows at each step; a row for each of the table."
+    )
+    network: str = entry("The network, its widths written as m.")
+    width: int = entry("Units of a hidden layer.")
+    n_samples: int = entry("Number of rows.")
+    n_features: int = entry("Number of inputs.")
+    steps: int = entry("Number of steps.")
+    random_state: int = entry("Seed.")
 
     @property
     def optimizers(self) -> tuple[str, ...]:
@@ -70,7 +51,7 @@ class RescalingStudy(StudyResult):
         return tuple(dict.fromkeys(self.optimizer.tolist()))
 
     def headline(self) -> str:
-        """Say how far the outputs go apart, and that rescaled steps bring them together."""
+        """State how far the outputs go apart, with and without rescaled steps."""
         lines = [
             f"one function, W_0 times c and W_L over c; {self.network}, m = {self.width}, "
             f"{self.steps} steps on {self.n_samples} rows",
@@ -84,18 +65,18 @@ class RescalingStudy(StudyResult):
             )
         return "\n".join(lines)
 
-    def plot(self, ax: Any = None) -> RescalingStudyDisplay:
-        """Draw the largest difference against the factor."""
-        return RescalingStudyDisplay.from_study(self, ax=ax)
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Names of the pictures: of the differences, and of the losses under each optimiser."""
+        return ("rescaled", *self._loss_pictures)
 
-    def plot_loss(self, ax: Any = None, *, optimizer: str | None = None) -> RescalingStudyDisplay:
-        """Draw the loss along training under one optimiser (the first), a line a factor."""
-        return RescalingStudyDisplay.from_study(self, ax=ax, what="loss", optimizer=optimizer)
+    @property
+    def _loss_pictures(self) -> dict[str, str]:
+        """Optimisers by the name of their picture."""
+        return {f"rescaled-{name.replace(' ', '-')}": name for name in self.optimizers}
 
-    def pictures(self) -> Mapping[str, Callable[[Any], Any]]:
-        """Return the drawings that `save` makes."""
-        paths = {
-            f"rescaled-{name.replace(' ', '-')}": partial(self.plot_loss, optimizer=name)
-            for name in self.optimizers
-        }
-        return {"rescaled": self.plot, **paths}
+    def _draw(self, ax: Any, picture: str) -> None:
+        if picture in self._loss_pictures:
+            draw_loss(ax, self, self._loss_pictures[picture])
+        else:
+            super()._draw(ax, picture)

@@ -5,44 +5,57 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ntklib._core.progress import Progress
 from ntklib._core.threads import parallel_for
-from ntklib._core.validation import check_integer, check_reals
 from ntklib.dynamics import Adam, GradientDescent, Muon, Optimizer, SignDescent, largest_stable_step
+from ntklib.lab.arguments import Integer, Reals
 from ntklib.lab.networks import network_text
 from ntklib.lab.parts import digest, run_parts
-from ntklib.lab.samples import check_samples
+from ntklib.lab.study import TRAINED_OPTIONS, Networks, Rows, study
 from ntklib.lab.training import described, first_move, train_whole
 from ntklib.networks import MLP, Params, TwoLayerNet
 
 from .measure import WithMultipliers, rescale, scale_factors, step_power
 from .result import RescalingStudy
 
-__all__ = ["FACTORS", "rescaling_study"]
+__all__ = ["rescaling_study"]
 
+NETWORK = TwoLayerNet(256)
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 _FIRST_CHANGE = 0.05
 """What the first step of a method whose steps have a fixed size may change, relative to the targets."""
 
 
+@study(
+    rows=Rows("samples", max_samples=50),
+    networks=Networks(TRAINED_OPTIONS, width=True),
+    examples="""
+    ntklib study rescaling                                factors from 1/4 to 4
+    ntklib study rescaling --data diabetes --factors 0.1 10 --out rescaled
+    """,
+)
 def rescaling_study(
     X: Any,
     y: Any,
-    factors: Iterable[float] = FACTORS,
+    factors: Annotated[Iterable[float], Reals()] = FACTORS,
     *,
-    network: TwoLayerNet | MLP | None = None,
+    network: TwoLayerNet | MLP = NETWORK,
     optimizers: Mapping[str, Optimizer] | None = None,
-    steps: int = 100,
+    steps: Annotated[int, Integer()] = 100,
     random_state: int = 0,
     out: str | Path | None = None,
     progress: Progress | None = None,
 ) -> RescalingStudy:
-    r"""Train one function from rescaled weights, and measure how far its outputs go apart.
+    r"""One function from rescaled weights, under four optimisers.
+
+    Trains a network whose first layer is multiplied by c and whose last is divided by it, which leaves its
+    function unchanged, by gradient descent, Adam, sign descent and orthogonalised steps, and measures how far
+    the outputs go apart, and whether rescaled steps bring them together.
 
     With a homogeneous activation, such as ReLU, :math:`W_0 \to c W_0`, :math:`W_L \to W_L / c` leaves the
     function unchanged.  Its gradients are not: an array multiplied by c has its gradient divided by c.  An
@@ -55,25 +68,18 @@ def rescaling_study(
 
     Parameters
     ----------
-    X : array-like or CSR matrix of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
-        Outputs count from where they start: the targets are y plus the outputs at the start.
+        Targets.  Outputs count from where they start: the targets are y plus the outputs at the start.
     factors : iterable of float, default=(1/4, 1/2, 1, 2, 4)
-        c, positive; 1 is added if it is not among them.
-    network : TwoLayerNet, MLP or None, default=None
-        One output, a homogeneous activation; None is ``TwoLayerNet()``.
+        Factors c of the first layer.  1 is added if it is not among them.
+    network : TwoLayerNet or MLP, default=TwoLayerNet(256)
+        One output, a homogeneous activation.
     optimizers : mapping of str to Optimizer, default=None
         By name.  None is gradient descent, Adam, sign descent and orthogonalised steps.  Gradient descent
         then has half the step that is stable for all factors; the others have one whose first step changes
         the outputs by 5 % of the targets' length for the factor where it changes them most.
     steps : int, default=100
-    random_state : int, default=0
-        Of the network's draw.
-    out : str, Path or None, default=None
-        A folder; each optimiser is kept there as soon as it is finished, and a study that was stopped goes on
-        from those.
-    progress : Progress or None, default=None
-        None writes to standard error if that is a terminal.
+        Steps of every training.
 
     Returns
     -------
@@ -100,12 +106,8 @@ def rescaling_study(
     >>> bool(study.difference.max() > 0.1), bool(study.compensated_difference.max() < 1e-3)
     (True, True)
     """
-    network = TwoLayerNet() if network is None else network
-    X, y = check_samples(X, y, network)
-    values = sorted({1.0, *check_reals(factors, "factors", minimum=0, strict=True)})
+    values = sorted({1.0, *factors})
     scale_factors(network, 1.0)  # can it be rescaled?
-    steps = check_integer(steps, "steps", minimum=1)
-    random_state = check_integer(random_state, "random_state", minimum=0)
     params = network.init(X.shape[1], random_state)
     starts = {c: rescale(network, params, c) for c in values}
     chosen = _default_optimizers(network, starts, X, y) if optimizers is None else dict(optimizers)
@@ -123,15 +125,15 @@ def rescaling_study(
         "random_state": random_state,
     }
     parts = {name: partial(_paths, network, starts, X, y, chosen[name], steps) for name in chosen}
-    found = run_parts("rescaling", settings, parts, out=out, progress=progress)
-    losses = np.concatenate([found[name]["losses"] for name in chosen])
-    differences = np.concatenate([found[name]["differences"] for name in chosen])
+    runs = run_parts(RescalingStudy.study, settings, parts, out=out, progress=progress)
+    losses = np.concatenate([runs[name]["losses"] for name in chosen])
+    differences = np.concatenate([runs[name]["differences"] for name in chosen])
     rates = {name: optimizer.learning_rate for name, optimizer in chosen.items()}
     return RescalingStudy(
         optimizer=np.repeat(list(chosen), len(values)),
         factor=np.tile(values, len(chosen)),
         difference=differences.max(axis=1),
-        compensated_difference=np.concatenate([found[name]["compensated"] for name in chosen]),
+        compensated_difference=np.concatenate([runs[name]["compensated"] for name in chosen]),
         loss=losses[:, -1],
         power={name: step_power(optimizer) for name, optimizer in chosen.items()},
         learning_rate={name: np.nan if callable(rate) else float(rate) for name, rate in rates.items()},
@@ -149,12 +151,12 @@ def rescaling_study(
 def _default_optimizers(
     network: Any, starts: Mapping[float, Params], X: Any, y: np.ndarray
 ) -> dict[str, Optimizer]:
-    found: dict[str, Optimizer] = {}
+    optimizers: dict[str, Optimizer] = {}
     for name, kind in (("Adam", Adam), ("sign descent", SignDescent), ("orthogonalised", Muon)):
         change = max(first_move(network, params, X, y, kind(1.0))[1] for params in starts.values())
-        found[name] = kind(float(f"{_FIRST_CHANGE * np.linalg.norm(y) / change:.4g}"))
+        optimizers[name] = kind(float(f"{_FIRST_CHANGE * np.linalg.norm(y) / change:.4g}"))
     limit = min(largest_stable_step(network.ntk(params, X, weighted=True)) for params in starts.values())
-    return {"gradient descent": GradientDescent(float(f"{limit / 2:.4g}")), **found}
+    return {"gradient descent": GradientDescent(float(f"{limit / 2:.4g}")), **optimizers}
 
 
 def _paths(
