@@ -11,21 +11,9 @@ _TRAINED = [option for option in _NETWORK if option not in ("--trainable", "hidd
 
 QUICK = {
     "width": [*_WINE, 12, "--widths", 8, 32, "--draws", 3],
+    "scale": [*_WINE, 4, "--scales", 1, 10, "--width", 5, "--rtol", 1e-6, "--remaining", 0.3],
     "criterion": [*_WINE, 6, "--widths", 8, 16, "--draws", 2, "--parameterizations", "ntk", "mup"],
-    "homogeneity": [
-        *_WINE,
-        5,
-        "--factors",
-        1,
-        2,
-        "--depths",
-        1,
-        2,
-        "--degrees",
-        1,
-        "--width",
-        6,
-    ],
+    "homogeneity": [*_WINE, 5, "--factors", 1, 2, "--depths", 1, 2, "--degrees", 1, "--width", 6],
     "rescaling": [*_WINE, 10, "--factors", 0.5, 2, "--width", 8, "--steps", 4],
 }
 """A run of a second or two."""
@@ -34,6 +22,11 @@ OTHER = {
     "width": (
         [*_NETWORK, "--depth", 2, "--activation", "erf", "--parameterization", "mean_field"],
         [*_NETWORK, "--degree", 2],
+    ),
+    "scale": (
+        [*_NETWORK[:-1], "--input-scaling", "none", "--offset", 0.1, "--depth", 2],
+        ["--parameterization", "mean_field", "--activation", "softplus"],
+        ["--degree", 3],
     ),
     "criterion": (
         ["--activation", "erf", "--scale", 2, "--output-init", "rademacher", "--no-symmetric"],

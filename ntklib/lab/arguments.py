@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from ntklib._core.validation import (
@@ -55,16 +56,20 @@ class Integer(Argument):
 
 @dataclass(frozen=True)
 class Real(Argument):
-    """A finite number of at least ``minimum``, or above it (``strict``); or one of some words."""
+    """A number of at least ``minimum``, or above it (``strict``), and ``below``; or one of some words."""
 
     minimum: float = 0.0
     strict: bool = False
+    below: float = inf
     words: tuple[str, ...] = ()
 
     def check(self, value: Any, name: str) -> float | str:
         if isinstance(value, str) and value in self.words:
             return value
-        return check_real(value, name, minimum=self.minimum, strict=self.strict)
+        number = check_real(value, name, minimum=self.minimum, strict=self.strict)
+        if number >= self.below:
+            raise ValueError(f"{name} must be less than {self.below:g}, got {number}.")
+        return number
 
     def option(self) -> dict[str, Any]:
         return {"type": self._read if self.words else float, "metavar": "X"}

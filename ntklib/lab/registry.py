@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 
 __all__ = ["STUDIES", "load_study"]
 
-STUDIES = ("width", "criterion", "homogeneity", "rescaling")
+STUDIES = (
+    "width",
+    "scale",
+    "criterion",
+    "homogeneity",
+    "rescaling",
+)
 """Names of all studies, in the order of the help.
 
 The study ``some-name`` is the function ``some_name_study`` of the package ``ntklib.lab.studies.some_name``.

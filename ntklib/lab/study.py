@@ -54,12 +54,15 @@ class Rows:
         Share of the rows that the command passes as ``X_test``.
     every_layer : bool, default=True
         For samples: whether all layers of the network must be trained.
+    several_outputs : bool, default=False
+        For samples: whether targets may be of several outputs; then the study checks them itself.
     """
 
     kind: Literal["rows", "samples", "classes", "two classes"]
     max_samples: int = 200
     held_out: float = 0.0
     every_layer: bool = True
+    several_outputs: bool = False
 
     @property
     def target(self) -> str:
@@ -194,7 +197,7 @@ class Declaration:
             values["random_state"] = check_integer(values["random_state"], "random_state", minimum=0)
         if self.networks is not None:
             values["network"] = self.networks.checked(values["network"])
-        if self.rows is not None and self.rows.kind == "rows":
+        if self.rows is not None and (self.rows.kind == "rows" or self.rows.several_outputs):
             values["X"] = check_rows(values["X"]).astype(np.float64, copy=False)
         elif self.rows is not None and self.rows.kind == "samples":
             values["X"], values["y"] = check_samples(

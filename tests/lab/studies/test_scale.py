@@ -1,6 +1,7 @@
 """Gaps to the linearisation by scale: powers, their limits by perturbation theory, errors, resuming."""
 
 import json
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,9 +11,8 @@ from scipy.integrate import solve_ivp
 import ntklib
 from ntklib.dynamics import integrate_flow, linearized_flow
 from ntklib.kernels import NumericalActivation
-from ntklib.lab.parts import PARTS
+from ntklib.lab.parts import PARTS, announcing
 from ntklib.lab.studies import ScaleStudy, scale_study
-from ntklib.lab.studies.scale.pictures import ScaleStudyDisplay
 from ntklib.lab.studies.scale.result import local_slopes
 from ntklib.networks import MLP, TwoLayerNet
 
@@ -188,7 +188,7 @@ def test_activations_of_which_nothing_is_known_are_tried(monkeypatch):
     def stuck(*arguments, **options):
         raise RuntimeError("the gradient flow came to time 0.1 only")
 
-    monkeypatch.setattr("ntklib.lab.studies.scale._measure.integrate_flow", stuck)
+    monkeypatch.setattr("ntklib.lab.studies.scale.measure.integrate_flow", stuck)
     with pytest.raises(ValueError, match="scale 300: the gradient flow came"):
         scale_study(**options)
 
@@ -210,13 +210,14 @@ def test_a_study_stopped_midway_goes_on_and_says_how_long_it_takes(tmp_path, mon
     whole, said = scale_study(**options), []
     monkeypatch.setattr(Counted, "stop", 2.0)
     three = {**options, "scales": (0.5, 1.0, 2.0)}
-    with pytest.raises(KeyboardInterrupt):
-        scale_study(**three, out=tmp_path, announce=said.append)
+    with announcing(said.append), pytest.raises(KeyboardInterrupt):
+        scale_study(**three, out=tmp_path)
     assert len(list((tmp_path / PARTS).iterdir())) == 2
     monkeypatch.setattr(Counted, "stop", 0.5)  # that is not computed again
-    scale_study(**three, out=tmp_path, announce=said.append)
-    assert scale_study(**options, out=tmp_path, announce=said.append) == whole
-    assert scale_study(**options, out=tmp_path, announce=said.append) == whole
+    with announcing(said.append):
+        scale_study(**three, out=tmp_path)
+        assert scale_study(**options, out=tmp_path) == whole
+        assert scale_study(**options, out=tmp_path) == whole
     counts = [line.split(", about ")[0] for line in said]
     assert counts == ["scale: 12 flows", "scale: 4 flows", "scale: 4 flows"]
     for change, message in (
@@ -275,28 +276,23 @@ def axes():
     plt.close("all")
 
 
-def test_display(axes):
+def test_pictures(axes):
     study = scale_study(**SMALL)
-    display = study.plot(axes)
-    assert isinstance(display, ScaleStudyDisplay)
-    assert display.ax_ is axes
+    study.plot(axes)
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert [label.split(":")[0] for label in labels[:2]] == ["centred, $h - h(w_0)$", "symmetrised"]
     assert "predicted)" in labels[0]
-    for draw in (study.plot_parameters, study.plot_movement):
-        assert draw(plt.figure().add_subplot()).ax_.get_yscale() == "log"
-    grey = ScaleStudyDisplay([1, 10, 100], {"a": ([1, 0.1, 0.01], [1e-9, 1e-9, 1e-4])})
-    drawn = grey.plot(plt.figure().add_subplot()).ax_
-    counted = next(line for line in drawn.lines if line.get_label() == "a")
-    np.testing.assert_array_equal(np.isnan(counted.get_ydata()), [False, False, True])
-    assert [text.get_text() for text in drawn.get_legend().get_texts()][-1].startswith("less than 1000 times")
-    for arguments, options, message in (
-        (([1, 1], {}), {}, "ascending"),
-        (([1, 2], {"a": ([1, 1, 1], [0, 0])}), {}, "at 2 scales"),
-        (([1, 2], {}), {"quantity": "speed"}, "quantity must be"),
-        (([1, 2], {}), {"slopes": {"b": (1, 1, 1, 1, 1)}}, "not among the gaps"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            ScaleStudyDisplay(*arguments, **options)
-    with pytest.raises(ValueError, match="quantity must be"):
-        ScaleStudyDisplay.from_study(study, quantity="speed")
+    for picture in ("parameters", "movement"):
+        other = plt.figure().add_subplot()
+        study.plot(other, picture=picture)
+        assert other.get_yscale() == "log"
+    with pytest.raises(ValueError, match="picture must be one of 'outputs', 'parameters', 'movement'"):
+        study.plot(picture="speed")
+
+
+def test_what_may_be_error_is_grey(axes):
+    study = scale_study(**SMALL)
+    replace(study, output_error=np.where(study.scale > 1, study.output_gap, 0.0)).plot(axes)
+    counted = next(line for line in axes.lines if line.get_label().startswith("symmetrised:"))
+    np.testing.assert_array_equal(np.isnan(counted.get_ydata()), [False, True])
+    assert [text.get_text() for text in axes.get_legend().get_texts()][-1].startswith("less than 1000 times")

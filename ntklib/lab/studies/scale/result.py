@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ntklib.lab.result import StudyResult
-from ntklib.lab.studies.scale.pictures import ScaleStudyDisplay
+from ntklib.lab.result import StudyResult, column, entry, result
 
-from ._measure import MODELS
+from .measure import MODELS, TRUST
+from .pictures import draw_movement, draw_outputs, draw_parameters
 
-__all__ = ["PREDICTED", "TRUST", "LocalSlopes", "ScaleStudy", "local_slopes"]
-
-TRUST = 1e3
-"""Times the error that a gap must be to count."""
+__all__ = ["PREDICTED", "LocalSlopes", "ScaleStudy", "local_slopes"]
 
 QUANTITIES = {"movement": "movement", "parameter_gap": "parameter gap", "output_gap": "output gap"}
 
@@ -59,6 +56,18 @@ class LocalSlopes:
         """Largest distance of a slope from the predicted one."""
         return max(abs(self.least - self.predicted), abs(self.greatest - self.predicted))
 
+    @property
+    def ends(self) -> str:
+        """The least and the greatest slope to four digits."""
+        least, greatest = (round(end, 4) + 0.0 for end in (self.least, self.greatest))  # no -0.0000
+        return f"{least:.4f} to {greatest:.4f}"
+
+    def __str__(self) -> str:
+        if np.isnan(self.least):
+            return "no decade counts"
+        scales = f"{self.low:.3g} to {self.high:.3g}"
+        return f"{self.ends:<20}  {scales:<16}  {self.gap:.1e}, {self.error:.1e}"
+
 
 def local_slopes(
     scales: np.ndarray, gaps: np.ndarray, errors: np.ndarray, predicted: float
@@ -91,84 +100,42 @@ def local_slopes(
     return slopes, LocalSlopes(predicted, *[float("nan")] * 6)
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@result("scale", pictures={"outputs": draw_outputs, "parameters": draw_parameters, "movement": draw_movement})
 class ScaleStudy(StudyResult):
     r"""Networks against their linearisations by the scale of their outputs; from `scale_study`.
 
-    A row is a model at a scale :math:`\alpha`.  With w_t the parameters and f_t the outputs of the network
-    at the time t of :math:`\alpha^2 t` = ``time``, and u_t, g_t those of its linearisation:
-
-    Attributes
-    ----------
-    model : ndarray of str
-        "centred", "symmetric", "plain" or "offset".
-    scale : ndarray
-    movement, parameter_gap : ndarray
-        :math:`|w_t - w_0| / |w_0|` and :math:`|w_t - u_t| / |w_0|`.
-    output_gap : ndarray
-        :math:`|f_t - g_t| / |f_0 - y|`.
-    movement_slope, parameter_slope, output_slope : ndarray
-        Slopes of their logarithms against that of the scale, from the scale before to this one; NaN first.
-    parameter_error, output_error : ndarray
-        Estimated errors of the gaps, by integration and by rounding, in the same units.
-    parameter_rounding, output_rounding : ndarray
-        The part of rounding.
-    loss, linear_loss : ndarray
-        Of network and linearisation at t, relative to the start.
-    slopes : mapping of str to mapping of str to LocalSlopes
-        By model and by "movement", "parameter_gap", "output_gap": the last decade that counts.
-    start_outputs : mapping of str to float
-        |h(w_0)| of each model.
-    target_norm : float
-        |y|.
-    network : str
-    time : float
-        :math:`\alpha^2 t`.
-    remaining, rtol, offset : float
-    n_samples, n_features, random_state : int
+    A row is a model at a scale :math:`\alpha`.  w_t are the parameters and f_t the outputs of the network at
+    the time t of :math:`\alpha^2 t` = ``time``, u_t and g_t those of its linearisation.  Slopes are those of
+    logarithms against that of the scale, from the scale before to this one; NaN first.
     """
 
-    study = "scale"
-    columns = (
-        "model",
-        "scale",
-        "movement",
-        "movement_slope",
-        "parameter_gap",
-        "parameter_slope",
-        "parameter_error",
-        "output_gap",
-        "output_slope",
-        "output_error",
-        "loss",
-        "linear_loss",
+    model: NDArray = column('"centred", "symmetric", "plain" or "offset".')
+    scale: NDArray = column("Factor of the outputs.")
+    movement: NDArray = column(r":math:`|w_t - w_0| / |w_0|`.")
+    movement_slope: NDArray = column("Its slope.")
+    parameter_gap: NDArray = column(r":math:`|w_t - u_t| / |w_0|`.")
+    parameter_slope: NDArray = column("Its slope.")
+    parameter_error: NDArray = column("Its estimated error, by integration and by rounding.")
+    parameter_rounding: NDArray = entry("The part of rounding in it.")
+    output_gap: NDArray = column(r":math:`|f_t - g_t| / |f_0 - y|`.")
+    output_slope: NDArray = column("Its slope.")
+    output_error: NDArray = column("Its estimated error, by integration and by rounding.")
+    output_rounding: NDArray = entry("The part of rounding in it.")
+    loss: NDArray = column("Of the network at t, relative to the start.")
+    linear_loss: NDArray = column("Of the linearisation at t, relative to the start.")
+    slopes: Mapping[str, Mapping[str, LocalSlopes]] = entry(
+        'By model and by "movement", "parameter_gap", "output_gap": the last decade that counts.'
     )
-
-    model: np.ndarray
-    scale: np.ndarray
-    movement: np.ndarray
-    movement_slope: np.ndarray
-    parameter_gap: np.ndarray
-    parameter_slope: np.ndarray
-    parameter_error: np.ndarray
-    parameter_rounding: np.ndarray
-    output_gap: np.ndarray
-    output_slope: np.ndarray
-    output_error: np.ndarray
-    output_rounding: np.ndarray
-    loss: np.ndarray
-    linear_loss: np.ndarray
-    slopes: Mapping[str, Mapping[str, LocalSlopes]]
-    start_outputs: Mapping[str, float]
-    target_norm: float
-    network: str
-    time: float
-    remaining: float
-    rtol: float
-    offset: float
-    n_samples: int
-    n_features: int
-    random_state: int
+    start_outputs: Mapping[str, float] = entry("``|h(w_0)|`` of each model.")
+    target_norm: float = entry("``|y|``.")
+    network: str = entry("The network.")
+    time: float = entry(r":math:`\alpha^2 t`.")
+    remaining: float = entry("Share of the loss that the linearisation of the centred model has left.")
+    rtol: float = entry("Tolerance of a step.")
+    offset: float = entry("By how much the last model is off.")
+    n_samples: int = entry("Number of rows.")
+    n_features: int = entry("Number of inputs.")
+    random_state: int = entry("Seed.")
 
     def headline(self) -> str:
         """Say with which powers of the scale the gaps close, and how well that is known."""
@@ -183,7 +150,7 @@ class ScaleStudy(StudyResult):
         for model, found in self.slopes.items():
             for name, slope in found.items():
                 title = MODELS[model] if name == "movement" else ""
-                lines.append(f"  {title:<27}{QUANTITIES[name]:<15}{slope.predicted:>9g}  {_words(slope)}")
+                lines.append(f"  {title:<27}{QUANTITIES[name]:<15}{slope.predicted:>9g}  {slope}")
         for model in ("plain", "offset"):
             size = self.start_outputs[model]
             if size > 0:
@@ -192,27 +159,3 @@ class ScaleStudy(StudyResult):
                     f"{self.target_norm / size:.3g} it mainly unlearns h(w_0), and gaps tend to constants"
                 )
         return "\n".join(lines)
-
-    def plot(self, ax: Any = None) -> ScaleStudyDisplay:
-        """Draw the output gaps against the scale."""
-        return ScaleStudyDisplay.from_study(self, ax=ax)
-
-    def plot_parameters(self, ax: Any = None) -> ScaleStudyDisplay:
-        """Draw the parameter gaps against the scale."""
-        return ScaleStudyDisplay.from_study(self, quantity="parameter_gap", ax=ax)
-
-    def plot_movement(self, ax: Any = None) -> ScaleStudyDisplay:
-        """Draw how far parameters move against the scale."""
-        return ScaleStudyDisplay.from_study(self, quantity="movement", ax=ax)
-
-    def pictures(self) -> Mapping[str, Callable[[Any], Any]]:
-        """Return the drawings that `save` makes."""
-        return {"outputs": self.plot, "parameters": self.plot_parameters, "movement": self.plot_movement}
-
-
-def _words(slope: LocalSlopes) -> str:
-    if np.isnan(slope.least):
-        return "no decade counts"
-    ends = (round(end, 4) + 0.0 for end in (slope.least, slope.greatest))  # no -0.0000
-    between, scales = "{:.4f} to {:.4f}".format(*ends), f"{slope.low:.3g} to {slope.high:.3g}"
-    return f"{between:<20}  {scales:<16}  {slope.gap:.1e}, {slope.error:.1e}"

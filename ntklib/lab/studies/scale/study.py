@@ -1,12 +1,11 @@
-"""How fast a network becomes its linearisation as its outputs are scaled up."""
+"""Networks and their linearisations as outputs are scaled up."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.linalg import eigh
@@ -14,45 +13,60 @@ from scipy.optimize import brentq
 from sklearn.base import clone
 
 from ntklib._core.progress import Progress, seconds_text
-from ntklib._core.validation import check_integer, check_real, check_reals, check_rows
 from ntklib.dynamics import SquaredError
 from ntklib.kernels import NumericalActivation
 from ntklib.kernels.activations import as_activation
+from ntklib.lab.arguments import Real, Reals
 from ntklib.lab.networks import network_text
 from ntklib.lab.parts import digest, run_parts
+from ntklib.lab.study import NETWORK_OPTIONS, Networks, Rows, study
+from ntklib.lab.timing import seconds_of
 from ntklib.networks import MLP, TwoLayerNet
 
-from ._measure import MEASURES, Plan, measure, starts
+from .measure import MEASURES, measure, scaled_models
 from .result import PREDICTED, LocalSlopes, ScaleStudy, local_slopes
 
-__all__ = ["SCALES", "scale_study"]
+__all__ = ["scale_study"]
 
 SCALES = tuple(float(f"{10 ** (quarter / 4):.4g}") for quarter in range(-4, 21))
 """Four a decade, from 0.1 to 100000."""
+
+NETWORK = TwoLayerNet(64, activation="erf", input_scaling="fan_in")
 
 _FARTHEST = 1e15
 """Changes of the weights by one part in as much are rounding."""
 
 
+@study(
+    rows=Rows("samples", max_samples=16, several_outputs=True),
+    networks=Networks(tuple(name for name in NETWORK_OPTIONS if name != "symmetric"), width=True),
+    examples="""
+    ntklib study scale                                    erf network, 16 digits, less than a minute
+    ntklib study scale --activation softplus --depth 2 --scales 1 10 100 1000 --out scale
+    """,
+)
 def scale_study(
     X: Any,
     y: Any,
-    scales: Iterable[float] = SCALES,
+    scales: Annotated[Iterable[float], Reals(least=2)] = SCALES,
     *,
-    network: TwoLayerNet | MLP | None = None,
-    remaining: float = 0.01,
-    offset: float = 0.01,
-    rtol: float = 1e-12,
+    network: TwoLayerNet | MLP = NETWORK,
+    remaining: Annotated[float, Real(strict=True, below=1.0)] = 0.01,
+    offset: Annotated[float, Real(strict=True)] = 0.01,
+    rtol: Annotated[float, Real(1e-14)] = 1e-12,
     random_state: int = 0,
     out: str | Path | None = None,
     progress: Progress | None = None,
-    announce: Callable[[str], None] | None = None,
 ) -> ScaleStudy:
-    r"""Measure how networks :math:`\alpha h(w)` approach their linearisations as :math:`\alpha` grows.
+    r"""Powers with which networks become their linearisations as outputs are scaled up.
 
-    All follow the gradient flow of the square loss, a sum over rows, up to one :math:`\alpha^2 t`; there the
-    network is compared with its linearisation at w_0.  There is no chance in it and nothing
-    is fitted: the study reports the slopes between adjacent scales.  As :math:`\alpha` grows,
+    Follows the gradient flow of networks at several scales of their outputs, and of their linearisations, and
+    reports with which powers of the scale the movement and the gaps between both fall: for centred and
+    symmetrised networks, and for such as do not start at 0 and never become lazy, all made from one network.
+
+    All networks :math:`\alpha h(w)` follow the gradient flow of the square loss, a sum over rows, up to one
+    :math:`\alpha^2 t`; there the network is compared with its linearisation at w_0.  There is no chance in it
+    and nothing is fitted: the study reports the slopes between adjacent scales.  As :math:`\alpha` grows,
 
     - the **centred** model h - h(w_0) moves by :math:`\alpha^{-1}`; parameters of network and linearisation
       differ by :math:`\alpha^{-2}`, outputs by :math:`\alpha^{-1}`, for which the second derivative
@@ -67,30 +81,20 @@ def scale_study(
 
     Parameters
     ----------
-    X : array-like or CSR matrix of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, k)
         Targets, shaped like the outputs.
     scales : iterable of float, default=(0.1, 0.1778, ..., 100000)
-        alpha, positive, at least two.
-    network : TwoLayerNet, MLP or None, default=None
-        With a smooth activation; its scale and symmetry are set here.  None is
-        ``TwoLayerNet(64, activation="erf", input_scaling="fan_in")``.
+        Factors alpha of the outputs, two at least.
+    network : TwoLayerNet or MLP, default=TwoLayerNet(64, activation="erf", input_scaling="fan_in")
+        With a smooth activation; its scale and symmetry are set here.
     remaining : float, default=0.01
-        Models are compared when the linearisation of the centred one has this share of its loss left; that
-        is one :math:`\alpha^2 t` for all scales.  More than 0, less than 1.
+        Share of its loss that the linearisation of the centred model has left when models are compared.  That
+        is at one :math:`\alpha^2 t` for all scales.  More than 0, less than 1.
     offset : float, default=0.01
-        By how much, relatively, the output weights of the second copy are longer in the last model; more
+        By how much, relatively, the output weights of the second copy are longer in the last model.  More
         than 0.
     rtol : float, default=1e-12
-        Of `integrate_flow`.
-    random_state : int, default=0
-    out : str, Path or None, default=None
-        A folder; each scale is kept there as soon as it is finished, and a study that was killed goes on from
-        those.
-    progress : Progress or None, default=None
-        None writes to standard error if that is a terminal.
-    announce : callable or None, default=None
-        Receives a line that says beforehand how long it will take; None writes it where progress is written.
+        Relative tolerance of a step of the integration.
 
     Returns
     -------
@@ -118,31 +122,19 @@ def scale_study(
     >>> study.slopes["symmetric"]["output_gap"].deviation < 0.02
     True
     """
-    X = check_rows(X)
-    X = X.astype(np.float64, copy=False)
-    network = TwoLayerNet(64, activation="erf", input_scaling="fan_in") if network is None else network
-    if not isinstance(network, TwoLayerNet | MLP):
-        raise TypeError(f"network must be a TwoLayerNet or an MLP, got {network!r}.")
     network = clone(network).set_params(scale=1.0, symmetric=False)
     _refuse_kinks(network)
     k = network.n_outputs
     y = SquaredError().risk(y, (X.shape[0],) if k == 1 else (X.shape[0], k)).targets
-    alphas = np.array(check_reals(scales, "scales", minimum=0, strict=True, least=2))
+    alphas = np.array(scales)
     if alphas[0] < 1 / _FARTHEST or alphas[-1] > _FARTHEST:
         raise ValueError(
             f"scales must lie between {1 / _FARTHEST:g} and {_FARTHEST:g}, got {alphas[0]:g} to "
             f"{alphas[-1]:g}; beyond, rounding is all there is."
         )
-    remaining = check_real(remaining, "remaining", minimum=0, strict=True)
-    if remaining >= 1:
-        raise ValueError(f"remaining must be less than 1, got {remaining}.")
-    offset = check_real(offset, "offset", minimum=0, strict=True)
-    rtol = check_real(rtol, "rtol", minimum=1e-14)
-    random_state = check_integer(random_state, "random_state", minimum=0)
-    found = starts(network, X.shape[1], random_state, offset)
-    plain = found["plain"]
-    gram = network.ntk(plain.params, X, output="full").reshape(y.size, y.size)
-    plan = Plan(found, X, y, _time(gram, y.ravel(), remaining), rtol)
+    models = scaled_models(network, X.shape[1], random_state, offset)
+    gram = network.ntk(models["plain"].params, X, output="full").reshape(y.size, y.size)
+    time = _time(gram, y.ravel(), remaining)
     settings: dict[str, Any] = {
         "network": network.to_dict(),
         "data": digest(X, y),
@@ -153,36 +145,33 @@ def scale_study(
     }
     computed: dict[str, Mapping[str, Any]] = {}
 
-    def part(name: str, alpha: float) -> Mapping[str, Any]:
-        return computed.pop(name) if name in computed else _at_scale(plan, alpha)
+    def at_scale(name: str, alpha: float) -> Mapping[str, Any]:
+        if name not in computed:
+            computed[name] = measure(models, X, y, alpha, time, rtol)
+        return computed[name]
 
-    names = {f"scale {alpha!r}": alpha for alpha in alphas.tolist()}
-    parts = {name: partial(part, name, alpha) for name, alpha in names.items()}
+    parts = {f"scale {alpha!r}": partial(at_scale, f"scale {alpha!r}", alpha) for alpha in alphas.tolist()}
 
     def forecast(left: Sequence[str]) -> str:
-        """From the time that one of the scales takes."""
-        began, name = time.perf_counter(), left[len(left) // 2]
-        computed[name] = _at_scale(plan, names[name])
-        seconds = len(left) * (time.perf_counter() - began)
-        return f"{len(found) * len(left)} flows, about {seconds_text(seconds)}"
+        """From the time that one of the scales takes, which is kept."""
+        seconds = len(left) * seconds_of(parts[left[len(left) // 2]])
+        return f"{len(models) * len(left)} flows, about {seconds_text(seconds)}"
 
-    values = run_parts(
-        "scale", settings, parts, out=out, progress=progress, forecast=forecast, announce=announce
-    )
-    columns = {name: np.stack([part[name] for part in values.values()], axis=1) for name in MEASURES}
-    slopes, local = _slopes(alphas, list(found), columns)
+    values = run_parts("scale", settings, parts, out=out, progress=progress, forecast=forecast).values()
+    columns = {name: np.stack([part[name] for part in values], axis=1) for name in MEASURES}
+    slopes, local = _slopes(alphas, list(models), columns)
     return ScaleStudy(
-        model=np.repeat(list(found), len(alphas)),
-        scale=np.tile(alphas, len(found)),
+        model=np.repeat(list(models), len(alphas)),
+        scale=np.tile(alphas, len(models)),
         **{name: column.ravel() for name, column in {**columns, **local}.items()},
         slopes=slopes,
         start_outputs={
-            name: float(np.linalg.norm(start.at_scale(1.0).apply(start.params, X)))
-            for name, start in found.items()
+            name: float(np.linalg.norm(model.at_scale(1.0).apply(model.params, X)))
+            for name, model in models.items()
         },
         target_norm=float(np.linalg.norm(y)),
         network=network_text(network),
-        time=plan.time,
+        time=time,
         remaining=remaining,
         rtol=rtol,
         offset=offset,
@@ -222,13 +211,6 @@ def _time(gram: np.ndarray, y: np.ndarray, remaining: float) -> float:
     while excess(late) > 0:
         late *= 2
     return float(brentq(excess, 0, late, xtol=1e-12 * late))
-
-
-def _at_scale(plan: Plan, scale: float) -> dict[str, np.ndarray]:
-    try:
-        return measure(plan, scale)
-    except RuntimeError as error:
-        raise ValueError(f"scale {scale:g}: {error}") from error
 
 
 def _slopes(
