@@ -11,6 +11,7 @@ _TRAINED = [option for option in _NETWORK if option not in ("--trainable", "hidd
 
 QUICK = {
     "width": [*_WINE, 12, "--widths", 8, 32, "--draws", 3],
+    "lazy-decay": [*_WINE, 4, "--widths", 8, 16, "--samples", 2, "--factors", 1, "--below", "--horizon", 1],
     "scale": [*_WINE, 4, "--scales", 1, 10, "--width", 5, "--rtol", 1e-6, "--remaining", 0.3],
     "criterion": [*_WINE, 6, "--widths", 8, 16, "--draws", 2, "--parameterizations", "ntk", "mup"],
     "homogeneity": [*_WINE, 5, "--factors", 1, 2, "--depths", 1, 2, "--degrees", 1, "--width", 6],
@@ -22,6 +23,13 @@ OTHER = {
     "width": (
         [*_NETWORK, "--depth", 2, "--activation", "erf", "--parameterization", "mean_field"],
         [*_NETWORK, "--degree", 2],
+    ),
+    "lazy-decay": (
+        ["--times", 5, "--max-samples", 10, "--activation", "softplus", "--trainable", "hidden"],
+        ["--weight-std", 1.3, "--input-scaling", "none", "--output-init", "gaussian"],
+        ["--bias-std", 0.5, "--parameterization", "mean_field"],
+        ["--no-symmetric", "--weight-std", 0.3, "--widths", 4096, "--samples", 1],
+        ["--degree", 2],
     ),
     "scale": (
         [*_NETWORK[:-1], "--input-scaling", "none", "--offset", 0.1, "--depth", 2],

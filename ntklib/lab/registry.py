@@ -12,6 +12,7 @@ __all__ = ["STUDIES", "load_study"]
 
 STUDIES = (
     "width",
+    "lazy-decay",
     "scale",
     "criterion",
     "homogeneity",

@@ -19,7 +19,7 @@ __all__ = ["CSV", "RESULTS", "Draw", "StudyResult", "column", "entry", "result"]
 RESULTS, CSV = "results.json", "results.csv"
 _ROWS_SHOWN = 40
 
-Draw = Callable[[Any, Any], None]
+Draw = Callable[..., None]
 """A picture: a function that draws on given axes what a result holds."""
 
 T = TypeVar("T", bound="type[StudyResult]")
@@ -97,7 +97,7 @@ class StudyResult(ABC):
         """Names of the pictures of this result, the main one first."""
         return tuple(self._pictures)
 
-    def plot(self, ax: Any = None, *, picture: str | None = None) -> Any:
+    def plot(self, ax: Any = None, *, picture: str | None = None, **options: Any) -> Any:
         """Draw a picture.
 
         Parameters
@@ -106,6 +106,8 @@ class StudyResult(ABC):
             Where to draw; new axes if None.
         picture : str or None, default=None
             One of `pictures`; None is the first.
+        **options
+            Of some pictures, such as which run to draw; see the class.
 
         Returns
         -------
@@ -122,12 +124,12 @@ class StudyResult(ABC):
             known = ", ".join(map(repr, self.pictures))
             raise ValueError(f"picture must be one of {known}; got {picture!r}.")
         axes, _ = axes_and_figure(ax)
-        self._draw(axes, picture)
+        self._draw(axes, picture, **options)
         return axes
 
-    def _draw(self, ax: Any, picture: str) -> None:
+    def _draw(self, ax: Any, picture: str, **options: Any) -> None:
         """Draw one of `pictures`; a result with a picture for each of its parts overrides both."""
-        self._pictures[picture](ax, self)
+        self._pictures[picture](ax, self, **options)
 
     def table(self) -> dict[str, np.ndarray]:
         """Return the columns by name."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ntklib.lab.studies.lazy_decay.pictures import LazyDecayDisplay
+from ntklib.lab.studies.lazy_decay.pictures import draw_under_bounds
 from ntklib.plotting import HistoryDisplay
 
 from ._figures import figure
@@ -73,13 +73,14 @@ def _constants(found: Lazy) -> str:
 
 def _decay(found: Lazy) -> str:
     def draw(ax) -> None:
-        LazyDecayDisplay(
+        draw_under_bounds(
+            ax,
             found.times,
             {"network": found.loss, "its linear model": found.linear_loss},
             {f"promised by theorem {name}": one.loss_bound for name, one in found.promises.items()},
-            references={"promised of the linear model": found.linear_loss_bound},
-            time_label="time t",
-        ).plot(ax)
+            {"promised of the linear model": found.linear_loss_bound},
+        )
+        ax.set_xlabel("time t")
 
     return figure(
         "theorem-flow",

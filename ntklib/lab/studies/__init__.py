@@ -22,8 +22,7 @@ from .implicit_bias.study import ImplicitBiasStudy, implicit_bias_study
 from .implicit_bias.weights import WeightEffect
 from .lazy_accuracy.result import LazyStudy, LinearModel
 from .lazy_accuracy.study import lazy_study
-from .lazy_decay.result import LazyDecayStudy
-from .lazy_decay.setting import DecaySetting
+from .lazy_decay.result import DecaySetting, LazyDecayStudy
 from .lazy_decay.study import lazy_decay_study
 from .linearization.result import LinearizationStudy
 from .linearization.study import linearization_study

@@ -1,4 +1,4 @@
-"""``ntklib study lazy``: options reach the study, the time is told, runs go on, bad input is one line."""
+"""``ntklib study lazy-decay``: options reach the study, the time is told, runs go on, errors are one line."""
 
 import json
 
@@ -10,12 +10,12 @@ from ntklib.lab.studies import lazy_decay_study
 from ntklib.lab.studies.lazy_decay import study as module
 from ntklib.networks import TwoLayerNet
 
-QUICK = ["--data", "wine", "--widths", 8, "--rows", 2, "--factors", 1, "--below", 0.2, "--horizon", 1]
+QUICK = ["--data", "wine", "--widths", 8, "--samples", 2, "--factors", 1, "--below", 0.2, "--horizon", 1]
 
 
 def run(capsys, *arguments, code=0):
     capsys.readouterr()
-    assert main(["study", "lazy", *map(str, arguments)]) == code
+    assert main(["study", "lazy-decay", *map(str, arguments)]) == code
     return capsys.readouterr()
 
 
@@ -26,7 +26,7 @@ def test_options_reach_the_study(tmp_path, capsys):
     options = ["--activation", "softplus", "--trainable", "hidden", "--output-init", "gaussian", "--seed", 3]
     command = ["--data", data, "--target", "y", *QUICK[2:], *options, "--format", "json"]
     out, told = run(capsys, *command)
-    assert told.startswith("note: lazy: 4 gradient flows, about ")
+    assert told.startswith("note: lazy-decay: 4 gradient flows, about ")
     X, y = (rows - rows.mean(axis=0)) / rows.std(axis=0), rows[:, 0] * rows[:, 1]
     expected = lazy_decay_study(
         X,
@@ -62,7 +62,7 @@ def test_a_stopped_run_goes_on(tmp_path, capsys, monkeypatch):
     assert "interrupted" in run(capsys, *command, code=130).err
     out, err = run(capsys, *command)
     assert len(runs) == 5
-    assert "note: lazy: 2 gradient flows, about " in err
+    assert "note: lazy-decay: 2 gradient flows, about " in err
     assert "no certified bound was exceeded" in out
     pictures = {path.name for path in (tmp_path / "found").glob("*.png")}
     assert pictures == {"loss.png", "ratios.png", "thresholds.png"}
@@ -70,14 +70,14 @@ def test_a_stopped_run_goes_on(tmp_path, capsys, monkeypatch):
 
 
 def test_help_has_examples(capsys):
-    assert "ntklib study lazy --widths 8192 --rows 4" in run(capsys, "--help").out
+    assert "ntklib study lazy-decay --widths 8192 --samples 4" in run(capsys, "--help").out
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--rows", 33], "33 rows are more than the 32"),
-        (["--rows", 20, "--max-samples", 9], "asks for 20 rows, and X has 9"),
+        (["--samples", 33], "33 rows are more than the 32"),
+        (["--samples", 20, "--max-samples", 9], "asks for 20 rows, and X has 9"),
         (["--activation", "relu"], "derivative of ReLU"),
         (["--factors", -1], "greater than 0"),
     ],

@@ -10,12 +10,11 @@ from scipy.special import erf
 
 from ntklib.dynamics import integrate_flow
 from ntklib.kernels import RectifiedPower
-from ntklib.lab.parts import PARTS
+from ntklib.lab.parts import PARTS, announcing
 from ntklib.lab.studies import LazyDecayStudy, lazy_decay_study
 from ntklib.lab.studies.lazy_decay import study as module
-from ntklib.lab.studies.lazy_decay.bounds_pictures import LazyBoundsDisplay
-from ntklib.lab.studies.lazy_decay.measure import Plan, certify, in_span
-from ntklib.lab.studies.lazy_decay.pictures import LazyDecayDisplay
+from ntklib.lab.studies.lazy_decay.measure import DecayPlan, certify, in_span
+from ntklib.lab.studies.lazy_decay.pictures import draw_under_bounds
 from ntklib.networks import MLP, Params, TwoLayerNet
 from ntklib.theory import lazy_certificate
 
@@ -235,9 +234,10 @@ def test_how_far_down_a_promise_is_kept(study, monkeypatch):
 
 def test_a_study_stopped_midway_goes_on(tmp_path, monkeypatch):
     said, runs, true = [], [], module.follow
-    whole = lazy_decay_study(**TINY, announce=said.append)
+    with announcing(said.append):
+        whole = lazy_decay_study(**TINY)
     assert len(said) == 1
-    assert said[0].startswith("lazy: 4 gradient flows, about ")
+    assert said[0].startswith("lazy-decay: 4 gradient flows, about ")
 
     def counted(*arguments):
         runs.append(arguments)
@@ -246,19 +246,21 @@ def test_a_study_stopped_midway_goes_on(tmp_path, monkeypatch):
         return true(*arguments)
 
     monkeypatch.setattr(module, "follow", counted)
-    options = {**TINY, "out": tmp_path, "announce": said.append}
-    with pytest.raises(KeyboardInterrupt):
+    options = {**TINY, "out": tmp_path}
+    with announcing(said.append), pytest.raises(KeyboardInterrupt):
         lazy_decay_study(**options)
     names = {path.name for path in (tmp_path / PARTS).iterdir()}
     assert names == {
-        "lazy-width-32-n-3.npz",
-        "lazy-width-32-n-3-0.1-of-A-prime.npz",
-        "lazy-width-32-n-3-1-of-A-prime.npz",
+        "lazy-decay-width-32-n-3.npz",
+        "lazy-decay-width-32-n-3-0.1-of-A-prime.npz",
+        "lazy-decay-width-32-n-3-1-of-A-prime.npz",
     }
-    assert lazy_decay_study(**options) == whole
+    with announcing(said.append):
+        assert lazy_decay_study(**options) == whole
     assert len(runs) == 3 + 2
-    assert said[2].startswith("lazy: 2 gradient flows, about ")
-    assert lazy_decay_study(**options) == whole
+    assert said[2].startswith("lazy-decay: 2 gradient flows, about ")
+    with announcing(said.append):
+        assert lazy_decay_study(**options) == whole
     assert len(said) == 3  # nothing is left to announce
     for change, message in (
         ({"random_state": 1}, "random_state was 0, is 1"),
@@ -274,7 +276,8 @@ def test_large_condition_numbers_are_announced():
     said = []
     close = np.vstack([X[:1], X[:1] + 0.03 * X[1:2]])
     options = {**SMALL, "X": close, "y": y[:2], "n_samples": [2], "horizon": 1e-3, "n_times": 2}
-    study = lazy_decay_study(**options, factors=[1.0], below=[], announce=said.append)
+    with announcing(said.append):
+        study = lazy_decay_study(**options, factors=[1.0], below=[])
     condition = study.settings[0].condition_number
     assert condition > 1e3
     assert f"condition number is {condition:.2g} at width 32 on 2 rows" in said[0]
@@ -284,15 +287,15 @@ def test_flows_that_never_start_are_not_timed():
     """Rows that no scale is certified for: the refusal comes at once, and no line speaks of centuries."""
     said = []
     twice = {**SMALL, "X": X[[0, 0, 1]], "y": y[:3]}
-    with pytest.raises(ValueError, match="rank deficiency"):
-        lazy_decay_study(**twice, announce=said.append)
-    assert said == ["lazy: 11 gradient flows, about 1.0 s"]
+    with announcing(said.append), pytest.raises(ValueError, match="rank deficiency"):
+        lazy_decay_study(**twice)
+    assert said == ["lazy-decay: 11 gradient flows, about 1.0 s"]
 
 
 def test_certifying_widths_beyond_whole_numbers():
     """Of 64 bits: nearly equal rows ask for more."""
     close = np.vstack([X[:1], X[:1] + 1e-4 * X[1:2]])
-    plan = Plan(ERF, close, y[:2], (("A'", 1.0),), np.array([0.0, 1e-12]), 0)
+    plan = DecayPlan(ERF, close, y[:2], (("A'", 1.0),), np.array([0.0, 1e-12]), 0)
     found = np.asarray(certify(plan, 32, 2)["certifying_widths"])
     assert found.dtype == float
     assert found.max() > 2.0**64
@@ -356,8 +359,8 @@ RELU = TwoLayerNet(activation="relu", symmetric=True)
         ({"horizon": 0}, ValueError, "horizon must be finite and greater"),
         ({"n_times": 1}, ValueError, "n_times must be at least 2"),
         ({"y": 0 * y}, ValueError, "nothing to train"),
-        ({"network": MLP((4, 4), activation="erf")}, ValueError, "one hidden layer here, got 2 of them"),
-        ({"network": "erf"}, ValueError, "one hidden layer here, got 'erf'"),
+        ({"network": MLP((4, 4), activation="erf")}, ValueError, "2 hidden layers"),
+        ({"network": "erf"}, TypeError, "TwoLayerNet or an MLP, got 'erf'"),
         ({"network": RELU}, ValueError, "derivative of ReLU"),
         (
             {"network": TwoLayerNet(activation="erf", trainable="output")},
@@ -381,15 +384,13 @@ def axes():
     plt.close("all")
 
 
-def labels(display):
-    return [text.get_text() for text in display.ax_.get_legend().get_texts()]
+def labels(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def test_the_display_of_losses(study, axes):
-    display = study.plot(axes)
-    assert isinstance(display, LazyDecayDisplay)
-    assert display.ax_ is axes
-    assert labels(display) == [
+def test_the_picture_of_losses(study, axes):
+    study.plot(axes)
+    assert labels(axes) == [
         "network",
         "its linearisation",
         "bound of theorem A'",
@@ -401,49 +402,31 @@ def test_the_display_of_losses(study, axes):
     np.testing.assert_array_equal(drawn, study.loss[study.find()])
     lower = study.plot(plt.figure().add_subplot(), theorem="A'", factor=2)
     assert "bound of theorems A and B: does not hold here" in labels(lower)
-    assert "2 times the threshold of theorem A'" in lower.ax_.get_title()
-    t = np.arange(3.0)
-    zero = LazyDecayDisplay(t, {"network": [1.0, 0.1, 0.0]}, {}).plot(plt.figure().add_subplot())
-    assert np.isnan(zero.ax_.lines[0].get_ydata()[-1])
-    assert not zero.ax_.collections  # no bound, nothing to shade
-    for arguments, message in (
-        (([1.0, 1.0], {"a": [1, 1]}, {}), "ascending"),
-        ((t, {}, {}), "nothing to draw"),
-        ((t, {"a": [1, 2]}, {}), "there are 3 times"),
-        ((t, {"a": [1, 2, np.nan]}, {}), "NaN or negative"),
-        ((t, {"a": [1, 2, np.inf]}, {}), "not finite"),
-        ((t, {"a": [1, 2, 3]}, {"b": [1, 2, -1]}), "NaN or negative"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            LazyDecayDisplay(*arguments)
+    assert "2 times the threshold of theorem A'" in lower.get_title()
+    with pytest.raises(ValueError, match="no run of width 17"):
+        study.plot(axes, width=17)
+    zero = plt.figure().add_subplot()
+    draw_under_bounds(zero, np.arange(3.0), {"network": np.array([1.0, 0.1, 0.0])}, {}, {})
+    assert np.isnan(zero.lines[0].get_ydata()[-1])
+    assert not zero.collections  # no bound, nothing to shade
 
 
-def test_the_display_of_bounds(study, axes):
-    display = study.plot_ratios(axes)
-    assert isinstance(display, LazyBoundsDisplay)
-    assert len(labels(display)) == 1 + 2 * 3
-    assert display.ratios["A"][0].min() < 1 < display.ratios["A"][0].max()
-    lines = study.plot_thresholds(plt.figure().add_subplot()).ax_.lines
+def test_the_pictures_of_bounds(study, axes):
+    study.plot(axes, picture="ratios")
+    assert len(labels(axes)) == 1 + 2 * 3
+    scales = next(line for line in axes.lines if line.get_label() == "theorem A: rate").get_xdata()
+    assert scales.min() < 1 < scales.max()
+    lines = study.plot(plt.figure().add_subplot(), picture="thresholds").lines
     assert len(lines) == 3 * 2 + 1
     np.testing.assert_array_equal(lines[0].get_xdata(), [16, 64])
-    with pytest.raises(ValueError, match="what must be"):
-        display.plot(what="speed")
-    bare = LazyBoundsDisplay({"A": ([1.0], [0.5], [0.5])})
-    with pytest.raises(ValueError, match="no thresholds"):
-        bare.plot(what="thresholds")
-    for arguments, options, message in (
-        (({"A": ([1.0], [0.5], [0.5, 1])},), {}, "arrays of one length"),
-        (({},), {"thresholds": {"A": [1.0]}}, "need settings"),
-        (({},), {"thresholds": {"A": [1.0]}, "settings": ([1, 2], [1, 2])}, "arrays of one length"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            LazyBoundsDisplay(*arguments, **options)
+    with pytest.raises(ValueError, match="picture must be one of 'loss', 'ratios', 'thresholds'"):
+        study.plot(picture="speed")
 
 
 def test_certificates_are_those_of_the_theory():
-    plan = Plan(ERF, X, y, (("A'", 2.0), ("B", 1.0)), np.linspace(0, 2, 3), 5)
+    plan = DecayPlan(ERF, X, y, (("A'", 2.0), ("B", 1.0)), np.linspace(0, 2, 3), 5)
     found = certify(plan, 16, 3)
-    network, params, rows, targets = plan.problem(16, 3)
+    network, params, rows, targets = plan.start(16, 3)
     for index, theorem in enumerate(("A'", "A", "B")):
         certificate = lazy_certificate(network, params, rows, targets, theorem=theorem)
         assert found["thresholds"][index] == certificate.scale_threshold

@@ -12,10 +12,11 @@ from sklearn.base import clone
 
 from ntklib._core.progress import seconds_text
 from ntklib.dynamics import integrate_flow, linearized_flow
+from ntklib.lab.parts import generator
 from ntklib.networks import Params
 from ntklib.theory import jacobian_lipschitz, lazy_certificate
 
-__all__ = ["EARLY", "STIFF", "THEOREMS", "Plan", "Problem", "certify", "follow", "forecast", "in_span"]
+__all__ = ["EARLY", "THEOREMS", "DecayPlan", "certify", "follow", "forecast", "in_span"]
 
 _BALLS, _RESTART = 13, 26
 """Balls that a certificate looks at, and gradients that a step to one more time takes."""
@@ -29,11 +30,11 @@ THEOREMS = ("A'", "A", "B")
 EARLY = (1 / 8, 1 / 4, 1 / 2)
 """More times, as parts of the first interval."""
 
-STIFF = 1e3
+_STIFF = 1e3
 """Condition numbers above this are announced: explicit integration takes steps in proportion."""
 
 
-class Plan(NamedTuple):
+class DecayPlan(NamedTuple):
     """What is run on what, at which multiples of the thresholds, and when it is looked at."""
 
     network: Any
@@ -43,20 +44,10 @@ class Plan(NamedTuple):
     times: np.ndarray  # in units of 1 / (alpha sigma_min)^2, from 0 on
     random_state: int
 
-    def problem(self, width: int, n: int) -> Problem:
-        """The network of a width on the first n rows."""
+    def start(self, width: int, n: int) -> tuple[Any, Params, np.ndarray, np.ndarray]:
+        """Return a network of a width, its parameters, the first n rows and their targets."""
         network, X = in_span(self.network.with_width(width), self.X[:n])
-        seed = np.random.SeedSequence(self.random_state, spawn_key=(width, n))
-        return Problem(network, network.init(X.shape[1], np.random.default_rng(seed)), X, self.y[:n])
-
-
-class Problem(NamedTuple):
-    """A network at its start, rows and targets."""
-
-    network: Any
-    params: Params
-    X: np.ndarray
-    y: np.ndarray
+        return network, network.init(X.shape[1], generator(self.random_state, width, n)), X, self.y[:n]
 
 
 def in_span(network: Any, X: np.ndarray) -> tuple[Any, np.ndarray]:
@@ -77,9 +68,9 @@ def in_span(network: Any, X: np.ndarray) -> tuple[Any, np.ndarray]:
     return network, np.ascontiguousarray(basis)
 
 
-def certify(plan: Plan, width: int, n: int) -> dict[str, Any]:
+def certify(plan: DecayPlan, width: int, n: int) -> dict[str, Any]:
     """Return the constants, which scales to run at, and the bounds there; infinite where none hold."""
-    network, params, X, y = plan.problem(width, n)
+    network, params, X, y = plan.start(width, n)
     network = clone(network).set_params(scale=1.0)
     certificates = [lazy_certificate(network, params, X, y, theorem=theorem) for theorem in THEOREMS]
     first = certificates[0]
@@ -117,9 +108,9 @@ def _refusal(width: int, n: int, what: str) -> ValueError:
     return ValueError(f"no scale is certified for width {width} on {n} rows: {what}.")
 
 
-def follow(plan: Plan, width: int, n: int, scale: float, sigma_min: float) -> dict[str, Any]:
+def follow(plan: DecayPlan, width: int, n: int, scale: float, sigma_min: float) -> dict[str, Any]:
     """Return the losses and movements of a network and of its linearisation, and the gap between both."""
-    network, params, X, y = plan.problem(width, n)
+    network, params, X, y = plan.start(width, n)
     network = clone(network).set_params(scale=float(scale))
     times = plan.times / (scale * sigma_min) ** 2
     flow = integrate_flow(network, X, y, times, params=params, max_evaluations=_GRADIENTS)
@@ -137,7 +128,7 @@ def follow(plan: Plan, width: int, n: int, scale: float, sigma_min: float) -> di
     }
 
 
-def forecast(plan: Plan, settings: Sequence[tuple[int, int]], runs: int | None = None) -> str:
+def forecast(plan: DecayPlan, settings: Sequence[tuple[int, int]], runs: int | None = None) -> str:
     """Say how long it will take to certify networks of these widths on so many rows, and to follow the runs.
 
     That is all of their runs, or so many of them; then they are certified already.  Every setting is tried:
@@ -145,7 +136,7 @@ def forecast(plan: Plan, settings: Sequence[tuple[int, int]], runs: int | None =
     """
     total, worst = 0.0, (0.0, 0, 0)
     for width, n in settings:
-        network, params, X, y = plan.problem(width, n)
+        network, params, X, y = plan.start(width, n)
         eigenvalues = np.linalg.eigvalsh(network.ntk(params, X))
         if eigenvalues[0] <= n * np.finfo(float).eps * eigenvalues[-1]:
             continue  # it will be refused, not followed
@@ -169,7 +160,7 @@ def forecast(plan: Plan, settings: Sequence[tuple[int, int]], runs: int | None =
         total, count = total * runs / count, runs
     condition, width, n = worst
     line = f"{count} gradient flows, about {seconds_text(max(1.0, total))}"
-    if condition > STIFF:
+    if condition > _STIFF:
         line += (
             f"; the tangent kernel's condition number is {condition:.2g} at width {width} on {n} rows, and "
             "steps are so many times shorter than the flow is long"

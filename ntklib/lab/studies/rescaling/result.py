@@ -75,7 +75,7 @@ class RescalingStudy(StudyResult):
         """Optimisers by the name of their picture."""
         return {f"rescaled-{name.replace(' ', '-')}": name for name in self.optimizers}
 
-    def _draw(self, ax: Any, picture: str) -> None:
+    def _draw(self, ax: Any, picture: str, **options: Any) -> None:
         if picture in self._loss_pictures:
             draw_loss(ax, self, self._loss_pictures[picture])
         else:

@@ -9,9 +9,8 @@ import numpy as np
 
 from ntklib.lab.networks import network_text
 
-from .measure import EARLY, THEOREMS, Plan
-from .result import LazyDecayStudy
-from .setting import DecaySetting
+from .measure import EARLY, THEOREMS, DecayPlan
+from .result import DecaySetting, LazyDecayStudy
 
 __all__ = ["collect"]
 
@@ -22,7 +21,7 @@ Values = Mapping[str, np.ndarray]
 
 
 def collect(
-    plan: Plan,
+    plan: DecayPlan,
     certified: Mapping[tuple[int, int], Values],
     runs: Mapping[tuple[tuple[int, int], int], Values],
 ) -> LazyDecayStudy:
@@ -59,7 +58,7 @@ _PLAIN = (
 )
 
 
-def _row(plan: Plan, pair: tuple[int, int], which: int, known: Values, run: Values) -> dict[str, Any]:
+def _row(plan: DecayPlan, pair: tuple[int, int], which: int, known: Values, run: Values) -> dict[str, Any]:
     """Compare one run with all bounds there."""
     theorem, factor = plan.scales[which]
     at = int(np.flatnonzero(known["chosen"] == which)[0])
