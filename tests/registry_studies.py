@@ -15,6 +15,7 @@ QUICK = {
     "scale": [*_WINE, 4, "--scales", 1, 10, "--width", 5, "--rtol", 1e-6, "--remaining", 0.3],
     "criterion": [*_WINE, 6, "--widths", 8, 16, "--draws", 2, "--parameterizations", "ntk", "mup"],
     "homogeneity": [*_WINE, 5, "--factors", 1, 2, "--depths", 1, 2, "--degrees", 1, "--width", 6],
+    "valley": ["--learning-rates", 0.05, "--rhos", 0, 0.1, "--dimension", 3, "--starts", 2, "--steps", 50],
     "rescaling": [*_WINE, 10, "--factors", 0.5, 2, "--width", 8, "--steps", 4],
 }
 """A run of a second or two."""
@@ -41,6 +42,7 @@ OTHER = {
         ["--degree", 2],
     ),
     "homogeneity": ([],),
+    "valley": (["--path-steps", 20],),
     "rescaling": (
         [*_TRAINED, "--depth", 2, "--activation", "leaky_relu", "--parameterization", "mup"],
         [*_TRAINED, "--degree", 2],

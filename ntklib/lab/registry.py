@@ -16,6 +16,7 @@ STUDIES = (
     "scale",
     "criterion",
     "homogeneity",
+    "valley",
     "rescaling",
 )
 """Names of all studies, in the order of the help.

@@ -33,7 +33,7 @@ from .rescaling.result import RescalingStudy
 from .rescaling.study import rescaling_study
 from .scale.result import LocalSlopes, ScaleStudy
 from .scale.study import scale_study
-from .valley.study import ValleyStudy, valley_study
+from .valley import ValleyStudy, valley_study
 from .width.result import WidthStudy
 from .width.study import width_study
 

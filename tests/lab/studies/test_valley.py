@@ -1,4 +1,4 @@
-"""The study of the valley: its numbers against single runs, its predictions, its pictures, its command."""
+"""The study of the valley: its numbers against single runs, its predictions, its pictures."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from ntklib.lab.cli import main
 from ntklib.lab.landscapes import WideningValley
 from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import ValleyStudy, valley_study
-from ntklib.lab.studies.valley.pictures import ValleyStudyDisplay
+from ntklib.lab.studies.valley.pictures import draw_paths
 
 plt = pytest.importorskip("matplotlib.pyplot")
 SMALL = {
@@ -161,10 +161,8 @@ def test_what_cannot_be_studied(options, error, message):
         valley_study(**options)
 
 
-def test_display(study, axes):
-    display = study.plot(axes)
-    assert isinstance(display, ValleyStudyDisplay)
-    assert display.ax_ is axes
+def test_pictures(study, axes):
+    assert study.plot(axes) is axes
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels[0] == "gradient descent"
     assert "learning rate 0.1" in axes.get_title()
@@ -172,19 +170,18 @@ def test_display(study, axes):
     np.testing.assert_array_equal(np.transpose(path.get_data()), study.paths[1, 0])
     assert any("leaves the picture" in label for label in labels)  # rho = 0.2 does, at this rate
     axes.clear()
-    assert "learning rate 0.02" in display.plot(axes, learning_rate=0.02).ax_.get_title()
+    draw_paths(axes, study, learning_rate=0.02)
+    assert "learning rate 0.02" in axes.get_title()
     axes.clear()
-    study.plot_trace(axes)
+    study.plot(axes, picture="trace")
     assert "relative to gradient descent" in axes.get_ylabel()
     assert "infinitely small steps" in [text.get_text() for text in axes.get_legend().get_texts()]
     axes.clear()
-    valley_study([5.0], [1.0], n_starts=3).plot_trace(axes)  # without a single run that ended
-    with pytest.raises(ValueError, match="what must be"):
-        display.plot(axes, what="loss")
+    valley_study([5.0], [1.0], n_starts=3).plot(axes, picture="trace")  # without a single run that ended
+    with pytest.raises(ValueError, match="picture must be"):
+        study.plot(axes, picture="loss")
     with pytest.raises(ValueError, match=r"at learning rates 0\.02, 0\.1, not at 0\.3"):
-        display.plot(axes, learning_rate=0.3)
-    with pytest.raises(ValueError, match="ratios has shape"):
-        ValleyStudyDisplay([0.1], [0.0], np.zeros((1, 1, 2, 2)), [[1.0]], [[1.0]])
+        draw_paths(axes, study, learning_rate=0.3)
 
 
 def test_command(capsys, tmp_path, study):
