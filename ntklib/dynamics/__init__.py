@@ -39,7 +39,7 @@ from .optimizers import (
 )
 from .training.callbacks import Snapshot
 from .training.history import History
-from .training.train import train
+from .training.train import as_optimizer, train
 
 __all__ = [
     "LOSSES",
@@ -68,6 +68,7 @@ __all__ = [
     "State",
     "Trajectory",
     "as_loss",
+    "as_optimizer",
     "averaging_weights",
     "ensemble",
     "gradient_descent",

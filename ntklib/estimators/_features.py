@@ -130,7 +130,7 @@ class TangentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
             self.params_ = self.network_.init(X.shape[1], rng, dtype=X.dtype)
         else:
             check_inputs(self.params, X[:1])
-            self.params_ = check_params(self.network_._spec(), self.params)
+            self.params_ = check_params(self.network_.spec, self.params)
         size = network.n_outputs * self.network_.n_params(X.shape[1])
         self.n_components_, self.components_, self.signs_ = size, None, None
         if self.n_components is not None:

@@ -30,6 +30,6 @@ def check_samples(X: Any, y: Any, network: Any, *, every_layer: bool = True) -> 
         raise ValueError("y is 0 everywhere: there is nothing to train.")
     if network.n_outputs != 1:
         raise ValueError(f"the network has {network.n_outputs} outputs; this study is of one, n_outputs=1.")
-    if every_layer and not all(network._spec().include):
+    if every_layer and not all(network.spec.include):
         raise ValueError("this study looks at every layer: the network must have trainable='all'.")
     return X, y

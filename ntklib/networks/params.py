@@ -203,13 +203,18 @@ class Params:
         return f"Params({', '.join(shapes)}, {self.dtype})"
 
 
-def in_float64(params: Any) -> Params:
-    """Return the same numbers in float64; TypeError if they are no Params."""
+def as_params(params: Any) -> Params:
+    """Return the record itself; TypeError if it is none."""
     if not isinstance(params, Params):
         raise TypeError(
             f"params must be what net.init returns, a Params record, got {type(params).__name__}."
         )
-    return cast(params, np.dtype(np.float64))
+    return params
+
+
+def in_float64(params: Any) -> Params:
+    """Return the same numbers in float64; TypeError if they are no Params."""
+    return cast(as_params(params), np.dtype(np.float64))
 
 
 def cast(params: Params, dtype: np.dtype) -> Params:

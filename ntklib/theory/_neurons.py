@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from ntklib.kernels import Activation
 from ntklib.networks import Params
+from ntklib.networks.binding import bind, check_inputs, check_params
 from ntklib.networks.network import Network
 from ntklib.networks.params import in_float64
 from ntklib.networks.taylor_models import CenteredModel
@@ -73,7 +74,8 @@ class Neurons:
                 f"the second derivative is bounded for networks of one hidden layer, and this one has "
                 f"{network.depth}; lazy_criterion measures deeper ones from below."
             )
-        spec, copies, X, _ = network._bound(in_float64(params), X)
+        spec, params, X = network.spec, in_float64(params), check_inputs(params, X)
+        copies = bind(spec, check_params(spec, params), params.dtype)
         X = (X.toarray() if sparse.issparse(X) else X).astype(np.float64, copy=False)
         first, last = copies[0].layers
         rows = first.weight_multiplier * X

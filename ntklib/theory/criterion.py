@@ -131,7 +131,7 @@ def lazy_criterion(
         loss_change=loss_change,
         differential_change=change,
         homogeneity=homogeneity(net),
-        kinks=_has_kinks(base_network(net)._spec().activation),
+        kinks=_has_kinks(base_network(net).spec.activation),
     )
 
 
@@ -180,7 +180,7 @@ def homogeneity(net: Any) -> int | None:
 
     It is 1 + n + ... + n^depth for activations of degree n and layers without biases: ``depth + 1`` for ReLU.
     """
-    spec = base_network(net)._spec()
+    spec = base_network(net).spec
     if spec.biases or not is_homogeneous(spec.activation):
         return None
     degree = spec.activation.parts()[0]  # type: ignore[attr-defined]

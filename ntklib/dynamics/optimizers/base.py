@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ntklib._core.validation import check_integer, check_real
+from ntklib.networks.steps import StepFamily, as_family
 
 from ._state import ALONE, State, checked_multipliers, movable, named_arrays
 
@@ -83,8 +84,34 @@ class Optimizer(ABC):
         """How long steps are: "gradient", "entrywise", "orthogonal" or "max_norm"."""
         return "gradient"
 
+    @property
+    def step_powers(self) -> StepFamily:
+        """Powers of the size of the gradient's entries, and of the root of their number, in a step's."""
+        return as_family(self.step_family)
+
     def __post_init__(self) -> None:
         check_schedule(self.learning_rate, "learning_rate", positive=self._divides_by_rate)
+
+    def at_step(self, k: int, name: str = "learning_rate") -> float:
+        """Return what a number or a schedule is at step k.
+
+        Parameters
+        ----------
+        k : int
+        name : str, default="learning_rate"
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a schedule returns no number of at least 0.
+
+        Examples
+        --------
+        >>> from ntklib.dynamics import GradientDescent
+        >>> GradientDescent(lambda k: 1 / (k + 1)).at_step(3)
+        0.25
+        """
+        return scheduled(getattr(self, name), k, name)
 
     def start(
         self,

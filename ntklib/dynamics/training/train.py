@@ -213,7 +213,28 @@ def train(
 
 
 def as_optimizer(optimizer: str | Optimizer) -> Optimizer:
-    """Return the optimiser of a name, with its default parameters, or the optimiser itself."""
+    """Return the optimiser of a name, with its default parameters, or the optimiser itself.
+
+    Parameters
+    ----------
+    optimizer : str or Optimizer
+        A name as in `train`.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError
+        If there is no optimiser of that name.
+
+    Examples
+    --------
+    >>> from ntklib.dynamics import as_optimizer
+    >>> as_optimizer("nesterov")
+    Nesterov(learning_rate=0.1, momentum=0.9)
+    """
     if isinstance(optimizer, Optimizer):
         return optimizer
     return OPTIMIZERS[check_option(optimizer, "optimizer", OPTIMIZERS)]()

@@ -104,14 +104,13 @@ def _follow(network: Any, X: NDArray, y: NDArray, seed: int, looked_at: tuple[in
     """Certify a network, follow its flow where both theorems hold, and let it descend at scale 1."""
     from ntklib.dynamics import integrate_flow, linearized_flow
     from ntklib.theory import lazy_certificate
-    from ntklib.theory.certificate.record import certify
 
     params = network.init(X.shape[1], seed)
     first = lazy_certificate(network, params, X, y, theorem="A")
     if first.scale_interval is None:
         return None
     scale = first.scale_threshold * 1.001
-    found = {name: certify(first.constants, scale, name) for name in ("A", "A'")}
+    found = {name: first.at_scale(scale, name) for name in ("A", "A'")}
     times = HORIZON * np.linspace(0, 1, N_TIMES) ** 2 / (scale * first.sigma_min) ** 2
     scaled = clone(network).set_params(scale=scale)
     flow = integrate_flow(scaled, X, y, times, params=params, rtol=1e-8)

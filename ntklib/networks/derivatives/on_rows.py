@@ -109,7 +109,7 @@ class NetworkOnRows(OnRows):
 
     def __init__(self, model: Any, params: Params, X: Any) -> None:
         super().__init__(model, params, X)
-        self.spec = model._spec()
+        self.spec = model.spec
         self.parts = binding.layered(self.spec, self.X.shape[1], self.gradient)
         self.sweep = Sweep(self.spec, self.X.shape[0], self.dtype)
 

@@ -11,8 +11,8 @@ from ntklib._core.blocks import require_memory
 from ntklib._core.validation import check_integer, check_same_features, random_generator, same_memory
 
 from .. import binding as binding
-from .._model import Model
 from .._monte_carlo import MonteCarloMean
+from ..derivatives.blocks import Derivatives
 from ..params import Params
 from ..spec import Spec
 from ._gram import Plan, diagonal, fill_gram
@@ -22,8 +22,8 @@ from ._plan import make_plan
 __all__ = ["TangentKernels"]
 
 
-class TangentKernels(Model):
-    """Kernels of a network at given parameters; a mixin of `Network`."""
+class TangentKernels(Derivatives):
+    """Kernels of a network at given parameters."""
 
     def ntk(
         self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
@@ -270,7 +270,7 @@ class TangentKernels(Model):
         return MonteCarloMean.of(self.ntk(w, X, Y, output=output, weighted=weighted) for w in starts)
 
     def _rows(self, params: Any, X: Any, Y: Any) -> tuple[Spec, Any, Any, np.dtype]:
-        spec: Spec = self._spec()  # type: ignore[attr-defined]
+        spec = self.spec
         Y = None if Y is None or same_memory(X, Y) else Y
         X = binding.check_inputs(params, X)
         binding.check_params(spec, params)

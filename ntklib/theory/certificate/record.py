@@ -9,7 +9,7 @@ from math import ceil, inf, isfinite
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ntklib._core.validation import check_real
+from ntklib._core.validation import check_option, check_real
 
 from .._constants import LazyConstants
 from .._jacobian_lipschitz import OUTWARD
@@ -187,9 +187,22 @@ class LazyCertificate:
         """The share of the residual that is left at most."""
         return np.asarray(THEOREMS[self.theorem].left(self.rate, self._speed, times))
 
-    def at_scale(self, scale: float) -> LazyCertificate:
-        """Return the certificate of the same model at another scale."""
-        return certify(self.constants, check_real(scale, "scale", minimum=0.0, strict=True), self.theorem)
+    def at_scale(self, scale: float, theorem: str | None = None) -> LazyCertificate:
+        """Return the certificate of the same model at another scale.
+
+        Parameters
+        ----------
+        scale : float
+        theorem : {"A", "A'", "B"} or None, default=None
+            None is the same theorem.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the scale is not positive or there is no such theorem.
+        """
+        scale, name = check_real(scale, "scale", minimum=0.0, strict=True), theorem or self.theorem
+        return certify(self.constants, scale, check_option(name, "theorem", THEOREMS))
 
     def __repr__(self) -> str:
         verdict = "holds" if self.holds else "does not hold"

@@ -17,7 +17,6 @@ from ntklib._core.progress import Progress, seconds_text
 from ntklib._core.validation import check_integer, check_real, check_reals, check_rows
 from ntklib.dynamics import SquaredError
 from ntklib.kernels import NumericalActivation
-from ntklib.kernels.activations import as_activation
 from ntklib.lab._networks import network_text
 from ntklib.lab._parts import digest, run_parts
 from ntklib.networks import MLP, TwoLayerNet
@@ -193,7 +192,7 @@ def scale_study(
 
 
 def _refuse_kinks(network: Any) -> None:
-    activation = as_activation(network.activation)
+    activation = network.spec.activation
     if isinstance(activation, NumericalActivation):
         return  # nothing is known of it
     if network.trainable != "output" and np.isinf(activation.derivative_bounds(0.0, 0.0)[1]):
