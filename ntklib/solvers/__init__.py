@@ -1,9 +1,9 @@
-"""Solvers of the kernel ridge system.
+r"""Solvers of the kernel ridge system.
 
-With a Gram matrix :math:`K`, weights :math:`W = \\mathrm{diag}(w)` and a penalty :math:`\\lambda` the system
+With a Gram matrix :math:`K`, weights :math:`W = \mathrm{diag}(w)` and a penalty :math:`\lambda` the system
 is
 
-.. math:: (K + \\lambda W^{-1})\\, a = b .
+.. math:: (K + \lambda W^{-1})\, a = b .
 
 A :class:`Factorization` takes the Gram once and then solves for any number of right-hand sides and penalties:
 :class:`Cholesky` in the Gram's own memory, for one penalty or a few; :class:`Eigendecomposition`

@@ -193,6 +193,7 @@ def _bound(curvature: float, momentum: float) -> float:
 
 
 def top_eigenvalue(gram: NDArray) -> float:
+    """Largest eigenvalue of a Gram matrix, by Lanczos' method if it is large."""
     n = len(gram)
     if n > _SMALL:
         try:

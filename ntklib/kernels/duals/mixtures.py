@@ -60,7 +60,7 @@ class MixtureDual(SmoothDual):
 
 @dataclass(frozen=True)
 class StepDual(MixtureDual):
-    """Dual of height times the mixture of 2 Phi(z/s) - 1, and a constant:
+    """Dual of height times the mixture of 2 Phi(z/s) - 1, and a constant.
 
     A = constant^2 + (2/pi) height^2 E[arcsin(S / (h_x h_z))],  D = (2/pi) height^2 E[Delta^(-1/2)].
     """

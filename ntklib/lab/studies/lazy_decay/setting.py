@@ -15,7 +15,7 @@ _REACH = 1e7
 
 @dataclass(frozen=True)
 class DecaySetting:
-    """A network on n rows: what is certified from its start, and what it needed.
+    r"""A network on n rows: what is certified from its start, and what it needed.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class DecaySetting:
         About the width from which on scale 1 is certified; NaN where it is not known.
     kept_down_to : float
         The least scale that was run such that there, and at all larger ones, the loss of the network kept
-        below what theorems A and B promise, :math:`L_0 e^{-\\alpha^2 \\sigma_{\\min}^2 t / 2}`; NaN if there
+        below what theorems A and B promise, :math:`L_0 e^{-\alpha^2 \sigma_{\min}^2 t / 2}`; NaN if there
         is none.
     least_scale : float
         The least that was run.
