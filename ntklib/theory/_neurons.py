@@ -133,6 +133,14 @@ class Neurons:
             return rise, bend
         return first, np.where(np.isfinite(second), second, bend)
 
+    def output_rounding(self, size: float) -> float:
+        """Return the norm of what rounding may do to outputs of a norm ``size``, summed in any order."""
+        value = np.abs(self.activation(self.z))
+        slope = self.steepest()[0] * self.z_error
+        weights = self.factor * np.abs(self.output).T
+        rounding = (2 * len(value) + 16) * EPS  # of sums; a bias is no larger than the output and all terms
+        return float(np.linalg.norm(weights @ (2 * rounding * value + slope))) + rounding * size
+
 
 def base_network(model: Any) -> Network:
     """Return the network that a model is, or that it was centred from."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ntklib.dynamics import GradientDescent, History, SquaredError
 
-__all__ = ["Path", "read_path"]
+__all__ = ["RecordedPath", "read_path"]
 
 _OPTIONS = (
     "train(..., optimizer='gradient_descent', record_every=1, monitors=['min_eigenvalue', 'max_eigenvalue'])"
@@ -17,7 +17,7 @@ _OPTIONS = (
 
 
 @dataclass(frozen=True)
-class Path:
+class RecordedPath:
     """T points of a run, and S readings on the way.
 
     Attributes
@@ -57,7 +57,7 @@ class Path:
         return float(self.distance.max())
 
 
-def read_path(history: History) -> Path:
+def read_path(history: History) -> RecordedPath:
     """Return what is needed of a record.
 
     Raises
@@ -73,8 +73,8 @@ def read_path(history: History) -> Path:
     multiplier = _multiplier(history)
     weight = 1.0 if history.reduction == "sum" else 1.0 / history.X.shape[0]
     optimizer, taken = history.optimizer, len(history.steps) - 1
-    rates = np.array([optimizer._rate(k) for k in range(taken)])
-    return Path(
+    rates = np.array([optimizer.at_step(k) for k in range(taken)])
+    return RecordedPath(
         times=np.concatenate([[0.0], np.cumsum(rates)])
         if callable(optimizer.learning_rate)
         else history.steps * float(optimizer.learning_rate),

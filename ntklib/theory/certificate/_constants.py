@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,12 @@ from ntklib.networks.params import in_float64
 from ntklib.networks.spec import MIRROR
 from ntklib.networks.taylor_models import CenteredModel
 
-from ._jacobian import jacobian_spectrum
-from ._jacobian_lipschitz import OUTWARD, bound
-from ._neurons import EPS, Neurons, base_network, unscaled
-from .certificate.scale_interval import residual
+from .._jacobian import jacobian_spectrum
+from .._jacobian_lipschitz import OUTWARD, bound
+from .._neurons import Neurons, base_network, unscaled
+from .scale_interval import residual
 
-__all__ = ["LazyConstants", "constants_of", "output_rounding", "targets_like"]
+__all__ = ["AnyBall", "GivenBalls", "LazyConstants", "constants_of", "targets_like"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,31 @@ class OnBalls:
         if radius not in self.known:
             self.known[radius] = bound(self.neurons, radius).value
         return self.known[radius]
+
+
+@dataclass(frozen=True)
+class AnyBall:
+    """One beta for all balls."""
+
+    value: float
+
+    def __call__(self, radius: float) -> float:
+        return self.value
+
+
+@dataclass(frozen=True)
+class GivenBalls:
+    """beta(B) by a function of the user's, each value checked."""
+
+    function: Callable[[float], float]
+
+    def __call__(self, radius: float) -> float:
+        value = self.function(float(radius))
+        if not (isinstance(value, Real) and value >= 0):
+            raise ValueError(
+                f"jacobian_lipschitz must return a number of at least 0, got {value!r} at radius {radius:g}."
+            )
+        return float(value)
 
 
 @dataclass(frozen=True)
@@ -131,13 +158,4 @@ def _output_error(net: Any, params: Params, X: Any) -> float:
     if mirrored and all((params[name] == params[name.removeprefix(MIRROR)]).all() for name in mirrored):
         return 0.0
     outputs = unscaled(net).apply(params, X)
-    return output_rounding(Neurons.of(unscaled(net), params, X), float(np.linalg.norm(outputs)))
-
-
-def output_rounding(neurons: Neurons, size: float) -> float:
-    """Norm of what rounding may do to outputs of a norm ``size``, summed in any order."""
-    value = np.abs(neurons.activation(neurons.z))
-    slope = neurons.steepest()[0] * neurons.z_error
-    weights = neurons.factor * np.abs(neurons.output).T
-    rounding = (2 * len(value) + 16) * EPS  # of sums; a bias is no larger than the output and all terms
-    return float(np.linalg.norm(weights @ (2 * rounding * value + slope))) + rounding * size
+    return Neurons.of(unscaled(net), params, X).output_rounding(float(np.linalg.norm(outputs)))
