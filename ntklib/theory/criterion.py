@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.blocks import row_blocks, working_memory
 from ntklib._core.validation import check_real, check_rows
-from ntklib.dynamics.losses.regression import SquaredError
+from ntklib.dynamics import SquaredError
 from ntklib.kernels import Activation, Homogeneous
 from ntklib.networks import Params
 from ntklib.networks.params import in_float64

@@ -21,8 +21,7 @@ from ntklib._core.validation import check_rows
 from ntklib.networks import Params
 from ntklib.networks.params import in_float64
 
-from ..losses.base import Risk
-from ..losses.regression import SquaredError
+from ..losses import Risk, SquaredError
 from .record import Flow
 
 __all__ = ["FlowProblem"]

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ntklib._core.validation import check_real
 from ntklib.solvers import Eigendecomposition
 
-from ..losses.regression import SquaredError
+from ..losses import SquaredError
 from ._iteration import start
 from .closed_forms import check_steps, check_times
 from .filters import flow_filter, heavy_ball_filter

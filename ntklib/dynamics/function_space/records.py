@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..losses.base import Loss
+from ..losses import Loss
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,7 +111,7 @@ class Trajectory:
         return ("momentum", self.momentum), ("ridge", self.ridge)
 
 
-class Path(NamedTuple):
+class FunctionPath(NamedTuple):
     """What any method computes of a trajectory; the rest of the record is what was asked."""
 
     dual_coef: NDArray

@@ -15,8 +15,7 @@ from ntklib._core.blocks import row_blocks
 from ntklib._core.validation import check_integer, check_real
 from ntklib.solvers import Eigendecomposition
 
-from ..losses.base import Loss
-from ..losses.catalogue import as_loss
+from ..losses import Loss, as_loss
 from .filters import Filter
 
 _STRIP = 256  # rows compared at once
@@ -165,7 +164,7 @@ def largest_stable_step(
             root = np.sqrt(np.asarray(sample_weight, dtype=np.float64))
             gram = root[:, None] * gram * root
         top = top_eigenvalue(gram.astype(np.float64, copy=False))
-    return _bound(smoothness * top + ridge, momentum)
+    return stable_step(smoothness * top + ridge, momentum)
 
 
 def check_momentum(momentum: Any) -> float:
@@ -179,7 +178,7 @@ def check_momentum(momentum: Any) -> float:
 def check_step(learning_rate: float, curvature: float, momentum: float) -> float:
     """A positive step that is stable for a quadratic of this largest curvature."""
     learning_rate = check_real(learning_rate, "learning_rate", minimum=0, strict=True)
-    bound = _bound(curvature, momentum)
+    bound = stable_step(curvature, momentum)
     if learning_rate >= bound:
         raise ValueError(
             f"learning_rate={learning_rate:.6g} diverges: it must be less than the largest stable step, "
@@ -188,7 +187,8 @@ def check_step(learning_rate: float, curvature: float, momentum: float) -> float
     return learning_rate
 
 
-def _bound(curvature: float, momentum: float) -> float:
+def stable_step(curvature: float, momentum: float) -> float:
+    """Largest stable step of the heavy ball on a quadratic of this largest curvature."""
     return 2 * (1 + momentum) / curvature if curvature > 0 else np.inf
 
 

@@ -1,7 +1,8 @@
-"""What training returns: a frozen record of its course and of where it ended."""
+"""Records of training: snapshots on the way, and its whole course with where it ended."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 
 from ntklib.networks import Params
 
-from ..losses.base import Loss, Risk
+from ..losses import Loss, Risk
 from ..optimizers import Optimizer
 
-__all__ = ["History"]
+__all__ = ["Callback", "History", "Snapshot"]
 
 _REASONS = {
     "finished": "all {taken} steps done",
@@ -21,6 +22,55 @@ _REASONS = {
     "interrupted": "interrupted at step {taken}",
     "diverged": "diverged at step {at}, the record ends at step {taken}",
 }
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Snapshot:
+    """Training at a step that is recorded; callbacks receive one, and stop training by returning True.
+
+    Attributes
+    ----------
+    step : int
+        Steps taken so far.
+    loss : float
+    outputs : ndarray of shape (n,) or (n, k)
+        On the training rows.
+    test_outputs : ndarray of shape (m,) or (m, k), or None
+    distance : float
+        |w - w_0|.
+    seconds : float
+        Since training began.
+
+    Examples
+    --------
+    >>> from ntklib.dynamics import train
+    >>> from ntklib.networks import TwoLayerNet
+    >>> def enough(snapshot):
+    ...     return snapshot.loss < 0.01
+    >>> history = train(TwoLayerNet(64), [[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0], callbacks=enough)
+    >>> history.status
+    'stopped'
+    """
+
+    step: int
+    loss: float
+    outputs: NDArray
+    test_outputs: NDArray | None
+    distance: float
+    seconds: float
+    _params: Callable[[], Params]
+
+    @property
+    def params(self) -> Params:
+        """The parameters: a copy, so ask only where they are needed."""
+        return self._params()
+
+    def __repr__(self) -> str:
+        return f"Snapshot(step {self.step}, loss {self.loss:.6g}, distance {self.distance:.6g})"
+
+
+Callback = Callable[[Snapshot], Any]
+"""Receives a snapshot at every record, and stops training by returning True."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -13,7 +13,7 @@ from ntklib.networks import Params
 from ntklib.networks.taylor_models import QuadraticModel
 
 from ..function_space.spectrum import top_eigenvalue
-from ..losses.base import Risk
+from ..losses import Risk
 from ..optimizers import GradientDescent, HeavyBall, Minibatches, Momentum, Nesterov, Optimizer
 
 __all__ = ["auto_step", "largest_eigenvalue"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.validation import check_rows
-from ntklib.dynamics.losses.regression import SquaredError
+from ntklib.dynamics import SquaredError
 from ntklib.networks import Params
 from ntklib.networks.params import in_float64
 from ntklib.networks.spec import MIRROR
