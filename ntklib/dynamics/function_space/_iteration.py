@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
 from ntklib._core.validation import check_real
-from ntklib.solvers import Eigendecomposition
+from ntklib.solvers import EigenFactor
 
 from ..losses import AbsoluteError, Loss, Risk
 from ._absolute_flow import absolute_flow
@@ -50,7 +50,7 @@ class Coordinates:
     @classmethod
     def of(
         cls,
-        K: ArrayLike | Eigendecomposition,
+        K: ArrayLike | EigenFactor,
         y: ArrayLike,
         f0: ArrayLike,
         criterion: Loss,

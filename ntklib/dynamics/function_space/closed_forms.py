@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.scaling import exponents, scaled_back
 from ntklib._core.validation import check_real
-from ntklib.solvers import Eigendecomposition
+from ntklib.solvers import EigenFactor
 
 from ..losses import Loss, SquaredError, as_loss
 from ._iteration import Coordinates, descend, integrate, start
@@ -20,7 +20,7 @@ from .spectrum import Spectrum, check_momentum, check_step
 
 
 def gradient_flow(
-    K: ArrayLike | Eigendecomposition,
+    K: ArrayLike | EigenFactor,
     y: ArrayLike,
     times: ArrayLike,
     *,
@@ -46,7 +46,7 @@ def gradient_flow(
 
     Parameters
     ----------
-    K : array of shape (n, n), or Eigendecomposition
+    K : array of shape (n, n), or EigenFactor
         Positive semidefinite Gram matrix of the training samples: a kernel, J J^T, or its decomposition.
     y : array of shape (n,) or (n, k)
         Targets, for other losses as these want them (labels for the log-loss).
@@ -109,7 +109,7 @@ def gradient_flow(
 
 
 def gradient_descent(
-    K: ArrayLike | Eigendecomposition,
+    K: ArrayLike | EigenFactor,
     y: ArrayLike,
     steps: ArrayLike,
     *,
@@ -136,7 +136,7 @@ def gradient_descent(
 
     Parameters
     ----------
-    K : array of shape (n, n), or Eigendecomposition
+    K : array of shape (n, n), or EigenFactor
         Positive semidefinite Gram matrix of the training samples.
     y : array of shape (n,) or (n, k)
         Targets, for other losses as these want them.

@@ -13,7 +13,7 @@ from scipy.sparse.linalg import ArpackError, eigsh
 
 from ntklib._core.blocks import row_blocks
 from ntklib._core.validation import check_integer, check_real
-from ntklib.solvers import Eigendecomposition
+from ntklib.solvers import EigenFactor
 
 from ..losses import Loss, as_loss
 from .filters import Filter
@@ -34,14 +34,14 @@ class Spectrum:
     root: NDArray | None  # W^{1/2}, None for ones
 
     @classmethod
-    def of(cls, K: ArrayLike | Eigendecomposition, sample_weight: ArrayLike | None = None) -> Spectrum:
+    def of(cls, K: ArrayLike | EigenFactor, sample_weight: ArrayLike | None = None) -> Spectrum:
         """Decompose a Gram matrix, or take its decomposition."""
-        if isinstance(K, Eigendecomposition):
+        if isinstance(K, EigenFactor):
             if sample_weight is not None:
-                raise ValueError("give the sample weights to the Eigendecomposition: it holds them already.")
+                raise ValueError("give the sample weights to the EigenFactor: it holds them already.")
             factor = K
         else:
-            factor = Eigendecomposition(check_gram(K), weights=sample_weight)
+            factor = EigenFactor(check_gram(K), weights=sample_weight)
         values = factor.eigenvalues
         return cls(np.where(values > factor.cut, values, 0.0), factor.vectors, factor._root)
 
@@ -101,7 +101,7 @@ def check_gram(K: ArrayLike) -> NDArray:
 
 
 def largest_stable_step(
-    K: ArrayLike | Eigendecomposition,
+    K: ArrayLike | EigenFactor,
     *,
     momentum: float = 0.0,
     ridge: float = 0.0,
@@ -119,7 +119,7 @@ def largest_stable_step(
 
     Parameters
     ----------
-    K : array of shape (n, n), or Eigendecomposition
+    K : array of shape (n, n), or EigenFactor
         Gram matrix.
     momentum : float, default=0.0
         mu, at least 0 and less than 1.
@@ -156,7 +156,7 @@ def largest_stable_step(
             f"{as_loss(loss).name} is not smooth: a constant step ends in oscillations of its own size; "
             "choose a small one, or average."
         )
-    if isinstance(K, Eigendecomposition):
+    if isinstance(K, EigenFactor):
         top = float(Spectrum.of(K, sample_weight).eigenvalues[-1])
     else:
         gram = check_gram(K)

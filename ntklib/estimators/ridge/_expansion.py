@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from ntklib._core.blocks import row_blocks, working_memory
-from ntklib.solvers import Cholesky, Factorization, RidgeFit, ridge
+from ntklib.solvers import CholeskyFactor, Factorization, RidgeFit, ridge
 
 from .._kernel import accepts_sparse, adds_noise, cross_gram, gram, is_precomputed, warn_blind
 from .._parameters import Estimator
@@ -44,11 +44,11 @@ class KernelModel(Estimator):
         """Equal samples as one unit, unless one of the kernels makes them differ."""
         return units if any(adds_noise(kernel, units.X) for kernel in kernels) else merge_copies(units)
 
-    def _factor(self, units: Units, *, double: bool = False) -> Cholesky:
+    def _factor(self, units: Units, *, double: bool = False) -> CholeskyFactor:
         matrix, ours = gram(self.kernel_, units.X)
-        return Cholesky(matrix, weights=units.weights, overwrite_gram=ours, double=double)
+        return CholeskyFactor(matrix, weights=units.weights, overwrite_gram=ours, double=double)
 
-    def _fit_units(self, units: Units, penalties: np.ndarray, factor: Cholesky) -> list[RidgeFit]:
+    def _fit_units(self, units: Units, penalties: np.ndarray, factor: CholeskyFactor) -> list[RidgeFit]:
         """Fit every column of the targets at its penalty; columns that share one are solved together."""
         fits = []
         dual, intercept = np.empty(units.targets.shape), np.empty(units.targets.shape[1])

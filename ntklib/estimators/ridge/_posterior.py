@@ -18,7 +18,7 @@ import numpy as np
 
 from ntklib._core.blocks import require_memory
 from ntklib._core.validation import check_integer, random_generator
-from ntklib.solvers import Eigendecomposition, Factorization, half_constant
+from ntklib.solvers import EigenFactor, Factorization, half_constant
 
 from .._kernel import gram, gram_diagonal, is_precomputed
 from .._units import Units
@@ -92,7 +92,7 @@ class PosteriorModel(KernelModel):
         units = Units(self.X_fit_, np.zeros((len(self.support_), 1)), self._weights, self.support_)
         if len(np.unique(self._penalties)) > 1:
             matrix, ours = gram(self.kernel_, units.X)
-            return Eigendecomposition(matrix, weights=units.weights, overwrite_gram=ours)
+            return EigenFactor(matrix, weights=units.weights, overwrite_gram=ours)
         factor = self._factor(units)
         factor.half_solve(np.zeros((factor.n, 1)), self._penalties[0])
         return factor
