@@ -14,6 +14,7 @@ from ntklib.kernels import (
     Exp,
     Gaussian,
     Hermite,
+    Identity,
     Monomial,
     NumericalActivation,
     nngp_kernel,
@@ -157,6 +158,64 @@ def test_rows_that_differ_below_the_range_of_squares():
                     truth = oracles.deep(entry.oracle(), X[i], X[j], bias_std=1)[1]
                     value = ntk_kernel(X, activation=entry.activation, bias_std=1.0)[i, j]
                     assert abs(mpf(value) - truth) <= mpf("1e-12") * abs(truth)
+
+
+RIGHT_ANGLES = [
+    (Identity(), oracle_duals.monomial(1), 640, {}),
+    (Identity(), oracle_duals.monomial(1), 640, {"depth": 3, "weight_std": 0.3, "bias_std": 10.0}),
+    (Monomial(3), oracle_duals.monomial(3), 320, {}),
+    (Monomial(3), oracle_duals.monomial(3), 200, {"bias_std": 1.0}),
+    (Monomial(3), oracle_duals.monomial(3), 120, {"depth": 2}),
+    (Hermite(1), oracle_duals.hermite(1), 640, {"depth": 2}),
+    (Hermite(3), oracle_duals.hermite(3), 240, {}),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("activation", "duals", "exponent", "options"), RIGHT_ANGLES)
+def test_right_angles_between_long_rows(activation, duals, exponent, options, dtype, rng):
+    """Infinite only where no float holds the value, be the diagonal entries beyond the floats."""
+    a, b, c = whole = rng.integers(1, 9, size=(3, 30)).astype(float)
+    scale = 2.0 ** (exponent if dtype == np.float64 else exponent // 8)  # as the types' largest numbers
+    X, Z = (scale * np.stack(part, axis=1).astype(dtype) for part in (whole, (b * c, -2 * a * c, a * b)))
+    info, held = np.finfo(dtype), 0
+    for which, kernel in enumerate((nngp_kernel, ntk_kernel)):
+        values = np.diagonal(kernel(X, Z, activation=activation, **options))
+        for x, z, value in zip(X, Z, values, strict=True):
+            with mp.workdps(800):
+                truth, xx, zz = (
+                    oracles.deep(duals, *pair, **options)[which] for pair in ((x, z), (x, x), (z, z))
+                )
+                root = mp.sqrt(xx * zz)
+            held += root > mpf(float(info.max)) >= abs(truth)
+            bound = root / 10**12 if dtype == np.float64 else abs(truth) / 250000 + 10 * root * mpf(2) ** -23
+            assert right_within(value, truth, bound, info), (value, truth)
+    assert held > 0
+
+
+def right_within(value, truth, bound, info):
+    """No NaN, and infinite only where the exact value is beyond the floats."""
+    if np.isinf(value):
+        return abs(truth) > mpf(float(info.max))
+    return abs(mpf(float(value)) - truth) <= bound
+
+
+@pytest.mark.parametrize("name", ["gelu", "erf", "gaussian"])
+@pytest.mark.parametrize("size", [1.0, 1e4, 1e11])
+@pytest.mark.parametrize("angle", [0.0, 1e-12, 1e-9, 1e-4])
+def test_gradients_of_nearly_parallel_long_rows(name, size, angle):
+    """A cosine's rounding error, times the lengths that a deep network gives rows, is far more than one."""
+    X, duals = size * np.array([[1.0, 0.0], [np.cos(angle), np.sin(angle)]]), getattr(oracle_duals, name)()
+    for options in ({"depth": 5, "bias_std": 0.1}, {"depth": 3, "weight_std": 30.0, "bias_std": 0.1}):
+        for which, kind in enumerate((NNGP, NTK)):
+            K, gradient = kind(activation=name, **options)(X, eval_gradient=True)
+            for i, j in ((0, 0), (1, 0)):
+                with mp.workdps(250):
+                    exact = oracles.deep_gradient(duals, X[i], X[j], step="1e-50", **options)
+                for k, parameter in enumerate(("bias_std", "weight_std")):
+                    truth = exact[parameter][which]
+                    bound = abs(truth) / 10**10 + mpf(math.sqrt(K[i, i] * K[j, j])) / 10**12
+                    assert abs(mpf(gradient[i, j, k]) - truth) <= bound, (kind, options, i, j, parameter)
 
 
 def _steep(z):

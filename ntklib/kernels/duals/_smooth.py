@@ -84,6 +84,11 @@ class SmoothDual:
         """Signed gaps of sigma(u) and sigma(v) from their cosine A / sqrt(A_xx A_zz)."""
         return signed_gaps_of(cosine)
 
+    def cosine_moved(self, p: Pairs, A: Any, dA: Any, by: Motion, sizes: tuple, logs: tuple) -> Any:
+        """Derivatives of the cosine A / (sizes_x sizes_z), from those of the sizes' logarithms."""
+        size = sizes[0] * sizes[1]
+        return over(dA, size) - over(A, size) * (logs[0] + logs[1])
+
     def needs_float64(self, net: Architecture) -> bool:
         """An angle's error counts by the rows' lengths."""
         return True
@@ -107,7 +112,7 @@ class SmoothDual:
                 states.append(self.state(r))
                 A, D = self.pair(Pairs.of_rows(r, states[-1]))
                 length = w * one * np.sqrt(A)
-        own = net.normalized & ~plain & positive(ntk)
+        own = ~plain & positive(ntk)
         scale = where(own, np.sqrt(ntk), one)
         return Plan(
             lengths,
@@ -157,8 +162,10 @@ class SmoothDual:
         ntk, slopes = self._slopes(net, first, linear, side_x, side_z, on_the_way)
         if isinstance(slopes, Wide):
             scale = x.wide_scale[:, None] * z.wide_scale[None, :]
-            logs = self._log_scales(net, x)[:, :, None] + self._log_scales(net, z)[:, None, :]
-            slopes = (slopes - ntk * logs) / scale
+            if net.normalized:
+                logs = self._log_scales(net, x)[:, :, None] + self._log_scales(net, z)[:, None, :]
+                slopes = slopes - ntk * logs
+            slopes = slopes / scale
         return narrow(slopes)
 
     def _log_scales(self, net: Architecture, x: Plan) -> Any:
@@ -221,9 +228,9 @@ class SmoothDual:
             ntk = ntk + net.include[layer + 1] * covariance
             d_ntk = d_ntk + net.include[layer + 1] * dS
             if layer + 1 < net.depth:
-                size = x.lengths[layer + 1] * z.lengths[layer + 1]
-                logs = x.growth[layer + 1] + z.growth[layer + 1] - 2 * in_w
-                d_cosine = over(w2 * dA, size) - over(w2 * A, size) * logs
+                sizes = x.lengths[layer + 1] / w, z.lengths[layer + 1] / w
+                logs = x.growth[layer + 1] - in_w, z.growth[layer + 1] - in_w
+                d_cosine = where(p.equal, 0.0, self.cosine_moved(p, A, dA, by, sizes, logs))
                 p = following(layer, p, A)._replace(covariance=covariance)
         return ntk, d_ntk
 
@@ -253,7 +260,7 @@ class SmoothDual:
         w = net.weight_std
         size_x, size_z = x.lengths[layer + 1] / w, z.lengths[layer + 1] / w
         cosine = narrow(over(A, size_x[:, None] * size_z[None, :]))
-        return self._pairs(net, x, z, layer + 1, self.gap(p, A, cosine))
+        return self._pairs(net, x, z, layer + 1, np.where(p.equal, 0.0, self.gap(p, A, cosine)))
 
     @staticmethod
     def _pairs(net: Architecture, x: Plan, z: Plan, layer: int, tau: Any) -> Pairs:

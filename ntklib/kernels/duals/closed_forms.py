@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ._lengthened import Lengthened
-from ._pairs import Motion, Pairs, Partials
+from ._pairs import Motion, Pairs, Partials, cosine_of
 from ._smooth import SmoothDual
 from ._wide import Wide, narrow, over, positive, where
 
@@ -41,6 +41,21 @@ class GaussianDual(SmoothDual):
         roots = np.sqrt(1 + 2 * x) + np.sqrt(1 + 2 * z)
         excess = x * z * (t * (2 - t)) + 2 * ((x - z) / roots) ** 2
         return narrow(excess * A * A) / (1 + cosine)
+
+    def cosine_moved(self, p, A, dA, by, sizes, logs):
+        """From 1 - cosine^2, as in `gap`, where that is small."""
+        x, z, rho, gap = p.rx * p.rx, p.rz * p.rz, cosine_of(p.tau), np.abs(p.tau)
+        root_x, root_z = np.sqrt(1 + 2 * x), np.sqrt(1 + 2 * z)
+        roots, together = root_x + root_z, by.log_x + by.log_z
+        difference = (x - z) / roots
+        excess = x * z * (gap * (2 - gap)) + 2 * difference**2
+        moved = ((x - z) * together + (x + z) * by.apart) / roots
+        moved = moved - difference * (2 * x * by.log_x / root_x + 2 * z * by.log_z / root_z) / roots
+        d_excess = 2 * x * z * (gap * (2 - gap) * together - rho * by.rho) + 4 * difference * moved
+        cosine = narrow(A / (sizes[0] * sizes[1]))
+        near = cosine > 0.5
+        exact = -(d_excess * A * A + 2 * excess * A * dA) / (2 * np.where(near, cosine, 1.0))
+        return where(near, exact, super().cosine_moved(p, A, dA, by, sizes, logs))
 
     def partials(self, p, A, D):
         delta, t = Lengthened.of(p, 1.0, 1.0).delta, np.abs(p.tau)
