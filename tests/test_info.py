@@ -46,7 +46,7 @@ def test_warmup_leaves_nothing_to_compile_for_the_networks():
     warmup()
     code = """
 import numpy as np, ntklib
-from ntklib.estimators import _features as features
+from ntklib.estimators import features
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.networks.derivatives import _sweep_loops, loops as net_loops
 X = np.random.default_rng(0).standard_normal((300, 3))

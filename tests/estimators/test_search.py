@@ -6,7 +6,7 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 
 from ntklib._core.threads import set_threads
 from ntklib.estimators import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
-from ntklib.estimators.ridge._search_parameters import search_rows
+from ntklib.estimators.ridge._cv import search_rows
 from ntklib.kernels import NTK
 from tests.solvers import brute_ridge
 

@@ -7,7 +7,7 @@ from typing import Any
 from .._calibration import fit_temperature
 from .._scoring import classification_criterion, refuses_weights
 from ..defaults import CLASSIFIER_SCORING
-from ._searching import SearchingModel
+from ._cv import SearchingModel
 from .classifier import PredictingClassifier
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from .._routing import Routed
 from .._scoring import Criterion, refuses_weights, regression_criterion
 from .._units import Units, make_units
-from ._searching import SearchingModel
+from ._cv import SearchingModel
 from .regressor import PredictingRegressor
 
 

@@ -18,7 +18,7 @@ from .._kernel import is_precomputed
 from .._scoring import predicted_labels
 from .._units import Units, make_units
 from ..ridge.classifier import classes_and_labels
-from .base import TangentEstimator
+from ._estimator import TangentEstimator
 
 
 class TrainedClassifier(ClassifierMixin, TangentEstimator):

@@ -11,7 +11,7 @@ from ntklib.dynamics import LogLoss
 
 from .._calibration import fit_temperature, probabilities
 from .._scoring import Criterion, classification_criterion
-from ._searching import SearchingTangent
+from ._cv import SearchingTangent
 from .classifier import TrainedClassifier, log_loss_temperature
 
 

@@ -11,8 +11,8 @@ from sklearn.base import RegressorMixin
 
 from .._kernel import is_precomputed
 from .._units import Units, make_units
+from ._estimator import TangentEstimator
 from ._spread import ensemble_spread
-from .base import TangentEstimator
 
 
 class TrainedRegressor(RegressorMixin, TangentEstimator):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._scoring import Criterion, regression_criterion
-from ._searching import SearchingTangent
+from ._cv import SearchingTangent
 from .regressor import TrainedRegressor
 
 

@@ -14,7 +14,7 @@ from .._routing import Routed, Router
 from .._scoring import Criterion
 from .._units import Units
 from ._expansion import KernelModel
-from ._search import Found, Search, search_kernels
+from ._kernel_search import Found, Search, search_kernels
 from ._search_parameters import resolve_alphas, resolve_kernels, search_rows
 
 

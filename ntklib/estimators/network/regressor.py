@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..tangent.classifier import TrainedClassifier
 from ..tangent.regressor import TrainedRegressor
-from ._base import TrainedNetwork
+from ._estimator import TrainedNetwork
 
 
 class NetworkRegressor(TrainedNetwork, TrainedRegressor):

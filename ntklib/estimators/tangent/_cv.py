@@ -15,10 +15,10 @@ from .._routing import Routed, Router
 from .._scoring import Criterion
 from .._units import Units
 from ._descent import Descent, Stage
+from ._estimator import TangentEstimator
 from ._fit import Training, output_exponent, undisturbed
 from ._route import choose_route
-from .base import TangentEstimator
-from .search import Found, loss_criterion, resolve_max_iters, search_stopping
+from ._stopping_search import Found, loss_criterion, resolve_max_iters, search_stopping
 
 
 class SearchingTangent(Router, TangentEstimator):

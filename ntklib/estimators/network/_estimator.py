@@ -20,7 +20,7 @@ from ntklib.networks import EmpiricalNTK, Network, Params
 
 from .._kernel import warn_blind
 from .._units import Units
-from ..tangent.base import resolve_network
+from ..tangent._estimator import resolve_network
 from ..tangent.steps import Patience
 
 _SMALL = 1e-140  # its square has all its digits still
