@@ -9,17 +9,18 @@ infinite width, by gradient descent; with CV at the end they choose when to stop
 
 from ._units import ScaleWarning
 from .features import TangentFeatures
-from .network.regressor import NetworkClassifier, NetworkRegressor
+from .network.classifier import NetworkClassifier
+from .network.regressor import NetworkRegressor
 from .ridge.classifier import NTKClassifier
 from .ridge.classifier_cv import NTKClassifierCV
 from .ridge.penalty_path import PenaltyPath
 from .ridge.regressor import NTKRegressor
 from .ridge.regressor_cv import NTKRegressorCV
-from .tangent._stopping_search import StoppingPath
 from .tangent.classifier import TangentClassifier
 from .tangent.classifier_cv import TangentClassifierCV
 from .tangent.regressor import TangentRegressor
 from .tangent.regressor_cv import TangentRegressorCV
+from .tangent.stopping_path import StoppingPath
 
 __all__ = [
     "NTKClassifier",

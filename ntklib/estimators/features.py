@@ -16,7 +16,7 @@ from ntklib._core.validation import check_integer, random_generator
 from ntklib.networks import Network, TwoLayerNet
 from ntklib.networks.binding import check_inputs, check_params
 
-from ._parameters import Estimator
+from ._base import Estimator
 
 _BLOCK = 2**26  # bytes; larger blocks are slower, since their memory is fresh every time
 

@@ -240,18 +240,18 @@ def test_divergence(data):
 
 
 def test_interruption_leaves_a_model(data, monkeypatch):
-    from ntklib.estimators.tangent.steps import Patience
+    from ntklib.estimators._stopping import Watch
 
     X, y, _ = data
-    over, seen = Patience.over, []
+    over, seen = Watch.over, []
 
-    def press(self, loss):
+    def press(self, loss, outputs):
         seen.append(loss)
         if len(seen) == 5:
             signal.raise_signal(signal.SIGINT)
-        return over(self, loss)
+        return over(self, loss, outputs)
 
-    monkeypatch.setattr(Patience, "over", press)
+    monkeypatch.setattr(Watch, "over", press)
     with pytest.warns(UserWarning, match="training was interrupted at step 4"):
         model = NetworkRegressor(SMALL, random_state=0).fit(X, y)
     assert model.n_iter_ == 4

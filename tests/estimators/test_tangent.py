@@ -14,9 +14,9 @@ from ntklib import NNGP, NTK, TangentClassifier, TangentRegressor
 from ntklib.dynamics import Huber, as_loss
 from ntklib.dynamics.training.stable_step import largest_eigenvalue
 from ntklib.estimators._units import Units
-from ntklib.estimators.tangent._fit import Training
 from ntklib.estimators.tangent._models import FiniteTangent, InfiniteTangent
 from ntklib.estimators.tangent._route import Route, choose_route
+from ntklib.estimators.tangent._training import Training
 from ntklib.networks import MLP, TwoLayerNet
 from tests.estimators.naive_tangent import train_kernel, train_network
 

@@ -1,4 +1,4 @@
-"""Networks of finite width, trained for real: the counterparts of the tangent estimators."""
+"""Regression by a network of finite width that is trained itself."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..tangent.classifier import TrainedClassifier
-from ..tangent.regressor import TrainedRegressor
-from ._estimator import TrainedNetwork
+from .._trained import TrainedRegression
+from ._estimator import NetworkEstimator
 
 
-class NetworkRegressor(TrainedNetwork, TrainedRegressor):
+class NetworkRegressor(TrainedRegression, NetworkEstimator):
     r"""A network trained by gradient descent, where :class:`TangentRegressor` trains its tangent model.
 
     .. math:: w_{k+1} = w_k - \eta D \nabla_w \sum_i s_i\, l(f(x_i; w_k), y_i) + \mu (w_k - w_{k-1}) .
@@ -121,30 +120,7 @@ class NetworkRegressor(TrainedNetwork, TrainedRegressor):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkRegressor:
-        """Train the network.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, d)
-        y : array-like of shape (n,) or (n, k)
-        sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent.
-
-        Returns
-        -------
-        self : NetworkRegressor
-
-        Raises
-        ------
-        ValueError
-            If the data are not finite numbers of matching shapes, a parameter is out of its range, or
-            training diverges.
-        """
-        self._train(self._units(X, y, sample_weight)[0])
-        return self
-
-    def predict(self, X: Any) -> NDArray:  # type: ignore[override]
+    def predict(self, X: Any) -> NDArray:
         """Predict at the rows of X.
 
         Parameters
@@ -157,107 +133,3 @@ class NetworkRegressor(TrainedNetwork, TrainedRegressor):
         """
         outputs = self._outputs(X)  # says so if there was no fit
         return self._shaped(outputs)
-
-
-class NetworkClassifier(TrainedNetwork, TrainedClassifier):
-    r"""A network trained by gradient descent, where :class:`TangentClassifier` trains its tangent model.
-
-    One output for two classes, one per class for more, trained together on the logistic loss or the softmax
-    cross-entropy, or on targets of +1 and -1 with the square loss.
-
-    Parameters
-    ----------
-    network : TwoLayerNet, MLP or None, default=None
-        None is ``TwoLayerNet(512)``. Its ``n_outputs`` is set to the number of outputs.
-    loss : {"log_loss", "squared_error"}, default="log_loss"
-    learning_rate, momentum, max_iter, tol, batch_size, early_stopping, validation_fraction, n_iter_no_change
-        As in :class:`NetworkRegressor`; the samples set aside are stratified.
-    warm_start, random_state, verbose
-        As in :class:`NetworkRegressor`.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-    network_, params_, initial_params_, n_iter_, loss_curve_, validation_loss_curve_, learning_rate_
-        As in :class:`NetworkRegressor`.
-    support_, n_features_in_, feature_names_in_
-        As in :class:`NetworkRegressor`.
-
-    See Also
-    --------
-    TangentClassifier : The linearisation of the same network.
-
-    Notes
-    -----
-    `predict_proba` is there for the log-loss only. On separable classes the log-loss has no minimum: the
-    longer training lasts, the more certain the probabilities.
-
-    References
-    ----------
-    L. Chizat, E. Oyallon and F. Bach, "On lazy training in differentiable programming", NeurIPS 2019.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from ntklib import NetworkClassifier
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = NetworkClassifier(random_state=0).fit(X, y)
-    >>> model.score(X, y) > 0.95, model.predict_proba(X[:2]).shape
-    (True, (2, 3))
-    """
-
-    def __init__(
-        self,
-        network=None,
-        *,
-        loss="log_loss",
-        learning_rate="auto",
-        momentum=0.0,
-        max_iter=1000,
-        tol=1e-6,
-        batch_size=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
-        self.network = network
-        self.loss = loss
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.max_iter = max_iter
-        self.tol = tol
-        self.batch_size = batch_size
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkClassifier:
-        """Train the network.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, d)
-        y : array-like of shape (n,)
-            Class labels.
-        sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent.
-
-        Returns
-        -------
-        self : NetworkClassifier
-
-        Raises
-        ------
-        ValueError
-            If the data are not finite or hold one class only, a parameter is out of its range, or training
-            diverges.
-        """
-        units, labels, *_ = self._units(X, y, sample_weight)
-        self._train(units, strata=labels)
-        return self

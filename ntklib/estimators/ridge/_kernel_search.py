@@ -8,11 +8,12 @@ all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ntklib._core.blocks import working_memory
 from ntklib._core.scaling import scaled_back
@@ -21,7 +22,7 @@ from ntklib.solvers import RidgeFit, path_factor, ridge, ridge_path
 
 from .._folds import Splits
 from .._kernel import gram
-from .._scoring import Criterion, check_scores, comparable
+from .._scoring import Criterion, check_scores, comparable, ranking
 from .._units import Units
 from ..defaults import default_penalties
 from .penalty_path import PenaltyPath
@@ -31,17 +32,17 @@ _SMALL = 500
 
 
 @dataclass(frozen=True)
-class Choice:
+class BestFits:
     """The best fits: penalties (k,), coefficients and left-out values by output; records of their solves."""
 
-    penalties: np.ndarray
-    dual_coef: np.ndarray
-    intercept: np.ndarray
-    left_out: np.ndarray
-    solutions: tuple[Any, ...] = ()
+    penalties: NDArray
+    dual_coef: NDArray
+    intercept: NDArray
+    left_out: NDArray
+    solutions: list[Any] = field(default_factory=list)
 
     @classmethod
-    def empty(cls, shape: tuple[int, ...]) -> Choice:
+    def empty(cls, shape: tuple[int, ...]) -> BestFits:
         """Nothing yet, for n units and k outputs."""
         return cls(np.empty(shape[1]), np.empty(shape), np.empty(shape[1]), np.empty(shape))
 
@@ -57,27 +58,27 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A path, the pair its winner is ranked by, whether all scores are finite, and what was chosen.
+class SearchResult:
+    """A path, the pair its winner is ranked by, if all scores are `finite`, and the choice.
 
-    The choice is None if it was made by folds; `held_out` is what these left out.
+    The choice is None if it was made by folds; `held_out` are the values of left-out samples.
     """
 
     path: PenaltyPath
     rank: tuple[float, float]
     finite: bool
-    choice: Choice | None
-    held_out: np.ndarray
+    choice: BestFits | None
+    held_out: NDArray
 
 
 @dataclass(frozen=True)
-class Search:
+class KernelSearch:
     """How held-out predictions are made and judged, by one criterion for all outputs or one for each."""
 
     criteria: tuple[Criterion, ...]
     scoring: str
     fit_intercept: bool
-    alphas: np.ndarray | None = None
+    alphas: NDArray | None = None
     splits: Splits | None = None
     gcv: bool = False
     keep_held_out: bool = False
@@ -87,7 +88,7 @@ class Search:
         """Name of the way predictions are held out."""
         return "cross-validation" if self.splits is not None else "gcv" if self.gcv else "leave-one-out"
 
-    def run(self, kernel: Any, units: Units, rows: np.ndarray) -> Found:
+    def run(self, kernel: Any, units: Units, rows: NDArray) -> SearchResult:
         """Search the penalties for one kernel on the units at `rows`."""
         part = units if len(rows) == len(units) else units.take(rows)
         if len(part) < 2:
@@ -103,11 +104,11 @@ class Search:
                 factor, part.targets, alphas, fit_intercept=self.fit_intercept, counts=part.counts
             )
             ranks, choice = self._from_path(fits, part, rows)
-            records = []  # the path keeps none of its solves
-            for penalty in np.unique(choice.penalties):
+            held_out = choice.left_out
+            for penalty in np.unique(choice.penalties):  # the path keeps no records of its solves
                 columns = part.targets[:, choice.penalties == penalty]
-                records.append(ridge(factor, columns, penalty, fit_intercept=self.fit_intercept).solution)
-            choice, held_out = replace(choice, solutions=tuple(records)), choice.left_out
+                fit = ridge(factor, columns, penalty, fit_intercept=self.fit_intercept)
+                choice.solutions.append(fit.solution)
         else:
             ranks, held_out = self._from_splits(matrix, part, rows, alphas)
             choice = None
@@ -129,7 +130,7 @@ class Search:
         )
         if held_out.ndim == 3:
             held_out = held_out[best[0]]
-        return Found(
+        return SearchResult(
             path,
             self._overall(order[best, range(len(best))]),
             bool(np.isfinite(ranks).all()),
@@ -137,23 +138,21 @@ class Search:
             held_out,
         )
 
-    def _overall(self, ranks: np.ndarray) -> tuple[float, float]:
+    def _overall(self, ranks: NDArray) -> tuple[float, float]:
         """Mean over the criteria of their best ranks, (n_criteria, 2), in the largest of their units."""
         exponents = np.array([one.exponent for one in self.criteria])
         score, tie = scaled_back(ranks, (exponents - exponents.max())[:, None]).mean(axis=0)
         return float(score), float(tie)
 
-    def _from_path(
-        self, fits: Iterable[RidgeFit], part: Units, rows: np.ndarray
-    ) -> tuple[np.ndarray, Choice]:
+    def _from_path(self, fits: Iterable[RidgeFit], part: Units, rows: NDArray) -> tuple[NDArray, BestFits]:
         """Ranks, (p, n_criteria, 2), and the best fit of each criterion's outputs."""
         k, shared = part.targets.shape[1], len(self.criteria) == 1
         ranks: list[list[tuple[float, float]]] = []
-        choice = Choice.empty(part.targets.shape)
+        choice = BestFits.empty(part.targets.shape)
         best = [(-np.inf, -np.inf)] * len(self.criteria)
         for fit in fits:
             assert fit.loo_prediction is not None
-            found = []
+            of_fit = []
             for j, criterion in enumerate(self.criteria):
                 columns = slice(0, k) if shared else slice(j, j + 1)
                 if self.gcv:
@@ -164,8 +163,8 @@ class Search:
                 if not ranks or rank > best[j]:
                     choice.take(columns, fit)
                     best[j] = rank
-                found.append(judged)
-            ranks.append(found)
+                of_fit.append(judged)
+            ranks.append(of_fit)
         return np.array(ranks), choice
 
     def _gcv(self, fit: RidgeFit, part: Units, columns: slice, exponent: int) -> tuple[float, float]:
@@ -184,7 +183,7 @@ class Search:
         loss = float((weights @ np.square(residual)).mean() / weights.sum())
         return -loss / share**2, 0.0
 
-    def _from_splits(self, matrix: np.ndarray, part: Units, rows: np.ndarray, alphas: np.ndarray):
+    def _from_splits(self, matrix: NDArray, part: Units, rows: NDArray, alphas: NDArray):
         """Mean of the criterion over the folds, weighted equally as the folds are, and what they left out."""
         assert self.splits is not None
         place = np.full(int(rows.max()) + 1, -1)
@@ -208,7 +207,9 @@ class Search:
         return totals / len(self.splits), kept
 
 
-def search_kernels(search: Search, kernels: list, units: Units, rows: np.ndarray) -> tuple[Found, dict]:
+def search_kernels(
+    search: KernelSearch, kernels: list, units: Units, rows: NDArray
+) -> tuple[SearchResult, dict]:
     """Compare the kernels on the units at `rows`, then search the winner's penalty on all units.
 
     Kernels are shared out to threads, each with a single-threaded BLAS, as far as `working_memory` allows: an
@@ -216,15 +217,15 @@ def search_kernels(search: Search, kernels: list, units: Units, rows: np.ndarray
 
     Returns the winner on all units, and the comparison as a dictionary of columns (`cv_results_`).
     """
-    found: list[PenaltyPath | None] = [None] * len(kernels)
+    paths: list[Any] = [None] * len(kernels)
     finite = [True] * len(kernels)
-    best: list[tuple[tuple[float, float], int, Found]] = []
+    best: list[tuple[tuple[float, float], int, SearchResult]] = []
     lock = Lock()
 
     def run(i: int) -> None:
         one = search.run(kernels[i], units, rows)
         with lock:  # keep one fit only: each holds the left-out values of all units
-            found[i], finite[i] = one.path, one.finite
+            paths[i], finite[i] = one.path, one.finite
             best[:] = [max([*best, (one.rank, -i, one)], key=lambda entry: entry[:2])]
 
     threads = min(get_threads(), len(kernels), working_memory() // (_COPIES * 8 * len(rows) ** 2))
@@ -233,36 +234,24 @@ def search_kernels(search: Search, kernels: list, units: Units, rows: np.ndarray
     else:
         for i in range(len(kernels)):
             run(i)
-    winner, results = _outcome(search, units, rows, best[0][2], [path for path in found if path is not None])
-    check_scores(winner.rank[0], all(finite) and winner.finite, f"{search.scoring}, {search.method}")
-    return winner, results
-
-
-def _outcome(search: Search, units: Units, rows: np.ndarray, winner: Found, found: list[PenaltyPath]):
-    """The winner, searched again on all units where the comparison was on some, and the table of results."""
-    scores = np.concatenate([path.scores for path in found])
-    falling = np.sort(-comparable(scores))
-    results = {
-        "param_kernel": np.repeat(_objects([path.kernel for path in found]), [len(p.alphas) for p in found]),
-        "param_alpha": np.concatenate([path.alphas for path in found]),
-        **_target_columns(found),
-        "mean_test_score": scores,
-        "rank_test_score": 1 + np.searchsorted(falling, -comparable(scores)),
-    }
+    winner = best[0][2]
     if len(rows) < len(units):
         winner = search.run(winner.path.kernel, units, np.arange(len(units)))
-    return winner, results
+    check_scores(winner.rank[0], all(finite) and winner.finite, f"{search.scoring}, {search.method}")
+    return winner, _results(paths)
 
 
-def _target_columns(found: list[PenaltyPath]) -> dict[str, np.ndarray]:
-    """A column for each target, where they have penalties of their own."""
-    by_target = [path.target_scores for path in found if path.target_scores is not None]
-    if not by_target:
-        return {}
-    return {f"target{j}_test_score": column for j, column in enumerate(np.concatenate(by_target).T)}
-
-
-def _objects(values: list) -> np.ndarray:
-    out = np.empty(len(values), dtype=object)
-    out[:] = values
-    return out
+def _results(paths: list[PenaltyPath]) -> dict[str, NDArray]:
+    """The comparison of kernels as a dictionary of columns."""
+    scores = np.concatenate([path.scores for path in paths])
+    kernels = np.empty(len(paths), dtype=object)
+    kernels[:] = [path.kernel for path in paths]
+    by_target = [path.target_scores for path in paths if path.target_scores is not None]
+    targets: Any = np.concatenate(by_target).T if by_target else []
+    return {
+        "param_kernel": np.repeat(kernels, [len(path.alphas) for path in paths]),
+        "param_alpha": np.concatenate([path.alphas for path in paths]),
+        **{f"target{j}_test_score": column for j, column in enumerate(targets)},
+        "mean_test_score": scores,
+        "rank_test_score": ranking(scores),
+    }

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib._core.blocks import working_memory
+from ntklib.dynamics import Risk, SquaredError
 from ntklib.dynamics.function_space.filters import heavy_ball_filter
-from ntklib.dynamics.function_space.spectrum import Spectrum
+from ntklib.dynamics.function_space.spectrum import Spectrum, check_step
 
-from ._problem import Problem, operators, product
+from ._problem import TangentProblem, operators, product
 from ._route import Route
-from .steps import step_size
 
 _AHEAD = 64  # steps of the closed form computed together
 
@@ -45,21 +45,21 @@ class Stage(NamedTuple):
 class Descent(ABC):
     """Training from the start, as often as is asked for."""
 
-    problem: Problem
+    problem: TangentProblem
     route: Route
     learning_rate: float
     momentum: float
 
     @abstractmethod
     def stages(self, steps: Iterable[int], view: Any = None) -> Iterator[Stage]:
-        """The model after each of these numbers of steps, ascending; `view` is what `view` returned."""
+        """Stages after these numbers of steps, ascending; `view`, from the method, is evaluated at each."""
 
     @abstractmethod
     def view(self, X: Any) -> Any:
         """Make ready to evaluate stages at the rows of X."""
 
     def solution(self, state: NDArray) -> Any:
-        """What the model has learned, with what it had before."""
+        """All that the model has learned, before and in this training."""
         model: Any = self.problem.model
         before = self.problem.before
         new = model.solution(self.problem.X, state * self.problem.unit, dual=self.route.space == "gram")
@@ -70,7 +70,7 @@ class ClosedForm(Descent):
     """The square loss: one eigendecomposition answers every step."""
 
     def __init__(
-        self, problem: Problem, route: Route, learning_rate: Any, momentum: float, iterations: float
+        self, problem: TangentProblem, route: Route, learning_rate: Any, momentum: float, iterations: float
     ):
         self.problem, self.route, self.momentum = problem, route, momentum
         error = problem.risk.targets - problem.outputs(problem.X)
@@ -138,7 +138,7 @@ class Iteration(Descent):
     """Any loss, step by step."""
 
     def __init__(
-        self, problem: Problem, route: Route, learning_rate: Any, momentum: float, iterations: float
+        self, problem: TangentProblem, route: Route, learning_rate: Any, momentum: float, iterations: float
     ):
         self.problem, self.route, self.momentum = problem, route, momentum
         self.start = problem.outputs(problem.X)
@@ -174,8 +174,49 @@ class Iteration(Descent):
 
 
 def start_descent(
-    problem: Problem, route: Route, learning_rate: Any, momentum: float, iterations: float
+    problem: TangentProblem, route: Route, learning_rate: Any, momentum: float, iterations: float
 ) -> Descent:
-    """Make the descent that the route says; "auto" learning rates may depend on the number of iterations."""
+    """Descent by a route; "auto" learning rates may depend on the number of iterations."""
     kind = ClosedForm if route.closed else Iteration
     return kind(problem, route, learning_rate, momentum, iterations)
+
+
+def step_size(
+    learning_rate: Any, curvature: float, risk: Risk, error: NDArray, momentum: float, iterations: float
+) -> float:
+    r"""The step size that a `learning_rate` stands for.
+
+    "auto" is half the largest stable step, :math:`(1 + \mu)/(M \lambda_{\max})`. A loss that is not smooth
+    has none: there it is the mean error at the start over :math:`\lambda_{\max} \sqrt{T}`, which in T
+    iterations travels far enough and keeps the oscillations at the end small.
+
+    Parameters
+    ----------
+    learning_rate : "auto" or float
+    curvature : float
+        Largest eigenvalue of the weighted Gram matrix.
+    risk : Risk
+    error : ndarray of shape (n, k)
+        Targets minus outputs at the start; for losses that are not smooth.
+    momentum : float
+    iterations : float
+        T.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the loss is the squared error and a given step is not stable; the message names the largest.
+    """
+    if learning_rate != "auto":
+        square = isinstance(risk.loss, SquaredError)
+        return check_step(learning_rate, curvature, momentum) if square else float(learning_rate)
+    if curvature == 0:
+        return 1.0  # nothing moves
+    if risk.loss.smooth:
+        return (1 + momentum) / (risk.loss.smoothness(risk.n_outputs) * curvature)
+    size = float(np.average(np.abs(error).mean(axis=1), weights=risk.weights))
+    return (size or 1.0) / (curvature * np.sqrt(iterations))

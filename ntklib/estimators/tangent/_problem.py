@@ -1,4 +1,4 @@
-r"""What is trained on: a tangent model, rows, a loss bound to their targets; and the two products of a step.
+r"""A training problem: a tangent model, rows, a loss bound to their targets; and the two products of a step.
 
 A state is what training moves: coefficients of the samples in function space, (n, k), or the displacement
 in parameter space, (p,).
@@ -21,8 +21,8 @@ from ._models import FiniteTangent, Tangent
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A tangent model, rows, a loss bound to their targets, and what the model had learned `before`.
+class TangentProblem:
+    """A tangent model, rows, a loss bound to their targets, and the result of training `before`.
 
     Targets, outputs and states are measured in a power of two, `unit`, in which their squares are
     representable; the model and what it learns are not.
@@ -68,7 +68,7 @@ class Operators(NamedTuple):
     curvature: float
 
 
-def operators(problem: Problem, space: str) -> Operators:
+def operators(problem: TangentProblem, space: str) -> Operators:
     """The products in a space: "gram", "jacobian" or "network"."""
     return _SPACES[space](problem)
 
@@ -79,7 +79,7 @@ def product(matrix: NDArray, state: NDArray, shape: tuple[int, ...]) -> NDArray:
     return (matrix @ columns).reshape(shape)
 
 
-def _gram_operators(problem: Problem) -> Operators:
+def _gram_operators(problem: TangentProblem) -> Operators:
     K = problem.model.gram(problem.X)
     if not isinstance(problem.model, FiniteTangent):  # whose kernel is J J^T
         check_semidefinite(K)
@@ -89,18 +89,18 @@ def _gram_operators(problem: Problem) -> Operators:
     return Operators(np.zeros(shape), lambda a: product(K, a, shape), lambda c: c, 2 / bound)
 
 
-def _jacobian_operators(problem: Problem) -> Operators:
+def _jacobian_operators(problem: TangentProblem) -> Operators:
     J = problem.model.jacobian(problem.X).astype(np.float64, copy=False)  # type: ignore[union-attr]
     shape = problem.risk.shape
     return _with_curvature(problem, lambda v: (J @ v).reshape(shape), lambda c: J.T @ c.ravel())
 
 
-def _network_operators(problem: Problem) -> Operators:
+def _network_operators(problem: TangentProblem) -> Operators:
     model: Any = problem.model
     return _with_curvature(problem, lambda v: model.push(problem.X, v), lambda c: model.pull(problem.X, c))
 
 
-def _with_curvature(problem: Problem, forward: Callable, adjoint: Callable) -> Operators:
+def _with_curvature(problem: TangentProblem, forward: Callable, adjoint: Callable) -> Operators:
     """The operators, with the largest eigenvalue of the smaller of J^T W J and W^{1/2} J J^T W^{1/2}."""
     p, shape = problem.model.n_params, problem.risk.shape  # type: ignore[union-attr]
     weights = np.ones(shape[0]) if problem.risk.weights is None else problem.risk.weights

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from ntklib.dynamics import SquaredError, ensemble
 from ntklib.kernels import NTK
 
-from ._fit import Training
 from ._models import InfiniteTangent, Tangent
+from ._training import Training
 
 
 def ensemble_spread(

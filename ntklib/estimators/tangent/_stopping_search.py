@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,82 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.blocks import working_memory
-from ntklib._core.scaling import standard_deviation
 from ntklib._core.threads import get_threads, parallel_for
 
 from .._folds import Splits
 from .._scoring import Criterion, check_scores, comparable
-from ._fit import Training, held_rows, undisturbed
 from ._models import Tangent
+from ._training import Training, held_rows, undisturbed
+from .stopping_path import StoppingPath
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class StoppingPath:
-    """Held-out scores of numbers of iterations.
-
-    Attributes
-    ----------
-    max_iters : ndarray of int of shape (T,)
-        Numbers of iterations, ascending.
-    scores : ndarray of shape (T,)
-        Mean over the folds; larger is better.
-    fold_scores : ndarray of shape (n_folds, T)
-    max_iter : int
-        The best number; of equal ones the smallest.
-    best_score : float
-        Its score.
-    scoring : str
-        Name of the score.
-    n_samples : int
-    """
-
-    max_iters: NDArray
-    scores: NDArray
-    fold_scores: NDArray
-    max_iter: int
-    best_score: float
-    scoring: str
-    n_samples: int
-
-    def plot(self, ax: Any = None, **kwargs: Any) -> Any:
-        """Draw the scores against the number of iterations.
-
-        Parameters
-        ----------
-        ax : matplotlib axes or None, default=None
-        **kwargs
-            For matplotlib's ``plot``, for the mean.
-
-        Returns
-        -------
-        StoppingPathDisplay
-        """
-        from ntklib.plotting import StoppingPathDisplay
-
-        return StoppingPathDisplay.from_path(self).plot(ax=ax, **kwargs)
-
-    def __repr__(self) -> str:
-        folds, times = self.fold_scores.shape
-        return (
-            f"StoppingPath({times} numbers of iterations, {self.max_iters[0]} to {self.max_iters[-1]}, on "
-            f"{folds} folds of {self.n_samples} samples: {self.max_iter} is best, {self.scoring} "
-            f"{self.best_score:.6g})"
-        )
-
-    def results(self) -> dict[str, NDArray]:
-        """Return a dictionary of columns, as grid searches keep in ``cv_results_``."""
-        order = np.sort(-comparable(self.scores))
-        splits = {f"split{i}_test_score": scores for i, scores in enumerate(self.fold_scores)}
-        return {
-            "param_max_iter": self.max_iters,
-            **splits,
-            "mean_test_score": self.scores,
-            "std_test_score": standard_deviation(self.fold_scores),
-            "rank_test_score": 1 + np.searchsorted(order, -comparable(self.scores)),
-        }
-
-
-class Found(NamedTuple):
+class StoppingSearch(NamedTuple):
     """A path, and for each fold its rows and the outputs there after the best number of iterations."""
 
     path: StoppingPath
@@ -100,7 +34,7 @@ def search_stopping(
     max_iters: NDArray,
     criterion: Criterion,
     scoring: str,
-) -> Found:
+) -> StoppingSearch:
     """Train on each fold, and judge the samples left out after every number of iterations.
 
     Folds are shared out to threads as far as `working_memory` allows: an eigendecomposition gains little
@@ -118,10 +52,9 @@ def search_stopping(
         stages = descent.stages(max_iters, descent.view(held_rows(units, test, rows)))
         outputs[fold] = np.stack([stage.outputs for stage in stages]) * training.unit  # type: ignore[misc]
         for i, values in enumerate(outputs[fold]):
-            pair = criterion(values, test) if np.isfinite(values).all() else (-np.inf, -np.inf)
-            ranks[fold, i] = pair
+            ranks[fold, i] = criterion(values, test) if np.isfinite(values).all() else -np.inf
 
-    held = training.held(model)
+    held = training.numbers_held(model)
     parallel = min(get_threads(), len(splits), working_memory() // (8 * held))
     if parallel > 1:
         parallel_for(run, range(len(splits)), threads=parallel)
@@ -142,7 +75,9 @@ def search_stopping(
         scoring=scoring,
         n_samples=len(units),
     )
-    return Found(path, [(test, values[best]) for (_, test), values in zip(splits, outputs, strict=True)])
+    return StoppingSearch(
+        path, [(test, values[best]) for (_, test), values in zip(splits, outputs, strict=True)]
+    )
 
 
 def loss_criterion(training: Training) -> Criterion:

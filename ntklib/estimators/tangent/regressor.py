@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import RegressorMixin
 
-from .._kernel import is_precomputed
-from .._units import Units, make_units
+from .._trained import TrainedRegression
 from ._estimator import TangentEstimator
 from ._spread import ensemble_spread
 
 
-class TrainedRegressor(RegressorMixin, TangentEstimator):
-    """Targets in, predictions and their spread over random starts out."""
-
-    _losses = ("squared_error", "huber", "absolute_error")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
-    def _units(self, X: Any, y: Any, sample_weight: Any) -> tuple[Units, Any, NDArray]:
-        """Samples of positive weight with targets (n, k), and the checked X and y."""
-        X, y = self._validate(X, y, multi_output=True, y_numeric=True)
-        targets = np.array(y, dtype=np.float64).reshape(len(y), -1)  # our own: it is kept
-        self._single = y.ndim == 1
-        return make_units(X, targets, sample_weight, precomputed=is_precomputed(self.kernel)), X, y
-
-    def _shape(self) -> None:
-        """Give the coefficients the dimension of y."""
-        if self._single and hasattr(self, "dual_coef_"):
-            self.dual_coef_ = self.dual_coef_[:, 0]
+class TangentRegression(TrainedRegression, TangentEstimator):
+    """A tangent model that predicts targets, and their spread over random starts."""
 
     def predict(
         self, X: Any, return_std: bool = False, return_cov: bool = False
@@ -84,31 +62,10 @@ class TrainedRegressor(RegressorMixin, TangentEstimator):
             self.learning_rate_,
             covariance=return_cov,
         )
-        return values, spread if self._single else np.stack([spread] * self._n_outputs, axis=-1)
-
-    def staged_predict(self, X: Any) -> Iterator[NDArray]:
-        """Predict at the rows of X after each iteration of the last fit.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (m, d)
-
-        Yields
-        ------
-        ndarray of shape (m,) or (m, k)
-            After 1, 2, ..., `n_iter_` iterations; the last are the values of `predict`.
-
-        Notes
-        -----
-        The training is done again, from its stored samples.
-        """
-        return map(self._shaped, self._staged_outputs(X))
-
-    def _shaped(self, outputs: NDArray) -> NDArray:
-        return outputs[:, 0] if self._single else outputs
+        return values, self._shaped(np.stack([spread] * self._n_outputs, axis=-1))
 
 
-class TangentRegressor(TrainedRegressor):
+class TangentRegressor(TangentRegression):
     r"""Gradient descent on the tangent model of a network, of finite or infinite width.
 
     .. math:: f(x) = f_0(x) + \langle \nabla_w f_0(x), w - w_0 \rangle, \qquad
@@ -233,28 +190,3 @@ class TangentRegressor(TrainedRegressor):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TangentRegressor:
-        """Train the tangent model.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, d)
-            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``.
-        y : array-like of shape (n,) or (n, k)
-        sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent.
-
-        Returns
-        -------
-        self : TangentRegressor
-
-        Raises
-        ------
-        ValueError
-            If the data are not finite numbers of matching shapes, network and kernel are both given, a
-            parameter is out of its range, or a step is not stable (the message names the largest).
-        """
-        self._train(self._units(X, y, sample_weight)[0])
-        self._shape()
-        return self
