@@ -18,8 +18,8 @@ from ntklib._core.blocks import row_blocks
 from ntklib._core.threads import get_threads, parallel_for
 
 from ..spec import Spec
-from ._sweep_loops import multiply_slopes, write_signals, write_values
-from .layers import Copy, Direction, Layer
+from .layers import Copy, Direction, Layer, add
+from .loops import multiply_slopes, write_signals, write_values
 from .passes import dense, row_step
 
 __all__ = ["Sweep"]
@@ -115,7 +115,7 @@ class _Pass:
                     if layer.bias is not None:
                         z += _times(layer.bias[part], layer.bias_multiplier)
                     tile = self._borrow(z.shape)
-                    write_values(copy.activation, z, 1.0 if last else above.weight_multiplier, tile)
+                    write_values(copy.activation, z, tile, factor=1.0 if last else above.weight_multiplier)
                     if last:
                         np.matmul(tile, top.weight[:, part].T, out=outputs[number, rows])
                     else:
@@ -164,7 +164,7 @@ class _Pass:
                     if g.shape[1] == 1:  # outer products of rows and neurons
                         sums = write_signals(sigma, z, g[:, 0], weights[0], factor, tile)[None]
                     else:
-                        write_values(sigma, z, 1.0, tile)
+                        write_values(sigma, z, tile)
                         sums = g.T @ tile
                     if top is not None:
                         _put(top.weight[:, part], sums, first)
@@ -185,7 +185,8 @@ class _Pass:
         self._run(work, layer, above, [(part, number) for part in parts for number in range(len(groups))])
         for pair in targets[1:]:
             for total, more in zip(targets[0], pair, strict=True):
-                _add(total, more)
+                if total is not None and more is not None:
+                    add(total, more)
         return signals if kept is None else kept[: self.n]
 
     def _cut(self, layer: Layer, above: Layer) -> tuple[list[slice], list[slice]]:
@@ -253,11 +254,3 @@ def _like(part: Direction | None, biases: bool) -> Direction | None:
         return None
     bias = np.empty_like(part.bias) if biases and part.bias is not None else None
     return Direction(np.empty_like(part.weight), bias)
-
-
-def _add(total: Direction | None, more: Direction | None) -> None:
-    if total is None or more is None:
-        return
-    np.add(total.weight, more.weight, out=total.weight)
-    if total.bias is not None and more.bias is not None:
-        np.add(total.bias, more.bias, out=total.bias)

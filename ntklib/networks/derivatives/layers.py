@@ -16,6 +16,7 @@ __all__ = [
     "Copy",
     "Direction",
     "Layer",
+    "add",
     "curvature_product",
     "pull_back",
     "push_forward",
@@ -31,6 +32,13 @@ class Direction:
 
     weight: np.ndarray
     bias: np.ndarray | None
+
+
+def add(total: Direction, more: Direction) -> None:
+    """Add a direction to another one, in its memory."""
+    np.add(total.weight, more.weight, out=total.weight)
+    if total.bias is not None and more.bias is not None:
+        np.add(total.bias, more.bias, out=total.bias)
 
 
 @dataclass(frozen=True)

@@ -63,9 +63,7 @@ def _plus(total: layers.Directions | None, part: layers.Directions) -> layers.Di
         return part
     for mine, theirs in zip(total, part, strict=True):
         if mine is not None and theirs is not None:
-            np.add(mine.weight, theirs.weight, out=mine.weight)
-            if mine.bias is not None:
-                np.add(mine.bias, theirs.bias, out=mine.bias)  # type: ignore[arg-type]
+            layers.add(mine, theirs)
     return total
 
 

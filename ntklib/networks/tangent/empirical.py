@@ -15,9 +15,9 @@ from .._monte_carlo import MonteCarloMean
 from ..derivatives.blocks import Derivatives
 from ..params import Params
 from ..spec import Spec
-from ._gram import Plan, diagonal, fill_gram
+from ._gram import diagonal, fill_gram
 from ._matvec import matvec
-from ._plan import make_plan
+from ._plan import TangentPlan, make_plan
 
 __all__ = ["TangentKernels"]
 
@@ -282,7 +282,7 @@ class TangentKernels(Derivatives):
         return spec, X, Y, dtype
 
 
-def _filled(plan: Plan, X: Any, Y: Any, *, split: bool = False) -> np.ndarray:
+def _filled(plan: TangentPlan, X: Any, Y: Any, *, split: bool = False) -> np.ndarray:
     """The kernel that a plan describes; ``split``: the layers apart."""
     shape = plan.shape(X.shape[0], X.shape[0] if Y is None else Y.shape[0])
     shape = (plan.top + 1, *shape) if split else shape
