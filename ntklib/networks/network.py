@@ -1,4 +1,4 @@
-"""The finite-width network: what `TwoLayerNet` and `MLP` have in common."""
+"""Networks of finite width: the base of `TwoLayerNet` and `MLP`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Network"]
 
 
 class Network(TangentKernels, BaseEstimator):
-    """What `TwoLayerNet` and `MLP` share: everything but their constructors."""
+    """Base of `TwoLayerNet` and `MLP`: everything but their constructors."""
 
     def _widths(self) -> Any:
         raise NotImplementedError  # pragma: no cover

@@ -52,10 +52,10 @@ class Params:
             raise TypeError(f"arrays must map names such as 'W0' to arrays, got {type(arrays).__name__}.")
         if not arrays:
             raise ValueError("arrays is empty: a network has at least two weight matrices.")
-        found = {name: np.asarray(array) for name, array in arrays.items()}
-        single = all(array.dtype == np.float32 for array in found.values())
+        given = {name: np.asarray(array) for name, array in arrays.items()}
+        single = all(array.dtype == np.float32 for array in given.values())
         dtype = np.dtype(np.float32 if single else np.float64)
-        object.__setattr__(self, "_arrays", {n: _own(n, array, dtype) for n, array in found.items()})
+        object.__setattr__(self, "_arrays", {n: _own(n, array, dtype) for n, array in given.items()})
 
     @property
     def names(self) -> tuple[str, ...]:

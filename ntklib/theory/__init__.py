@@ -1,4 +1,4 @@
-"""What can be said exactly: how far a net of finite width is from its limit, and how lazily it trains."""
+"""Exact statements on networks of finite width: distance from the limit, certificates of lazy training."""
 
 from ._curvature import Interval, second_derivative_norm
 from ._jacobian_lipschitz import JacobianLipschitz, jacobian_lipschitz

@@ -1,4 +1,4 @@
-r"""How fast the Jacobian of a network changes: an upper bound on a ball of parameters."""
+r"""Upper bound on the Lipschitz constant of a network's Jacobian on a ball of parameters."""
 
 from __future__ import annotations
 

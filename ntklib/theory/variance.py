@@ -1,4 +1,4 @@
-"""How far the tangent kernel of a net of finite width is from its limit, exactly."""
+"""Exact variance of the tangent kernel of a net of finite width about its limit."""
 
 from __future__ import annotations
 

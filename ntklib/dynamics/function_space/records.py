@@ -1,4 +1,4 @@
-"""What the dynamics return: frozen records of a training path in function space."""
+"""Records of training paths in function space."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Trajectory:
 
 
 class FunctionPath(NamedTuple):
-    """What any method computes of a trajectory; the rest of the record is what was asked."""
+    """Part of a trajectory that a method computes; the rest of the record are its settings."""
 
     dual_coef: NDArray
     outputs: NDArray

@@ -62,7 +62,7 @@ class Momentum(WithMomentum):
         return (np.zeros_like(array),)
 
     def _shares(self, beta: float) -> tuple[float, float]:
-        """What the step takes of the momentum and of the gradient."""
+        """Shares of the momentum and of the gradient in a step."""
         return 1.0, 0.0
 
     def _rule(self, k: int) -> Rule:

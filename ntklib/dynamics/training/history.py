@@ -164,7 +164,7 @@ class History:
 
     @property
     def stop_reason(self) -> str:
-        """Why training ended, in words."""
+        """Reason why training ended, in words."""
         return _REASONS[self.status].format(taken=self.n_steps, at=self.stopped_at)
 
     def plot(self, quantity: str = "loss", ax: Any = None, **kwargs: Any) -> Any:
@@ -194,15 +194,14 @@ class History:
         for name, values in self.monitors.items():
             lines[1] += f" {name:>16}"
             columns.append((self.monitor_steps, values))
-        shown = range(len(self)) if len(self) <= 6 else (0, 1, 2, None, -2, -1)
-        for i in shown:
+        for i in range(len(self)) if len(self) <= 6 else (0, 1, 2, None, -2, -1):
             if i is None:
                 lines.append(f"{'...':>10}")
                 continue
             step = self.steps[i]
             line = f"{step:>10} {self.loss[i]:>12.6g} {self.distance[i]:>12.6g}"
             for steps, values in columns:
-                found = values[steps == step]
-                line += f" {found[0]:>16.6g}" if found.size else f" {'':>16}"
+                value = values[steps == step]
+                line += f" {value[0]:>16.6g}" if value.size else f" {'':>16}"
             lines.append(line.rstrip())
         return "\n".join(lines)

@@ -140,7 +140,7 @@ class _Pass:
     def _descend(
         self, copy: Copy, index: int, signals: np.ndarray, gradient: Gradients, fresh: bool
     ) -> np.ndarray:
-        """From the signals of the layer above to those of hidden layer ``index``, and its gradient."""
+        """Return the signals of hidden layer ``index`` from those of the layer above; write its gradient."""
         layer, above = copy.layers[index], copy.layers[index + 1]
         mine, outer = gradient[index], gradient[-1] if above is copy.layers[-1] else None
         a, kept, sigma = self.inputs[index], self.g[index], copy.activation

@@ -106,7 +106,7 @@ Directions = tuple[Direction | None, ...]
 
 @dataclass(frozen=True)
 class Trace:
-    """What a forward pass leaves: inputs of every layer, preactivations of the hidden ones, outputs."""
+    """Arrays of a forward pass: inputs of every layer, preactivations of the hidden ones, outputs."""
 
     inputs: list[np.ndarray]
     preactivations: list[np.ndarray]

@@ -20,7 +20,7 @@ _FORMS = ("trace", "full", "diagonal")
 
 @dataclass(frozen=True)
 class TangentPlan:
-    """What to compute: copies, how much each layer's weights and biases count, and in which form."""
+    """Copies, the weight of each layer's arrays in the kernel, and the form of the result."""
 
     copies: tuple[layers.Copy, ...]
     weights: tuple[float, ...]

@@ -259,8 +259,8 @@ class TangentKernels(Derivatives):
         >>> import numpy as np
         >>> from ntklib.networks import TwoLayerNet
         >>> net = TwoLayerNet(50)
-        >>> found = net.ntk_mean(np.eye(2), draws=100)
-        >>> bool(np.all(np.abs(found.mean - net.limit_kernel()(np.eye(2))) < 5 * found.standard_error))
+        >>> law = net.ntk_mean(np.eye(2), draws=100)
+        >>> bool(np.all(np.abs(law.mean - net.limit_kernel()(np.eye(2))) < 5 * law.standard_error))
         True
         """
         draws = check_integer(draws, "draws", minimum=2)

@@ -30,12 +30,12 @@ class OnBalls:
     """beta(B) of a network, each ball looked at once."""
 
     neurons: Neurons
-    known: dict[float, float] = field(default_factory=dict)
+    values: dict[float, float] = field(default_factory=dict)
 
     def __call__(self, radius: float) -> float:
-        if radius not in self.known:
-            self.known[radius] = bound(self.neurons, radius).value
-        return self.known[radius]
+        if radius not in self.values:
+            self.values[radius] = bound(self.neurons, radius).value
+        return self.values[radius]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class GivenBalls:
 
 @dataclass(frozen=True)
 class LazyConstants:
-    """What the theorems know of h at the start; no scale is in it.
+    """Numbers that the theorems take of h at the start; no scale is in them.
 
     Attributes
     ----------

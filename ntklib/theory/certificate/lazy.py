@@ -26,7 +26,7 @@ HUGE = 1e70
 
 @dataclass(frozen=True, repr=False, eq=False)
 class LazyCertificate:
-    r"""What a lazy-training theorem says of gradient flow on the square loss, from constants at its start.
+    r"""Statement of a lazy-training theorem on gradient flow on the square loss, from constants at its start.
 
     The clock is that of :math:`\dot w = -\nabla L`, :math:`L(w) = \frac12 |\alpha h(w) - y|^2`; rates are of
     the loss.  All numbers are rounded outward: limits, intervals and rates down, distances and losses up.
@@ -105,16 +105,16 @@ class LazyCertificate:
         parameterisation; it takes sigma_min, sigma_max and h_0 as they are, and beta to fall like the root of
         the width, which neglects that the largest of more weights is a little larger.
         """
-        known, theorem = self.constants, THEOREMS[self.theorem]
-        if known.width is None or known.sigma_min == 0 or known.beta(0.0) == inf:
+        start, theorem = self.constants, THEOREMS[self.theorem]
+        if start.width is None or start.sigma_min == 0 or start.beta(0.0) == inf:
             return None
-        demand = theorem.demand(known.h0, known.y, 1.0)
-        strain = theorem.strain(known.sigma_min, known.sigma_max, known.beta, demand)
-        return max(1, ceil(known.width * strain**2)) if 0 < strain < 1e100 else None
+        demand = theorem.demand(start.h0, start.y, 1.0)
+        strain = theorem.strain(start.sigma_min, start.sigma_max, start.beta, demand)
+        return max(1, ceil(start.width * strain**2)) if 0 < strain < 1e100 else None
 
     @property
     def loss_limit(self) -> float:
-        r"""What the loss tends to, or to less: 0 if the theorem holds.
+        r"""Limit of the loss, at most: 0 if the theorem holds.
 
         If the residual e exceeds the limit c, the loss still falls at least to
         :math:`\alpha^2 (e - c)^2 / 2`; only, nothing bounds how far the parameters move.
@@ -226,7 +226,7 @@ class LazyCertificate:
         what = "max(|h_0|, |y|/alpha)" if self.theorem == "B" else "|h_0 - y/alpha|"
         low, high = self.scale_interval or (inf, inf)
         certified = f"from {low:.4g} on" if high == inf else f"from {low:.4g} to {high:.4g}"
-        found = {
+        lines = {
             "Jacobian": f"sigma_min = {self.sigma_min:.4g}, sigma_max = {self.sigma_max:.4g} "
             f"(condition number {self.condition_number:.3g})",
             "curvature": f"beta = {self.jacobian_lipschitz:.4g} within {self.radius:.4g} of the start",
@@ -234,16 +234,16 @@ class LazyCertificate:
             "scales": "none is certified" if low == inf else f"certified {certified}",
         }
         if self.holds:
-            found["loss"] = (
+            lines["loss"] = (
                 f"L(t) <= {self.initial_loss:.4g} {THEOREMS[self.theorem].formula(self.rate, self._speed)}"
             )
-            found["distance"] = f"|w(t) - w(0)| <= {self.distance_bound:.4g}"
+            lines["distance"] = f"|w(t) - w(0)| <= {self.distance_bound:.4g}"
         width = self.certifying_width
         if width is not None:
             rounded = float(f"{width:.3g}")
             about = f"{rounded:,.0f}" if width < 10**12 else f"{rounded:g}"
-            found["width"] = f"about {about} would certify scale 1; it is {self.constants.width:,}"
-        return found
+            lines["width"] = f"about {about} would certify scale 1; it is {self.constants.width:,}"
+        return lines
 
 
 def _times(t: ArrayLike) -> NDArray:
@@ -382,30 +382,30 @@ def certificate_from_constants(
     return _certify(constants, check_real(scale, "scale", minimum=0.0, strict=True), name)
 
 
-def _certify(known: LazyConstants, scale: float, name: str) -> LazyCertificate:
+def _certify(constants: LazyConstants, scale: float, name: str) -> LazyCertificate:
     """Return what a theorem says at a scale, rounded outward."""
-    if not (1 / HUGE <= scale <= HUGE and np.linalg.norm(known.y) <= HUGE):
+    if not (1 / HUGE <= scale <= HUGE and np.linalg.norm(constants.y) <= HUGE):
         raise ValueError(
             f"scale and y must be within 1e-70 and 1e70 for squares to be representable, got {scale:g}."
         )
-    if not (max(scale, 1.0) * known.sigma_max <= 1e153 and np.abs(known.h0).max(initial=0.0) <= HUGE):
+    if not (max(scale, 1.0) * constants.sigma_max <= 1e153 and np.abs(constants.h0).max(initial=0.0) <= HUGE):
         raise ValueError(
             "for squares to be representable outputs must be at most 1e70, sigma_max times scale 1e153."
         )
-    theorem, failures = THEOREMS[name], list(known.failures)
-    low, high, beta, error = known.sigma_min, known.sigma_max, known.beta, known.output_error
-    e = known.residual(scale)
+    theorem, failures = THEOREMS[name], list(constants.failures)
+    low, high, beta, error = constants.sigma_min, constants.sigma_max, constants.beta, constants.output_error
+    e = constants.residual(scale)
     reach, interval, holds = Reach(0.0, 0.0), None, False
     if not failures:
         reach = theorem.reach(low, high, beta)
         limit = reach.limit - error * OUTWARD
-        interval = theorem.scales(known.h0, known.y, limit)
-        holds = theorem.met(known.h0, known.y, scale, limit)
+        interval = theorem.scales(constants.h0, constants.y, limit)
+        holds = theorem.met(constants.h0, constants.y, scale, limit)
     promise = Promise(0.0, inf, reach.radius)
     if holds:
         promise = theorem.promise(low, high, beta, reach.radius, e)
     elif not failures:
-        failures = [_out_of_reach(known, scale, interval, reach.limit)]
+        failures = [_out_of_reach(constants, scale, interval, reach.limit)]
     return LazyCertificate(
         theorem=name,
         scale=scale,
@@ -413,10 +413,10 @@ def _certify(known: LazyConstants, scale: float, name: str) -> LazyCertificate:
         failures=tuple(failures),
         sigma_min=low,
         sigma_max=high,
-        eigenvalue_error=known.eigenvalue_error,
+        eigenvalue_error=constants.eigenvalue_error,
         jacobian_lipschitz=beta(promise.radius) if isfinite(promise.radius) else 0.0,
         radius=promise.radius,
-        residual=theorem.demand(known.h0, known.y, scale) + error * OUTWARD,
+        residual=theorem.demand(constants.h0, constants.y, scale) + error * OUTWARD,
         residual_limit=reach.limit,
         initial_loss=(scale * e) * (scale * e) / 2 * (1 + 4 * EPS),
         scale_interval=interval,
@@ -424,17 +424,17 @@ def _certify(known: LazyConstants, scale: float, name: str) -> LazyCertificate:
         linear_rate=2 * (scale * low) * (scale * low) * (1 - 8 * EPS),
         distance_bound=promise.distance,
         linear_distance_bound=e / low * OUTWARD if low else inf,
-        constants=known,
+        constants=constants,
     )
 
 
 def _out_of_reach(
-    known: LazyConstants, scale: float, interval: tuple[float, float] | None, limit: float
+    constants: LazyConstants, scale: float, interval: tuple[float, float] | None, limit: float
 ) -> str:
     if interval is not None:
         low, high = interval
         return f"scale: {scale:.6g} is outside the certified ones, {low:.6g} to {high:.6g}"
-    start = float(np.linalg.norm(known.h0))
+    start = float(np.linalg.norm(constants.h0))
     return (
         f"scale: none is certified, as |h_0| = {start:.4g} and the limit is {limit:.4g}; outputs that start "
         "at 0, by symmetric=True or net.centered_at(params), have one"

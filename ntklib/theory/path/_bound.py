@@ -36,7 +36,7 @@ class NoBound(Exception):
 
 @dataclass(frozen=True)
 class PathBound:
-    """What the residuals are at most, and what that is made of.
+    """Bound on the residuals, and its parts.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ def _check_unchanged(history: History, tolerance: float) -> None:
 
 @dataclass(frozen=True)
 class _Rounding:
-    """What rounding may do anywhere on the path: to an eigenvalue, the Jacobian, a step and the outputs.
+    """Effect of rounding anywhere on the path, at most: on an eigenvalue, the Jacobian, a step, the outputs.
 
     Errors are bounded at the start, for any order of summation, and enlarged for the way.
     """
@@ -144,7 +144,7 @@ class _Rounding:
 def _singular_values(
     path: RecordedPath, lengths: NDArray, beta: float, error: float
 ) -> tuple[NDArray, NDArray]:
-    """What singular values are at least and at most, at each point, by the readings before and after it."""
+    """Least and largest singular values at each point, at worst, by the readings before and after it."""
     small = np.sqrt(np.maximum(path.eigenvalues - error, 0.0)) / OUTWARD
     large = np.full_like(small, inf) if path.largest is None else np.sqrt(path.largest + error) * OUTWARD
     points, last = np.arange(len(lengths)), len(path.readings) - 1

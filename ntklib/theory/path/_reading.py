@@ -53,7 +53,7 @@ class RecordedPath:
 
     @property
     def radius(self) -> float:
-        """Of a ball about the start that holds the path."""
+        """Radius of a ball about the start that holds the path."""
         return float(self.distance.max())
 
 
@@ -132,10 +132,10 @@ def _multiplier(history: History) -> float:
     """The one step multiplier of all trained arrays."""
     multipliers = history.model.step_multipliers
     trained = history.model.trained_shapes(history.X.shape[1])
-    found = {multipliers[name] for name in trained}
-    if len(found) > 1:
+    values = {multipliers[name] for name in trained}
+    if len(values) > 1:
         raise ValueError(
-            f"trained arrays move with different step multipliers, {sorted(found)}; the bound is for one: "
+            f"trained arrays move with different step multipliers, {sorted(values)}; the bound is for one: "
             "parameterization='ntk' or 'standard', or 'mean_field' without biases."
         )
-    return found.pop()
+    return values.pop()

@@ -1,4 +1,4 @@
-"""What a run of gradient descent proves about itself: a bound on its loss by the eigenvalues it met."""
+"""Certificates of recorded runs: a bound on the loss by the eigenvalues met on the way."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["PathCertificate", "path_certificate"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PathCertificate:
-    r"""What the smallest eigenvalues read along a run of gradient descent say about its loss.
+    r"""Bound on the loss of a run of gradient descent by the smallest eigenvalues read along it.
 
     Attributes
     ----------
@@ -69,8 +69,8 @@ class PathCertificate:
     >>> from ntklib.theory import path_certificate
     >>> net = TwoLayerNet(256, activation="erf", symmetric=True, scale=20.0)
     >>> run = train(net, np.eye(2), [1.0, -1.0], steps=30, record_every=1, monitors="min_eigenvalue")
-    >>> found = path_certificate(run)
-    >>> found.rigorous, bool((run.loss <= found.loss_bound).all())
+    >>> certificate = path_certificate(run)
+    >>> certificate.rigorous, bool((run.loss <= certificate.loss_bound).all())
     (True, True)
     """
 
@@ -197,9 +197,9 @@ def path_certificate(history: History) -> PathCertificate:
     True
     """
     path = read_path(history)
-    reason, found = "", None
+    reason, bound = "", None
     try:
-        found = bound_path(history, path)
+        bound = bound_path(history, path)
     except NoBound as why:
         reason = str(why)
     exponent = _exponent(path, path.readings)
@@ -214,18 +214,18 @@ def path_certificate(history: History) -> PathCertificate:
         steps=history.steps,
         times=path.times,
         loss=path.loss,
-        loss_bound=None if found is None else _loss(found.residual, path.weight),
+        loss_bound=None if bound is None else _loss(bound.residual, path.weight),
         exponent=exponent,
         measured=path.loss[0] * np.exp(-exponent),
-        rigorous=found is not None,
+        rigorous=bound is not None,
         reason=reason,
-        jacobian_lipschitz=inf if found is None else found.jacobian_lipschitz,
+        jacobian_lipschitz=inf if bound is None else bound.jacobian_lipschitz,
         radius=path.radius,
         path_length=float(path.moves.sum()),
         reading_steps=path.readings,
         min_eigenvalues=path.eigenvalues,
-        eigenvalue_error=nan if found is None else found.eigenvalue_error,
-        contraction=None if found is None else found.contraction,
+        eigenvalue_error=nan if bound is None else bound.eigenvalue_error,
+        contraction=None if bound is None else bound.contraction,
         sign_flips=count,
         units=units,
         interval_change=change,
