@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ._kernel import accepts_sparse, is_precomputed
 from ._parameters import CHECKS
+from ._routing import Metadata
+from ._scoring import Criterion
+from ._units import Samples, Units
 
 
 class Estimator(BaseEstimator):
@@ -49,12 +54,29 @@ class Estimator(BaseEstimator):
                 CHECKS[name](value, name)
 
 
-class KernelEstimator(Estimator):
-    """An estimator with a kernel: it takes sparse rows, or a Gram matrix, where the kernel does."""
+class KernelEstimator(Estimator, ABC):
+    """A regressor or classifier with a kernel: it takes sparse rows, or a Gram matrix, where the kernel does.
+
+    The families of estimators, ``ridge``, ``tangent`` and ``network``, fit units; `Regression` and
+    `Classification` make these of X and y.
+    """
 
     kernel: Any
     kernel_: Any
-    support_: np.ndarray
+    support_: NDArray
+    _single: bool  # y has no axis of targets
+
+    @abstractmethod
+    def _samples(self, X: Any, y: Any, sample_weight: Any) -> Samples:
+        """Checked samples, as units with targets (n, k)."""
+
+    @abstractmethod
+    def _criterion(self, scoring: Any, units: Units, metadata: Metadata) -> Criterion:
+        """Criterion of a scoring for outputs at the units."""
+
+    @abstractmethod
+    def _outputs(self, X: Any) -> NDArray:
+        """Outputs of the fitted model at the rows of X, (m, k)."""
 
     def _kernels(self) -> list:
         """The kernels that may be used."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -22,17 +22,14 @@ from ._units import Samples, Units, make_units
 class Classification(ClassifierMixin, KernelEstimator):
     """A classifier by regression on one column a class, or one in all for two classes.
 
-    A family of estimators gives `_outputs`, the values of these regressions at new rows, (m, k), and the
-    `_probabilities` of such values.
+    `_outputs` are the values of these regressions.
     """
 
     class_weight: Any = None
     classes_: NDArray
-    _outputs: Callable[[Any], NDArray]
-    _probabilities: Callable[[NDArray], NDArray]
+    _single = False
 
     def _samples(self, X: Any, y: Any, sample_weight: Any) -> Samples:
-        """Samples with targets (n, k); sets `classes_`."""
         X, y = self._validate(X, y)
         weights = None
         if sample_weight is not None:
@@ -106,6 +103,10 @@ class Classification(ClassifierMixin, KernelEstimator):
         samples apart, since it is 0 or constant on them, these are the shares of the classes.
         """
         return self._probabilities(self._outputs(X))
+
+    @abstractmethod
+    def _probabilities(self, outputs: NDArray) -> NDArray:
+        """Probabilities of the classes, (m, n_classes), by outputs."""
 
     @property
     def _has_probabilities(self) -> bool:

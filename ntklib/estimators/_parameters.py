@@ -10,6 +10,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import get_scorer_names
 
 from ntklib._core.validation import check_flag, check_integer, check_real
@@ -17,7 +18,7 @@ from ntklib._core.validation import check_flag, check_integer, check_real
 from .defaults import CLASSIFIER_SCORING
 
 
-def penalties_of(value: Any, name: str) -> np.ndarray:
+def penalties_of(value: Any, name: str) -> NDArray:
     """Penalties as float64, one or an array of them, checked to be finite and nonnegative."""
     try:
         given = np.asarray(value)

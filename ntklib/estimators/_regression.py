@@ -17,15 +17,12 @@ from ._units import Samples, Units, make_units
 class Regression(RegressorMixin, KernelEstimator):
     """A regressor of one or more targets, (n, k) in here."""
 
-    _single: bool  # y has no axis of targets
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
     def _samples(self, X: Any, y: Any, sample_weight: Any) -> Samples:
-        """Samples with targets (n, k)."""
         X, y = self._validate(X, y, multi_output=True, y_numeric=True)
         targets = np.array(y, dtype=np.float64).reshape(len(y), -1)  # our own: it is kept
         self._single = y.ndim == 1

@@ -24,7 +24,7 @@ from ._classification import Classification, decision_values
 from ._regression import Regression
 from ._scoring import predicted_labels
 from ._stopping import Stopping
-from ._units import Samples, Units
+from ._units import Units
 
 
 class DescentParameters(NamedTuple):
@@ -79,16 +79,8 @@ class TrainedEstimator(KernelEstimator):
         return self
 
     @abstractmethod
-    def _samples(self, X: Any, y: Any, sample_weight: Any) -> Samples:
-        """Checked samples."""
-
-    @abstractmethod
     def _train(self, units: Units) -> None:
         """Train on the units and store the outcome."""
-
-    @abstractmethod
-    def _outputs(self, X: Any) -> NDArray:
-        """Outputs of the trained model at the rows of X, (m, k)."""
 
     @abstractmethod
     def _staged_outputs(self, X: Any) -> Iterator[NDArray]:

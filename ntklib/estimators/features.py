@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.exceptions import DataDimensionalityWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -147,7 +148,7 @@ class TangentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
             self.signs_ = 2 * rng.integers(2, size=size, dtype=np.int8) - 1
         return self
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: Any) -> NDArray:
         """Return the features of the rows of X.
 
         Parameters
@@ -180,7 +181,7 @@ class TangentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
             _add_to_components(entries, self.components_, self.signs_, result[rows])
         return result
 
-    def standard_error(self, X: Any, Y: Any = None) -> np.ndarray:
+    def standard_error(self, X: Any, Y: Any = None) -> NDArray:
         r"""Return the standard error that the projection gives to the inner products of features.
 
         :math:`\sqrt{(\Theta(x, x) \Theta(z, z) + \Theta(x, z)^2) / q}`, which leaves out the last term of

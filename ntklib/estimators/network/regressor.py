@@ -30,45 +30,25 @@ class NetworkRegressor(TrainedRegression, NetworkEstimator):
         batches', too) and the smoothness M of the loss; it is halved and training begins again as long as
         training diverges. The absolute error has no such step: there it is the mean error at the start over
         :math:`\lambda_{\max}` and the root of the number of steps.
-    momentum : float, default=0.0
-        mu of the heavy ball; at least 0, less than 1.
     max_iter : int, default=1000
         Passes through the samples; with all of them in one batch, steps.
-    tol : float or None, default=1e-6
-        Stop when the loss (with `early_stopping` the validation loss) has not fallen by more than `tol`
-        times its value at the start for `n_iter_no_change` iterations. None: never.
     batch_size : int or None, default=None
         Samples of a step, drawn without replacement; None, or more than there are, is all of them.
-    early_stopping : bool, default=False
-        Set samples aside, watch the loss on them, and keep the network that was best there.
-    validation_fraction : float, default=0.1
-        Share of the samples set aside.
-    n_iter_no_change : int, default=10
-    warm_start : bool, default=False
-        Let `fit` go on from where the last one ended, from rest, on the samples it is given.
+    momentum, tol, early_stopping, validation_fraction, n_iter_no_change, warm_start, verbose
+        As in :class:`TangentRegressor`.
     random_state : int, RandomState or None, default=None
         Of the parameters at the start, ``network.init(n_features, random_state)`` for an integer, of the
         batches and of the samples set aside.
-    verbose : int, default=0
-        1 prints the loss ten times, 2 after every iteration.
 
     Attributes
     ----------
     network_ : TwoLayerNet or MLP
     params_, initial_params_ : Params
         After and before training: ``network_.apply(params_, X)`` are the outputs.
-    n_iter_ : int
-        Iterations of the last fit that made the model; with `early_stopping` those up to the best.
-    loss_curve_ : ndarray
-        Loss on the training samples after 0, 1, 2, ... iterations, to the end of training.
-    validation_loss_curve_ : ndarray
-        On those set aside; only with `early_stopping`.
-    learning_rate_ : float
-    support_ : ndarray
-        Indices of the samples trained on.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of shape (d,)
-        Only when X has string column names.
+    n_iter_, loss_curve_, validation_loss_curve_, learning_rate_, support_
+        As in :class:`TangentRegressor`.
+    n_features_in_, feature_names_in_
+        As in :class:`TangentRegressor`.
 
     See Also
     --------

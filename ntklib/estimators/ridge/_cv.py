@@ -17,7 +17,7 @@ from .._routing import Metadata, RoutingMixin
 from .._scoring import Criterion, refuses_weights
 from .._units import Units
 from ..defaults import default_kernels
-from ._expansion import RidgeEstimator
+from ._estimator import RidgeEstimator
 from ._kernel_search import KernelSearch, SearchResult, search_kernels
 
 
@@ -60,7 +60,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         """
         check_folds(self.cv, (None, "gcv"))
         kernels = resolve_kernels(self.kernels)
-        X, y, units = self._samples(X, y, sample_weight)  # type: ignore[attr-defined]
+        X, y, units = self._samples(X, y, sample_weight)
         metadata, splits = self._route(X, sample_weight, params), None
         if self._splits_samples:
             splits = folds(self.cv, X, y, units, metadata, classifier=is_classifier(self))
@@ -69,10 +69,10 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         result = self._search(kernels, units, self._criteria(units, metadata), splits)
         choice, penalties = result.choice, np.full(units.targets.shape[1], self.alpha_)
         if choice is None:
-            self._fit_at(units, penalties)  # type: ignore[attr-defined]
+            self._fit_at(units, penalties)
         else:
             self._store(units, choice.dual_coef, choice.intercept, choice.penalties, choice.solutions)
-            self._use_left_out(units, choice.left_out)  # type: ignore[attr-defined]
+            self._use_left_out(units, choice.left_out)
         self._keep_held_out(X, units, result.held_out)
         self._shape_fit()
         return self
@@ -86,10 +86,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
 
     def _criteria(self, units: Units, metadata: Metadata) -> tuple[Criterion, ...]:
         """Criteria to choose by: one for all outputs, or one each for outputs with penalties of their own."""
-        return (self._criterion(self.scoring, units, metadata),)  # type: ignore[attr-defined]
-
-    def _shape_fit(self) -> None:
-        """Give the fit the dimension of y."""
+        return (self._criterion(self.scoring, units, metadata),)
 
     def _search(
         self, kernels: list, units: Units, criteria: tuple[Criterion, ...], splits: Splits | None
@@ -132,7 +129,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         absent = np.setdiff1d(np.arange(len(values)), units.support)
         if len(absent):
             values[absent] = self._expand(self._fitted_columns(X[absent]))
-        single = values.shape[1] == 1 and (is_classifier(self) or self._single)  # type: ignore[attr-defined]
+        single = values.shape[1] == 1 and (is_classifier(self) or self._single)
         self.held_out_predictions_ = values[:, 0] if single else values
 
 

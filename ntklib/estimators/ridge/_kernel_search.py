@@ -41,21 +41,6 @@ class BestFits:
     left_out: NDArray
     solutions: list[Any] = field(default_factory=list)
 
-    @classmethod
-    def empty(cls, shape: tuple[int, ...]) -> BestFits:
-        """Nothing yet, for n units and k outputs."""
-        return cls(np.empty(shape[1]), np.empty(shape), np.empty(shape[1]), np.empty(shape))
-
-    def take(self, columns: slice, fit: RidgeFit) -> None:
-        """Take over these outputs of a fit."""
-        self.penalties[columns] = fit.penalty
-        self.dual_coef[:, columns], self.intercept[columns] = (
-            fit.dual_coef[:, columns],
-            fit.intercept[columns],
-        )
-        assert fit.loo_prediction is not None
-        self.left_out[:, columns] = fit.loo_prediction[:, columns]
-
 
 @dataclass(frozen=True)
 class SearchResult:
@@ -73,7 +58,7 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class KernelSearch:
-    """How held-out predictions are made and judged, by one criterion for all outputs or one for each."""
+    """A way to hold out predictions and judge them, by one criterion for all outputs or one for each."""
 
     criteria: tuple[Criterion, ...]
     scoring: str
@@ -148,7 +133,7 @@ class KernelSearch:
         """Ranks, (p, n_criteria, 2), and the best fit of each criterion's outputs."""
         k, shared = part.targets.shape[1], len(self.criteria) == 1
         ranks: list[list[tuple[float, float]]] = []
-        choice = BestFits.empty(part.targets.shape)
+        kept: list[Any] = [None] * len(self.criteria)
         best = [(-np.inf, -np.inf)] * len(self.criteria)
         for fit in fits:
             assert fit.loo_prediction is not None
@@ -161,11 +146,13 @@ class KernelSearch:
                     judged = criterion(fit.loo_prediction[:, columns], rows)
                 rank = tuple(comparable(judged))
                 if not ranks or rank > best[j]:
-                    choice.take(columns, fit)
-                    best[j] = rank
+                    own = fit.dual_coef, fit.intercept[None], fit.loo_prediction
+                    penalties = np.full(part.targets[:1, columns].shape, fit.penalty)
+                    kept[j], best[j] = [penalties, *(values[:, columns].copy() for values in own)], rank
                 of_fit.append(judged)
             ranks.append(of_fit)
-        return np.array(ranks), choice
+        penalties, dual, intercept, left_out = (np.hstack(parts) for parts in zip(*kept, strict=True))
+        return np.array(ranks), BestFits(penalties[0], dual, intercept[0], left_out)
 
     def _gcv(self, fit: RidgeFit, part: Units, columns: slice, exponent: int) -> tuple[float, float]:
         """-(sum_i w_i r_i^2 / sum_i w_i) / (1 - df/N)^2, N the sum of the counts, averaged over some outputs.

@@ -23,7 +23,7 @@ from ntklib.solvers import EigenFactor, Factorization, half_constant
 
 from .._kernel import batches, cross_gram, gram, gram_diagonal, is_precomputed
 from .._units import Units
-from ._expansion import RidgeEstimator
+from ._estimator import RidgeEstimator
 
 _BUILDING = RLock()  # held while a model makes what it keeps for its predictions
 

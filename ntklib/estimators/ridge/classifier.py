@@ -12,10 +12,10 @@ from ntklib.solvers import leave_one_out
 
 from .._calibration import fit_temperature, probabilities
 from .._classification import Classification
-from .._kernel import resolve_kernel, tells_nothing
+from .._kernel import tells_nothing
 from .._units import Units
 from ..defaults import DEFAULT_ALPHA
-from ._expansion import RidgeEstimator, check_penalties
+from ._estimator import RidgeEstimator
 
 
 class RidgeClassification(Classification, RidgeEstimator):
@@ -110,32 +110,3 @@ class NTKClassifier(RidgeClassification):
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.calibrate = calibrate
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NTKClassifier:
-        """Fit the regressions and the temperature.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, d)
-            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``.
-        y : array-like of shape (n,)
-            Class labels.
-        sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
-            sample twice. Others are importances of single samples.
-
-        Returns
-        -------
-        self : NTKClassifier
-
-        Raises
-        ------
-        ValueError
-            If the data are not finite or hold one class only, or a penalty or weight is negative.
-        """
-        self.kernel_ = resolve_kernel(self.kernel)
-        units = self._samples(X, y, sample_weight).units
-        if np.ndim(self.alpha) != 0:
-            raise ValueError("alpha must be a single number: the classes share one penalty.")
-        self._fit_at(units, check_penalties(self.alpha, units.targets.shape[1]))
-        return self

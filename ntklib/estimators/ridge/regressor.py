@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from .._kernel import resolve_kernel
 from .._regression import Regression
 from .._units import Units
 from ..defaults import DEFAULT_ALPHA
-from ._expansion import check_penalties
 from ._posterior import PosteriorEstimator
 
 
@@ -24,11 +22,9 @@ class RidgeRegression(Regression, PosteriorEstimator):
         self._fit_scale(units)
 
     def _use_left_out(self, units: Units, values: NDArray) -> None:
-        """Complete a fit by leave-one-out."""
         self._fit_scale(units)
 
     def _shape_fit(self) -> None:
-        """Give the fit the dimension of y."""
         if self._single:
             self.dual_coef_, self.intercept_ = self.dual_coef_[:, 0], self.intercept_.item()
             self.target_scale_ = self.target_scale_.item()
@@ -206,32 +202,3 @@ class NTKRegressor(RidgeRegression):
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.target_scale = target_scale
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NTKRegressor:
-        """Fit the regression.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, d)
-            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``. Sparse where the
-            kernel takes it.
-        y : array-like of shape (n,) or (n, n_targets)
-        sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
-            sample twice. Others are importances of single samples.
-
-        Returns
-        -------
-        self : NTKRegressor
-
-        Raises
-        ------
-        ValueError
-            If the data are not finite numbers of matching shapes, a penalty or weight is negative, or the
-            kernel is not positive semidefinite.
-        """
-        self.kernel_ = resolve_kernel(self.kernel)
-        units = self._samples(X, y, sample_weight).units
-        self._fit_at(units, check_penalties(self.alpha, units.targets.shape[1]))
-        self._shape_fit()
-        return self

@@ -86,7 +86,7 @@ class TangentSearch(RoutingMixin, TangentEstimator):
         own = loss_criterion(training)
         if self.scoring is None:
             return own, f"negative {training.loss.name.replace('_', ' ')}"
-        given = self._criterion(self.scoring, training.units, metadata)  # type: ignore[attr-defined]
+        given = self._criterion(self.scoring, training.units, metadata)
 
         def scored(values: NDArray, rows: NDArray) -> tuple[float, float]:
             return given(values, rows)[0], own(values, rows)[0]

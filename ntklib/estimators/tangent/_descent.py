@@ -20,12 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib._core.blocks import working_memory
-from ntklib.dynamics import Risk, SquaredError
+from ntklib.dynamics import SquaredError
 from ntklib.dynamics.function_space.filters import heavy_ball_filter
 from ntklib.dynamics.function_space.spectrum import Spectrum, check_step
 
 from ._problem import TangentProblem, operators, product
-from ._route import Route
 
 _AHEAD = 64  # steps of the closed form computed together
 
@@ -46,9 +45,7 @@ class Descent(ABC):
     """Training from the start, as often as is asked for."""
 
     problem: TangentProblem
-    route: Route
     learning_rate: float
-    momentum: float
 
     @abstractmethod
     def stages(self, steps: Iterable[int], view: Any = None) -> Iterator[Stage]:
@@ -62,20 +59,23 @@ class Descent(ABC):
         """All that the model has learned, before and in this training."""
         model: Any = self.problem.model
         before = self.problem.before
-        new = model.solution(self.problem.X, state * self.problem.unit, dual=self.route.space == "gram")
+        new = model.solution(self.problem.X, state * self.problem.unit, dual=self.problem.space == "gram")
         return new if before is None else model.added(before, new)
+
+    def _features(self, X: Any) -> NDArray:
+        """The matrix whose product with a state is the change of outputs at the rows of X."""
+        model: Any = self.problem.model
+        return model.cross(X, self.problem.X) if self.problem.space == "gram" else model.jacobian(X)
 
 
 class ClosedForm(Descent):
     """The square loss: one eigendecomposition answers every step."""
 
-    def __init__(
-        self, problem: TangentProblem, route: Route, learning_rate: Any, momentum: float, iterations: float
-    ):
-        self.problem, self.route, self.momentum = problem, route, momentum
+    def __init__(self, problem: TangentProblem) -> None:
+        self.problem = problem
         error = problem.risk.targets - problem.outputs(problem.X)
         self.spare = 0.0  # loss of the part of the error that no parameter moves
-        if route.space == "gram":
+        if problem.space == "gram":
             spectrum = Spectrum.of(problem.model.gram(problem.X), problem.gram_weights)
             rows = spectrum.scaled(error.reshape(len(spectrum.eigenvalues), -1))
             self.basis = spectrum.scaled(spectrum.vectors)
@@ -94,9 +94,7 @@ class ClosedForm(Descent):
             self.energy[moved] = np.square(self.first[moved, 0]) / spectrum.eigenvalues[moved]
             self.spare = max(0.5 * float(np.square(rows).sum() - self.energy.sum()), 0.0)
         self.spectrum = spectrum
-        self.learning_rate = step_size(
-            learning_rate, float(spectrum.eigenvalues[-1]), problem.risk, error, momentum, iterations
-        )
+        self.learning_rate = _step_size(problem, float(spectrum.eigenvalues[-1]), error)
 
     def stages(self, steps: Iterable[int], view: Any = None) -> Iterator[Stage]:
         rank, columns = self.first.shape
@@ -118,35 +116,26 @@ class ClosedForm(Descent):
                 yield Stage(step, float(loss), output, state)
 
     def view(self, X: Any) -> tuple[NDArray, NDArray]:
-        model = self.problem.model
-        if self.route.space == "gram":
-            features = model.cross(X, self.problem.X)
-        else:
-            features = model.jacobian(X)  # type: ignore[union-attr]
-        return self.problem.outputs(X), features @ self.basis
+        return self.problem.outputs(X), self._features(X) @ self.basis
 
     def solution(self, state: NDArray) -> Any:
         own = self.basis @ state
-        shape = self.problem.risk.shape if self.route.space == "gram" else (-1,)
+        shape = self.problem.risk.shape if self.problem.space == "gram" else (-1,)
         return super().solution(own.reshape(shape))
 
     def _filter(self, at: NDArray) -> Callable[[NDArray], Any]:
-        return lambda s: heavy_ball_filter(s, at, self.learning_rate, self.momentum)
+        return lambda s: heavy_ball_filter(s, at, self.learning_rate, self.problem.momentum)
 
 
 class Iteration(Descent):
     """Any loss, step by step."""
 
-    def __init__(
-        self, problem: TangentProblem, route: Route, learning_rate: Any, momentum: float, iterations: float
-    ):
-        self.problem, self.route, self.momentum = problem, route, momentum
+    def __init__(self, problem: TangentProblem) -> None:
+        self.problem = problem
         self.start = problem.outputs(problem.X)
-        self.operators = operators(problem, route.space)
+        self.operators = operators(problem)
         error = problem.risk.targets - self.start
-        self.learning_rate = step_size(
-            learning_rate, self.operators.curvature, problem.risk, error, momentum, iterations
-        )
+        self.learning_rate = _step_size(problem, self.operators.curvature, error)
 
     def stages(self, steps: Iterable[int], view: Any = None) -> Iterator[Stage]:
         risk, (zero, forward, adjoint, _) = self.problem.risk, self.operators
@@ -155,7 +144,7 @@ class Iteration(Descent):
             with np.errstate(over="ignore", invalid="ignore"):  # divergence is for the reader to see
                 while done < step:
                     pulled = adjoint(risk.gradient(outputs))
-                    velocity = self.momentum * velocity - self.learning_rate * pulled
+                    velocity = self.problem.momentum * velocity - self.learning_rate * pulled
                     state = state + velocity
                     outputs = self.start + forward(state)
                     done += 1
@@ -164,53 +153,21 @@ class Iteration(Descent):
 
     def view(self, X: Any) -> Callable[[NDArray], NDArray]:
         model, start = self.problem.model, self.problem.outputs(X)
-        if self.route.space == "network":
+        if self.problem.space == "network":
             return lambda state: start + model.push(X, state)  # type: ignore[union-attr]
-        if self.route.space == "gram":
-            features = model.cross(X, self.problem.X)
-        else:
-            features = model.jacobian(X)  # type: ignore[union-attr]
+        features = self._features(X)
         return lambda state: start + product(features, state, start.shape)
 
 
-def start_descent(
-    problem: TangentProblem, route: Route, learning_rate: Any, momentum: float, iterations: float
-) -> Descent:
-    """Descent by a route; "auto" learning rates may depend on the number of iterations."""
-    kind = ClosedForm if route.closed else Iteration
-    return kind(problem, route, learning_rate, momentum, iterations)
-
-
-def step_size(
-    learning_rate: Any, curvature: float, risk: Risk, error: NDArray, momentum: float, iterations: float
-) -> float:
-    r"""The step size that a `learning_rate` stands for.
+def _step_size(problem: TangentProblem, curvature: float, error: NDArray) -> float:
+    r"""Step size of a problem, on samples of this largest eigenvalue and these errors at the start.
 
     "auto" is half the largest stable step, :math:`(1 + \mu)/(M \lambda_{\max})`. A loss that is not smooth
     has none: there it is the mean error at the start over :math:`\lambda_{\max} \sqrt{T}`, which in T
-    iterations travels far enough and keeps the oscillations at the end small.
-
-    Parameters
-    ----------
-    learning_rate : "auto" or float
-    curvature : float
-        Largest eigenvalue of the weighted Gram matrix.
-    risk : Risk
-    error : ndarray of shape (n, k)
-        Targets minus outputs at the start; for losses that are not smooth.
-    momentum : float
-    iterations : float
-        T.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        If the loss is the squared error and a given step is not stable; the message names the largest.
+    iterations travels far enough and keeps the oscillations at the end small. With the squared error a given
+    step that is not stable is refused.
     """
+    learning_rate, momentum, risk = problem.learning_rate, problem.momentum, problem.risk
     if learning_rate != "auto":
         square = isinstance(risk.loss, SquaredError)
         return check_step(learning_rate, curvature, momentum) if square else float(learning_rate)
@@ -219,4 +176,4 @@ def step_size(
     if risk.loss.smooth:
         return (1 + momentum) / (risk.loss.smoothness(risk.n_outputs) * curvature)
     size = float(np.average(np.abs(error).mean(axis=1), weights=risk.weights))
-    return (size or 1.0) / (curvature * np.sqrt(iterations))
+    return (size or 1.0) / (curvature * np.sqrt(problem.iterations))

@@ -31,7 +31,6 @@ class TangentEstimator(TrainedEstimator):
     """A tangent model trained by gradient descent."""
 
     network: Any
-    _single = False
 
     def _fresh(self, X: Any, n_outputs: int) -> Tangent:
         """The model at its start; the results of an earlier fit are forgotten."""

@@ -25,14 +25,19 @@ class TangentProblem:
     """A tangent model, rows, a loss bound to their targets, and the result of training `before`.
 
     Targets, outputs and states are measured in a power of two, `unit`, in which their squares are
-    representable; the model and what it learns are not.
+    representable; the model and its learning are not. The learning rate, a number or "auto", is in this unit,
+    too, and "auto" ones may depend on the number of `iterations`. See `Route` for the `space`.
     """
 
     model: Tangent
     X: Any
     risk: Risk
-    before: Any = None
-    unit: float = 1.0
+    before: Any
+    unit: float
+    space: str
+    learning_rate: Any
+    momentum: float
+    iterations: float
 
     def outputs(self, X: Any) -> NDArray:
         """Outputs before the first step at the rows of X, (m, k)."""
@@ -68,9 +73,9 @@ class Operators(NamedTuple):
     curvature: float
 
 
-def operators(problem: TangentProblem, space: str) -> Operators:
-    """The products in a space: "gram", "jacobian" or "network"."""
-    return _SPACES[space](problem)
+def operators(problem: TangentProblem) -> Operators:
+    """The products in the space of a problem."""
+    return _SPACES[problem.space](problem)
 
 
 def product(matrix: NDArray, state: NDArray, shape: tuple[int, ...]) -> NDArray:

@@ -48,19 +48,7 @@ class Route:
 def choose_route(model: Tangent, n: int, *, square: bool, iterations: float) -> Route:
     """The cheapest way to make `iterations` steps on n samples that the memory has room for.
 
-    Parameters
-    ----------
-    model : FiniteTangent or InfiniteTangent
-    n : int
-        Samples.
-    square : bool
-        Whether the loss has a closed form.
-    iterations : float
-        Steps that will be asked for.
-
-    Returns
-    -------
-    Route
+    With the `square` loss there are closed forms.
     """
     free = available_memory() or np.inf
     costs = [

@@ -1,4 +1,4 @@
-"""How far trained, infinitely wide networks differ by where they started."""
+"""Spread of trained, infinitely wide networks over their random starts."""
 
 from __future__ import annotations
 

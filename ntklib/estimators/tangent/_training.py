@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from ntklib.dynamics import Loss, Risk
 
 from .._stopping import Watch, warn_of_rise
 from .._units import Units
-from ._descent import Descent, Stage, start_descent
+from ._descent import ClosedForm, Descent, Iteration, Stage
 from ._models import Tangent
 from ._problem import TangentProblem, outputs_before
 from ._route import Route, numbers_held
@@ -28,7 +27,7 @@ _SMALL = 3_000_000  # numbers of matrices about as large as a cache
 
 @dataclass(frozen=True)
 class Training:
-    """All that a training depends on but the model and its step size; `before` is what had been learned.
+    """All that a training depends on but the model and its step size; `before` holds an earlier result.
 
     Outputs and targets are measured in units of 2^exponent while training.
     """
@@ -70,10 +69,18 @@ class Training:
 
     def descent(self, model: Tangent, learning_rate: Any) -> Descent:
         """Make ready to train, from the beginning."""
-        problem = TangentProblem(model, self.units.X, self.risk(self.units), self.before, self.unit)
-        if isinstance(learning_rate, Real):
-            learning_rate = learning_rate * self._rate_unit
-        return start_descent(problem, self.route, learning_rate, self.momentum, self.iterations)
+        problem = TangentProblem(
+            model=model,
+            X=self.units.X,
+            risk=self.risk(self.units),
+            before=self.before,
+            unit=self.unit,
+            space=self.route.space,
+            learning_rate="auto" if learning_rate == "auto" else learning_rate * self._rate_unit,
+            momentum=self.momentum,
+            iterations=self.iterations,
+        )
+        return (ClosedForm if self.route.closed else Iteration)(problem)
 
 
 def output_exponent(model: Tangent, units: Units, loss: Loss, before: Any = None) -> int:

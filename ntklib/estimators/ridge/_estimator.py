@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from abc import abstractmethod
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from ntklib.solvers import CholeskyFactor, Factorization, RidgeFit, ridge
 
 from .._base import KernelEstimator
-from .._kernel import adds_noise, evaluate_expansion, gram, warn_blind
+from .._kernel import adds_noise, evaluate_expansion, gram, resolve_kernel, warn_blind
 from .._parameters import penalties_of
 from .._units import Units, merge_copies
 
@@ -19,7 +21,45 @@ from .._units import Units, merge_copies
 class RidgeEstimator(KernelEstimator):
     """f(x) = sum_i dual_coef_i K(x, x_i) + intercept, one column an output."""
 
+    alpha: Any
     fit_intercept: Any
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the regression, or that of each class and the temperature.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, d)
+            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``. Sparse where the
+            kernel takes it.
+        y : array-like of shape (n,) or (n, n_targets)
+            Targets; class labels, of shape (n,), in classification.
+        sample_weight : array-like of shape (n,) or float, default=None
+            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
+            sample twice. Others are importances of single samples.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the data are not finite numbers of matching shapes or hold one class only, a penalty or weight
+            is negative, or the kernel is not positive semidefinite.
+        """
+        self.kernel_ = resolve_kernel(self.kernel)
+        units = self._samples(X, y, sample_weight).units
+        penalties, k = penalties_of(self.alpha, "alpha"), units.targets.shape[1]
+        if is_classifier(self) and penalties.ndim != 0:
+            raise ValueError("alpha must be a single number: the classes share one penalty.")
+        if penalties.size not in (1, k):
+            raise ValueError(
+                f"alpha must be one number or one per target ({k}), got shape {penalties.shape}."
+            )
+        self._fit_at(units, np.broadcast_to(penalties.ravel(), (k,)))
+        self._shape_fit()
+        return self
 
     @staticmethod
     def _merged(units: Units, kernels: list) -> Units:
@@ -41,6 +81,17 @@ class RidgeEstimator(KernelEstimator):
             fits.append(fit)
         self._store(units, dual, intercept, penalties, [fit.solution for fit in fits])
         return fits
+
+    @abstractmethod
+    def _fit_at(self, units: Units, penalties: NDArray) -> None:
+        """Fit all that there is to fit at these penalties, one an output."""
+
+    @abstractmethod
+    def _use_left_out(self, units: Units, values: NDArray) -> None:
+        """Complete a fit by the leave-one-out values (n, k)."""
+
+    def _shape_fit(self) -> None:
+        """Give the fit the dimension of y."""
 
     def _store(
         self, units: Units, dual: NDArray, intercept: NDArray, penalties: NDArray, solutions: list
@@ -70,13 +121,3 @@ class RidgeEstimator(KernelEstimator):
         if "_variance_factor" in state:
             state["_variance_factor"] = None
         return state
-
-
-def check_penalties(alpha: Any, n_targets: int) -> NDArray:
-    """One finite, nonnegative penalty per target."""
-    penalties = penalties_of(alpha, "alpha")
-    if penalties.size not in (1, n_targets):
-        raise ValueError(
-            f"alpha must be one number or one per target ({n_targets}), got shape {penalties.shape}."
-        )
-    return np.broadcast_to(penalties.ravel(), (n_targets,))
