@@ -8,7 +8,7 @@ from sklearn.model_selection import train_test_split
 from ntklib import NNGP, NTK, TangentClassifier, TangentRegressor
 from ntklib.kernels import ntk_kernel
 from ntklib.networks import MLP, TwoLayerNet
-from tests.estimators.naive_tangent import losses
+from tests.estimators.tangent.naive import losses
 
 MODELS = {"kernel": {"kernel": NTK(bias_std=0.3)}, "network": {"network": MLP((8, 8))}}
 FIXED = {"tol": None, "random_state": 3}

@@ -23,7 +23,7 @@ from ntklib.dynamics.function_space.spectrum import Spectrum
 from ntklib.estimators._calibration import fit_temperature, probabilities
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.plotting import StoppingPathDisplay
-from tests.estimators.naive_tangent import losses
+from tests.estimators.tangent.naive import losses
 
 mpl.use("Agg")
 

@@ -18,7 +18,7 @@ from ntklib.estimators.tangent._models import FiniteTangent, InfiniteTangent
 from ntklib.estimators.tangent._route import Route, choose_route
 from ntklib.estimators.tangent._training import Training
 from ntklib.networks import MLP, TwoLayerNet
-from tests.estimators.naive_tangent import train_kernel, train_network
+from tests.estimators.tangent.naive import train_kernel, train_network
 
 NETWORKS = {
     "wide": TwoLayerNet(40),
