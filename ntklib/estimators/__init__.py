@@ -5,6 +5,7 @@
 
 :class:`TangentRegressor` and :class:`TangentClassifier` train the tangent model of a network, of finite or
 infinite width, by gradient descent; with CV at the end they choose when to stop.
+:class:`NetworkRegressor` and :class:`NetworkClassifier` train the network itself.
 """
 
 from ._units import ScaleWarning

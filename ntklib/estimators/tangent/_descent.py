@@ -76,15 +76,16 @@ class ClosedForm(Descent):
         error = problem.risk.targets - problem.outputs(problem.X)
         self.spare = 0.0  # loss of the part of the error that no parameter moves
         if problem.space == "gram":
-            spectrum = Spectrum.of(problem.model.gram(problem.X), problem.gram_weights)
+            weights = problem.weights(by_output=problem.model.coupled)
+            spectrum = Spectrum.of(problem.model.gram(problem.X), weights)
             rows = spectrum.scaled(error.reshape(len(spectrum.eigenvalues), -1))
             self.basis = spectrum.scaled(spectrum.vectors)
             self.first = spectrum.vectors.T @ rows
             self.energy = np.square(self.first).sum(1)
         else:
             rows, J = error.reshape(-1, 1), problem.model.jacobian(problem.X)  # type: ignore[union-attr]
-            if problem.jacobian_weights is not None:
-                root = np.sqrt(problem.jacobian_weights)[:, None]
+            if (weights := problem.weights(by_output=True)) is not None:
+                root = np.sqrt(weights)[:, None]
                 rows, J = root * rows, (root * J).astype(J.dtype, copy=False)
             spectrum = Spectrum.of(J.T @ J)
             self.basis = spectrum.vectors
