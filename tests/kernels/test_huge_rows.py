@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from mpmath import mp, mpf
+from scipy import sparse
 
 from ntklib.kernels import (
     NNGP,
@@ -237,6 +238,48 @@ def test_functions_that_are_no_numbers_are_named():
         nngp_kernel([[1e200]], activation=activation)
     with pytest.raises(ValueError, match="the derivative is nan at"):
         nngp_kernel([[1.0]], activation=NumericalActivation(np.abs, lambda z: z / np.abs(z)))
+
+
+def test_functions_of_a_user_beyond_the_floats():
+    """Their values there are known only where they have a limit."""
+    linear = NumericalActivation(lambda z: z, np.ones_like)
+    with pytest.raises(ValueError, match="needed beyond the largest float"):
+        nngp_kernel([[1e308]], activation=linear)
+    assert nngp_kernel([[1e306], [1.0]], activation=linear)[0, 1] == pytest.approx(1e306, rel=1e-13)
+    bounded = NumericalActivation(np.arctan, lambda z: 1 / (1 + np.square(np.clip(z, -1e150, 1e150))))
+    long, longest = (nngp_kernel([[size]], activation=bounded).item() for size in (1e300, 1e308))
+    assert longest == pytest.approx(long, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["erf", "sin", "exp", "gaussian", "rbf", "gelu"])
+def test_sparse_rows_that_differ_below_the_range_of_squares(name):
+    X = np.array([[1e200, 0, 0], [1e200, 1, 0], [-1e200, 1e180, 0], [1e200, 1e150, 3.0], [0, 0, 0]])
+    for options in ({}, {"depth": 2, "bias_std": 1.0}):
+        kernel = NTK(activation=name, normalized=True, **options)
+        for sparse_part, part in zip(
+            kernel(sparse.csr_array(X), eval_gradient=True), kernel(X, eval_gradient=True), strict=True
+        ):
+            np.testing.assert_allclose(sparse_part, part, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("kind", [NNGP, NTK])
+def test_normalized_gradients_of_exp_are_finite(kind, depth):
+    X = np.array([[1e200, 1.0], [1e200, 2.0], [1e3, 1.0], [1e3, 1.0 + 1e-9], [-1e3, 1.0], [30.0, 1.0]])
+    K, gradient = kind(depth=depth, activation=Exp(), normalized=True)(X, eval_gradient=True)
+    assert np.all(np.isfinite(gradient))
+    assert not np.any(gradient[K == 0])
+
+
+@pytest.mark.parametrize("name", ["sin", "erf", "gelu"])
+@pytest.mark.parametrize("size", [0.0, 1e-100, 1e-10, 1e-3])
+def test_gradients_beside_a_short_row(name, size):
+    x, z, duals = [0.3, -0.2], [0.1 * size, 0.7 * size], getattr(oracle_duals, name)()
+    for depth in (1, 2):
+        K, gradient = NNGP(depth=depth, activation=name)([x, z], eval_gradient=True)
+        with mp.workdps(400):
+            truth = oracles.deep_gradient(duals, x, z, step="1e-70", depth=depth)["weight_std"][0]
+        assert abs(mpf(gradient[0, 1, 0]) - truth) <= 1e-12 * math.sqrt(K[0, 0]) * math.sqrt(K[1, 1])
 
 
 def test_functions_of_a_user_between_wide_and_ordinary_rows():

@@ -15,7 +15,6 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import sparse
 
 from ntklib._core.jit import compiled
 
@@ -45,6 +44,7 @@ __all__ = ["SmoothDual"]
 _RADIUS = 2.0**80
 _VALUE = 2.0**600
 _WEIGHT = 2.0**40
+_LOST = 2.0**-46  # of two numbers that cancel, the share that may be but rounding
 
 
 class SmoothDual:
@@ -119,7 +119,7 @@ class SmoothDual:
             radii,
             [turns_of(length, r, b) for length, r in zip(lengths, radii, strict=True)],
             states,
-            None if sparse.issparse(rows.X) else rows.X,
+            rows.X,
             rows.root,
             rows.exponent,
             factor,
@@ -164,7 +164,9 @@ class SmoothDual:
             scale = x.wide_scale[:, None] * z.wide_scale[None, :]
             if net.normalized:
                 logs = self._log_scales(net, x)[:, :, None] + self._log_scales(net, z)[:, None, :]
-                slopes = slopes - ntk * logs
+                lost = ntk * logs
+                left = slopes - lost
+                slopes = where(positive(np.abs(left) - _LOST * np.abs(lost)), left, 0.0)
             slopes = slopes / scale
         return narrow(slopes)
 
@@ -240,8 +242,8 @@ class SmoothDual:
         gaps: Any = tau.astype(np.float64)
         half_squares: Any = None
         close: Any = False
-        if (wide or self.by_distance) and x.X is not None and z.X is not None:
-            distances, sines = close_distances(x.X, x.root, x.exponent, z.X, z.root, z.exponent, gaps)
+        if wide or self.by_distance:
+            distances, sines = close_distances(x, z, gaps)
             close = ~np.isnan(distances)
             distances[~close] = sines[~close] = 0.0
             half_squares = (x.factor * (Wide(distances) if wide else distances)) ** 2 / 2

@@ -81,7 +81,12 @@ class SinDual(SmoothDual):
 
     def moved(self, p, A, D, by):
         plus, minus = self._decays(p, by)
-        return (minus - plus) / 2, -(plus + minus) / 2
+        product = p.rx * p.rz
+        # of short rows A is small, and so is the difference
+        small = p.covariance * (by.log_x + by.log_z) + product * by.rho
+        sine, cosine = _waves(p)
+        small = cosine * small - sine * (p.rx * p.rx * by.log_x + p.rz * p.rz * by.log_z)
+        return where(positive(1.0 - product), small, (minus - plus) / 2), -(plus + minus) / 2
 
     @staticmethod
     def _decays(p: Pairs, by: Motion) -> tuple[Any, Any]:
@@ -158,6 +163,11 @@ class ExpDual(SmoothDual):
     def moved(self, p, A, D, by):
         dA = A * _half_squares_moved(p, by)[1]
         return dA, dA
+
+    def gradient(self, net, x, z, tau, apart=None):
+        """Of normalised kernels 0 with the value: exponents far beyond the floats are not told apart."""
+        value = self.tile(net, x, z, tau.copy(), apart) if net.normalized else 1.0
+        return np.where(np.asarray(value) == 0, 0.0, super().gradient(net, x, z, tau, apart))
 
 
 @dataclass(frozen=True)
