@@ -123,7 +123,7 @@ class QuadratureDual(HermiteDual):
         values, scale = self._values(r, x)
         values *= root
         step = x[1] - x[0]
-        parts = []
+        flat, parts = values.reshape(-1, nodes + 1), []  # one large product of matrices, not many small ones
         last = np.zeros((2, nodes + 1))
         for block in row_blocks(terms, 256):
             basis = np.empty((block.stop - block.start, nodes + 1))
@@ -131,8 +131,9 @@ class QuadratureDual(HermiteDual):
             last = basis[-2:]
             if picked is not None:
                 basis = basis[picked[(picked >= block.start) & (picked < block.stop)] - block.start]
-            parts.append(values @ basis.T * step)
-        return np.concatenate(parts, axis=2), np.sum(values**2, axis=2) * step, scale
+            parts.append(flat @ basis.T * step)
+        coefficients = np.concatenate(parts, axis=1).reshape(*values.shape[:2], -1)
+        return coefficients, np.sum(values**2, axis=2) * step, scale
 
     def _values(self, r: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Function and derivative at r x, (n, 2, nodes), over a scale where their squares are no floats."""
