@@ -72,7 +72,7 @@ def fit_temperature(
 def calibrated_log_loss(
     scores: NDArray, labels: NDArray, weights: NDArray | None, n_copies: float | None = None
 ) -> float:
-    """Log-loss against the smoothed targets at its best temperature: what the temperature is fitted by.
+    """Log-loss against the smoothed targets at its best temperature, the criterion of `fit_temperature`.
 
     An error of 1e-4 in the logarithm of the temperature changes it by the order of 1e-8, so the search may
     be coarse.

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from ._base import KernelEstimator
 from ._routing import Metadata
-from ._scoring import Criterion, classification_criterion, predicted_labels
+from ._scoring import Criterion, classification_criterion, decision_values, predicted_labels
 from ._units import Samples, Units, make_units
 
 
@@ -41,7 +41,7 @@ class Classification(ClassifierMixin, KernelEstimator):
                 f"{type(self).__name__} needs samples of at least 2 classes, got 1 class: {classes[0]!r}."
             )
         self._set_classes(classes)
-        labels = np.searchsorted(classes, y) % len(classes)  # classes of weight 0 go nowhere
+        labels = np.searchsorted(classes, y) % len(classes)  # those of weight 0 drop out below
         one_hot = labels[:, None] == np.arange(len(classes))
         targets = np.where(one_hot[:, 1:] if len(classes) == 2 else one_hot, 1.0, self._absent)
         factor = _class_factor(self.class_weight, y, labels, weights)
@@ -111,11 +111,6 @@ class Classification(ClassifierMixin, KernelEstimator):
     @property
     def _has_probabilities(self) -> bool:
         return True
-
-
-def decision_values(outputs: NDArray) -> NDArray:
-    """Outputs, (m,) for two classes."""
-    return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
 
 def _class_factor(class_weight: Any, y: NDArray, labels: NDArray, weights: NDArray | None) -> NDArray | None:

@@ -44,7 +44,6 @@ _DEGREES = {
 
 _LEAST = -1074  # exponent of the smallest number there is
 _MOST_COPIES = 10_000_000  # handed to a scorer that takes no weights
-_NOTHING = Metadata(None, {}, {})
 
 
 @dataclass(frozen=True)
@@ -98,13 +97,18 @@ class _StandInClassifier(ClassifierMixin, BaseEstimator):
         self.temperature = temperature
 
     def decision_function(self, scores: NDArray) -> NDArray:
-        return scores[:, 0] if scores.shape[1] == 1 else scores
+        return decision_values(scores)
 
     def predict(self, scores: NDArray) -> NDArray:
         return self.classes_[predicted_labels(scores)]
 
     def predict_proba(self, scores: NDArray) -> NDArray:
         return probabilities(scores, self.temperature())
+
+
+def decision_values(scores: NDArray) -> NDArray:
+    """Decision values, of shape (m,) for two classes."""
+    return scores[:, 0] if scores.shape[1] == 1 else scores
 
 
 def predicted_labels(scores: NDArray) -> NDArray:
@@ -117,7 +121,7 @@ def squared_loss(values: NDArray, targets: NDArray, weights: NDArray | None) -> 
     return float(np.average(np.square(values - targets).mean(axis=1), weights=weights))
 
 
-def regression_criterion(scoring: Any, units: Units, metadata: Metadata = _NOTHING) -> Criterion:
+def regression_criterion(scoring: Any, units: Units, metadata: Metadata) -> Criterion:
     """Negative mean squared error for None, else any scorer of predictions, with its metadata of the rows."""
     targets, weights = units.targets, units.weights
     exponent = int(exponents(targets)) if targets.any() else _LEAST  # zeros set no unit for other targets
@@ -165,8 +169,8 @@ def classification_criterion(
     scoring: Any,
     units: Units,
     classes: NDArray,
-    temperature: float | None = None,
-    metadata: Metadata = _NOTHING,
+    temperature: float | None,
+    metadata: Metadata,
 ) -> Criterion:
     """A scorer of decision values; equal scores, common with accuracy, are decided by the squared loss.
 

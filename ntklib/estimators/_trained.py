@@ -20,9 +20,9 @@ from ntklib.networks import Network, TwoLayerNet
 
 from ._base import KernelEstimator
 from ._calibration import probabilities
-from ._classification import Classification, decision_values
+from ._classification import Classification
 from ._regression import Regression
-from ._scoring import predicted_labels
+from ._scoring import decision_values, predicted_labels
 from ._stopping import Stopping
 from ._units import Units
 

@@ -1,4 +1,4 @@
-"""From the samples handed to `fit` to the units the regression is made of.
+"""Units of a regression, made of the samples handed to `fit`.
 
 A unit is a row that is there `count` times, each copy of some `importance`; its weight is their product.
 Sample weights that are all whole numbers are counts, other ones importances, as class weights are. A sample

@@ -20,10 +20,11 @@ from .stopping_path import StoppingPath
 
 
 class StoppingSearch(NamedTuple):
-    """A path, and for each fold its rows and the outputs there after the best number of iterations."""
+    """A path, and the rows of all folds with the outputs there after the best number of iterations."""
 
     path: StoppingPath
-    held_out: list[tuple[NDArray, NDArray]]
+    held_rows: NDArray
+    held_outputs: NDArray
 
 
 def search_stopping(
@@ -75,9 +76,8 @@ def search_stopping(
         scoring=scoring,
         n_samples=len(units),
     )
-    return StoppingSearch(
-        path, [(test, values[best]) for (_, test), values in zip(splits, outputs, strict=True)]
-    )
+    rows = np.concatenate([test for _, test in splits])
+    return StoppingSearch(path, rows, np.concatenate([values[best] for values in outputs]))
 
 
 def loss_criterion(training: Training) -> Criterion:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .._calibration import fit_temperature, probabilities
@@ -84,10 +83,9 @@ class TangentClassifierCV(TrainedClassification, TangentSearch):
     def _use_held_out(self, samples: Samples, search: StoppingSearch) -> None:
         units, temperature = samples.units, self._temperature
         if temperature is None:
-            held = units.take(np.concatenate([rows for rows, _ in search.held_out]))
-            values = np.concatenate([values for _, values in search.held_out])
+            held = units.take(search.held_rows)
             assert held.labels is not None
-            temperature = fit_temperature(values, held.labels, held.weights, held.n_copies)
+            temperature = fit_temperature(search.held_outputs, held.labels, held.weights, held.n_copies)
         self.temperature_ = temperature
 
     @property

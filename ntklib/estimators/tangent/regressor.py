@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ntklib.dynamics import SquaredError, ensemble
+from ntklib.kernels import NTK
+
 from .._trained import TrainedRegression
 from ._estimator import TangentEstimator
-from ._spread import ensemble_spread
 
 
 class TangentRegression(TrainedRegression, TangentEstimator):
@@ -54,15 +56,43 @@ class TangentRegression(TrainedRegression, TangentEstimator):
             return values
         if return_std and return_cov:
             raise ValueError("return_std and return_cov exclude one another; the covariance has both.")
-        spread = ensemble_spread(
-            self._model(self._n_outputs),
-            self._training,
-            self._rows(X),
-            self.n_iter_,
-            self.learning_rate_,
-            covariance=return_cov,
-        )
+        spread = self._spread(self._rows(X), covariance=return_cov)
         return values, self._shaped(np.stack([spread] * self._n_outputs, axis=-1))
+
+    def _spread(self, X: Any, *, covariance: bool) -> NDArray:
+        """Standard deviation (m,), or covariance (m, m), of each output over random starts."""
+        kernel, training = getattr(self, "kernel_", None), self._training
+        if not isinstance(kernel, NTK):
+            raise ValueError(
+                "the spread over random starts is known for infinitely wide networks only: fit with "
+                f"kernel=NTK(...), not with {'a network' if kernel is None else repr(kernel)}."
+            )
+        if kernel.normalized:
+            raise ValueError(
+                "a normalized NTK is no network's kernel: no ensemble has it; use normalized=False."
+            )
+        if not isinstance(training.loss, SquaredError):
+            raise ValueError(
+                f"with {training.loss.name} the outputs of trained networks are not Gaussian; "
+                "return_std and return_cov need loss='squared_error'."
+            )
+        if training.before is not None:
+            raise ValueError("the spread is not known after a warm start; fit once, with a larger max_iter.")
+        units, fresh = training.units, kernel.nngp()
+        path: Any = ensemble(
+            kernel(units.X),
+            fresh(units.X),
+            units.targets,
+            self.n_iter_,
+            ntk_test=kernel(X, units.X),
+            nngp_test=fresh(X, units.X),
+            nngp_test_test=fresh(X) if covariance else fresh.diag(X),
+            learning_rate=self.learning_rate_,
+            momentum=training.momentum,
+            sample_weight=units.weights,
+            return_cov=covariance,
+        )
+        return (path.test_covariance if covariance else path.test_std)[0]
 
 
 class TangentRegressor(TangentRegression):
