@@ -18,7 +18,7 @@ from ntklib._core.blocks import row_blocks
 from ntklib._core.threads import get_threads, parallel_for
 
 from ..spec import Spec
-from .layers import Copy, Direction, Layer, add
+from .layers import Copy, Direction, Layer
 from .loops import multiply_slopes, write_signals, write_values
 from .passes import dense, row_step
 
@@ -186,7 +186,9 @@ class _Pass:
         for pair in targets[1:]:
             for total, more in zip(targets[0], pair, strict=True):
                 if total is not None and more is not None:
-                    add(total, more)
+                    total.weight[...] += more.weight
+                    if total.bias is not None and more.bias is not None:
+                        total.bias[...] += more.bias
         return signals if kept is None else kept[: self.n]
 
     def _cut(self, layer: Layer, above: Layer) -> tuple[list[slice], list[slice]]:

@@ -234,7 +234,7 @@ class Derivatives(Model):
             return binding.flat(parts, dtype)
 
         step = passes.row_step(spec, dtype, 12)
-        return passes.sum_blocks(X, step, dtype, np.size(vector), product, passes.added)
+        return passes.sum_blocks(X, step, dtype, np.size(vector), product)
 
     def activation_pattern(self, params: Params, X: Any) -> np.ndarray:
         """Return the signs of all hidden preactivations, one bit a unit.

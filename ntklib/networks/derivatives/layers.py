@@ -16,9 +16,7 @@ __all__ = [
     "Copy",
     "Direction",
     "Layer",
-    "add",
     "curvature_product",
-    "pull_back",
     "push_forward",
     "second_push",
     "signals",
@@ -32,13 +30,6 @@ class Direction:
 
     weight: np.ndarray
     bias: np.ndarray | None
-
-
-def add(total: Direction, more: Direction) -> None:
-    """Add a direction to another one, in its memory."""
-    np.add(total.weight, more.weight, out=total.weight)
-    if total.bias is not None and more.bias is not None:
-        np.add(total.bias, more.bias, out=total.bias)
 
 
 @dataclass(frozen=True)
@@ -158,23 +149,8 @@ def second_push(copy: Copy, x: np.ndarray, u: Directions, v: Directions) -> np.n
     raise AssertionError  # pragma: no cover
 
 
-def pull_back(copy: Copy, passed: Trace, cotangent: np.ndarray) -> Directions:
-    """The gradient of <cotangent, outputs> in the trained layers; ``cotangent`` is (rows, k)."""
-    result: list[Direction | None] = [None] * len(copy.layers)
-    g = cotangent
-    for index in range(len(copy.layers) - 1, copy.include.index(True) - 1, -1):
-        layer = copy.layers[index]
-        if copy.include[index]:
-            result[index] = layer.gradient([(g, passed.inputs[index])], g)
-        if index > copy.include.index(True):
-            slope = copy.activation.derivative(passed.preactivations[index - 1])
-            g = layer.back(g, layer.weight)
-            g *= slope
-    return tuple(result)
-
-
 def curvature_product(copy: Copy, x: np.ndarray, cotangent: np.ndarray, v: Directions) -> Directions:
-    """The Hessian of <cotangent, outputs> times a direction: `pull_back`, differentiated along ``v``."""
+    """The Hessian of <cotangent, outputs> times a direction: a backward pass, differentiated along ``v``."""
     passed = trace(copy, x)
     sigma, lowest = copy.activation, copy.include.index(True)
     moved: list[np.ndarray] = [np.zeros_like(x)]  # derivative of each layer's inputs

@@ -16,7 +16,6 @@ from ..derivatives.blocks import Derivatives
 from ..params import Params
 from ..spec import Spec
 from ._gram import diagonal, fill_gram
-from ._matvec import matvec
 from ._plan import TangentPlan, make_plan
 
 __all__ = ["TangentKernels"]
@@ -219,8 +218,11 @@ class TangentKernels(Derivatives):
         spec, X, Y, dtype = self._rows(params, X, Y)
         Y = X if Y is None else Y
         c = binding.check_cotangent(spec, Y.shape[0], vector, dtype, "vector")
-        result = matvec(spec, binding.bind(spec, params, dtype), X, Y, c, weighted=weighted)
-        return result[:, 0] if spec.n_outputs == 1 else result
+        gradient = self.vjp(params, Y, c).astype(dtype, copy=False)
+        if weighted:
+            for name, part in binding.named(self.trained_shapes(X.shape[1]), gradient).items():
+                part *= dtype.type(self.step_multipliers[name])
+        return self.jvp(params, X, gradient).astype(dtype, copy=False)
 
     def ntk_mean(
         self,
