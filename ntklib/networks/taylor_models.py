@@ -31,11 +31,9 @@ class AtParams(Model):
         return self.model.n_outputs  # type: ignore[attr-defined]
 
     def n_params(self, n_features: int) -> int:
-        """Return the number of trained parameters."""
         return self.model.n_params(n_features)
 
     def trained_shapes(self, n_features: int) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of the trained arrays."""
         return self.model.trained_shapes(n_features)
 
     def activation_pattern(self, params: Params, X: Any) -> np.ndarray:
@@ -43,12 +41,10 @@ class AtParams(Model):
         return self.model.activation_pattern(self.params, X)
 
     def multipliers_for(self, family: str) -> dict[str, float]:
-        """Return the factor of the learning rate for each array."""
         return self.model.multipliers_for(family)
 
     @property
     def gradient_sizes(self) -> dict[str, float]:
-        """Size of the entries of each array's gradient as a power of the width."""
         return self.model.gradient_sizes
 
     def init(self, n_features: int, random_state: Any = None, *, dtype: Any = np.float64) -> Params:

@@ -28,32 +28,15 @@ class Neurons:
 
     A bias is one more weight, and its multiplier one more column of the rows; a symmetric network has the
     neurons of both copies.  The second derivative of h is block diagonal over the neurons.
-
-    Attributes
-    ----------
-    activation : Activation
-    z : ndarray of shape (M, n)
-        Preactivations.
-    z_error : ndarray of shape (M, n)
-        Bounds on their rounding errors.
-    weights : ndarray of shape (M, q)
-        Rows :math:`w_r`.
-    output : ndarray of shape (M, k)
-        Rows :math:`v_r`, without the signs of the copies.
-    rows : ndarray of shape (n, q)
-        :math:`x_i`, with the multipliers of the parameterisation.
-    factor : float
-        c, over the root of two in a symmetric network.
-    trains_hidden, trains_output : bool
     """
 
     activation: Activation
-    z: NDArray
-    z_error: NDArray
-    weights: NDArray
-    output: NDArray
-    rows: NDArray
-    factor: float
+    z: NDArray  # preactivations (M, n)
+    z_error: NDArray  # bounds on their rounding errors (M, n)
+    weights: NDArray  # rows w_r (M, q)
+    output: NDArray  # rows v_r, without the signs of the copies (M, k)
+    rows: NDArray  # x_i, with the multipliers of the parameterisation (n, q)
+    factor: float  # c, over the root of two in a symmetric network
     trains_hidden: bool
     trains_output: bool
 

@@ -28,15 +28,6 @@ class Monitors:
     - ``min_eigenvalue``, ``max_eigenvalue``: the extreme eigenvalues of :math:`J_t J_t^T`, (n k, n k);
     - ``sign_changes``: the share of hidden preactivations whose sign differs from the start.
 
-    Parameters
-    ----------
-    names : iterable of str
-    model : Model
-    params : Params
-        At the start.
-    X : ndarray or CSR matrix of shape (n, d)
-    targets : ndarray of shape (n,) or (n, k)
-
     Raises
     ------
     ValueError

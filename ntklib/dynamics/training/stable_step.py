@@ -35,21 +35,6 @@ def auto_step(
     steps. Four digits are kept: more are not known of the eigenvalue, and these are the same at any number of
     threads.
 
-    Parameters
-    ----------
-    model : Model
-    params : Params
-    X : ndarray or CSR matrix of shape (n, d)
-    risk : Risk
-        A sum over samples.
-    optimizer : Optimizer
-    batches : Minibatches
-    steps : int
-
-    Returns
-    -------
-    float
-
     Raises
     ------
     ValueError

@@ -34,14 +34,9 @@ Gradients = tuple[Direction | None, ...]
 
 
 class Sweep:
-    """Sweeps of a network over rows, with workspace that is kept from one to the next.
+    """Sweeps of a network over blocks of at most ``n_rows`` rows that fit in the working memory.
 
-    Parameters
-    ----------
-    spec : Spec
-    n_rows : int
-        Rows of a block at most; blocks also fit in the working memory.
-    dtype : dtype
+    The workspace is kept from one sweep to the next.
     """
 
     def __init__(self, spec: Spec, n_rows: int, dtype: np.dtype) -> None:

@@ -65,34 +65,17 @@ class GivenBalls:
 
 @dataclass(frozen=True)
 class LazyConstants:
-    """Numbers that the theorems take of h at the start; no scale is in them.
+    """Numbers that the theorems take of h at the start; no scale is in them."""
 
-    Attributes
-    ----------
-    h0, y : ndarray of shape (n k,)
-    output_error : float
-        Bound on the rounding error of h0, a Euclidean norm.
-    sigma_min, sigma_max : float
-        Of the Jacobian, rounded outward.
-    eigenvalue_error : float
-        Bound on the rounding errors of the eigenvalues they are the roots of.
-    beta : callable
-        Of the radius of a ball.
-    failures : tuple of str
-        Assumptions that do not hold, whatever the scale.
-    width : int or None
-        Of a network in the NTK parameterisation, whose beta falls like the root of its width.
-    """
-
-    h0: NDArray
-    y: NDArray
-    output_error: float
-    sigma_min: float
-    sigma_max: float
-    eigenvalue_error: float
-    beta: Any
-    failures: tuple[str, ...] = ()
-    width: int | None = None
+    h0: NDArray  # (n k,)
+    y: NDArray  # (n k,)
+    output_error: float  # bound on the rounding error of h0, a Euclidean norm
+    sigma_min: float  # of the Jacobian, rounded down
+    sigma_max: float  # rounded up
+    eigenvalue_error: float  # bound on the rounding errors of their squares
+    beta: Any  # of the radius of a ball
+    failures: tuple[str, ...] = ()  # assumptions that do not hold, whatever the scale
+    width: int | None = None  # of a network in the NTK parameterisation: beta falls like its root
 
     def residual(self, scale: float) -> float:
         """Return e = |h_0 - y / alpha|, rounded up."""

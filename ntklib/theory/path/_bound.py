@@ -36,19 +36,10 @@ class NoBound(Exception):
 
 @dataclass(frozen=True)
 class PathBound:
-    """Bound on the residuals, and its parts.
+    """Bound on the residuals, and its parts."""
 
-    Attributes
-    ----------
-    residual : ndarray of shape (T,)
-    contraction : ndarray of shape (T - 1,)
-        Norm of I - eta J J^T, at most.
-    jacobian_lipschitz : float
-    eigenvalue_error : float
-    """
-
-    residual: NDArray
-    contraction: NDArray
+    residual: NDArray  # norms, at most (T,)
+    contraction: NDArray  # norms of I - eta J J^T, at most (T - 1,)
     jacobian_lipschitz: float
     eigenvalue_error: float
 

@@ -18,38 +18,18 @@ _OPTIONS = (
 
 @dataclass(frozen=True)
 class RecordedPath:
-    """T points of a run, and S readings on the way.
+    """T points of a run, and S readings on the way."""
 
-    Attributes
-    ----------
-    times : ndarray of shape (T,)
-        Sums of the learning rates.
-    loss, residual, distance : ndarray of shape (T,)
-        Loss as trained, norm of the residuals, distance from the start.
-    weight : float
-        ``loss = weight |residual|^2 / 2``.
-    rates : ndarray of shape (T - 1,)
-        What the steps multiply J^T r with.
-    moves : ndarray of shape (T - 1,)
-        Lengths of the steps.
-    readings : ndarray of int of shape (S,)
-        Points at which the smallest eigenvalue was read.
-    eigenvalues : ndarray of shape (S,)
-        Those of J J^T.
-    largest : ndarray of shape (S,) or None
-        Its largest ones, if they were read too.
-    """
-
-    times: NDArray
-    loss: NDArray
-    residual: NDArray
-    distance: NDArray
-    weight: float
-    rates: NDArray
-    moves: NDArray
-    readings: NDArray
-    eigenvalues: NDArray
-    largest: NDArray | None
+    times: NDArray  # sums of the learning rates (T,)
+    loss: NDArray  # as trained (T,)
+    residual: NDArray  # norms (T,)
+    distance: NDArray  # from the start (T,)
+    weight: float  # loss = weight |residual|^2 / 2
+    rates: NDArray  # factors of J^T r in the steps (T - 1,)
+    moves: NDArray  # lengths of the steps (T - 1,)
+    readings: NDArray  # points at which eigenvalues were read (S,)
+    eigenvalues: NDArray  # the smallest ones of J J^T (S,)
+    largest: NDArray | None  # the largest ones, if they were read too (S,)
 
     @property
     def radius(self) -> float:
