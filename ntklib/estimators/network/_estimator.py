@@ -17,7 +17,7 @@ from ntklib.dynamics import GradientDescent, History, Loss, Momentum, Optimizer,
 from ntklib.networks import EmpiricalNTK, Network, Params
 
 from .._kernel import warn_blind
-from .._stopping import Watch, warn_of_rise
+from .._stopping import Stopping, Watch, warn_of_rise
 from .._trained import TrainedEstimator, resolve_network
 from .._units import Units
 
@@ -60,6 +60,26 @@ class NetworkTraining:
             **options,
         )
 
+    def run_watched(
+        self, rules: Stopping, learning_rate: Any, held: Units | None
+    ) -> tuple[History, Watch, Params]:
+        """Train until the rules say stop; also return the parameters that are best on samples set aside."""
+        watch = Watch(rules)
+        best: list[Params] = []
+        if held is not None:
+            shape = held.targets.shape if held.targets.shape[1] > 1 else (len(held),)
+            watch.held = self.loss.risk(held.targets, shape, held.weights)
+
+        def follow(snapshot: Snapshot) -> bool:
+            over = watch.over(snapshot.loss, snapshot.test_outputs)
+            if held is not None and watch.best == len(watch.losses) - 1:
+                best[:] = [snapshot.params]
+            return over
+
+        X_test = None if held is None else held.X
+        history = self.run(rules.max_iter, learning_rate, callbacks=follow, keep_outputs=False, X_test=X_test)
+        return history, watch, history.params if held is None else best[0]
+
 
 def _rate(history: History) -> float:
     rate = history.optimizer.learning_rate
@@ -77,7 +97,7 @@ class NetworkEstimator(TrainedEstimator):
     def _train(self, units: Units) -> None:
         parameters, rules = self._descent_parameters(), self._stopping()
         rows, watched = self._split(units)
-        part = units if watched is None else units.take(rows)
+        part, held = (units, None) if watched is None else (units.take(rows), units.take(watched))
         batch_size = self.batch_size
         if batch_size is not None:
             batch_size = min(check_integer(batch_size, "batch_size", minimum=1), len(part))
@@ -85,38 +105,20 @@ class NetworkEstimator(TrainedEstimator):
         if seed is None:
             seed = check_random_state(None).randint(2**31 - 1)
         network, start = self._start(units, seed)
-        momentum, loss = parameters.momentum, parameters.loss
+        momentum = parameters.momentum
         optimizer = Momentum(momentum=momentum) if momentum else GradientDescent()
-        training = NetworkTraining(network, start, part, loss, optimizer, batch_size, int(seed))
-        held, held_X = None, None
-        if watched is not None:
-            own = units.take(watched)
-            shape = own.targets.shape if own.targets.shape[1] > 1 else (len(own),)
-            held, held_X = loss.risk(own.targets, shape, own.weights), own.X
-        best: list[Params] = []
-
-        def follow(snapshot: Snapshot) -> bool:
-            over = watch.over(snapshot.loss, snapshot.test_outputs)
-            if held is not None and watch.best == len(watch.losses) - 1:
-                best[:] = [snapshot.params]
-            return over
-
-        rate = parameters.learning_rate
-        while True:
-            watch = Watch(rules, held)
-            history = training.run(rules.max_iter, rate, callbacks=follow, keep_outputs=False, X_test=held_X)
-            if parameters.learning_rate != "auto" or history.status != "diverged":
-                break
-            rate = _rate(history) / 2  # features moved, and the curvature with them
+        training = NetworkTraining(network, start, part, parameters.loss, optimizer, batch_size, int(seed))
+        history, watch, best = training.run_watched(rules, parameters.learning_rate, held)
+        while parameters.learning_rate == "auto" and history.status == "diverged":
+            # features moved, and the curvature with them
+            history, watch, best = training.run_watched(rules, _rate(history) / 2, held)
         self._report(history, training)
         self._training, self.network_, self.support_ = training, network, part.support
         self.initial_params_, self.loss_curve_ = start, history.loss
         self.learning_rate_ = _rate(history)
-        if held is None:
-            self.params_, self.n_iter_ = history.params, len(history) - 1
-            self.__dict__.pop("validation_loss_curve_", None)
-        else:
-            self.params_, self.n_iter_ = best[0], watch.best
+        self.params_, self.n_iter_ = best, len(history) - 1 if held is None else watch.best
+        self.__dict__.pop("validation_loss_curve_", None)
+        if held is not None:
             self.validation_loss_curve_ = np.array(watch.watched)
 
     def _start(self, units: Units, seed: int) -> tuple[Network, Params]:
