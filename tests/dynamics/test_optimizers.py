@@ -21,7 +21,6 @@ from ntklib.dynamics import (
     polar_factor,
 )
 
-
 ALL = [
     GradientDescent(0.1),
     SignDescent(0.1),
