@@ -22,7 +22,7 @@ from scipy.linalg.lapack import dpotrf
 
 from ntklib.estimators import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
 from ntklib.estimators.defaults import default_kernel, default_penalties
-from ntklib.solvers import Eigendecomposition, ridge_path
+from ntklib.solvers import EigenFactor, ridge_path
 
 SEARCH_SIZE = 1797  # scikit-learn's digits
 
@@ -85,7 +85,7 @@ def path(n: int, d: int, repeats: int) -> None:
     penalties = K[0, 0] * np.geomspace(1e-6, 1e2, 30)
 
     def whole_path() -> None:
-        for _ in ridge_path(Eigendecomposition(K.copy(), overwrite_gram=True), y[:, None], penalties):
+        for _ in ridge_path(EigenFactor(K.copy(), overwrite_gram=True), y[:, None], penalties):
             pass
 
     times = least(

@@ -52,6 +52,23 @@ def ours(X: np.ndarray) -> Actions:
     return found
 
 
+def mixtures(n: int) -> None:
+    """Activations whose dual is a sum over pairs of scales, on fewer rows and one thread."""
+    actions: Actions = {}
+    for size in (1.0, 1000.0):
+        X = size * np.random.default_rng(0).standard_normal((n, 20))
+        for name in ("erf", "tanh", "softplus", "silu"):
+            actions[f"{name} NTK, rows of size {size:g}"] = lambda X=X, name=name: ntk_kernel(
+                X, activation=name
+            )
+    with ntklib.set_threads(1):
+        times = medians(actions, 3)
+    print(f"\nn = {n:,}, d = 20, float64, one thread")
+    for name, seconds in times.items():
+        erf = times["erf" + name[name.index(" ") :]]
+        print(f"  {name:38s} {seconds:7.3f} s   / erf {seconds / erf:6.1f}")
+
+
 def compare(n: int, d: int, dtype: type, repeats: int) -> None:
     """One size: the floor, our kernels over it and over the ReLU NTK, and the peers over ours."""
     X = np.random.default_rng(0).standard_normal((n, d)).astype(dtype)
@@ -82,6 +99,7 @@ def main() -> None:
     for d in (20, 784):
         for dtype in (np.float64, np.float32):
             compare(options.n, d, dtype, options.repeats)
+    mixtures(options.n // 10)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"\npeak memory of the process, peers included: {peak:.1f} GiB")
 

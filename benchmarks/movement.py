@@ -32,7 +32,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
 
 def passes(net: MLP, params: object) -> tuple[list, list, list]:
     """Inputs, outputs and forward multipliers of each layer of the first copy."""
-    multipliers = [(s.weight, s.bias) for s in net._spec().scalings(X.shape[1])]
+    multipliers = [(s.weight, s.bias) for s in net.spec.scalings(X.shape[1])]
     inputs, outputs = [X], []
     for layer, (c, b) in enumerate(multipliers):
         outputs.append(c * inputs[-1] @ params[f"W{layer}"].T + b * params[f"b{layer}"])

@@ -1,4 +1,4 @@
-"""What is installed and how it runs: versions, threads, BLAS, and the cache of compiled code."""
+"""State of the installation: versions, threads, BLAS, and the cache of compiled code."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What all parts rest on: compilation, threads, blocks of memory, checks, files, progress."""
+"""Foundations of all parts: compilation, threads, blocks of memory, checks, files, progress, drawing."""

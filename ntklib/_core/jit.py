@@ -1,4 +1,4 @@
-"""The one compile policy for every Numba loop in the library, and where machine code is kept.
+"""Compile policy of all Numba loops of the library, and the cache of machine code.
 
 Loops run without the GIL in threads of our own (``_threads.py``), never in a Numba threading layer: the
 ``omp`` layer dies after a fork and ``workqueue`` aborts under two Python threads.

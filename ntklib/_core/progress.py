@@ -1,4 +1,4 @@
-"""What is said on standard error while a job runs, and how long it takes; nothing where nobody is looking."""
+"""Progress of long jobs on standard error, written if that is a terminal."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TextIO
 
 
 class Progress:
-    """Counts the steps of a job and times them.
+    """Counter and clock of the steps of a job.
 
     Parameters
     ----------
     n_steps : int
-        How many calls of :meth:`step` there will be.
+        Number of calls of :meth:`step`.
     stream : text stream or None, default=None
-        Where to write; None is standard error. Nothing is written unless it is a terminal.
+        Stream to write to; None is standard error. Nothing is written unless it is a terminal.
 
     Attributes
     ----------
@@ -32,14 +32,14 @@ class Progress:
         self.seconds: dict[str, float] = {}
 
     def say(self, line: str) -> None:
-        """Write a line that stays, where somebody is looking."""
+        """Write a line that stays, if the stream is a terminal."""
         if self.stream.isatty():
             self.stream.write(f"{line}\n")
             self.stream.flush()
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Announce a step, and time the block under it."""
+        """Write the name of a step and time the block."""
         visible = self.stream.isatty()
         if visible:
             self.stream.write(f"\r\x1b[K[{len(self.seconds) + 1}/{self.n_steps}] {title} ...")
@@ -55,7 +55,7 @@ class Progress:
 
 
 def seconds_text(seconds: float) -> str:
-    """Write a time for people.
+    """Text of a time in its natural units.
 
     Examples
     --------
@@ -72,14 +72,14 @@ def seconds_text(seconds: float) -> str:
 
 
 class Ticker:
-    """One line that is written over as a loop goes on, ten times a second at most.
+    """Line that is overwritten while a loop runs, ten times a second at most.
 
     Parameters
     ----------
     total : int
-        How many rounds there will be.
+        Number of rounds.
     what : str
-        Name of a round.
+        Name of the rounds.
     stream : text stream or None, default=None
         Where to write; None is standard error. Nothing is written unless it is a terminal.
     """
@@ -90,7 +90,7 @@ class Ticker:
         self.visible, self.last = self.stream.isatty(), -1.0
 
     def tick(self, done: int, note: str = "") -> None:
-        """Say how far the loop has come."""
+        """Write how many rounds are done."""
         now = time.monotonic()
         if self.visible and now - self.last >= 0.1:
             self.last = now

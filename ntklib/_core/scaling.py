@@ -8,7 +8,7 @@ import numpy as np
 
 
 def exponents(x: Any, axis: int | None = None) -> Any:
-    """The e of the power of two with 2^e <= max |x| < 2^(e + 1), 0 for zeros; integers."""
+    """Exponents e with 2^e <= max |x| < 2^(e + 1), 0 for zeros; integers."""
     largest = np.abs(x).max(axis=axis, initial=0.0)
     return np.where((largest > 0) & np.isfinite(largest), np.frexp(largest)[1] - 1, 0)
 
@@ -26,6 +26,6 @@ def standard_deviation(x: np.ndarray) -> np.ndarray:
 
 
 def scaled_back(x: Any, exponent: Any) -> Any:
-    """x times 2^exponent, 0 or infinite where that is not representable."""
+    """Return x times 2^exponent, 0 or infinite where that is not representable."""
     with np.errstate(over="ignore", under="ignore"):
         return np.ldexp(x, exponent)

@@ -24,7 +24,7 @@ __all__ = ["get_threads", "parallel_for", "set_threads"]
 
 
 class _BLASThreads:
-    """The one place that changes the number of BLAS threads.
+    """Owner of the number of BLAS threads: nothing else changes it.
 
     It is 1 while a pool of ours runs, else what the newest `set_threads` still in force asks for, else what
     the user had before any of them began.  Pools and blocks of several Python threads may begin and end in
@@ -38,7 +38,7 @@ class _BLASThreads:
         self.before: list[tuple[Any, int]] = []  # libraries and their threads before the first claim
 
     def chosen(self) -> int | None:
-        """The number that `set_threads` asks for, None where it asks for none."""
+        """Number that `set_threads` asks for, or None."""
         return self.claims[-1][1] if self.claims else None
 
     def threads(self) -> int:
@@ -119,7 +119,7 @@ _known: list[Any] = []
 
 
 def _libraries(afresh: bool = False) -> list[Any]:
-    """The BLAS libraries in memory, listed once unless `afresh`."""
+    """BLAS libraries in memory, listed once unless `afresh`."""
     if afresh or not _known:
         # Both NumPy's and SciPy's copies have to be in memory before they are listed.
         import scipy.linalg  # noqa: F401

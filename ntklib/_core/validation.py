@@ -41,7 +41,7 @@ def check_same_features(X: Any, Y: Any) -> None:
 
 
 def same_memory(X: Any, Y: Any) -> bool:
-    """Whether X and Y are one object or two views of the same memory, read the same way."""
+    """Say if X and Y are one object or two views of the same memory, read the same way."""
     if X is Y:
         return True
     if sparse.issparse(X) and sparse.issparse(Y):
@@ -130,15 +130,15 @@ def check_options(values: Any, name: str, options: Collection[str]) -> list[str]
 
 
 def _different(values: Any, name: str, check: Callable[[Any], Any], least: int, wanted: str) -> list[Any]:
-    """The items as ``check`` returns them, the first of those that are equal."""
+    """Items as ``check`` returns them, the first of those that are equal."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a sequence of {wanted}, got {values!r}.")
-    found = list(dict.fromkeys(check(value) for value in values))
-    if not found and least:
+    different = list(dict.fromkeys(check(value) for value in values))
+    if not different and least:
         raise ValueError(f"{name} is empty; it must be a sequence of {wanted}.")
-    if len(found) < least:
-        raise ValueError(f"{name} must name at least {least} different ones, got {found}.")
-    return found
+    if len(different) < least:
+        raise ValueError(f"{name} must name at least {least} different ones, got {different}.")
+    return different
 
 
 def random_generator(random_state: Any) -> np.random.Generator:

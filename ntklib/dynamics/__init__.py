@@ -16,10 +16,7 @@ from .function_space.closed_forms import gradient_descent, gradient_flow
 from .function_space.ensemble import EnsembleTrajectory, ensemble
 from .function_space.records import Trajectory
 from .function_space.spectrum import largest_stable_step
-from .losses.base import Loss, Risk
-from .losses.catalogue import LOSSES, as_loss
-from .losses.log_loss import LogLoss
-from .losses.regression import AbsoluteError, Huber, SquaredError
+from .losses import LOSSES, AbsoluteError, Huber, LogLoss, Loss, Risk, SquaredError, as_loss
 from .optimizers import (
     USAM,
     Adam,
@@ -34,11 +31,11 @@ from .optimizers import (
     Optimizer,
     SignDescent,
     State,
+    as_optimizer,
     averaging_weights,
     polar_factor,
 )
-from .training.callbacks import Snapshot
-from .training.history import History
+from .training.history import History, Snapshot
 from .training.train import train
 
 __all__ = [
@@ -68,6 +65,7 @@ __all__ = [
     "State",
     "Trajectory",
     "as_loss",
+    "as_optimizer",
     "averaging_weights",
     "ensemble",
     "gradient_descent",

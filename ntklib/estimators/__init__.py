@@ -5,11 +5,13 @@
 
 :class:`TangentRegressor` and :class:`TangentClassifier` train the tangent model of a network, of finite or
 infinite width, by gradient descent; with CV at the end they choose when to stop.
+:class:`NetworkRegressor` and :class:`NetworkClassifier` train the network itself.
 """
 
-from ._features import TangentFeatures
 from ._units import ScaleWarning
-from .network.estimators import NetworkClassifier, NetworkRegressor
+from .features import TangentFeatures
+from .network.classifier import NetworkClassifier
+from .network.regressor import NetworkRegressor
 from .ridge.classifier import NTKClassifier
 from .ridge.classifier_cv import NTKClassifierCV
 from .ridge.penalty_path import PenaltyPath
@@ -19,7 +21,7 @@ from .tangent.classifier import TangentClassifier
 from .tangent.classifier_cv import TangentClassifierCV
 from .tangent.regressor import TangentRegressor
 from .tangent.regressor_cv import TangentRegressorCV
-from .tangent.search import StoppingPath
+from .tangent.stopping_path import StoppingPath
 
 __all__ = [
     "NTKClassifier",

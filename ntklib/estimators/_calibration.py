@@ -8,23 +8,24 @@ with T the minimiser of the log-loss on scores of samples that were left out of 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import logsumexp, softmax
 
 _SHARPEST, _FLATTEST = 1e4, 1e-4  # bounds of the inverse temperature
 
 
-def logits(scores: np.ndarray) -> np.ndarray:
+def logits(scores: NDArray) -> NDArray:
     """One column a class: the scores themselves, or -f and f for the one column of two classes."""
     return np.column_stack([-scores[:, 0], scores[:, 0]]) if scores.shape[1] == 1 else scores
 
 
-def probabilities(scores: np.ndarray, temperature: float) -> np.ndarray:
+def probabilities(scores: NDArray, temperature: float) -> NDArray:
     """Softmax of scores / temperature, shape (m, n_classes)."""
     return softmax(logits(scores) / temperature, axis=1)
 
 
-def _smoothed_scores(z: np.ndarray, labels: np.ndarray, n_copies: float | None) -> np.ndarray:
+def _smoothed_scores(z: NDArray, labels: NDArray, n_copies: float | None) -> NDArray:
     """Mean score of each sample under its smoothed target."""
     n, k = z.shape
     doubt = 1 / ((n if n_copies is None else n_copies) + 2)
@@ -33,9 +34,9 @@ def _smoothed_scores(z: np.ndarray, labels: np.ndarray, n_copies: float | None) 
 
 
 def fit_temperature(
-    scores: np.ndarray,
-    labels: np.ndarray,
-    weights: np.ndarray | None,
+    scores: NDArray,
+    labels: NDArray,
+    weights: NDArray | None,
     n_copies: float | None = None,
     *,
     tolerance: float = 1e-14,
@@ -45,21 +46,8 @@ def fit_temperature(
     The targets are smoothed as Platt's are: each label is believed to 1 - 1/(N + 2), so that scores that
     separate the classes get a finite temperature.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n, 1) or (n, n_classes)
-        Left-out scores; a single column for two classes.
-    labels : ndarray of int of shape (n,)
-    weights : ndarray of shape (n,) or None
-        Counts times importances.
-    n_copies : float or None, default=None
-        N, the sum of the counts; None is n.
-    tolerance : float, default=1e-14
-        Of the logarithm of the temperature.
-
-    Returns
-    -------
-    float
+    `scores` are (n, 1) for two classes, else (n, n_classes); the `weights` are counts times importances, and
+    N, `n_copies`, the sum of the counts, None for n. The `tolerance` is that of the logarithm of T.
 
     References
     ----------
@@ -82,9 +70,9 @@ def fit_temperature(
 
 
 def calibrated_log_loss(
-    scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, n_copies: float | None = None
+    scores: NDArray, labels: NDArray, weights: NDArray | None, n_copies: float | None = None
 ) -> float:
-    """Log-loss against the smoothed targets at its best temperature: what the temperature is fitted by.
+    """Log-loss against the smoothed targets at its best temperature, the criterion of `fit_temperature`.
 
     An error of 1e-4 in the logarithm of the temperature changes it by the order of 1e-8, so the search may
     be coarse.

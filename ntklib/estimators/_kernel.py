@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Kernel
 
-from ntklib._core.blocks import require_memory, row_blocks
+from ntklib._core.blocks import require_memory, row_blocks, working_memory
 from ntklib.kernels import NNGP, NTK, ArcCosine
 from ntklib.networks import EmpiricalNTK
 
@@ -22,7 +23,7 @@ _OURS = (NTK, NNGP, ArcCosine, EmpiricalNTK)
 
 
 def is_precomputed(kernel: Any) -> bool:
-    """Whether rows of X are rows of a Gram matrix."""
+    """Say if rows of X are rows of a Gram matrix."""
     return isinstance(kernel, str) and kernel == _PRECOMPUTED
 
 
@@ -46,7 +47,7 @@ def resolve_kernel(kernel: Any, name: str = "kernel") -> Kernel | Callable | str
 
 
 def accepts_sparse(kernel: Any) -> bool:
-    """Whether the kernel takes CSR input: ours and plain functions do, scikit-learn's objects do not."""
+    """Say if the kernel takes CSR input: ours and plain functions do, scikit-learn's objects do not."""
     if isinstance(kernel, Kernel):
         return all(isinstance(leaf, _OURS) for leaf in _leaves(kernel))
     return not isinstance(kernel, str)
@@ -77,7 +78,7 @@ def warn_blind(kernel: Any, X: Any) -> None:
 
 
 def adds_noise(kernel: Any, X: Any) -> bool:
-    """Whether a kernel adds noise of its own, as ``WhiteKernel`` does: another draw for each sample.
+    """Say if a kernel adds noise of its own, as ``WhiteKernel`` does: another draw for each sample.
 
     The matrix of rows with themselves then has more on its diagonal than the kernel between equal rows, and
     equal samples are not the same.
@@ -89,8 +90,8 @@ def adds_noise(kernel: Any, X: Any) -> bool:
     return bool(abs(own - between).max() > 1e-9 * abs(own).max())
 
 
-def gram(kernel: Kernel | Callable | str, X: Any) -> tuple[np.ndarray, bool]:
-    """Gram matrix of X with itself, and whether its memory is ours: others may keep what they return.
+def gram(kernel: Kernel | Callable | str, X: Any) -> tuple[NDArray, bool]:
+    """Gram matrix of X with itself, and True if its memory is ours: others may keep the array they return.
 
     Equal rows of X are equal rows of it to the last digit: rounding must not tell them apart, lest a fit with
     a small penalty learns by it which target belongs to which of them. Only noise of the kernel's own does.
@@ -106,12 +107,25 @@ def gram(kernel: Kernel | Callable | str, X: Any) -> tuple[np.ndarray, bool]:
     return _checked(kernel(X, X), X.shape[0], X.shape[0]), False
 
 
-def cross_gram(kernel: Kernel | Callable, X: Any, Y: Any) -> np.ndarray:
+def cross_gram(kernel: Kernel | Callable | str, X: Any, Y: Any) -> NDArray:
     """Gram matrix of X with Y."""
-    return _checked(kernel(X, Y), X.shape[0], Y.shape[0])
+    return X if isinstance(kernel, str) else _checked(kernel(X, Y), X.shape[0], Y.shape[0])
 
 
-def gram_diagonal(kernel: Kernel | Callable, X: Any) -> np.ndarray:
+def batches(m: int, n: int) -> Iterator[slice]:
+    """Slices of m rows whose Gram matrix with n others is to fit in the working memory."""
+    return row_blocks(m, max(1, working_memory() // (8 * n)))
+
+
+def evaluate_expansion(kernel: Kernel | Callable | str, X: Any, Y: Any, coef: NDArray) -> NDArray:
+    """Values sum_i coef_i K(x, y_i) at the rows x of X, (m, k), one batch of the cross-Gram at a time."""
+    out = np.empty((X.shape[0], coef.shape[1]))
+    for rows in batches(X.shape[0], len(coef)):
+        out[rows] = cross_gram(kernel, X[rows], Y) @ coef
+    return out
+
+
+def gram_diagonal(kernel: Kernel | Callable, X: Any) -> NDArray:
     """K(x, x) for every row of X."""
     if isinstance(kernel, Kernel):
         return np.asarray(kernel.diag(X), dtype=np.float64)
@@ -119,7 +133,7 @@ def gram_diagonal(kernel: Kernel | Callable, X: Any) -> np.ndarray:
 
 
 def tells_nothing(kernel: Kernel | Callable | str, X: Any) -> bool:
-    """Whether the Gram matrix of X is constant, 0 for example: the rows have the same features."""
+    """Say if the Gram matrix of X is constant, 0 for example: the rows have the same features."""
     if isinstance(kernel, str):
         diagonal, first = X.diagonal(), X[0]
     else:
@@ -128,7 +142,7 @@ def tells_nothing(kernel: Kernel | Callable | str, X: Any) -> bool:
     return all(np.abs(values - diagonal[0]).max() <= rounding for values in (diagonal, first))
 
 
-def _checked(values: Any, n: int, m: int) -> np.ndarray:
+def _checked(values: Any, n: int, m: int) -> NDArray:
     values = np.asarray(values)
     if values.shape != (n, m):
         raise ValueError(f"the kernel returned an array of shape {values.shape}, expected {(n, m)}.")

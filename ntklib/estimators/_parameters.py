@@ -1,4 +1,4 @@
-"""Parameters of the estimators, checked by name: a name means the same in all of them.
+"""Checks of parameters by name: a name means the same in all estimators.
 
 Those not listed here are checked where they are used.
 """
@@ -10,7 +10,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from numpy.typing import NDArray
 from sklearn.metrics import get_scorer_names
 
 from ntklib._core.validation import check_flag, check_integer, check_real
@@ -18,45 +18,8 @@ from ntklib._core.validation import check_flag, check_integer, check_real
 from .defaults import CLASSIFIER_SCORING
 
 
-class Estimator(BaseEstimator):
-    """The base of the estimators: says which parameter is wrong, and what to give."""
-
-    def set_params(self, **params: Any) -> Any:
-        """Set parameters of the estimator, and ``component__parameter`` of a component.
-
-        Parameters
-        ----------
-        **params
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If there is no such parameter, or the component is None or has none.
-        """
-        for name in params:
-            owner, _, inner = name.partition("__")
-            component = params.get(owner, getattr(self, owner, None))
-            if inner and hasattr(self, owner) and not hasattr(component, "set_params"):
-                example = {"network": "ntklib.networks.TwoLayerNet()"}.get(owner, "ntklib.NTK()")
-                raise ValueError(
-                    f"{name} cannot be set, since {owner} is {component!r}, which has no parameter {inner}: "
-                    f"give {owner} an object that has, such as {example}."
-                )
-        return super().set_params(**params)
-
-    def _check_parameters(self) -> None:
-        """Refuse parameters that are none, before anything is computed."""
-        for name, value in self.get_params(deep=False).items():
-            if name in _CHECKS:
-                _CHECKS[name](value, name)
-
-
-def penalties_of(value: Any, name: str) -> np.ndarray:
-    """Penalties as float64, one or an array of them; finite and nonnegative."""
+def penalties_of(value: Any, name: str) -> NDArray:
+    """Penalties as float64, one or an array of them, checked to be finite and nonnegative."""
     try:
         given = np.asarray(value)
     except ValueError:  # ragged
@@ -122,7 +85,7 @@ def _scoring(value: Any, name: str) -> None:
 
 
 _FLAGS = ("fit_intercept", "calibrate", "alpha_per_target", "store_held_out", "early_stopping", "warm_start")
-_CHECKS: dict[str, Callable[[Any, str], Any]] = {
+CHECKS: dict[str, Callable[[Any, str], Any]] = {
     **dict.fromkeys(_FLAGS, check_flag),
     "alpha": penalties_of,
     "alphas": lambda value, name: None if value is None else penalties_of(value, name),

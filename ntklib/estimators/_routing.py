@@ -7,32 +7,33 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
+from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import _check_method_params, check_consistent_length
 
 
-class Routed(NamedTuple):
-    """What the splitter and the scorer are given beside the samples; arrays have a row a sample."""
+class Metadata(NamedTuple):
+    """Arguments of the splitter and the scorer beside the samples X; arrays have a row a sample."""
 
+    X: Any
     split: dict[str, Any]
     score: dict[str, Any]
 
-    def score_at(self, X: Any, samples: np.ndarray) -> dict[str, Any]:
-        """The scorer's part for some of the samples X."""
-        return _check_method_params(X, self.score, indices=samples) if self.score else {}
+    def score_at(self, samples: NDArray) -> dict[str, Any]:
+        """Arguments of the scorer for some of the samples."""
+        return _check_method_params(self.X, self.score, indices=samples) if self.score else {}
 
 
-class Router:
+class RoutingMixin:
     """Mixin of the estimators with `cv` and `scoring`."""
 
     cv: Any
     scoring: Any
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return who is given what in `fit`: itself, the splitter `cv` and the scorer `scoring`.
+        """Return the routes of metadata in `fit`: to itself, the splitter `cv` and the scorer `scoring`.
 
         Returns
         -------
@@ -48,11 +49,11 @@ class Router:
 
     @property
     def _splits_samples(self) -> bool:
-        """Whether `cv` is made of folds."""
+        """True if `cv` is made of folds."""
         return True
 
-    def _route(self, X: Any, sample_weight: Any, params: dict[str, Any]) -> Routed:
-        """Share out what was given to `fit`; without metadata routing that is `groups` alone."""
+    def _route(self, X: Any, sample_weight: Any, params: dict[str, Any]) -> Metadata:
+        """Share out the further arguments of `fit`; without metadata routing that is `groups` alone."""
         params = {name: value for name, value in params.items() if value is not None}
         if "groups" in params and not self._splits_samples:
             raise ValueError(
@@ -70,7 +71,7 @@ class Router:
                     "sklearn.set_config(enable_metadata_routing=True) it is routed to the scorer or splitter "
                     "that asks for it."
                 )
-            return Routed(_check_method_params(X, params), {})
+            return Metadata(X, _check_method_params(X, params), {})
         params = _check_method_params(X, params)
         if sample_weight is not None:
             params["sample_weight"] = sample_weight
@@ -78,4 +79,4 @@ class Router:
         score = dict(routed["scorer"]["score"])
         if score.get("sample_weight") is sample_weight:
             score.pop("sample_weight", None)  # the scorer is given the weights of the units
-        return Routed(dict(routed["splitter"]["split"]), score)
+        return Metadata(X, dict(routed["splitter"]["split"]), score)

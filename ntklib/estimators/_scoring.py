@@ -1,4 +1,4 @@
-"""Criteria of the search: what a set of held-out predictions is worth.
+"""Criteria of the search: scores of held-out predictions.
 
 A criterion takes held-out values of shape (m, k) and the rows of the units they belong to, and returns a
 pair: the score, larger is better, and a second number that decides between equal scores. Averages run over
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn import get_config, metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
@@ -21,11 +22,11 @@ from sklearn.metrics import get_scorer
 from ntklib._core.scaling import exponents, scaled_back
 
 from ._calibration import calibrated_log_loss, fit_temperature, probabilities
-from ._units import Units
+from ._routing import Metadata
+from ._units import Units, at_rows
 from .defaults import CLASSIFIER_SCORING
 
-Judge = Callable[[np.ndarray, np.ndarray], tuple[float, float]]
-Metadata = Callable[[np.ndarray], dict[str, Any]]
+Judge = Callable[[NDArray, NDArray], tuple[float, float]]
 
 # Powers of the unit of y in which scorers measure.
 _DEGREES = {
@@ -52,7 +53,7 @@ class Criterion:
     judge: Judge
     exponent: int = 0
 
-    def __call__(self, values: np.ndarray, rows: np.ndarray) -> tuple[float, float]:
+    def __call__(self, values: NDArray, rows: NDArray) -> tuple[float, float]:
         return self.judge(values, rows)
 
     def reported(self, scores: Any) -> Any:
@@ -60,67 +61,67 @@ class Criterion:
         return scaled_back(scores, self.exponent)
 
 
-def comparable(ranks: Any) -> np.ndarray:
-    """Ranks to choose by: what is not finite is the worst."""
-    return np.where(np.isfinite(ranks), ranks, -np.inf)
+def comparable(scores: Any) -> NDArray:
+    """Scores to choose by: those that are not finite are the worst."""
+    return np.where(np.isfinite(scores), scores, -np.inf)
 
 
-def check_scores(best: float, finite: bool, what: str) -> None:
+def check_scores(best: float, finite: bool, name: str) -> None:
     """Refuse a choice by no score at all, and tell of scores that are not `finite`."""
     if not np.isfinite(best):
         raise ValueError(
-            f"nothing can be chosen: all scores are NaN or infinite ({what}). Look at what scoring returns "
+            f"nothing can be chosen: all scores are NaN or infinite ({name}). Look at what scoring returns "
             "for these targets, or leave scoring=None."
         )
     if not finite:
         warnings.warn(
-            f"some scores are NaN or infinite ({what}), and their parameters are not chosen; cv_results_ has "
+            f"some scores are NaN or infinite ({name}), and their parameters are not chosen; cv_results_ has "
             "them all.",
             UserWarning,
             stacklevel=5,
         )
 
 
-def no_metadata(rows: np.ndarray) -> dict[str, Any]:
-    """Nothing more for the scorer."""
-    return {}
-
-
 class _StandInRegressor(RegressorMixin, BaseEstimator):
-    """Predicts what it is given, so that any scorer can judge stored predictions."""
+    """A regressor whose rows are its predictions, so that any scorer can judge stored ones."""
 
-    def predict(self, values: np.ndarray) -> np.ndarray:
+    def predict(self, values: NDArray) -> NDArray:
         return values
 
 
 class _StandInClassifier(ClassifierMixin, BaseEstimator):
-    """The same for stored decision values; `temperature` is called if a scorer asks for probabilities."""
+    """A classifier whose rows are its decision values; `temperature` is called for probabilities only."""
 
     def __init__(self, classes=None, temperature=None):
         self.classes_ = classes
         self.temperature = temperature
 
-    def decision_function(self, scores: np.ndarray) -> np.ndarray:
-        return scores[:, 0] if scores.shape[1] == 1 else scores
+    def decision_function(self, scores: NDArray) -> NDArray:
+        return decision_values(scores)
 
-    def predict(self, scores: np.ndarray) -> np.ndarray:
+    def predict(self, scores: NDArray) -> NDArray:
         return self.classes_[predicted_labels(scores)]
 
-    def predict_proba(self, scores: np.ndarray) -> np.ndarray:
+    def predict_proba(self, scores: NDArray) -> NDArray:
         return probabilities(scores, self.temperature())
 
 
-def predicted_labels(scores: np.ndarray) -> np.ndarray:
+def decision_values(scores: NDArray) -> NDArray:
+    """Decision values, of shape (m,) for two classes."""
+    return scores[:, 0] if scores.shape[1] == 1 else scores
+
+
+def predicted_labels(scores: NDArray) -> NDArray:
     """Index of the class each row of decision values speaks for."""
     return (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
 
 
-def squared_loss(values: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> float:
+def squared_loss(values: NDArray, targets: NDArray, weights: NDArray | None) -> float:
     """Weighted mean over units, and mean over outputs, of the squared error."""
     return float(np.average(np.square(values - targets).mean(axis=1), weights=weights))
 
 
-def regression_criterion(scoring: Any, units: Units, metadata: Metadata = no_metadata) -> Criterion:
+def regression_criterion(scoring: Any, units: Units, metadata: Metadata) -> Criterion:
     """Negative mean squared error for None, else any scorer of predictions, with its metadata of the rows."""
     targets, weights = units.targets, units.weights
     exponent = int(exponents(targets)) if targets.any() else _LEAST  # zeros set no unit for other targets
@@ -128,7 +129,7 @@ def regression_criterion(scoring: Any, units: Units, metadata: Metadata = no_met
         scaled = np.ldexp(targets, -exponent)
 
         def negative_squared_loss(values, rows):
-            return -squared_loss(np.ldexp(values, -exponent), scaled[rows], _at(rows, weights)), 0.0
+            return -squared_loss(np.ldexp(values, -exponent), scaled[rows], at_rows(weights, rows)), 0.0
 
         return Criterion(negative_squared_loss, 2 * exponent)
 
@@ -144,7 +145,7 @@ def regression_criterion(scoring: Any, units: Units, metadata: Metadata = no_met
     return Criterion(scored, degree * exponent)
 
 
-def _measure(scorer: Any, targets: np.ndarray) -> tuple[int, np.ndarray | int]:
+def _measure(scorer: Any, targets: NDArray) -> tuple[int, NDArray | int]:
     """Degree of a scorer in the unit of y, and the exponents of the units to hand it the targets in.
 
     One for all columns, or one each where columns are scored each by itself. Scorers that are not known are
@@ -158,7 +159,7 @@ def _measure(scorer: Any, targets: np.ndarray) -> tuple[int, np.ndarray | int]:
 
 
 def refuses_weights(scoring: Any) -> bool:
-    """Whether a scorer asks, under metadata routing, not to be given sample weights."""
+    """Say if a scorer asks, under metadata routing, not to be given sample weights."""
     if not get_config()["enable_metadata_routing"] or not hasattr(scoring, "get_metadata_routing"):
         return False
     return scoring.get_metadata_routing().score.requests.get("sample_weight") is False
@@ -167,21 +168,22 @@ def refuses_weights(scoring: Any) -> bool:
 def classification_criterion(
     scoring: Any,
     units: Units,
-    labels: np.ndarray,
-    classes: np.ndarray,
-    temperature: float | None = None,
-    metadata: Metadata = no_metadata,
+    classes: NDArray,
+    temperature: float | None,
+    metadata: Metadata,
 ) -> Criterion:
     """A scorer of decision values; equal scores, common with accuracy, are decided by the squared loss.
 
-    `labels` are those of the units. Scorers of probabilities see those at `temperature`, None at the best one
+    None is `CLASSIFIER_SCORING`. Scorers of probabilities see those at `temperature`, None at the best one
     for the values at hand.
     """
+    scoring = CLASSIFIER_SCORING if scoring is None else scoring
     own = scoring in ("accuracy", CLASSIFIER_SCORING)
-    scorer = None if own else get_scorer(scoring)
+    scorer, labels = None if own else get_scorer(scoring), units.labels
+    assert labels is not None
 
     def scored(values, rows):
-        truth, weights = labels[rows], _at(rows, units.weights)
+        truth, weights = labels[rows], at_rows(units.weights, rows)
         n_copies = len(rows) if units.counts is None else units.counts[rows].sum()
         tie = -squared_loss(values, units.targets[rows], weights)
         if scoring == CLASSIFIER_SCORING:
@@ -198,27 +200,24 @@ def classification_criterion(
     return Criterion(scored)
 
 
-def _at(rows: np.ndarray, values: np.ndarray | None) -> np.ndarray | None:
-    return None if values is None else values[rows]
-
-
 def _call(
     scorer: Any,
     stand_in: Any,
-    values: np.ndarray,
-    truth: np.ndarray,
-    rows: np.ndarray,
+    values: NDArray,
+    truth: NDArray,
+    rows: NDArray,
     units: Units,
     metadata: Metadata,
 ) -> float:
     """Score by the weights; a scorer that takes none is given every copy, whose importance it cannot know."""
-    weights, counts = _at(rows, units.weights), _at(rows, units.counts)
-    if refuses_weights(scorer):
-        return float(scorer(stand_in, values, truth, **metadata(rows)))
+    weights, counts = at_rows(units.weights, rows), at_rows(units.counts, rows)
     accepts = getattr(scorer, "_accept_sample_weight", None)
-    if weights is not None and accepts is not None and accepts():
-        return float(scorer(stand_in, values, truth, **({"sample_weight": weights} | metadata(rows))))
-    if counts is not None:
+    given: dict[str, Any] = {}
+    if refuses_weights(scorer):
+        pass
+    elif weights is not None and accepts is not None and accepts():
+        given = {"sample_weight": weights}
+    elif counts is not None:
         if counts.sum() > _MOST_COPIES:
             raise ValueError(
                 f"scoring takes no sample_weight, so all {counts.sum():.6g} copies would be handed to it; "
@@ -226,4 +225,10 @@ def _call(
             )
         copies = np.repeat(np.arange(len(rows)), counts.astype(int))
         values, truth, rows = values[copies], truth[copies], rows[copies]
-    return float(scorer(stand_in, values, truth, **metadata(rows)))
+    return float(scorer(stand_in, values, truth, **given | metadata.score_at(units.support[rows])))
+
+
+def ranking(scores: NDArray) -> NDArray:
+    """Ranks of scores, 1 the best; equal ones share theirs."""
+    order = comparable(scores)
+    return 1 + np.searchsorted(np.sort(-order), -order)

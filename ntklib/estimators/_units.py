@@ -1,4 +1,4 @@
-"""From the samples handed to `fit` to the units the regression is made of.
+"""Units of a regression, made of the samples handed to `fit`.
 
 A unit is a row that is there `count` times, each copy of some `importance`; its weight is their product.
 Sample weights that are all whole numbers are counts, other ones importances, as class weights are. A sample
@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import _check_sample_weight
@@ -30,21 +31,22 @@ class Units:
     """Rows to fit, with float64 targets of shape (n, k); `importances` and `counts` None mean all ones.
 
     `support` holds the index of each unit's row among the samples; `precomputed` says that `X` is a Gram
-    matrix.
+    matrix. For classes `labels` holds the place of each unit's class among them.
     """
 
     X: Any
-    targets: np.ndarray
-    importances: np.ndarray | None
-    support: np.ndarray
+    targets: NDArray
+    importances: NDArray | None
+    support: NDArray
     precomputed: bool = False
-    counts: np.ndarray | None = None
+    counts: NDArray | None = None
+    labels: NDArray | None = None
 
     def __len__(self) -> int:
         return len(self.support)
 
     @property
-    def weights(self) -> np.ndarray | None:
+    def weights(self) -> NDArray | None:
         """Counts times importances; None means all ones."""
         if self.counts is None or self.importances is None:
             return self.importances if self.counts is None else self.counts
@@ -55,17 +57,43 @@ class Units:
         """Sum of the counts: the number of samples these units stand for."""
         return float(len(self) if self.counts is None else self.counts.sum())
 
-    def take(self, rows: np.ndarray, counts: np.ndarray | None = None) -> Units:
+    def take(self, rows: NDArray, counts: NDArray | None = None) -> Units:
         """The units at `rows`, with their own counts or other ones."""
         if counts is None and self.counts is not None:
             counts = self.counts[rows]
-        importances = None if self.importances is None else self.importances[rows]
         X = self.X[np.ix_(rows, rows)] if self.precomputed else self.X[rows]
-        return Units(X, self.targets[rows], importances, self.support[rows], self.precomputed, counts)
+        return Units(
+            X,
+            self.targets[rows],
+            at_rows(self.importances, rows),
+            self.support[rows],
+            self.precomputed,
+            counts,
+            at_rows(self.labels, rows),
+        )
+
+
+class Samples(NamedTuple):
+    """Checked data of a fit, as they were given and as units."""
+
+    X: Any
+    y: NDArray
+    units: Units
+
+
+def at_rows(values: NDArray | None, rows: NDArray) -> NDArray | None:
+    """The values at some rows, if there are any."""
+    return None if values is None else values[rows]
 
 
 def make_units(
-    X: Any, targets: np.ndarray, sample_weight: Any, class_factor: Any = None, *, precomputed: bool
+    X: Any,
+    targets: NDArray,
+    sample_weight: Any,
+    class_factor: Any = None,
+    *,
+    precomputed: bool,
+    labels: NDArray | None = None,
 ) -> Units:
     """Tell counts from importances, drop samples of weight 0, and warn about features far from unit scale.
 
@@ -84,7 +112,7 @@ def make_units(
         raise ValueError(f"with kernel='precomputed' X must be a square Gram matrix, got shape {X.shape}.")
     if precomputed and not is_symmetric(X):
         raise ValueError("with kernel='precomputed' X must be symmetric, K(x_i, x_j) = K(x_j, x_i).")
-    units = Units(X, targets, importances, np.arange(X.shape[0]), precomputed, counts)
+    units = Units(X, targets, importances, np.arange(X.shape[0]), precomputed, counts, labels)
     with np.errstate(over="ignore"):
         if units.weights is not None and not np.isfinite(units.weights.sum()):
             raise ValueError("the sample weights, times those of the classes, are too large to be added up.")
@@ -109,8 +137,8 @@ def merge_copies(units: Units) -> Units:
     return units.take(first, np.bincount(member, weights=units.counts).astype(np.float64))
 
 
-def is_symmetric(K: np.ndarray) -> bool:
-    """Whether K equals its transpose to a few digits less than its precision."""
+def is_symmetric(K: NDArray) -> bool:
+    """Say if K equals its transpose to a few digits less than its precision."""
     tolerance = 1e3 * np.finfo(K.dtype).eps * float(np.abs(K.diagonal()).max())
     return all(np.abs(K[rows] - K[:, rows].T).max() <= tolerance for rows in row_blocks(len(K), 256))
 
@@ -127,8 +155,8 @@ def warn_scale(X: Any) -> None:
         )
 
 
-def distinct_rows(X: Any, *others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each different row occurs first, ascending, and which of these each row is; -0.0 equals 0.0.
+def distinct_rows(X: Any, *others: NDArray) -> tuple[NDArray, NDArray]:
+    """First places of the different rows, ascending, and the one of these each row equals; -0.0 equals 0.0.
 
     Rows are those of X and of the other arrays together.
     """
@@ -137,7 +165,7 @@ def distinct_rows(X: Any, *others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.unique(member, return_index=True)[1], member
 
 
-def _digests(X: Any, *others: np.ndarray):
+def _digests(X: Any, *others: NDArray):
     if sparse.issparse(X):
         X = X.copy()
         X.sum_duplicates()

@@ -1,4 +1,4 @@
-"""What the estimators use where the user chose nothing, settled by ``benchmarks/tables.py``.
+"""Kernels, penalties and scoring where the user chose none, settled by ``benchmarks/tables.py``.
 
 On real tables all grids of ReLU kernels with a bias predict equally well to 0.1 % of accuracy; the criterion
 matters as much. Comparing by the calibrated log-loss beats comparing by accuracy, a coarse and noisy count,
@@ -8,6 +8,7 @@ in accuracy and in the log-loss of new samples.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Kernel
 
 from ntklib.kernels import NNGP, NTK
@@ -38,6 +39,6 @@ def default_kernels() -> list[Kernel]:
     ]
 
 
-def default_penalties(scale: float) -> np.ndarray:
+def default_penalties(scale: float) -> NDArray:
     """Grid of penalties for a Gram of mean diagonal `scale` (0: as 1): half decades, 1e-6 to 10 of it."""
     return (scale or 1.0) * np.logspace(1, -6, 15)

@@ -39,6 +39,7 @@ class Docstring:
     >>> print(doc.with_parameters({"b": ("int", "The second one.")}, ["a", "b"]))
     Add numbers.
     <BLANKLINE>
+
     Parameters
     ----------
     a : int

@@ -65,7 +65,7 @@ def result(study: str, pictures: Mapping[str, Draw]) -> Callable[[T], T]:
         ]
         text = (cls.__doc__ or "").rstrip()
         made.__doc__ = "\n".join([text, "", "    Attributes", "    ----------", *lines])
-        return made
+        return made  # type: ignore[return-value]
 
     return declare
 

@@ -32,6 +32,6 @@ def check_samples(X: Any, y: Any, network: Any = None, *, every_layer: bool = Tr
         return X, y
     if network.n_outputs != 1:
         raise ValueError(f"the network has {network.n_outputs} outputs; this study is of one, n_outputs=1.")
-    if every_layer and not all(network._spec().include):
+    if every_layer and not all(network.spec.include):
         raise ValueError("this study looks at every layer: the network must have trainable='all'.")
     return X, y

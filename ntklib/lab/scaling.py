@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ntklib.dynamics import GradientDescent, Optimizer
 from ntklib.lab.draws import power_of_width
 from ntklib.lab.power_law import PowerLaw
-from ntklib.networks.steps import as_family
 
 __all__ = ["ScalingLaw", "find_law", "fit_laws", "predicted_powers", "reference_step"]
 
@@ -137,7 +136,7 @@ def predicted_powers(network: Any, optimizer: Optimizer | None = None) -> dict[s
     >>> powers["first_entry"], powers["norm_0"], powers["norm_1"], powers["largest_step"]
     (-0.5, 0.0, 0.5, -1.0)
     """
-    narrow, wide = (network.with_width(width)._spec() for width in (1, 4))
+    narrow, wide = (network.with_width(width).spec for width in (1, 4))
 
     def power(small: float, large: float) -> float:
         return round(2 * log(large / small, 4)) / 2 + 0.0  # -0.0 is 0
@@ -146,7 +145,7 @@ def predicted_powers(network: Any, optimizer: Optimizer | None = None) -> dict[s
     a = [power(one.weight, other.weight) for one, other in layers]
     b = [power(one.weight_spread, other.weight_spread) for one, other in layers]
     optimizer = GradientDescent() if optimizer is None else optimizer
-    family = as_family(optimizer.step_family)
+    family = optimizer.step_powers
     steps = zip(narrow.steps(optimizer.step_family), wide.steps(optimizer.step_family), strict=True)
     s = [power(one, other) for (one, _), (other, _) in steps]
     top = narrow.depth

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ntklib.dynamics import History, Optimizer, train
-from ntklib.dynamics.optimizers.base import scheduled
 from ntklib.lab.parts import digest
 from ntklib.networks import Params
 
@@ -27,7 +26,7 @@ def described(optimizer: Optimizer, steps: int, *, without: str | None = None) -
         value = getattr(optimizer, name)
         if callable(value):
             words.append(
-                f"{name}=schedule {digest(np.array([scheduled(value, k, name) for k in range(steps)]))}"
+                f"{name}=schedule {digest(np.array([optimizer.at_step(k, name) for k in range(steps)]))}"
             )
         else:
             words.append(f"{name}={value!r}")

@@ -6,11 +6,13 @@ from .kernel import EmpiricalNTK
 from .mlp import MLP
 from .network import Network
 from .params import Params
+from .spec import PARAMETERIZATIONS
 from .taylor_models import CenteredModel, LinearizedModel, QuadraticModel, linearize, taylor
 from .two_layer import TwoLayerNet
 
 __all__ = [
     "MLP",
+    "PARAMETERIZATIONS",
     "CenteredModel",
     "EmpiricalNTK",
     "LinearizedModel",

@@ -30,15 +30,15 @@ def expression(activation: Activation) -> str:
 def _made_of_numbers(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(map(_made_of_numbers, value))
-    if isinstance(value, Activation):
-        own = type(value).__module__.startswith("ntklib.") and is_dataclass(value)
+    if is_dataclass(value):
+        own = type(value).__module__.startswith("ntklib.")
         return own and all(_made_of_numbers(getattr(value, field.name)) for field in fields(value))
     return isinstance(value, Real | str | None)
 
 
 def _named(value: Any) -> str:
     """Like ``repr``, but a function is its name: what Python prints of one holds its address."""
-    if isinstance(value, Activation) and is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         parts = ", ".join(f"{field.name}={_named(getattr(value, field.name))}" for field in fields(value))
         return f"{type(value).__qualname__}({parts})"
     if callable(value):

@@ -1,4 +1,4 @@
-"""What every differentiable model offers: networks, their Taylor polynomials, and centred ones."""
+"""Interface of all differentiable models: networks, their Taylor polynomials, and centred ones."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import numpy as np
 from ntklib._core.validation import check_rows
 
 from .derivatives.layers import Copy, Direction, Directions, Layer
-from .params import Params
+from .params import Params, as_params
 from .spec import Spec
 
 __all__ = [
@@ -27,10 +27,7 @@ __all__ = [
 
 def check_inputs(params: Any, X: Any, name: str = "X") -> Any:
     """Return X as finite rows with as many features as the parameters were made for."""
-    if not isinstance(params, Params):
-        raise TypeError(
-            f"params must be what net.init returns, a Params record, got {type(params).__name__}."
-        )
+    params = as_params(params)
     X = check_rows(X, name)
     if "W0" in params and params["W0"].ndim == 2 and X.shape[1] != params["W0"].shape[1]:
         raise ValueError(
@@ -42,10 +39,7 @@ def check_inputs(params: Any, X: Any, name: str = "X") -> Any:
 
 def check_params(spec: Spec, params: Any, n_features: int | None = None) -> Params:
     """Return ``params`` if its arrays have the names and shapes of this network."""
-    if not isinstance(params, Params):
-        raise TypeError(
-            f"params must be what net.init returns, a Params record, got {type(params).__name__}."
-        )
+    params = as_params(params)
     if n_features is None:
         n_features = params["W0"].shape[1] if "W0" in params and params["W0"].ndim == 2 else 1
     expected = spec.shapes(n_features)

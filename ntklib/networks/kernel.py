@@ -134,11 +134,11 @@ class EmpiricalNTK(Kernel):
         )
 
     def __repr__(self) -> str:
-        shown = [repr(self.network)]
-        shown += [repr(self.params)] if self.params is not None else []
-        shown += [f"random_state={self.random_state!r}"] if self.random_state != 0 else []
-        shown += [f"output={self.output!r}"] if self.output != "trace" else []
-        return f"EmpiricalNTK({', '.join(shown)})"
+        parts = [repr(self.network)]
+        parts += [repr(self.params)] if self.params is not None else []
+        parts += [f"random_state={self.random_state!r}"] if self.random_state != 0 else []
+        parts += [f"output={self.output!r}"] if self.output != "trace" else []
+        return f"EmpiricalNTK({', '.join(parts)})"
 
     def _form(self) -> str | int:
         if isinstance(self.output, str) and self.output != "trace":

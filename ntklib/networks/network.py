@@ -1,4 +1,4 @@
-"""The finite-width network: what `TwoLayerNet` and `MLP` have in common."""
+"""Networks of finite width: the base of `TwoLayerNet` and `MLP`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from ntklib._core.validation import check_integer
 from . import binding as binding
 from ._initialization import draw
 from ._limits import limit_kernel
-from .derivatives.blocks import Derivatives
 from .derivatives.on_rows import NetworkOnRows
 from .params import Params, owned
 from .spec import Spec
@@ -23,13 +22,15 @@ from .taylor_models import CenteredModel
 __all__ = ["Network"]
 
 
-class Network(TangentKernels, Derivatives, BaseEstimator):
-    """What `TwoLayerNet` and `MLP` share: everything but their constructors."""
+class Network(TangentKernels, BaseEstimator):
+    """Base of `TwoLayerNet` and `MLP`: everything but their constructors."""
 
     def _widths(self) -> Any:
         raise NotImplementedError  # pragma: no cover
 
-    def _spec(self) -> Spec:
+    @property
+    def spec(self) -> Spec:
+        """All options, checked: sizes, activation, multipliers and shapes of every layer."""
         options = self.get_params(deep=False)
         options.pop("width", None)
         return Spec.checked(**{**options, "widths": self._widths()})
@@ -37,20 +38,20 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return self._spec() == other._spec()  # type: ignore[attr-defined]
+        return self.spec == other.spec
 
     def __hash__(self) -> int:
-        return hash((type(self), self._spec()))
+        return hash((type(self), self.spec))
 
     @property
     def depth(self) -> int:
         """Number of hidden layers."""
-        return self._spec().depth
+        return self.spec.depth
 
     @property
     def hidden_widths(self) -> tuple[int, ...]:
         """Units of each hidden layer."""
-        return self._spec().widths
+        return self.spec.widths
 
     def with_width(self, width: int) -> Self:
         """Return the network with every hidden layer of one width, all other options the same.
@@ -100,7 +101,7 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
         >>> options["widths"], options["activation"], options["trainable"]
         ([100], 'ReLU()', [1])
         """
-        return {"network": type(self).__name__, **self._spec().to_dict()}
+        return {"network": type(self).__name__, **self.spec.to_dict()}
 
     def n_params(self, n_features: int) -> int:
         """Return the number of trained parameters, p, for rows of ``n_features`` numbers.
@@ -123,11 +124,11 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
         >>> TwoLayerNet(100, trainable="output").trained_shapes(3)
         {'W1': (1, 100)}
         """
-        return self._spec().shapes(n_features, trained=True)
+        return self.spec.shapes(n_features, trained=True)
 
     def on_rows(self, params: Params, X: Any) -> NetworkOnRows:
         """Return the network on fixed rows, at parameters that can be moved in place, for training loops."""
-        binding.check_params(self._spec(), params)
+        binding.check_params(self.spec, params)
         return NetworkOnRows(self, params, X)
 
     def multipliers_for(self, family: str) -> dict[str, float]:
@@ -168,7 +169,7 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
         {'W0': 1.0, 'W1': 0.01}
         {'W0': 10.0, 'W1': 0.1}
         """
-        spec = self._spec()
+        spec = self.spec
         return spec.by_array(spec.steps(family))
 
     @property
@@ -181,7 +182,7 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
         >>> TwoLayerNet(100, parameterization="mup").gradient_sizes
         {'W0': 0.01, 'W1': 1.0}
         """
-        spec = self._spec()
+        spec = self.spec
         return spec.by_array((weight.gradient, bias.gradient) for weight, bias in spec.array_scales())
 
     def init(self, n_features: int, random_state: Any = None, *, dtype: Any = np.float64) -> Params:
@@ -211,7 +212,7 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
         >>> TwoLayerNet(100).init(3, random_state=0)
         Params(W0=100x3, W1=1x100, float64)
         """
-        return draw(self._spec(), n_features, random_state, dtype)
+        return draw(self.spec, n_features, random_state, dtype)
 
     def ravel(self, params: Params) -> np.ndarray:
         """Return the trained parameters as a vector, in the order of the Jacobian's columns.
@@ -238,7 +239,7 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
         >>> MLP((2,)).ravel(params)
         array([1., 2., 3., 4., 5., 6.])
         """
-        spec = self._spec()
+        spec = self.spec
         params = binding.check_params(spec, params)
         names = spec.shapes(params["W0"].shape[1], trained=True)
         return np.concatenate([params[name].ravel() for name in names])
@@ -269,7 +270,7 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
         >>> net.unravel(net.init(1, random_state=0), [1.0, 2.0, 3.0, 4.0])["W1"]
         array([[3., 4.]])
         """
-        spec = self._spec()
+        spec = self.spec
         params = binding.check_params(spec, params)
         vector = np.array(vector, dtype=params.dtype)  # a copy: the arrays are views of it
         cut = binding.directions(spec, params["W0"].shape[1], vector, params.dtype, "vector")
@@ -307,7 +308,7 @@ class Network(TangentKernels, Derivatives, BaseEstimator):
         >>> TwoLayerNet(activation="erf").limit_kernel().activation
         Erf()
         """
-        return limit_kernel(self._spec())
+        return limit_kernel(self.spec)
 
     def centered_at(self, params: Params) -> CenteredModel:
         """Return the model f(X; w) - f(X; w_0), w_0 = ``params``, with the same interface.

@@ -52,10 +52,10 @@ class Params:
             raise TypeError(f"arrays must map names such as 'W0' to arrays, got {type(arrays).__name__}.")
         if not arrays:
             raise ValueError("arrays is empty: a network has at least two weight matrices.")
-        found = {name: np.asarray(array) for name, array in arrays.items()}
-        single = all(array.dtype == np.float32 for array in found.values())
+        given = {name: np.asarray(array) for name, array in arrays.items()}
+        single = all(array.dtype == np.float32 for array in given.values())
         dtype = np.dtype(np.float32 if single else np.float64)
-        object.__setattr__(self, "_arrays", {n: _own(n, array, dtype) for n, array in found.items()})
+        object.__setattr__(self, "_arrays", {n: _own(n, array, dtype) for n, array in given.items()})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -203,13 +203,18 @@ class Params:
         return f"Params({', '.join(shapes)}, {self.dtype})"
 
 
-def in_float64(params: Any) -> Params:
-    """Return the same numbers in float64; TypeError if they are no Params."""
+def as_params(params: Any) -> Params:
+    """Return the record itself; TypeError if it is none."""
     if not isinstance(params, Params):
         raise TypeError(
             f"params must be what net.init returns, a Params record, got {type(params).__name__}."
         )
-    return cast(params, np.dtype(np.float64))
+    return params
+
+
+def in_float64(params: Any) -> Params:
+    """Return the same numbers in float64; TypeError if they are no Params."""
+    return cast(as_params(params), np.dtype(np.float64))
 
 
 def cast(params: Params, dtype: np.dtype) -> Params:

@@ -1,4 +1,4 @@
-"""What a network is, apart from its parameters: sizes, parameterisation, and which layers are trained."""
+"""Options of a network, checked: sizes, parameterisation, and which layers are trained."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Spec:
 
     @property
     def biases(self) -> bool:
-        """Whether the layers have biases; a spread of exactly 0 means none."""
+        """True if the layers have biases; a spread of exactly 0 means none."""
         return self.bias_std > 0
 
     @property
@@ -135,7 +135,7 @@ class Spec:
         return tuple(result)
 
     def array_scales(self) -> tuple[tuple[ArrayScale, ArrayScale], ...]:
-        """How weights and bias of each layer scale with the widths; without any where steps do not."""
+        """Powers of the widths in weights and bias of each layer; all 1 where steps do not depend on them."""
         if self.parameterization in ("ntk", "standard"):
             return ((ArrayScale(), ArrayScale()),) * (self.depth + 1)
         last, result = self.widths[-1], []

@@ -46,7 +46,7 @@ def as_family(name: str) -> StepFamily:
 
 
 class ArrayScale(NamedTuple):
-    """How an array enters a network, in powers of its widths; constants are left out.
+    """Size of an array and of its gradient, in powers of the widths; constants are left out.
 
     Whole numbers, so that multipliers that are whole come out exactly.  All 1 for arrays whose steps do not
     depend on the width.

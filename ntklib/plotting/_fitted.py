@@ -1,4 +1,4 @@
-"""The last step of a fitted pipeline, and its kernel."""
+"""Last step of a fitted pipeline, and its kernel."""
 
 from __future__ import annotations
 

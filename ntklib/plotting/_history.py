@@ -97,14 +97,14 @@ class HistoryDisplay:
             If the quantity was not recorded.
         """
         if quantity == "gradient_norms":
-            found = {name: (history.steps, norms) for name, norms in history.gradient_norms.items()}
+            curves = {name: (history.steps, norms) for name, norms in history.gradient_norms.items()}
         elif quantity in ("loss", "distance"):
-            found = {quantity: (history.steps, getattr(history, quantity))}
+            curves = {quantity: (history.steps, getattr(history, quantity))}
         else:
-            found = {n: (history.monitor_steps, v) for n, v in history.monitors.items() if n == quantity}
-        if not found and quantity in _LABELS:
+            curves = {n: (history.monitor_steps, v) for n, v in history.monitors.items() if n == quantity}
+        if not curves and quantity in _LABELS:
             raise ValueError(f"{quantity} was not recorded; ask train for it")
-        return cls(found, quantity=quantity, end=history.stop_reason).plot(ax, **plot_kwargs)
+        return cls(curves, quantity=quantity, end=history.stop_reason).plot(ax, **plot_kwargs)
 
     def plot(self, ax: Any = None, **plot_kwargs: Any) -> HistoryDisplay:
         """Draw the curves.

@@ -1,4 +1,4 @@
-"""The eigenvalues of a Gram matrix, largest first, against the ridge penalty."""
+"""Eigenvalues of a Gram matrix, largest first, against the ridge penalty."""
 
 from __future__ import annotations
 
@@ -156,10 +156,10 @@ class KernelSpectrumDisplay:
         ax, self.figure_ = axes_and_figure(ax)
         self.ax_ = ax
         floor = len(self.eigenvalues) * np.finfo(float).eps * max(self.eigenvalues[0], 0.0)
-        shown = self.eigenvalues > floor
+        positive = self.eigenvalues > floor
         style = {"color": COLORS[0], "linewidth": 1.8, "label": self.label or "eigenvalues"} | kwargs
         index = np.arange(1, len(self.eigenvalues) + 1)
-        ax.plot(index[shown], self.eigenvalues[shown], **style)
+        ax.plot(index[positive], self.eigenvalues[positive], **style)
         if self.effective_dimension is not None and self.penalty:
             count = f"{self.effective_dimension:.{0 if self.effective_dimension >= 100 else 1}f}"
             label = rf"penalty $\alpha$ = {self.penalty:.3g}: {count} effective parameters"

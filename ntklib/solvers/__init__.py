@@ -1,27 +1,27 @@
-"""Solvers of the kernel ridge system.
+r"""Solvers of the kernel ridge system.
 
-With a Gram matrix :math:`K`, weights :math:`W = \\mathrm{diag}(w)` and a penalty :math:`\\lambda` the system
+With a Gram matrix :math:`K`, weights :math:`W = \mathrm{diag}(w)` and a penalty :math:`\lambda` the system
 is
 
-.. math:: (K + \\lambda W^{-1})\\, a = b .
+.. math:: (K + \lambda W^{-1})\, a = b .
 
 A :class:`Factorization` takes the Gram once and then solves for any number of right-hand sides and penalties:
-:class:`Cholesky` in the Gram's own memory, for one penalty or a few; :class:`Eigendecomposition`
+:class:`CholeskyFactor` in the Gram's own memory, for one penalty or a few; :class:`EigenFactor`
 for whole paths of penalties and for singular systems, which have the answer of least norm. Every answer is a
 frozen :class:`Solution` that tells what was done: rank, residual, condition number. :func:`ridge` and
 :func:`ridge_path` add the unpenalised intercept and exact leave-one-out predictions.
 """
 
-from ._cholesky import Cholesky, check_semidefinite
+from ._cholesky import CholeskyFactor, check_semidefinite
 from ._contract import Factorization
-from ._eigen import Eigendecomposition
+from ._eigen import EigenFactor
 from ._path_factor import path_factor
 from ._records import IllConditionedWarning, RidgeFit, Solution
 from ._ridge import half_constant, leave_one_out, ridge, ridge_path
 
 __all__ = [
-    "Cholesky",
-    "Eigendecomposition",
+    "CholeskyFactor",
+    "EigenFactor",
     "Factorization",
     "IllConditionedWarning",
     "RidgeFit",

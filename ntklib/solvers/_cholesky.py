@@ -16,16 +16,17 @@ from ntklib._core.blocks import require_memory, row_blocks
 from ntklib._core.scaling import units
 
 from ._contract import BLOCK, Factorization, check_penalty, mirror_upper, relative_residual, upper_product
-from ._eigen import ROUNDING, Eigendecomposition
+from ._eigen import ROUNDING, EigenFactor
 from ._records import DOUBTFUL, Solution
 
 _SINGLE_EPS = float(np.finfo(np.float32).eps)
 _TINY = float(np.finfo(np.float64).tiny)
 _MAX_REFINEMENTS = 8
+_PRODUCTS = 8  # matrix-vector products that find the largest eigenvalue, nearly
 _REFINED, _ACCEPTED = 1e-13, 1e-10  # relative residuals to aim at, and to put up with
 
 
-class Cholesky(Factorization):
+class CholeskyFactor(Factorization):
     r"""Cholesky factorisation of the weighted Gram matrix, in its own memory.
 
     Factored on the first :meth:`solve` at a penalty and kept until another penalty is asked for. A float32
@@ -60,8 +61,8 @@ class Cholesky(Factorization):
     Examples
     --------
     >>> import numpy as np
-    >>> from ntklib.solvers import Cholesky
-    >>> factor = Cholesky(np.array([[2.0, 1.0], [1.0, 2.0]]))
+    >>> from ntklib.solvers import CholeskyFactor
+    >>> factor = CholeskyFactor(np.array([[2.0, 1.0], [1.0, 2.0]]))
     >>> solution = factor.solve([6.0, 0.0], penalty=1.0)
     >>> solution.value.ravel().round(12).tolist(), solution.outcome
     ([2.25, -0.75], 'ok')
@@ -79,8 +80,16 @@ class Cholesky(Factorization):
             )
         self._penalty: float | None = None  # the penalty now factored
         self._whole = True  # both triangles hold S, so nothing has to be mirrored back
-        self._condition = 1.0
-        self._spectral: Eigendecomposition | None = None  # in place of the matrix, once that was singular
+        self._spectral: EigenFactor | None = None  # in place of the matrix, once that was singular
+
+    def largest_eigenvalue(self) -> float:
+        """Lower bound on the largest eigenvalue of S, and close to it: a Rayleigh quotient."""
+        vector = np.eye(1, self.n, int(np.argmax(self._diagonal)))[0]
+        for _ in range(_PRODUCTS):
+            image = upper_product(self._matrix, self._diagonal, vector[:, None])[:, 0]
+            largest = max(float(vector @ image), 0.0)
+            vector = image / (np.linalg.norm(image) or 1.0)
+        return largest
 
     def single_precision_is_safe(self, penalty: float) -> bool:
         """Whether a float32 factorisation at this penalty can be refined to full accuracy."""
@@ -92,7 +101,7 @@ class Cholesky(Factorization):
         if self._spectral is None and not self._factor(penalty):
             require_memory((2 * self.n, self.n), np.float64, "workspace to solve a singular system")
             self._to_double()
-            self._spectral = Eigendecomposition.of_weighted(self._matrix, self._root, self.dtype)
+            self._spectral = EigenFactor.of_weighted(self._matrix, self._root, self.dtype)
             del self._matrix
         return self if self._spectral is None else self._spectral
 
@@ -270,7 +279,7 @@ def check_semidefinite(gram: np.ndarray) -> None:
     Raises
     ------
     LinAlgError
-        As :class:`Eigendecomposition`, from which an eigenvalue is learned only where there is doubt.
+        By the rule of :class:`EigenFactor`, which decides wherever there is doubt.
     """
-    factor = Cholesky(gram)
-    factor.at(2 * ROUNDING[factor.dtype] * factor._norm)
+    factor = CholeskyFactor(gram)
+    factor.at(ROUNDING[factor.dtype] * factor.largest_eigenvalue())

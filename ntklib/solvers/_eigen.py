@@ -21,7 +21,7 @@ _LARGE = 3000  # rows above which the Gram's memory is worth reusing
 ROUNDING = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 64 * float(np.finfo(np.float32).eps)}
 
 
-class Eigendecomposition(Factorization):
+class EigenFactor(Factorization):
     r"""Eigendecomposition of the weighted Gram matrix, :math:`S = W^{1/2} K W^{1/2} = Q \Lambda Q^T`.
 
     .. math:: (K + \lambda W^{-1})^{-1} = W^{1/2} Q (\Lambda + \lambda)^{-1} Q^T W^{1/2}.
@@ -69,8 +69,8 @@ class Eigendecomposition(Factorization):
     Examples
     --------
     >>> import numpy as np
-    >>> from ntklib.solvers import Eigendecomposition
-    >>> factor = Eigendecomposition(np.array([[2.0, 1.0], [1.0, 2.0]]))
+    >>> from ntklib.solvers import EigenFactor
+    >>> factor = EigenFactor(np.array([[2.0, 1.0], [1.0, 2.0]]))
     >>> factor.eigenvalues.round(12).tolist(), factor.rank
     ([1.0, 3.0], 2)
     >>> factor.inverse_diagonals([0.0, 1.0]).round(12).tolist()
@@ -84,7 +84,7 @@ class Eigendecomposition(Factorization):
         self._decompose(matrix)
 
     @classmethod
-    def of_weighted(cls, matrix: np.ndarray, root: np.ndarray | None, dtype: np.dtype) -> Eigendecomposition:
+    def of_weighted(cls, matrix: np.ndarray, root: np.ndarray | None, dtype: np.dtype) -> EigenFactor:
         """Decompose S itself, in its memory; its entries were of `dtype`, and `root` is W^{1/2}."""
         self = cls.__new__(cls)
         self.n, self.dtype, self._root = len(matrix), dtype, root
@@ -113,7 +113,7 @@ class Eigendecomposition(Factorization):
         if self.rank:
             self.blur = max(self.blur, (self.cut / float(values[-self.rank])) ** 2)
 
-    def at(self, penalty: float) -> Eigendecomposition:
+    def at(self, penalty: float) -> EigenFactor:
         """Itself: it bears singular systems."""
         return self
 

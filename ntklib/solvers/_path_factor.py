@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._cholesky import Cholesky
+from ._cholesky import CholeskyFactor
 from ._contract import Factorization
-from ._eigen import Eigendecomposition
+from ._eigen import EigenFactor
 
 _SPREAD = 1e6  # ratio of weights that leaves an eigendecomposition nine digits of the lightest sample
 
@@ -25,5 +25,5 @@ def path_factor(gram, *, weights=None, overwrite_gram=False) -> Factorization:
     overwrite_gram : bool, default=False
     """
     if weights is not None and np.max(weights) / _SPREAD > np.min(weights):
-        return Cholesky(gram, weights=weights, overwrite_gram=overwrite_gram, double=True)
-    return Eigendecomposition(gram, weights=weights, overwrite_gram=overwrite_gram)
+        return CholeskyFactor(gram, weights=weights, overwrite_gram=overwrite_gram, double=True)
+    return EigenFactor(gram, weights=weights, overwrite_gram=overwrite_gram)

@@ -63,8 +63,8 @@ def ridge(factorization: Factorization, y, penalty: float, *, fit_intercept: boo
     Examples
     --------
     >>> import numpy as np
-    >>> from ntklib.solvers import Cholesky, ridge
-    >>> fit = ridge(Cholesky(np.eye(3)), np.array([[1.0], [2.0], [6.0]]), 1.0)
+    >>> from ntklib.solvers import CholeskyFactor, ridge
+    >>> fit = ridge(CholeskyFactor(np.eye(3)), np.array([[1.0], [2.0], [6.0]]), 1.0)
     >>> fit.dual_coef.ravel().round(12).tolist(), fit.intercept.round(12).tolist()
     ([-1.0, -0.5, 1.5], [3.0])
     """
@@ -112,9 +112,9 @@ def leave_one_out(factorization: Factorization, y, fit: RidgeFit, *, counts=None
     The same value twice and another, with nothing but the mean to predict by:
 
     >>> import numpy as np
-    >>> from ntklib.solvers import Cholesky, leave_one_out, ridge
+    >>> from ntklib.solvers import CholeskyFactor, leave_one_out, ridge
     >>> y, counts = np.array([[1.0], [4.0]]), [2, 1]
-    >>> factor = Cholesky(np.zeros((2, 2)), weights=counts)
+    >>> factor = CholeskyFactor(np.zeros((2, 2)), weights=counts)
     >>> leave_one_out(factor, y, ridge(factor, y, 1.0), counts=counts).ravel().round(12).tolist()
     [2.5, 1.0]
     """
@@ -148,8 +148,8 @@ def ridge_path(
     Parameters
     ----------
     factorization : Factorization
-        Of the Gram matrix with its weights. An :class:`Eigendecomposition` serves all penalties at once;
-        :class:`Cholesky` factors for each, and is exact whatever the sizes of the weights.
+        Of the Gram matrix with its weights. An :class:`EigenFactor` serves all penalties at once;
+        :class:`CholeskyFactor` factors for each, and is exact whatever the sizes of the weights.
     y : array of shape (n, k)
     penalties : array of shape (p,)
     fit_intercept : bool, default=True
@@ -164,8 +164,8 @@ def ridge_path(
     Examples
     --------
     >>> import numpy as np
-    >>> from ntklib.solvers import Eigendecomposition, ridge_path
-    >>> path = ridge_path(Eigendecomposition(np.eye(3)), np.array([[1.0], [2.0], [6.0]]), [1.0])
+    >>> from ntklib.solvers import EigenFactor, ridge_path
+    >>> path = ridge_path(EigenFactor(np.eye(3)), np.array([[1.0], [2.0], [6.0]]), [1.0])
     >>> [fit.loo_prediction.ravel().round(12).tolist() for fit in path]
     [[4.0, 3.5, 1.5]]
     """

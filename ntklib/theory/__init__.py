@@ -1,13 +1,11 @@
-"""What can be said exactly: how far a net of finite width is from its limit, and how lazily it trains."""
+"""Exact statements on networks of finite width: distance from the limit, certificates of lazy training."""
 
-from ._criterion_record import LazyCriterion
 from ._curvature import Interval, second_derivative_norm
 from ._jacobian_lipschitz import JacobianLipschitz, jacobian_lipschitz
-from ._variance import NTKVariance, ntk_variance, ntk_variance_of
-from .certificate.compute import LazyCertificate, certificate_from_constants, lazy_certificate
-from .criterion import lazy_criterion
-from .path.compute import path_certificate
-from .path.record import PathCertificate
+from .certificate.lazy import LazyCertificate, certificate_from_constants, lazy_certificate
+from .criterion import LazyCriterion, lazy_criterion
+from .path.certificate import PathCertificate, path_certificate
+from .variance import NTKVariance, ntk_variance, ntk_variance_of
 
 __all__ = [
     "Interval",

@@ -1,4 +1,4 @@
-r"""How large the second derivative of a network is at given parameters: an interval."""
+r"""Norm of the second derivative of a network at given parameters, as an interval."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ class _Blocks:
         return cls(first * neurons.trains_output, second, neurons.output[chosen], rows)
 
     def hessian(self, c: NDArray) -> NDArray:
-        """Of <c, h> in one neuron's weights: output ones first; c is (B, n, k)."""
+        """Hessian of <c, h> in one neuron's weights, output ones first; c is (B, n, k)."""
         k, q = self.v.shape[1], self.rows.shape[1]
         H = np.zeros((len(c), k + q, k + q))
         H[:, :k, k:] = (c * self.a[:, :, None]).transpose(0, 2, 1) @ self.rows
@@ -225,14 +225,14 @@ def _search_deep(model: Any, params: Params, X: Any, rng: np.random.Generator) -
         return size, c, u
 
     def climb_all(starts: list[tuple[NDArray, NDArray]], rounds: int) -> list[Search]:
-        found: dict[int, Search] = {}
+        ends: dict[int, Search] = {}
 
         def go(i: int) -> None:
-            found[i] = climb(*starts[i], rounds)
+            ends[i] = climb(*starts[i], rounds)
 
         with set_threads(1):  # one thread a search: its passes over the rows are short
             parallel_for(go, range(len(starts)), threads=threads)
-        return sorted((found[i] for i in range(len(starts))), key=lambda search: -search[0])
+        return sorted((ends[i] for i in range(len(starts))), key=lambda search: -search[0])
 
     directions = rng.standard_normal((_DEEP_STARTS, *np.shape(model.apply(params, X))))
     first = climb_all([(c, _unit(model.vjp(params, X, c))) for c in directions], _DEEP_TRIAL)

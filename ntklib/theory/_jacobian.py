@@ -18,24 +18,12 @@ __all__ = ["JacobianSpectrum", "jacobian_spectrum"]
 
 @dataclass(frozen=True)
 class JacobianSpectrum:
-    """Extreme singular values of J = Dh(w), rounded outward.
+    """Extreme singular values of J = Dh(w), rounded outward."""
 
-    Attributes
-    ----------
-    sigma_min : float
-        At most the smallest one; 0 if that cannot be told from 0.
-    sigma_max : float
-        At least the largest one.
-    eigenvalues : ndarray of shape (n k,)
-        Of J J^T as computed, ascending.
-    eigenvalue_error : float
-        Bound on the rounding errors of the eigenvalues.
-    """
-
-    sigma_min: float
-    sigma_max: float
-    eigenvalues: NDArray
-    eigenvalue_error: float
+    sigma_min: float  # at most the smallest one; 0 if that cannot be told from 0
+    sigma_max: float  # at least the largest one
+    eigenvalues: NDArray  # of J J^T as computed, ascending (n k,)
+    eigenvalue_error: float  # bound on their rounding errors
 
 
 def jacobian_spectrum(model: Any, params: Params, X: Any, neurons: Neurons) -> JacobianSpectrum:

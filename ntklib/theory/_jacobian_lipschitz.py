@@ -1,4 +1,4 @@
-r"""How fast the Jacobian of a network changes: an upper bound on a ball of parameters."""
+r"""Upper bound on the Lipschitz constant of a network's Jacobian on a ball of parameters."""
 
 from __future__ import annotations
 
@@ -132,13 +132,7 @@ def largest_block(
 ) -> tuple[float, int]:
     """Return the largest bound on a neuron's block, and its neuron.
 
-    Parameters
-    ----------
-    neurons : Neurons
-    first, second : ndarray of shape (M, n)
-        What |sigma'| and |sigma''| are at most, by neuron and row.
-    radius : float, default=0
-        By which trained output weights may grow.
+    ``first`` and ``second`` (M, n) bound |sigma'| and |sigma''|; trained output weights grow by ``radius``.
     """
     c, v = neurons.factor, neurons.output_lengths
     if neurons.trains_output:

@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from ntklib.kernels import Activation
 from ntklib.networks import Params
+from ntklib.networks.binding import bind, check_inputs, check_params
 from ntklib.networks.network import Network
 from ntklib.networks.params import in_float64
 from ntklib.networks.taylor_models import CenteredModel
@@ -27,32 +28,15 @@ class Neurons:
 
     A bias is one more weight, and its multiplier one more column of the rows; a symmetric network has the
     neurons of both copies.  The second derivative of h is block diagonal over the neurons.
-
-    Attributes
-    ----------
-    activation : Activation
-    z : ndarray of shape (M, n)
-        Preactivations.
-    z_error : ndarray of shape (M, n)
-        Bounds on their rounding errors.
-    weights : ndarray of shape (M, q)
-        Rows :math:`w_r`.
-    output : ndarray of shape (M, k)
-        Rows :math:`v_r`, without the signs of the copies.
-    rows : ndarray of shape (n, q)
-        :math:`x_i`, with the multipliers of the parameterisation.
-    factor : float
-        c, over the root of two in a symmetric network.
-    trains_hidden, trains_output : bool
     """
 
     activation: Activation
-    z: NDArray
-    z_error: NDArray
-    weights: NDArray
-    output: NDArray
-    rows: NDArray
-    factor: float
+    z: NDArray  # preactivations (M, n)
+    z_error: NDArray  # bounds on their rounding errors (M, n)
+    weights: NDArray  # rows w_r (M, q)
+    output: NDArray  # rows v_r, without the signs of the copies (M, k)
+    rows: NDArray  # x_i, with the multipliers of the parameterisation (n, q)
+    factor: float  # c, over the root of two in a symmetric network
     trains_hidden: bool
     trains_output: bool
 
@@ -73,7 +57,8 @@ class Neurons:
                 f"the second derivative is bounded for networks of one hidden layer, and this one has "
                 f"{network.depth}; lazy_criterion measures deeper ones from below."
             )
-        spec, copies, X, _ = network._bound(in_float64(params), X)
+        spec, params, X = network.spec, in_float64(params), check_inputs(params, X)
+        copies = bind(spec, check_params(spec, params), params.dtype)
         X = (X.toarray() if sparse.issparse(X) else X).astype(np.float64, copy=False)
         first, last = copies[0].layers
         rows = first.weight_multiplier * X
@@ -130,6 +115,14 @@ class Neurons:
         except ValueError:
             return rise, bend
         return first, np.where(np.isfinite(second), second, bend)
+
+    def output_rounding(self, size: float) -> float:
+        """Return the norm of what rounding may do to outputs of a norm ``size``, summed in any order."""
+        value = np.abs(self.activation(self.z))
+        slope = self.steepest()[0] * self.z_error
+        weights = self.factor * np.abs(self.output).T
+        rounding = (2 * len(value) + 16) * EPS  # of sums; a bias is no larger than the output and all terms
+        return float(np.linalg.norm(weights @ (2 * rounding * value + slope))) + rounding * size
 
 
 def base_network(model: Any) -> Network:

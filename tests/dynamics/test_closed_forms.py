@@ -9,7 +9,7 @@ from scipy.linalg import expm
 from ntklib.dynamics import gradient_descent, gradient_flow, largest_stable_step
 from ntklib.dynamics.function_space import spectrum as _spectrum
 from ntklib.kernels import ntk_kernel
-from ntklib.solvers import Eigendecomposition
+from ntklib.solvers import EigenFactor
 from tests.dynamics.naive_training import descend, linear_model
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -173,11 +173,11 @@ def test_the_largest_stable_step_of_large_matrices_losses_and_weights(monkeypatc
     step = largest_stable_step(small)
     assert largest_stable_step(small, loss="log_loss") == pytest.approx(4 * step)
     assert largest_stable_step(small, loss="log_loss", n_outputs=3) == pytest.approx(2 * step)
-    assert largest_stable_step(Eigendecomposition(small)) == pytest.approx(step)
+    assert largest_stable_step(EigenFactor(small)) == pytest.approx(step)
     w = rng.uniform(0.1, 3, 40)
     expected = 2 / np.linalg.norm(np.sqrt(w)[:, None] * J[:40], 2) ** 2
     assert largest_stable_step(small, sample_weight=w) == pytest.approx(expected)
-    assert largest_stable_step(Eigendecomposition(small, weights=w)) == pytest.approx(expected)
+    assert largest_stable_step(EigenFactor(small, weights=w)) == pytest.approx(expected)
     with pytest.raises(ValueError, match="not smooth"):
         largest_stable_step(small, loss="absolute_error")
 
@@ -209,7 +209,7 @@ def test_whole_weights_are_repetitions():
             np.testing.assert_allclose(weighted.test_outputs, repeated.test_outputs, atol=1e-9)
             np.testing.assert_allclose(weighted.loss, repeated.loss, rtol=1e-9, atol=1e-20)
             np.testing.assert_allclose(weighted.distance, repeated.distance, atol=1e-9)
-            factor = Eigendecomposition(K, weights=w)
+            factor = EigenFactor(K, weights=w)
             factored = run(factor, y, [0, 3, np.inf], f0=f0, **arguments)
             np.testing.assert_allclose(factored.outputs, weighted.outputs, atol=1e-12)
 
@@ -287,7 +287,7 @@ BAD = {
     "step": (lambda: gradient_descent(np.eye(2), [1, 2], 1, learning_rate=0), "learning_rate must be"),
     "weights": (lambda: gradient_flow(np.eye(2), [1, 2], 1, sample_weight=[1, 0]), "leave out samples"),
     "weights twice": (
-        lambda: gradient_flow(Eigendecomposition(np.eye(2)), [1, 2], 1, sample_weight=[1, 2]),
+        lambda: gradient_flow(EigenFactor(np.eye(2)), [1, 2], 1, sample_weight=[1, 2]),
         "holds them already",
     ),
 }

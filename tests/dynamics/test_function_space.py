@@ -12,8 +12,8 @@ from ntklib.dynamics import (
     gradient_flow,
     largest_stable_step,
 )
+from ntklib.dynamics.function_space._iteration import Coordinates, integrate
 from ntklib.dynamics.function_space._iteration import descend as function_space_descent
-from ntklib.dynamics.function_space._iteration import integrate
 from tests.dynamics.naive_training import descend, linear_model, runge_kutta
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -89,11 +89,14 @@ def test_the_general_way_gives_the_closed_form_of_the_square_loss():
     J, _, f0, _, y = linear_model(p=12, n_outputs=2)
     K, times = J @ J.T, np.array([0.0, 0.01, 1.0])
     closed = gradient_flow(K, y, times, f0=f0, ridge=0.5)
-    general = integrate(K, y, times, f0, 0.5, SquaredError(), None, 1e-10)
+    model = Coordinates.of(K, y, f0, SquaredError(), None)
+    general = integrate(model, times, ridge=0.5, tolerance=1e-10)
     for name in ("outputs", "loss", "distance", "dual_coef"):
         np.testing.assert_allclose(getattr(general, name), getattr(closed, name), atol=1e-7)
     closed = gradient_descent(K, y, STEPS, f0=f0, learning_rate=0.01, momentum=0.3)
-    general = function_space_descent(K, y, STEPS, f0, 0.0, SquaredError(), None, 0.01, 0.3, False)
+    general = function_space_descent(
+        model, STEPS, ridge=0.0, learning_rate=0.01, momentum=0.3, averaged=False
+    )
     for name in ("outputs", "loss", "distance", "dual_coef"):
         np.testing.assert_allclose(getattr(general, name), getattr(closed, name), atol=1e-10)
     wide = gradient_descent(K, y, STEPS, f0=f0, learning_rate=0.01, momentum=0.3, loss=Huber(1e6))

@@ -403,6 +403,14 @@ def test_orthogonalised_steps_do_not_feel_an_orthogonal_change_of_basis():
     np.testing.assert_allclose(turned, Q @ plain @ R, atol=1e-12)
 
 
+def test_numbers_and_schedules_at_a_step():
+    momentum = Momentum(lambda k: 1 / (k + 1), momentum=0.5)
+    assert [momentum.at_step(k) for k in range(3)] == [1.0, 0.5, 1 / 3]
+    assert momentum.at_step(7, "momentum") == 0.5
+    with pytest.raises(ValueError, match=r"learning_rate\(2\)"):
+        GradientDescent(lambda k: 1.0 - k).at_step(2)
+
+
 # ---------------------------------------------------------------- compiled loops
 
 

@@ -144,6 +144,8 @@ class Mistaken(Own):
 def test_an_optimiser_of_ones_own():
     net = TwoLayerNet(16, parameterization="mup")
     params = net.init(3, 0)
+    assert Own().step_powers == (1, 0)
+    assert OwnFamily().step_powers == (0, 0)
     assert Own().start(params, model=net).multipliers == net.step_multipliers
     assert OwnFamily().start(params, model=net).multipliers == {"W0": 1.0, "W1": 1 / 16}
     with pytest.raises(ValueError, match="step_family must be one of"):

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from mpmath import mp, mpf
+from scipy import sparse
 
 from ntklib.kernels import (
     NNGP,
@@ -14,6 +15,7 @@ from ntklib.kernels import (
     Exp,
     Gaussian,
     Hermite,
+    Identity,
     Monomial,
     NumericalActivation,
     nngp_kernel,
@@ -159,6 +161,64 @@ def test_rows_that_differ_below_the_range_of_squares():
                     assert abs(mpf(value) - truth) <= mpf("1e-12") * abs(truth)
 
 
+RIGHT_ANGLES = [
+    (Identity(), oracle_duals.monomial(1), 640, {}),
+    (Identity(), oracle_duals.monomial(1), 640, {"depth": 3, "weight_std": 0.3, "bias_std": 10.0}),
+    (Monomial(3), oracle_duals.monomial(3), 320, {}),
+    (Monomial(3), oracle_duals.monomial(3), 200, {"bias_std": 1.0}),
+    (Monomial(3), oracle_duals.monomial(3), 120, {"depth": 2}),
+    (Hermite(1), oracle_duals.hermite(1), 640, {"depth": 2}),
+    (Hermite(3), oracle_duals.hermite(3), 240, {}),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("activation", "duals", "exponent", "options"), RIGHT_ANGLES)
+def test_right_angles_between_long_rows(activation, duals, exponent, options, dtype, rng):
+    """Infinite only where no float holds the value, be the diagonal entries beyond the floats."""
+    a, b, c = whole = rng.integers(1, 9, size=(3, 30)).astype(float)
+    scale = 2.0 ** (exponent if dtype == np.float64 else exponent // 8)  # as the types' largest numbers
+    X, Z = (scale * np.stack(part, axis=1).astype(dtype) for part in (whole, (b * c, -2 * a * c, a * b)))
+    info, held = np.finfo(dtype), 0
+    for which, kernel in enumerate((nngp_kernel, ntk_kernel)):
+        values = np.diagonal(kernel(X, Z, activation=activation, **options))
+        for x, z, value in zip(X, Z, values, strict=True):
+            with mp.workdps(800):
+                truth, xx, zz = (
+                    oracles.deep(duals, *pair, **options)[which] for pair in ((x, z), (x, x), (z, z))
+                )
+                root = mp.sqrt(xx * zz)
+            held += root > mpf(float(info.max)) >= abs(truth)
+            bound = root / 10**12 if dtype == np.float64 else abs(truth) / 250000 + 10 * root * mpf(2) ** -23
+            assert right_within(value, truth, bound, info), (value, truth)
+    assert held > 0
+
+
+def right_within(value, truth, bound, info):
+    """No NaN, and infinite only where the exact value is beyond the floats."""
+    if np.isinf(value):
+        return abs(truth) > mpf(float(info.max))
+    return abs(mpf(float(value)) - truth) <= bound
+
+
+@pytest.mark.parametrize("name", ["gelu", "erf", "gaussian"])
+@pytest.mark.parametrize("size", [1.0, 1e4, 1e11])
+@pytest.mark.parametrize("angle", [0.0, 1e-12, 1e-9, 1e-4])
+def test_gradients_of_nearly_parallel_long_rows(name, size, angle):
+    """A cosine's rounding error, times the lengths that a deep network gives rows, is far more than one."""
+    X, duals = size * np.array([[1.0, 0.0], [np.cos(angle), np.sin(angle)]]), getattr(oracle_duals, name)()
+    for options in ({"depth": 5, "bias_std": 0.1}, {"depth": 3, "weight_std": 30.0, "bias_std": 0.1}):
+        for which, kind in enumerate((NNGP, NTK)):
+            K, gradient = kind(activation=name, **options)(X, eval_gradient=True)
+            for i, j in ((0, 0), (1, 0)):
+                with mp.workdps(250):
+                    exact = oracles.deep_gradient(duals, X[i], X[j], step="1e-50", **options)
+                for k, parameter in enumerate(("bias_std", "weight_std")):
+                    truth = exact[parameter][which]
+                    bound = abs(truth) / 10**10 + mpf(math.sqrt(K[i, i] * K[j, j])) / 10**12
+                    assert abs(mpf(gradient[i, j, k]) - truth) <= bound, (kind, options, i, j, parameter)
+
+
 def _steep(z):
     return np.full_like(z, 1e200)
 
@@ -178,6 +238,48 @@ def test_functions_that_are_no_numbers_are_named():
         nngp_kernel([[1e200]], activation=activation)
     with pytest.raises(ValueError, match="the derivative is nan at"):
         nngp_kernel([[1.0]], activation=NumericalActivation(np.abs, lambda z: z / np.abs(z)))
+
+
+def test_functions_of_a_user_beyond_the_floats():
+    """Their values there are known only where they have a limit."""
+    linear = NumericalActivation(lambda z: z, np.ones_like)
+    with pytest.raises(ValueError, match="needed beyond the largest float"):
+        nngp_kernel([[1e308]], activation=linear)
+    assert nngp_kernel([[1e306], [1.0]], activation=linear)[0, 1] == pytest.approx(1e306, rel=1e-13)
+    bounded = NumericalActivation(np.arctan, lambda z: 1 / (1 + np.square(np.clip(z, -1e150, 1e150))))
+    long, longest = (nngp_kernel([[size]], activation=bounded).item() for size in (1e300, 1e308))
+    assert longest == pytest.approx(long, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["erf", "sin", "exp", "gaussian", "rbf", "gelu"])
+def test_sparse_rows_that_differ_below_the_range_of_squares(name):
+    X = np.array([[1e200, 0, 0], [1e200, 1, 0], [-1e200, 1e180, 0], [1e200, 1e150, 3.0], [0, 0, 0]])
+    for options in ({}, {"depth": 2, "bias_std": 1.0}):
+        kernel = NTK(activation=name, normalized=True, **options)
+        for sparse_part, part in zip(
+            kernel(sparse.csr_array(X), eval_gradient=True), kernel(X, eval_gradient=True), strict=True
+        ):
+            np.testing.assert_allclose(sparse_part, part, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("kind", [NNGP, NTK])
+def test_normalized_gradients_of_exp_are_finite(kind, depth):
+    X = np.array([[1e200, 1.0], [1e200, 2.0], [1e3, 1.0], [1e3, 1.0 + 1e-9], [-1e3, 1.0], [30.0, 1.0]])
+    K, gradient = kind(depth=depth, activation=Exp(), normalized=True)(X, eval_gradient=True)
+    assert np.all(np.isfinite(gradient))
+    assert not np.any(gradient[K == 0])
+
+
+@pytest.mark.parametrize("name", ["sin", "erf", "gelu"])
+@pytest.mark.parametrize("size", [0.0, 1e-100, 1e-10, 1e-3])
+def test_gradients_beside_a_short_row(name, size):
+    x, z, duals = [0.3, -0.2], [0.1 * size, 0.7 * size], getattr(oracle_duals, name)()
+    for depth in (1, 2):
+        K, gradient = NNGP(depth=depth, activation=name)([x, z], eval_gradient=True)
+        with mp.workdps(400):
+            truth = oracles.deep_gradient(duals, x, z, step="1e-70", depth=depth)["weight_std"][0]
+        assert abs(mpf(gradient[0, 1, 0]) - truth) <= 1e-12 * math.sqrt(K[0, 0]) * math.sqrt(K[1, 1])
 
 
 def test_functions_of_a_user_between_wide_and_ordinary_rows():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ntklib.dynamics import USAM, AveragedMomentum, GradientDescent, Momentum
-from ntklib.lab.landscapes import Cone, Huber, Quadratic, SquarePlusAbs, WideningValley
+from ntklib.lab.landscapes import Cone, HuberLandscape, Quadratic, SquarePlusAbs, WideningValley
 
 RNG = np.random.default_rng(0)
 # each with its definition in plain arithmetic, and points away from its kinks
@@ -23,7 +23,7 @@ LANDSCAPES = {
         RNG.standard_normal((3, 3)),
     ),
     "huber": (
-        Huber(0.7),
+        HuberLandscape(0.7),
         lambda w: sum(z**2 / 2 if abs(z) <= 0.7 else mp.mpf(0.7) * abs(z) - mp.mpf(0.7) ** 2 / 2 for z in w),
         np.array([[0.3, -0.2, 2.0], [-0.9, 0.6, 0.1], [-3.0, 4.0, 5.0]]),
     ),
@@ -193,14 +193,14 @@ def test_a_whole_number_of_steps_ends_on_the_tip():
 @pytest.mark.parametrize("eta", [0.0, 0.1, 0.5, 1.0, 1.3, 1.9])
 @pytest.mark.parametrize("threshold", [1.0, 0.3])
 def test_descent_on_hubers_function_is_its_formula(eta, threshold):
-    huber, start = Huber(threshold), np.array([5.0, -2.2, 0.1, 0.0])
+    huber, start = HuberLandscape(threshold), np.array([5.0, -2.2, 0.1, 0.0])
     path = GradientDescent(eta).run(huber.gradient, start, 120)
     for k in (0, 1, 5, 33, 120):
         np.testing.assert_allclose(path[k], huber.after(start, k, eta), atol=1e-11)
 
 
 def test_hubers_function_beyond_the_stable_step_hops_and_does_not_diverge():
-    huber = Huber(0.5)
+    huber = HuberLandscape(0.5)
     assert huber.largest_stable_step() == 2
     path = GradientDescent(2.4).run(huber.gradient, [[3.0], [0.01], [0.4]], 400)[..., 0]
     np.testing.assert_allclose(path[-1], path[-3], rtol=1e-9)
@@ -300,7 +300,7 @@ def test_the_sharpest_minimum_that_holds(rho):
         (lambda: Cone(0.0), ValueError, "slope must be finite and greater than 0"),
         (lambda: Cone().step_for(0.0), ValueError, "tolerance must be"),
         (lambda: Cone(minimizer="ab"), ValueError, "minimizer must be a sequence"),
-        (lambda: Huber(-1.0), ValueError, "threshold must be"),
+        (lambda: HuberLandscape(-1.0), ValueError, "threshold must be"),
         (lambda: WideningValley().sharpest_stable(0.0), ValueError, "learning_rate must be"),
         (lambda: WideningValley().usam_step([1.0, 1.0], 0.1, rho=-1.0), ValueError, "rho must be"),
     ],

@@ -8,7 +8,6 @@ import ntklib
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.networks.tangent import _features as features
 from ntklib.networks.tangent import _gram as gram
-from ntklib.networks.tangent import _matvec as matvec
 from tests import naive_networks as naive
 from tests.registry_networks import CASES
 
@@ -28,7 +27,6 @@ def test_seams_everywhere(case, monkeypatch):
     monkeypatch.setattr(gram, "ROWS", 2)
     monkeypatch.setattr(gram, "SEGMENT", 64)
     monkeypatch.setattr(gram, "_TILE", 3)
-    monkeypatch.setattr(matvec, "SEGMENT", 64)
     net, params, X, Y = case.network, case.params, case.X, case.Y
     J, other = case.jacobian, case.other_jacobian
     bound = case.tolerance * np.linalg.norm(J, axis=(1, 2)).max() ** 2

@@ -46,7 +46,7 @@ def test_a_dictionary_tells_everything(net):
     assert options == net.to_dict()
     assert options.pop("network") == type(net).__name__
     options |= {"activation": net.activation, "trainable": tuple(options["trainable"])}
-    assert MLP(**options)._spec() == net._spec()
+    assert MLP(**options).spec == net.spec
     for other in (net.with_width(9), type(net)(**{**net.get_params(), "scale": 3.0})):
         assert other.to_dict() != net.to_dict()
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from ntklib import kernels
-from ntklib.networks.derivatives import _sweep_loops as sweep
 from ntklib.networks.derivatives.loops import (
     common_bits,
+    multiply_slopes,
     pack_bits,
     slope_levels,
+    write_signals,
     write_slopes,
     write_values,
 )
@@ -89,11 +90,11 @@ def test_passes_of_a_sweep(activation, z):
     close = {"rtol": 0, "atol": 20 * np.finfo(z.dtype).eps * np.abs(values).max() * np.abs(slopes).max()}
     close["atol"] = max(close["atol"], 40 * np.finfo(z.dtype).eps)
     out = np.empty_like(z)
-    sweep.write_values(activation, z, 0.5, out)
+    write_values(activation, z, out, factor=0.5)
     np.testing.assert_allclose(out, 0.5 * values, **close)
-    sums = sweep.write_signals(activation, z, c, v, 0.5, out)
+    sums = write_signals(activation, z, c, v, 0.5, out)
     np.testing.assert_allclose(out, 0.5 * np.outer(c, v) * slopes, **close)
     np.testing.assert_allclose(sums, c @ values, **close)
     out[...] = 1
-    sweep.multiply_slopes(activation, z, 0.5, out)
+    multiply_slopes(activation, z, 0.5, out)
     np.testing.assert_allclose(out, 0.5 * slopes, **close)

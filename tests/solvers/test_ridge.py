@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from ntklib.solvers import (
-    Cholesky,
-    Eigendecomposition,
+    CholeskyFactor,
+    EigenFactor,
     IllConditionedWarning,
     half_constant,
     leave_one_out,
@@ -31,11 +31,11 @@ def data():
 def test_fit_and_left_out_predictions_are_those_of_refits(data, intercept, weighted):
     K, y, w = data
     w = w if weighted else None
-    path = ridge_path(Eigendecomposition(K, weights=w), y, PENALTIES, fit_intercept=intercept)
+    path = ridge_path(EigenFactor(K, weights=w), y, PENALTIES, fit_intercept=intercept)
     for point, penalty in zip(path, PENALTIES, strict=True):
         dual, constant = brute_ridge.fit(K, y, penalty, w, intercept)
         held_out = brute_ridge.left_out(K, y, penalty, w, intercept)
-        factor = Cholesky(K, weights=w)
+        factor = CholeskyFactor(K, weights=w)
         single = ridge(factor, y, penalty, fit_intercept=intercept)
         for fit in (point, single):
             np.testing.assert_allclose(fit.dual_coef, dual, atol=1e-9 * abs(dual).max())
@@ -58,10 +58,10 @@ def test_one_copy_of_a_unit_is_left_out(data, intercept, important, penalty):
     counts = np.random.default_rng(1).integers(1, 5, 55)
     w = counts * importance[rows] if important else counts
     held_out = brute_ridge.left_out(K, y, penalty, w, intercept, counts)
-    factor = Cholesky(K, weights=w)
+    factor = CholeskyFactor(K, weights=w)
     fit = ridge(factor, y, penalty, fit_intercept=intercept)
     np.testing.assert_allclose(leave_one_out(factor, y, fit, counts=counts), held_out, atol=1e-9)
-    path = ridge_path(Eigendecomposition(K, weights=w), y, [penalty], fit_intercept=intercept, counts=counts)
+    path = ridge_path(EigenFactor(K, weights=w), y, [penalty], fit_intercept=intercept, counts=counts)
     np.testing.assert_allclose(next(path).loo_prediction, held_out, atol=1e-9)
 
 
@@ -94,7 +94,7 @@ def test_leaving_out_is_exact_at_every_penalty_and_count(penalty):
         (np.array([1, 2, 3, 1, 4, 1, 1]), 10.0 ** np.arange(-3, 4)),
     ):
         expected = mp_left_out(K, y, penalty, counts, importance)
-        factor = Cholesky(K, weights=counts * importance)
+        factor = CholeskyFactor(K, weights=counts * importance)
         fit = ridge(factor, y[:, None], penalty)
         found = leave_one_out(factor, y[:, None], fit, counts=counts)[:, 0]
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
@@ -102,7 +102,7 @@ def test_leaving_out_is_exact_at_every_penalty_and_count(penalty):
 
 @pytest.mark.parametrize("counts", [[1.0, 0.5, 1.0], [1.0, 2.0], [1.0, 1.0, np.inf]])
 def test_counts_below_one_are_refused(counts):
-    factor, y = Eigendecomposition(np.eye(3)), np.ones((3, 1))
+    factor, y = EigenFactor(np.eye(3)), np.ones((3, 1))
     with pytest.raises(ValueError, match="counts must be 3"):
         leave_one_out(factor, y, ridge(factor, y, 1.0), counts=counts)
     with pytest.raises(ValueError, match="counts must be 3"):
@@ -112,12 +112,12 @@ def test_counts_below_one_are_refused(counts):
 def test_subtracting_the_mean_first_is_not_leave_one_out(data):
     K, y, _ = data
     centred = y - y.mean(axis=0)
-    wrong = next(ridge_path(Eigendecomposition(K), centred, [0.1], fit_intercept=False)).loo_prediction
+    wrong = next(ridge_path(EigenFactor(K), centred, [0.1], fit_intercept=False)).loo_prediction
     right = brute_ridge.left_out(K, y, 0.1)
     assert abs(wrong + y.mean(axis=0) - right).max() > 1e-2
 
 
-@pytest.mark.parametrize("make", [Cholesky, Eigendecomposition])
+@pytest.mark.parametrize("make", [CholeskyFactor, EigenFactor])
 def test_a_constant_in_the_targets_only_moves_the_intercept(data, make):
     K, y, w = data
     plain, shifted = (ridge(make(K, weights=w), values, 0.01) for values in (y, y + 1e4))
@@ -130,8 +130,8 @@ def test_weight_two_is_the_sample_twice(data):
     twice = np.r_[np.arange(40), 7]
     w = np.ones(40)
     w[7] = 2
-    single = ridge(Cholesky(K, weights=w), y, 0.1)
-    double = ridge(Cholesky(K[np.ix_(twice, twice)]), y[twice], 0.1)
+    single = ridge(CholeskyFactor(K, weights=w), y, 0.1)
+    double = ridge(CholeskyFactor(K[np.ix_(twice, twice)]), y[twice], 0.1)
     np.testing.assert_allclose(double.dual_coef[7] + double.dual_coef[40], single.dual_coef[7], rtol=1e-10)
     np.testing.assert_allclose(double.intercept, single.intercept, rtol=1e-12)
 
@@ -139,8 +139,8 @@ def test_weight_two_is_the_sample_twice(data):
 def test_tiny_weights_are_as_good_as_absent(data):
     K, y, _ = data
     w = np.r_[1e-200, np.ones(39)]
-    fit = ridge(Cholesky(K, weights=w), y, 0.1)
-    rest = ridge(Cholesky(K[1:, 1:]), y[1:], 0.1)
+    fit = ridge(CholeskyFactor(K, weights=w), y, 0.1)
+    rest = ridge(CholeskyFactor(K[1:, 1:]), y[1:], 0.1)
     np.testing.assert_allclose(fit.dual_coef[1:], rest.dual_coef, rtol=1e-10)
     np.testing.assert_allclose(fit.intercept, rest.intercept, rtol=1e-12)
 
@@ -149,14 +149,14 @@ def test_targets_of_the_wrong_shape_are_refused(data):
     K, y, _ = data
     for values in (y[:-1], y[:, 0]):
         with pytest.raises(ValueError, match="y must have shape"):
-            ridge(Cholesky(K), values, 1.0)
+            ridge(CholeskyFactor(K), values, 1.0)
 
 
 def test_one_unit_with_intercept_has_nothing_to_be_predicted_from():
-    point = next(ridge_path(Eigendecomposition(np.eye(1)), np.ones((1, 1)), [1.0]))
+    point = next(ridge_path(EigenFactor(np.eye(1)), np.ones((1, 1)), [1.0]))
     assert np.isnan(point.loo_prediction).all()
     for count in (2, 3):
-        factor = Eigendecomposition(np.eye(1), weights=[count])
+        factor = EigenFactor(np.eye(1), weights=[count])
         several = next(ridge_path(factor, np.ones((1, 1)), [1.0], counts=[count]))
         assert several.loo_prediction.item() == 1  # by its own copies
 
@@ -197,7 +197,7 @@ class TestRidgeless:
         coef, constant = brute_ridge.least_norm(features, y, w, intercept)
         fitted = features @ coef + constant
         K = features @ features.T
-        factor, spectral = Cholesky(K, weights=w), Eigendecomposition(K, weights=w)
+        factor, spectral = CholeskyFactor(K, weights=w), EigenFactor(K, weights=w)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", IllConditionedWarning)
             single = ridge(factor, y, penalty, fit_intercept=intercept)
@@ -225,7 +225,7 @@ class TestRidgeless:
         counts = rng.integers(1, 4, len(y))
         w = counts * rng.uniform(0.5, 2, len(y))
         held_out = brute_ridge.least_norm_left_out(features, y, w, intercept, counts)
-        factor = Eigendecomposition(features @ features.T, weights=w)
+        factor = EigenFactor(features @ features.T, weights=w)
         (point,) = ridge_path(factor, y, [0.0], fit_intercept=intercept, counts=counts)
         np.testing.assert_allclose(point.loo_prediction, held_out, atol=1e-9)
 
@@ -234,7 +234,7 @@ class TestRidgeless:
         features = low_rank_features()["repeated and zero rows"]
         y = np.arange(28.0).reshape(14, 2)
         for penalty in (1e-6, 1e-3):
-            fit = ridge(Cholesky(features @ features.T), y, penalty)
+            fit = ridge(CholeskyFactor(features @ features.T), y, penalty)
             design = np.column_stack([features, np.ones(14)])
             normal = design.T @ design + penalty * np.diag(np.r_[np.ones(8), 0.0])
             expected = np.linalg.solve(normal, design.T @ y)
@@ -245,7 +245,7 @@ class TestRidgeless:
         features = low_rank_features()["fewer features than rows"]
         y = np.random.default_rng(1).standard_normal((12, 1))
         w = np.r_[1e-100, np.ones(11)]
-        point = next(ridge_path(Eigendecomposition(features @ features.T, weights=w), y, [0.0]))
+        point = next(ridge_path(EigenFactor(features @ features.T, weights=w), y, [0.0]))
         coef, constant = brute_ridge.least_norm(features[1:], y[1:])
         np.testing.assert_allclose(features.T @ point.dual_coef, coef, atol=1e-10)
         np.testing.assert_allclose(point.intercept, constant, atol=1e-10)
@@ -256,7 +256,7 @@ class TestRidgeless:
         features, rng = low_rank_features()[case], np.random.default_rng(8)
         y, w = rng.standard_normal((len(features), 2)) + 3, unit * rng.uniform(0.5, 2, len(features))
         coef, constant = brute_ridge.least_norm(features, y, w / unit)
-        (point,) = ridge_path(Eigendecomposition(features @ features.T, weights=w), y, [0.0])
+        (point,) = ridge_path(EigenFactor(features @ features.T, weights=w), y, [0.0])
         np.testing.assert_allclose(features.T @ point.dual_coef, coef, atol=1e-10)
         np.testing.assert_allclose(point.intercept, constant, atol=1e-10)
         held_out = brute_ridge.least_norm_left_out(features, y, w / unit)
@@ -269,7 +269,7 @@ class TestRidgeless:
         features = np.column_stack([rng.standard_normal((12, 3)), 0.7 * np.eye(12)[:, 0]])
         features[:, 0] = 0.9 if constant else features[:, 0]
         y = rng.standard_normal((12, 2)) + 3
-        factor = Eigendecomposition((features @ features.T).astype(np.float32))
+        factor = EigenFactor((features @ features.T).astype(np.float32))
         (point,) = ridge_path(factor, y, [0.0])
         expected = brute_ridge.least_norm(features, y)
         np.testing.assert_allclose(features.T @ point.dual_coef, expected[0], atol=1e-4)
@@ -282,7 +282,7 @@ class TestRidgeless:
         features[3] += 2.0**-11  # products are exact in float32
         y = np.random.default_rng(10).standard_normal((8, 1))
         expected = brute_ridge.least_norm(features, y)
-        (point,) = ridge_path(Eigendecomposition((features @ features.T).astype(np.float32)), y, [0.0])
+        (point,) = ridge_path(EigenFactor((features @ features.T).astype(np.float32)), y, [0.0])
         np.testing.assert_allclose(features.T @ point.dual_coef, expected[0], rtol=1e-6)
         np.testing.assert_allclose(point.intercept, expected[1], rtol=1e-6)
 
@@ -291,13 +291,13 @@ class TestRidgeless:
 def test_targets_of_any_size(data, penalty):
     K, y, w = data
     for unit in np.ldexp(1.0, [-560, 530]):
-        (plain,) = ridge_path(Eigendecomposition(K, weights=w), y, [penalty])
-        (scaled,) = ridge_path(Eigendecomposition(K, weights=w), unit * y, [penalty])
+        (plain,) = ridge_path(EigenFactor(K, weights=w), y, [penalty])
+        (scaled,) = ridge_path(EigenFactor(K, weights=w), unit * y, [penalty])
         np.testing.assert_array_equal(scaled.dual_coef, unit * plain.dual_coef)
         np.testing.assert_array_equal(scaled.loo_prediction, unit * plain.loo_prediction)
 
 
-@pytest.mark.parametrize("make", [Cholesky, Eigendecomposition])
+@pytest.mark.parametrize("make", [CholeskyFactor, EigenFactor])
 class TestHalfConstant:
     def test_regular(self, data, make):
         K, y, w = data
@@ -364,7 +364,7 @@ def test_weights_of_any_spread_cost_no_digits(size, penalty):
         )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        factor = Cholesky(K, weights=weights)
+        factor = CholeskyFactor(K, weights=weights)
         single = ridge(factor, y, penalty)
         (point,) = ridge_path(path_factor(K, weights=weights), y, [penalty])
     for fit in (single, point):
@@ -380,7 +380,7 @@ def test_small_weights_are_not_lost_in_float32():
     K = brute_ridge.rbf(np.random.default_rng(4).standard_normal((8, 2)))
     y = np.random.default_rng(5).standard_normal((8, 1))
     for size in (1e-90, 1e90):
-        fit = ridge(Cholesky(K.astype(np.float32), weights=np.full(8, size)), y, 0.1 * size)
+        fit = ridge(CholeskyFactor(K.astype(np.float32), weights=np.full(8, size)), y, 0.1 * size)
         dual, constant = brute_ridge.fit(K.astype(np.float32).astype(float), y, 0.1)
         np.testing.assert_allclose(fit.dual_coef, dual, atol=1e-10)
         np.testing.assert_allclose(fit.intercept, constant, atol=1e-10)

@@ -131,6 +131,11 @@ def test_at_scale_is_the_certificate_of_the_scaled_network(theorem):
         )
         assert repr(moved) == repr(again)
         assert moved.scale == scale
+        for other in THEOREMS:
+            there = lazy_certificate(net, params, X, y, theorem=other)
+            assert repr(first.at_scale(scale, other)) == repr(there.at_scale(scale))
+    with pytest.raises(ValueError, match="theorem must be"):
+        first.at_scale(1.0, "C")
     low, high = first.scale_interval
     assert high == np.inf
     assert first.scale_threshold == low

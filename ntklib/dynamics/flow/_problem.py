@@ -21,8 +21,7 @@ from ntklib._core.validation import check_rows
 from ntklib.networks import Params
 from ntklib.networks.params import in_float64
 
-from ..losses.base import Risk
-from ..losses.regression import SquaredError
+from ..losses import Risk, SquaredError
 from .record import Flow
 
 __all__ = ["FlowProblem"]
@@ -34,21 +33,8 @@ _SHORT = 1e7  # entries of a Jacobian up to which threads of BLAS wait for each 
 class FlowProblem:
     """A model on rows with targets, at parameters to start from, in float64.
 
-    Parameters
-    ----------
-    model, X, y, params
-        As in `integrate_flow`.
-
-    Attributes
-    ----------
-    scale : float
-        alpha.
-    start : Params
-    risk : Risk
-    outputs, residual : ndarray of shape (n,) or (n, k)
-        At the start.
-    size : float
-        Frobenius norm of Dh(w_0).
+    ``outputs`` and ``residual`` are those at the start, ``scale`` is alpha, and ``size`` the Frobenius norm
+    of Dh(w_0).
     """
 
     def __init__(self, model: Any, X: Any, y: ArrayLike, params: Params | None) -> None:

@@ -1,4 +1,4 @@
-"""What integrating a gradient flow returns: a frozen record of the path in parameter space."""
+"""Record of a gradient flow in parameter space."""
 
 from __future__ import annotations
 

@@ -22,21 +22,10 @@ _STILL = 1e-11  # forces below this, relative to the largest there can be, are r
 
 
 def absolute_flow(P: NDArray, residual: NDArray, weights: NDArray, times: NDArray, ridge: float) -> NDArray:
-    """Coordinates b at all times, started at 0.
+    """Coordinates b at all times, (T, rank) or (T, rank, k), started at 0.
 
-    Parameters
-    ----------
-    P : array of shape (n, rank)
-    residual : array of shape (n,) or (n, k)
-        f_0 - y; the columns do not meet.
-    weights : array of shape (n,)
-    times : array of shape (T,)
-        Infinity is the limit, which is reached after finitely many events.
-    ridge : float
-
-    Returns
-    -------
-    ndarray of shape (T, rank) or (T, rank, k)
+    ``residual`` is f_0 - y, of shape (n,) or (n, k), whose columns do not meet.  Infinity is the limit, which
+    is reached after finitely many events.
     """
     if residual.ndim == 2:
         columns = [absolute_flow(P, column, weights, times, ridge) for column in residual.T]

@@ -6,18 +6,19 @@ training of b. What K sends to zero has no coordinate, so that nothing of it can
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
 from ntklib._core.validation import check_real
-from ntklib.solvers import Eigendecomposition
+from ntklib.solvers import EigenFactor
 
-from ..losses.base import Loss, Risk
-from ..losses.regression import AbsoluteError
+from ..losses import AbsoluteError, Loss, Risk
 from ._absolute_flow import absolute_flow
-from .records import Path, along
-from .spectrum import Spectrum, largest_stable_step
+from .records import FunctionPath, along
+from .spectrum import Spectrum, stable_step
 
 
 def start(
@@ -33,20 +34,52 @@ def start(
     return risk, np.broadcast_to(f0, risk.shape)
 
 
+@dataclass(frozen=True)
+class Coordinates:
+    r"""A tangent model with targets in the coordinates b: :math:`f = f_0 + P b`, dual coefficients D b.
+
+    ``top`` is the largest eigenvalue of the weighted Gram matrix.
+    """
+
+    risk: Risk
+    f0: NDArray
+    P: NDArray
+    D: NDArray
+    top: float
+
+    @classmethod
+    def of(
+        cls,
+        K: ArrayLike | EigenFactor,
+        y: ArrayLike,
+        f0: ArrayLike,
+        criterion: Loss,
+        sample_weight: ArrayLike | None,
+    ) -> Coordinates:
+        """Decompose K and bind the loss to the targets."""
+        spectrum = Spectrum.of(K, sample_weight)
+        risk, f0 = start(criterion, y, f0, len(spectrum.eigenvalues), spectrum.weights)
+        return cls(risk, f0, *spectrum.factors(), float(spectrum.eigenvalues[-1]))
+
+    def path(self, b: NDArray) -> FunctionPath:
+        """Path of coordinates b of shape (T, rank) or (T, rank, k)."""
+        outputs = self.f0 + along(self.P, b)
+        distance = np.linalg.norm(b.reshape(len(b), -1), axis=1)
+        return FunctionPath(along(self.D, b), outputs, self.risk.value(outputs), distance)
+
+
 def descend(
-    K: ArrayLike | Eigendecomposition,
-    y: ArrayLike,
+    model: Coordinates,
     steps: NDArray,
-    f0: ArrayLike,
+    *,
     ridge: float,
-    criterion: Loss,
-    sample_weight: ArrayLike | None,
     learning_rate: float,
     momentum: float,
     averaged: bool,
-) -> Path:
+) -> FunctionPath:
     """Iterate b <- b - eta (P^T grad R(f_0 + P b) + ridge b) + momentum."""
-    risk, f0, P, D = _setting(K, y, steps, f0, criterion, sample_weight)
+    risk, f0, P = model.risk, model.f0, model.P
+    _check_finite(steps, risk.loss)
     b, velocity, mean = np.zeros((3, P.shape[1], *risk.shape[1:]))
     f = f0
     last, recorded = int(steps.max()), dict.fromkeys(steps.astype(int), b)
@@ -62,32 +95,16 @@ def descend(
                 f = f0 + P @ b
     if not np.isfinite(f).all():
         advice = "take a smaller one."
-        if criterion.smooth:
-            safe = largest_stable_step(
-                K,
-                momentum=momentum,
-                ridge=ridge,
-                loss=criterion,
-                n_outputs=risk.n_outputs,
-                sample_weight=sample_weight,
-            )
+        if risk.loss.smooth:
+            safe = stable_step(risk.loss.smoothness(risk.n_outputs) * model.top + ridge, momentum)
             advice = f"those below the largest stable step, {safe:.6g}, are safe."
         raise ValueError(
             f"gradient descent diverged within {last} steps of size {learning_rate:.4g}; {advice}"
         )
-    return _path(np.stack([recorded[int(k)] for k in steps]), risk, f0, P, D)
+    return model.path(np.stack([recorded[int(k)] for k in steps]))
 
 
-def integrate(
-    K: ArrayLike | Eigendecomposition,
-    y: ArrayLike,
-    times: NDArray,
-    f0: ArrayLike,
-    ridge: float,
-    criterion: Loss,
-    sample_weight: ArrayLike | None,
-    tolerance: float,
-) -> Path:
+def integrate(model: Coordinates, times: NDArray, *, ridge: float, tolerance: float) -> FunctionPath:
     r"""Integrate :math:`\dot b = -P^T \nabla R(f_0 + P b) - \lambda b`.
 
     It is the flow of a convex function, which brings paths closer: errors made on the way do not grow. Units
@@ -95,15 +112,15 @@ def integrate(
     kinks, is followed exactly.
     """
     tolerance = check_real(tolerance, "tolerance", minimum=1e-13)
-    slides = type(criterion) is AbsoluteError
-    if not (criterion.smooth or slides):
-        raise ValueError(
-            f"{criterion.name} is not smooth: its flow slides along kinks where integrators stop."
-        )
-    risk, f0, P, D = _setting(K, y, times, f0, criterion, sample_weight, limits=slides)
-    if slides:
+    risk, f0, P = model.risk, model.f0, model.P
+    if type(risk.loss) is AbsoluteError:
         weights = np.ones(len(P)) if risk.weights is None else risk.weights
-        return _path(absolute_flow(P, f0 - risk.targets, weights, times, ridge), risk, f0, P, D)
+        return model.path(absolute_flow(P, f0 - risk.targets, weights, times, ridge))
+    if not risk.loss.smooth:
+        raise ValueError(
+            f"{risk.loss.name} is not smooth: its flow slides along kinks where integrators stop."
+        )
+    _check_finite(times, risk.loss)
     top = float(np.linalg.norm(P[:, -1])) if P.size else 1.0
     P1, ridge = P / top, ridge / top**2
     shape = (P.shape[1], risk.n_outputs)
@@ -129,27 +146,9 @@ def integrate(
         if not run.success:
             raise RuntimeError(f"the integrator failed: {run.message}")
         b = run.y.T
-    return _path(b[where].reshape(len(times), -1, *risk.shape[1:]) / top, risk, f0, P, D)
+    return model.path(b[where].reshape(len(times), -1, *risk.shape[1:]) / top)
 
 
-def _setting(
-    K: ArrayLike | Eigendecomposition,
-    y: ArrayLike,
-    times: NDArray,
-    f0: ArrayLike,
-    criterion: Loss,
-    sample_weight: ArrayLike | None,
-    limits: bool = False,
-) -> tuple[Risk, NDArray, NDArray, NDArray]:
-    """The risk, f_0 in full shape, and P and D of :meth:`Spectrum.factors`."""
-    if np.isinf(times).any() and not limits:
+def _check_finite(times: NDArray, criterion: Loss) -> None:
+    if np.isinf(times).any():
         raise ValueError(f"no limit at infinity is known for {criterion.name} here; give a finite time.")
-    spectrum = Spectrum.of(K, sample_weight)
-    risk, f0 = start(criterion, y, f0, len(spectrum.eigenvalues), spectrum.weights)
-    return risk, f0, *spectrum.factors()
-
-
-def _path(b: NDArray, risk: Risk, f0: NDArray, P: NDArray, D: NDArray) -> Path:
-    """The path of coordinates b of shape (T, rank) or (T, rank, k)."""
-    outputs = f0 + along(P, b)
-    return Path(along(D, b), outputs, risk.value(outputs), np.linalg.norm(b.reshape(len(b), -1), axis=1))

@@ -10,19 +10,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.scaling import exponents, scaled_back
 from ntklib._core.validation import check_real
-from ntklib.solvers import Eigendecomposition
+from ntklib.solvers import EigenFactor
 
-from ..losses.base import Loss
-from ..losses.catalogue import as_loss
-from ..losses.regression import SquaredError
-from ._iteration import descend, integrate, start
+from ..losses import Loss, SquaredError, as_loss
+from ._iteration import Coordinates, descend, integrate, start
 from .filters import Filter, averaged_filter, flow_filter, heavy_ball_filter
-from .records import Path, Trajectory, along, at_new_samples, every_time
+from .records import FunctionPath, Trajectory, along, at_new_samples, every_time
 from .spectrum import Spectrum, check_momentum, check_step
 
 
 def gradient_flow(
-    K: ArrayLike | Eigendecomposition,
+    K: ArrayLike | EigenFactor,
     y: ArrayLike,
     times: ArrayLike,
     *,
@@ -48,7 +46,7 @@ def gradient_flow(
 
     Parameters
     ----------
-    K : array of shape (n, n), or Eigendecomposition
+    K : array of shape (n, n), or EigenFactor
         Positive semidefinite Gram matrix of the training samples: a kernel, J J^T, or its decomposition.
     y : array of shape (n,) or (n, k)
         Targets, for other losses as these want them (labels for the log-loss).
@@ -105,12 +103,13 @@ def gradient_flow(
         spectrum = Spectrum.of(K, sample_weight)
         path = _solve(spectrum, y, f0, ridge, len(times), lambda s: flow_filter(s, times))
     else:
-        path = integrate(K, y, times, f0, ridge, criterion, sample_weight, tolerance)
+        model = Coordinates.of(K, y, f0, criterion, sample_weight)
+        path = integrate(model, times, ridge=ridge, tolerance=tolerance)
     return _record(path, "gradient flow", times, K_test, f0_test, criterion=criterion, ridge=ridge)
 
 
 def gradient_descent(
-    K: ArrayLike | Eigendecomposition,
+    K: ArrayLike | EigenFactor,
     y: ArrayLike,
     steps: ArrayLike,
     *,
@@ -137,7 +136,7 @@ def gradient_descent(
 
     Parameters
     ----------
-    K : array of shape (n, n), or Eigendecomposition
+    K : array of shape (n, n), or EigenFactor
         Positive semidefinite Gram matrix of the training samples.
     y : array of shape (n,) or (n, k)
         Targets, for other losses as these want them.
@@ -199,7 +198,8 @@ def gradient_descent(
         path = _solve(spectrum, y, f0, ridge, len(steps), filters)
     else:
         eta = check_real(learning_rate, "learning_rate", minimum=0, strict=True)
-        path = descend(K, y, steps, f0, ridge, criterion, sample_weight, eta, momentum, averaged)
+        model = Coordinates.of(K, y, f0, criterion, sample_weight)
+        path = descend(model, steps, ridge=ridge, learning_rate=eta, momentum=momentum, averaged=averaged)
     method = "averaged gradient descent" if averaged else "gradient descent"
     settings = {"criterion": criterion, "learning_rate": eta, "momentum": momentum, "ridge": ridge}
     return _record(path, method, steps, K_test, f0_test, **settings)
@@ -212,7 +212,7 @@ def _solve(
     ridge: float,
     n_times: int,
     filters: Callable[[NDArray], Filter],
-) -> Path:
+) -> FunctionPath:
     """Filter the error at the start, y - f_0, in the eigenbasis: all times in one product."""
     values, vectors = spectrum.eigenvalues, spectrum.vectors
     risk, f0 = start(SquaredError(), y, f0, len(values))
@@ -221,7 +221,7 @@ def _solve(
     learned = every_time(gain, error)
     exponent = int(exponents(error))  # squares of errors of any size are representable in its unit
     energy = np.square(np.ldexp(error, -exponent)).reshape(len(values), -1).sum(1)
-    return Path(
+    return FunctionPath(
         dual_coef=along(spectrum.scaled(vectors), learned),
         outputs=f0 + along(spectrum.unscaled(vectors) * values, learned),
         # not from the outputs: these round at y, losses go on
@@ -231,7 +231,12 @@ def _solve(
 
 
 def _record(
-    path: Path, method: str, times: NDArray, K_test: ArrayLike | None, f0_test: ArrayLike, **settings: Any
+    path: FunctionPath,
+    method: str,
+    times: NDArray,
+    K_test: ArrayLike | None,
+    f0_test: ArrayLike,
+    **settings: Any,
 ) -> Trajectory:
     test_outputs = None if K_test is None else at_new_samples(K_test, path.dual_coef, f0_test)
     return Trajectory(method=method, times=times, test_outputs=test_outputs, **path._asdict(), **settings)

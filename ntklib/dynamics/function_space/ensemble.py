@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.validation import check_real
-from ntklib.solvers import Eigendecomposition
+from ntklib.solvers import EigenFactor
 
-from ..losses.regression import SquaredError
+from ..losses import SquaredError
 from ._iteration import start
 from .closed_forms import check_steps, check_times
 from .filters import flow_filter, heavy_ball_filter
@@ -70,7 +70,7 @@ class EnsembleTrajectory:
 
 
 def ensemble(
-    ntk: ArrayLike | Eigendecomposition,
+    ntk: ArrayLike | EigenFactor,
     nngp: ArrayLike,
     y: ArrayLike,
     times: ArrayLike,
@@ -98,7 +98,7 @@ def ensemble(
 
     Parameters
     ----------
-    ntk : array of shape (n, n), or Eigendecomposition
+    ntk : array of shape (n, n), or EigenFactor
         Theta(X, X).
     nngp : array of shape (n, n)
         K(X, X), the covariance of the outputs at initialisation.

@@ -1,4 +1,4 @@
-"""What the dynamics return: frozen records of a training path in function space."""
+"""Records of training paths in function space."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..losses.base import Loss
+from ..losses import Loss
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,8 +111,8 @@ class Trajectory:
         return ("momentum", self.momentum), ("ridge", self.ridge)
 
 
-class Path(NamedTuple):
-    """What any method computes of a trajectory; the rest of the record is what was asked."""
+class FunctionPath(NamedTuple):
+    """Part of a trajectory that a method computes; the rest of the record are its settings."""
 
     dual_coef: NDArray
     outputs: NDArray

@@ -13,10 +13,9 @@ from scipy.sparse.linalg import ArpackError, eigsh
 
 from ntklib._core.blocks import row_blocks
 from ntklib._core.validation import check_integer, check_real
-from ntklib.solvers import Eigendecomposition
+from ntklib.solvers import EigenFactor
 
-from ..losses.base import Loss
-from ..losses.catalogue import as_loss
+from ..losses import Loss, as_loss
 from .filters import Filter
 
 _STRIP = 256  # rows compared at once
@@ -35,14 +34,14 @@ class Spectrum:
     root: NDArray | None  # W^{1/2}, None for ones
 
     @classmethod
-    def of(cls, K: ArrayLike | Eigendecomposition, sample_weight: ArrayLike | None = None) -> Spectrum:
+    def of(cls, K: ArrayLike | EigenFactor, sample_weight: ArrayLike | None = None) -> Spectrum:
         """Decompose a Gram matrix, or take its decomposition."""
-        if isinstance(K, Eigendecomposition):
+        if isinstance(K, EigenFactor):
             if sample_weight is not None:
-                raise ValueError("give the sample weights to the Eigendecomposition: it holds them already.")
+                raise ValueError("give the sample weights to the EigenFactor: it holds them already.")
             factor = K
         else:
-            factor = Eigendecomposition(check_gram(K), weights=sample_weight)
+            factor = EigenFactor(check_gram(K), weights=sample_weight)
         values = factor.eigenvalues
         return cls(np.where(values > factor.cut, values, 0.0), factor.vectors, factor._root)
 
@@ -102,7 +101,7 @@ def check_gram(K: ArrayLike) -> NDArray:
 
 
 def largest_stable_step(
-    K: ArrayLike | Eigendecomposition,
+    K: ArrayLike | EigenFactor,
     *,
     momentum: float = 0.0,
     ridge: float = 0.0,
@@ -120,7 +119,7 @@ def largest_stable_step(
 
     Parameters
     ----------
-    K : array of shape (n, n), or Eigendecomposition
+    K : array of shape (n, n), or EigenFactor
         Gram matrix.
     momentum : float, default=0.0
         mu, at least 0 and less than 1.
@@ -157,7 +156,7 @@ def largest_stable_step(
             f"{as_loss(loss).name} is not smooth: a constant step ends in oscillations of its own size; "
             "choose a small one, or average."
         )
-    if isinstance(K, Eigendecomposition):
+    if isinstance(K, EigenFactor):
         top = float(Spectrum.of(K, sample_weight).eigenvalues[-1])
     else:
         gram = check_gram(K)
@@ -165,7 +164,7 @@ def largest_stable_step(
             root = np.sqrt(np.asarray(sample_weight, dtype=np.float64))
             gram = root[:, None] * gram * root
         top = top_eigenvalue(gram.astype(np.float64, copy=False))
-    return _bound(smoothness * top + ridge, momentum)
+    return stable_step(smoothness * top + ridge, momentum)
 
 
 def check_momentum(momentum: Any) -> float:
@@ -179,7 +178,7 @@ def check_momentum(momentum: Any) -> float:
 def check_step(learning_rate: float, curvature: float, momentum: float) -> float:
     """A positive step that is stable for a quadratic of this largest curvature."""
     learning_rate = check_real(learning_rate, "learning_rate", minimum=0, strict=True)
-    bound = _bound(curvature, momentum)
+    bound = stable_step(curvature, momentum)
     if learning_rate >= bound:
         raise ValueError(
             f"learning_rate={learning_rate:.6g} diverges: it must be less than the largest stable step, "
@@ -188,11 +187,13 @@ def check_step(learning_rate: float, curvature: float, momentum: float) -> float
     return learning_rate
 
 
-def _bound(curvature: float, momentum: float) -> float:
+def stable_step(curvature: float, momentum: float) -> float:
+    """Largest stable step of the heavy ball on a quadratic of this largest curvature."""
     return 2 * (1 + momentum) / curvature if curvature > 0 else np.inf
 
 
 def top_eigenvalue(gram: NDArray) -> float:
+    """Largest eigenvalue of a Gram matrix, by Lanczos' method if it is large."""
     n = len(gram)
     if n > _SMALL:
         try:

@@ -74,11 +74,11 @@ class Adam(Optimizer):
     def _memory(self, array: np.ndarray) -> tuple[np.ndarray, ...]:
         return np.zeros_like(array), np.zeros_like(array)
 
-    def _acting(self, state: State, found: Any, gradient: Callable[[Any], Any]) -> dict[str, np.ndarray]:
+    def _acting(self, state: State, first: Any, gradient: Callable[[Any], Any]) -> dict[str, np.ndarray]:
         units = state.gradient_sizes
         return {
             name: g if units[name] == 1 else g / g.dtype.type(units[name])
-            for name, g in state.match(found).items()
+            for name, g in state.match(first).items()
         }
 
     def _rule(self, k: int) -> Rule:

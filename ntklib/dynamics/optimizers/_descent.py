@@ -145,8 +145,8 @@ class USAM(Optimizer):
     def _memory(self, array: np.ndarray) -> tuple[np.ndarray, ...]:
         return (np.empty_like(array),)
 
-    def _acting(self, state: State, found: Any, gradient: Callable[[Any], Any]) -> dict[str, np.ndarray]:
-        rho, here = scheduled(self.rho, state.steps, "rho"), state.match(found)
+    def _acting(self, state: State, first: Any, gradient: Callable[[Any], Any]) -> dict[str, np.ndarray]:
+        rho, here = scheduled(self.rho, state.steps, "rho"), state.match(first)
         probe = {name: memory[0] for name, memory in state.memory.items()}
         for name, w in state.arrays.items():
             reach = w.dtype.type(rho * state.multipliers[name])

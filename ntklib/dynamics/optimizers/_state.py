@@ -1,4 +1,4 @@
-"""Where a run of an optimiser stands."""
+"""States of runs of optimisers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ALONE = ""
 
 @dataclass(eq=False, repr=False)
 class State:
-    """Where a run of an optimiser stands; `Optimizer.start` makes one, `Optimizer.step` changes it in place.
+    """State of a run of an optimiser; `Optimizer.start` makes one, `Optimizer.step` changes it in place.
 
     Attributes
     ----------
@@ -80,14 +80,14 @@ class State:
         ValueError
             If its names or shapes are not those of the position.
         """
-        found = gradient if isinstance(self.position, dict) else {ALONE: gradient}
+        named = gradient if isinstance(self.position, dict) else {ALONE: gradient}
         arrays = self.arrays
-        if set(found) != set(arrays):
-            raise ValueError(f"the gradient has {sorted(found)}, the position has {sorted(arrays)}.")
+        if set(named) != set(arrays):
+            raise ValueError(f"the gradient has {sorted(named)}, the position has {sorted(arrays)}.")
         matched = {}
         for name, array in arrays.items():
-            matched[name] = np.ascontiguousarray(found[name], dtype=array.dtype).reshape(
-                np.shape(found[name])
+            matched[name] = np.ascontiguousarray(named[name], dtype=array.dtype).reshape(
+                np.shape(named[name])
             )
             if matched[name].shape != array.shape:
                 what = f"the gradient of {name}" if name else "the gradient"
@@ -108,16 +108,16 @@ def named_arrays(position: Any) -> tuple[dict[str, Any], bool]:
 
 def movable(array: Any, name: str, copy: bool) -> np.ndarray:
     """Return a C-contiguous array of floats that may be written to."""
-    found = np.asarray(array)
-    if found.dtype.kind not in "iuf":
-        raise TypeError(f"the position must hold real numbers, got an array of {found.dtype}.")
+    numbers = np.asarray(array)
+    if numbers.dtype.kind not in "iuf":
+        raise TypeError(f"the position must hold real numbers, got an array of {numbers.dtype}.")
     if copy:
-        return np.array(found, dtype=np.float32 if found.dtype == np.float32 else np.float64, order="C")
-    if found is not array or found.dtype not in (np.float32, np.float64):
+        return np.array(numbers, dtype=np.float32 if numbers.dtype == np.float32 else np.float64, order="C")
+    if numbers is not array or numbers.dtype not in (np.float32, np.float64):
         raise ValueError(f"copy=False needs arrays of float32 or float64, got {type(array).__name__} {name}.")
-    if not (found.flags.c_contiguous and found.flags.writeable):
+    if not (numbers.flags.c_contiguous and numbers.flags.writeable):
         raise ValueError(f"copy=False needs a C-contiguous, writable array {name}; leave it at copy=True.")
-    return found
+    return numbers
 
 
 def checked_multipliers(multipliers: Any, names: tuple[str, ...], named: bool) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ntklib._core.validation import check_integer, check_real
+from ntklib.networks.steps import StepFamily, as_family
 
 from ._state import ALONE, State, checked_multipliers, movable, named_arrays
 
@@ -32,9 +33,9 @@ def check_schedule(value: Any, name: str, *, below: float = np.inf, positive: bo
 
 def scheduled(value: Schedule, k: int, name: str, *, below: float = np.inf, positive: bool = False) -> float:
     """Return the value of a schedule at step k, checked."""
-    found = value(k) if callable(value) else value
-    check_schedule(found, f"{name}({k})" if callable(value) else name, below=below, positive=positive)
-    return float(found)
+    number = value(k) if callable(value) else value
+    check_schedule(number, f"{name}({k})" if callable(value) else name, below=below, positive=positive)
+    return float(number)
 
 
 class Optimizer(ABC):
@@ -80,11 +81,37 @@ class Optimizer(ABC):
 
     @property
     def step_family(self) -> str:
-        """How long steps are: "gradient", "entrywise", "orthogonal" or "max_norm"."""
+        """Length of steps: "gradient", "entrywise", "orthogonal" or "max_norm"."""
         return "gradient"
+
+    @property
+    def step_powers(self) -> StepFamily:
+        """Powers of the size of the gradient's entries, and of the root of their number, in a step's."""
+        return as_family(self.step_family)
 
     def __post_init__(self) -> None:
         check_schedule(self.learning_rate, "learning_rate", positive=self._divides_by_rate)
+
+    def at_step(self, k: int, name: str = "learning_rate") -> float:
+        """Return what a number or a schedule is at step k.
+
+        Parameters
+        ----------
+        k : int
+        name : str, default="learning_rate"
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a schedule returns no number of at least 0.
+
+        Examples
+        --------
+        >>> from ntklib.dynamics import GradientDescent
+        >>> GradientDescent(lambda k: 1 / (k + 1)).at_step(3)
+        0.25
+        """
+        return scheduled(getattr(self, name), k, name)
 
     def start(
         self,
@@ -158,12 +185,12 @@ class Optimizer(ABC):
             If the gradient does not fit the position, or a schedule returns what it should not.
         """
         rule = self._rule(state.steps)
-        found = gradient(state.position)
-        acting = self._acting(state, found, gradient)
+        first = gradient(state.position)
+        acting = self._acting(state, first, gradient)
         for name, array in state.arrays.items():
             rule(array, acting[name], state.memory[name], state.multipliers[name])
         state.steps += 1
-        return found
+        return first
 
     def run(self, gradient: Callable[[np.ndarray], np.ndarray], position: Any, steps: int) -> np.ndarray:
         """Return the positions of a run, the first one included.
@@ -190,16 +217,16 @@ class Optimizer(ABC):
         return path
 
     def _memory(self, array: np.ndarray) -> tuple[np.ndarray, ...]:
-        """What is remembered of an array at the start."""
+        """Arrays that are remembered of one that is moved, at the start."""
         return ()
 
-    def _acting(self, state: State, found: Any, gradient: Callable[[Any], Any]) -> dict[str, np.ndarray]:
+    def _acting(self, state: State, first: Any, gradient: Callable[[Any], Any]) -> dict[str, np.ndarray]:
         """The gradient that the rule receives: the one at the position, unless a subclass asks elsewhere."""
-        return state.match(found)
+        return state.match(first)
 
     @abstractmethod
     def _rule(self, k: int) -> Rule:
-        """What to do with one array at step k."""
+        """Return the function that moves one array at step k."""
 
     def _rate(self, k: int) -> float:
         return scheduled(self.learning_rate, k, "learning_rate", positive=self._divides_by_rate)

@@ -14,10 +14,9 @@ from ntklib._core.blocks import row_blocks
 from ntklib._core.progress import Ticker
 from ntklib.networks import Params
 
-from ..losses.base import Risk
+from ..losses import Risk
 from ..optimizers import Minibatches, Optimizer
-from .callbacks import Callback, Snapshot
-from .history import History
+from .history import Callback, History, Snapshot
 from .monitor import Monitors
 
 __all__ = ["Loop"]

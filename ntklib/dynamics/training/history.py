@@ -1,7 +1,8 @@
-"""What training returns: a frozen record of its course and of where it ended."""
+"""Records of training: snapshots on the way, and its whole course with where it ended."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 
 from ntklib.networks import Params
 
-from ..losses.base import Loss, Risk
+from ..losses import Loss, Risk
 from ..optimizers import Optimizer
 
-__all__ = ["History"]
+__all__ = ["Callback", "History", "Snapshot"]
 
 _REASONS = {
     "finished": "all {taken} steps done",
@@ -21,6 +22,55 @@ _REASONS = {
     "interrupted": "interrupted at step {taken}",
     "diverged": "diverged at step {at}, the record ends at step {taken}",
 }
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Snapshot:
+    """Training at a step that is recorded; callbacks receive one, and stop training by returning True.
+
+    Attributes
+    ----------
+    step : int
+        Steps taken so far.
+    loss : float
+    outputs : ndarray of shape (n,) or (n, k)
+        On the training rows.
+    test_outputs : ndarray of shape (m,) or (m, k), or None
+    distance : float
+        |w - w_0|.
+    seconds : float
+        Since training began.
+
+    Examples
+    --------
+    >>> from ntklib.dynamics import train
+    >>> from ntklib.networks import TwoLayerNet
+    >>> def enough(snapshot):
+    ...     return snapshot.loss < 0.01
+    >>> history = train(TwoLayerNet(64), [[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0], callbacks=enough)
+    >>> history.status
+    'stopped'
+    """
+
+    step: int
+    loss: float
+    outputs: NDArray
+    test_outputs: NDArray | None
+    distance: float
+    seconds: float
+    _params: Callable[[], Params]
+
+    @property
+    def params(self) -> Params:
+        """The parameters: a copy, so ask only where they are needed."""
+        return self._params()
+
+    def __repr__(self) -> str:
+        return f"Snapshot(step {self.step}, loss {self.loss:.6g}, distance {self.distance:.6g})"
+
+
+Callback = Callable[[Snapshot], Any]
+"""Receives a snapshot at every record, and stops training by returning True."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -114,7 +164,7 @@ class History:
 
     @property
     def stop_reason(self) -> str:
-        """Why training ended, in words."""
+        """Reason why training ended, in words."""
         return _REASONS[self.status].format(taken=self.n_steps, at=self.stopped_at)
 
     def plot(self, quantity: str = "loss", ax: Any = None, **kwargs: Any) -> Any:
@@ -144,15 +194,14 @@ class History:
         for name, values in self.monitors.items():
             lines[1] += f" {name:>16}"
             columns.append((self.monitor_steps, values))
-        shown = range(len(self)) if len(self) <= 6 else (0, 1, 2, None, -2, -1)
-        for i in shown:
+        for i in range(len(self)) if len(self) <= 6 else (0, 1, 2, None, -2, -1):
             if i is None:
                 lines.append(f"{'...':>10}")
                 continue
             step = self.steps[i]
             line = f"{step:>10} {self.loss[i]:>12.6g} {self.distance[i]:>12.6g}"
             for steps, values in columns:
-                found = values[steps == step]
-                line += f" {found[0]:>16.6g}" if found.size else f" {'':>16}"
+                value = values[steps == step]
+                line += f" {value[0]:>16.6g}" if value.size else f" {'':>16}"
             lines.append(line.rstrip())
         return "\n".join(lines)

@@ -1,4 +1,4 @@
-r"""What can be measured along training at the price of a kernel: drift, alignment, conditioning, flips."""
+r"""Measurements along training that cost a kernel each: drift, alignment, conditioning, flips."""
 
 from __future__ import annotations
 
@@ -28,15 +28,6 @@ class Monitors:
     - ``min_eigenvalue``, ``max_eigenvalue``: the extreme eigenvalues of :math:`J_t J_t^T`, (n k, n k);
     - ``sign_changes``: the share of hidden preactivations whose sign differs from the start.
 
-    Parameters
-    ----------
-    names : iterable of str
-    model : Model
-    params : Params
-        At the start.
-    X : ndarray or CSR matrix of shape (n, d)
-    targets : ndarray of shape (n,) or (n, k)
-
     Raises
     ------
     ValueError
@@ -61,25 +52,25 @@ class Monitors:
 
     def measure(self, params: Params) -> dict[str, float]:
         """Return a number for each name."""
-        found: dict[str, float] = {}
+        values: dict[str, float] = {}
         if "ntk_drift" in self.names or "kernel_alignment" in self.names:
             kernel = self.model.ntk(params, self.X)
             if "ntk_drift" in self.names:
-                found["ntk_drift"] = float(_norm(kernel - self.first) / _norm(self.first))
+                values["ntk_drift"] = float(_norm(kernel - self.first) / _norm(self.first))
             if "kernel_alignment" in self.names:
-                found["kernel_alignment"] = self._alignment(kernel)
+                values["kernel_alignment"] = self._alignment(kernel)
         ends = [name for name in ("min_eigenvalue", "max_eigenvalue") if name in self.names]
         if ends:
             order = self.targets.size
             kernel = self.model.ntk(params, self.X, output="full" if self.targets.shape[1] > 1 else "trace")
             for name in ends:
                 index = 0 if name == "min_eigenvalue" else order - 1
-                found[name] = _eigenvalue(kernel.reshape(order, order), index)
+                values[name] = _eigenvalue(kernel.reshape(order, order), index)
         if "sign_changes" in self.names:
-            found["sign_changes"] = (
+            values["sign_changes"] = (
                 flips(self.pattern, self.model.activation_pattern(params, self.X)) / self.units
             )
-        return {name: found[name] for name in self.names}
+        return {name: values[name] for name in self.names}
 
     def _alignment(self, kernel: NDArray) -> float:
         Y = self.targets

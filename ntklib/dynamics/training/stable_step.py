@@ -13,7 +13,7 @@ from ntklib.networks import Params
 from ntklib.networks.taylor_models import QuadraticModel
 
 from ..function_space.spectrum import top_eigenvalue
-from ..losses.base import Risk
+from ..losses import Risk
 from ..optimizers import GradientDescent, HeavyBall, Minibatches, Momentum, Nesterov, Optimizer
 
 __all__ = ["auto_step", "largest_eigenvalue"]
@@ -34,21 +34,6 @@ def auto_step(
     not smooth has no such step: there it is the mean error over :math:`\lambda_{\max} \sqrt{T}`, T being the
     steps. Four digits are kept: more are not known of the eigenvalue, and these are the same at any number of
     threads.
-
-    Parameters
-    ----------
-    model : Model
-    params : Params
-    X : ndarray or CSR matrix of shape (n, d)
-    risk : Risk
-        A sum over samples.
-    optimizer : Optimizer
-    batches : Minibatches
-    steps : int
-
-    Returns
-    -------
-    float
 
     Raises
     ------

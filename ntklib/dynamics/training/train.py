@@ -11,36 +11,15 @@ from numpy.typing import ArrayLike
 from ntklib._core.validation import check_integer, check_option, check_rows, check_same_features
 from ntklib.networks import Params
 
-from ..losses.base import Loss
-from ..losses.catalogue import as_loss
-from ..optimizers import (
-    USAM,
-    Adam,
-    GradientDescent,
-    Minibatches,
-    Momentum,
-    Muon,
-    Nesterov,
-    Optimizer,
-    SignDescent,
-)
+from ..losses import Loss, as_loss
+from ..optimizers import Minibatches, Optimizer, as_optimizer
 from ._loop import Loop
-from .callbacks import Callback
-from .history import History
+from .history import Callback, History
 from .monitor import Monitors
 from .stable_step import auto_step
 
-__all__ = ["OPTIMIZERS", "as_optimizer", "train"]
+__all__ = ["train"]
 
-OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
-    "gradient_descent": GradientDescent,
-    "momentum": Momentum,
-    "nesterov": Nesterov,
-    "adam": Adam,
-    "sign_descent": SignDescent,
-    "muon": Muon,
-    "usam": USAM,
-}
 _OF_CURVATURE = ("gradient_descent", "momentum", "nesterov")  # whose stable steps it tells
 _RECORDS = 100
 
@@ -210,10 +189,3 @@ def train(
         progress=bool(progress),
     )
     return loop.run()
-
-
-def as_optimizer(optimizer: str | Optimizer) -> Optimizer:
-    """Return the optimiser of a name, with its default parameters, or the optimiser itself."""
-    if isinstance(optimizer, Optimizer):
-        return optimizer
-    return OPTIMIZERS[check_option(optimizer, "optimizer", OPTIMIZERS)]()

@@ -1,4 +1,4 @@
-r"""The Gaussian process behind kernel ridge regression: how uncertain f is at new rows, in the units of y.
+r"""The Gaussian process behind kernel ridge regression: the uncertainty of f at new rows, in units of y.
 
 The prior covariance of target j is :math:`s_j^2 K`, the noise of a sample of weight w has variance
 :math:`s_j^2 \alpha_j / w`, and the intercept is a constant with a flat prior. With
@@ -15,19 +15,20 @@ from threading import RLock
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ntklib._core.blocks import require_memory
 from ntklib._core.validation import check_integer, random_generator
-from ntklib.solvers import Eigendecomposition, Factorization, half_constant
+from ntklib.solvers import EigenFactor, Factorization, half_constant
 
-from .._kernel import gram, gram_diagonal, is_precomputed
+from .._kernel import batches, cross_gram, gram, gram_diagonal, is_precomputed
 from .._units import Units
-from ._expansion import KernelModel
+from ._estimator import RidgeEstimator
 
 _BUILDING = RLock()  # held while a model makes what it keeps for its predictions
 
 
-class PosteriorModel(KernelModel):
+class PosteriorEstimator(RidgeEstimator):
     """A regressor that knows how uncertain it is; `_root_scale` holds s, one a target."""
 
     target_scale: Any
@@ -49,7 +50,7 @@ class PosteriorModel(KernelModel):
         with np.errstate(over="ignore", under="ignore"):  # the root is used
             self.target_scale_ = np.square(self._root_scale)
 
-    def _spread(self, X: Any, *, noise: bool, full: bool) -> np.ndarray:
+    def _spread(self, X: Any, *, noise: bool, full: bool) -> NDArray:
         """Variances (m, k) or covariances (m, m, k) of all targets, without their scales.
 
         The Gram is factored again on the first call and the factor kept (but not pickled): a fitted model
@@ -68,12 +69,12 @@ class PosteriorModel(KernelModel):
             prior = gram_diagonal(self.kernel_, X)
         out = np.empty((*prior.shape, len(penalties)))
         for penalty in np.unique(penalties):
-            found = self._posterior(X, prior, penalty)
-            variances = np.einsum("ii->i", found) if full else found
+            posterior = self._posterior(X, prior, penalty)
+            variances = np.einsum("ii->i", posterior) if full else posterior
             np.maximum(variances, 0.0, out=variances)
             if noise:
                 variances += penalty
-            out[..., penalties == penalty] = found[..., None]
+            out[..., penalties == penalty] = posterior[..., None]
         return out
 
     def _prepared_factor(self) -> Factorization:
@@ -92,17 +93,17 @@ class PosteriorModel(KernelModel):
         units = Units(self.X_fit_, np.zeros((len(self.support_), 1)), self._weights, self.support_)
         if len(np.unique(self._penalties)) > 1:
             matrix, ours = gram(self.kernel_, units.X)
-            return Eigendecomposition(matrix, weights=units.weights, overwrite_gram=ours)
+            return EigenFactor(matrix, weights=units.weights, overwrite_gram=ours)
         factor = self._factor(units)
         factor.half_solve(np.zeros((factor.n, 1)), self._penalties[0])
         return factor
 
-    def _posterior(self, X: Any, prior: np.ndarray, penalty: float) -> np.ndarray:
+    def _posterior(self, X: Any, prior: NDArray, penalty: float) -> NDArray:
         """The prior, variances or a covariance matrix, given the training samples."""
         factor, out = self._prepared_factor(), prior.copy()
         ones, precision = half_constant(factor, penalty) if self._constant else (None, np.inf)
-        for rows in self._batches(X.shape[0]) if prior.ndim == 1 else [slice(None)]:
-            half = factor.half_solve(self._cross(X[rows]).T, penalty)
+        for rows in batches(X.shape[0], len(self.support_)) if prior.ndim == 1 else [slice(None)]:
+            half = factor.half_solve(cross_gram(self.kernel_, X[rows], self.X_fit_).T, penalty)
             missing = None if ones is None else (1 - ones @ half) / np.sqrt(precision)
             if prior.ndim == 1:
                 out[rows] -= np.einsum("ij,ij->j", half, half)
@@ -112,7 +113,7 @@ class PosteriorModel(KernelModel):
                 out += 0 if missing is None else np.outer(missing, missing)
         return out
 
-    def _draw(self, X: Any, mean: np.ndarray, n_samples: Any, random_state: Any) -> np.ndarray:
+    def _draw(self, X: Any, mean: NDArray, n_samples: Any, random_state: Any) -> NDArray:
         """Draws of f at the rows of X around the mean (m, k): (m, k, n_samples)."""
         count = check_integer(n_samples, "n_samples", minimum=1)
         rng = random_generator(random_state)
@@ -128,7 +129,7 @@ class PosteriorModel(KernelModel):
         return out
 
 
-def likely_root_scale(units: Units, dual: np.ndarray, freedom: float, *, centred: bool) -> np.ndarray:
+def likely_root_scale(units: Units, dual: NDArray, freedom: float, *, centred: bool) -> NDArray:
     r"""The s of greatest (restricted) likelihood, :math:`s^2 = y^T C y / (n - 1)`, one a target.
 
     `dual` is C y, `freedom` the number of samples less the intercept. The quadratic form is computed in units

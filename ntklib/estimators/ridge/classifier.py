@@ -5,137 +5,53 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_sample_weight
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from ntklib.solvers import leave_one_out
 
 from .._calibration import fit_temperature, probabilities
-from .._kernel import is_precomputed, resolve_kernel, tells_nothing
-from .._units import Units, make_units
+from .._classification import Classification
+from .._kernel import tells_nothing
+from .._units import Units
 from ..defaults import DEFAULT_ALPHA
-from ._expansion import KernelModel
-from .regressor import check_penalties
+from ._estimator import RidgeEstimator
 
 
-def classes_and_labels(
-    y: Any, weights: np.ndarray | None, name: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels as one axis, the classes of samples of positive weight, and each label's place among these."""
-    y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
-    present = y if weights is None or not weights.any() else y[weights > 0]
-    classes = np.unique(present)
-    if len(classes) < 2:
-        raise ValueError(f"{name} needs samples of at least 2 classes, got 1 class: {classes[0]!r}.")
-    return y, classes, np.searchsorted(classes, y) % len(classes)  # classes of weight 0 go nowhere
-
-
-def class_factor(
-    class_weight: Any, y: np.ndarray, labels: np.ndarray, weights: np.ndarray | None
-) -> np.ndarray | None:
-    """Weight of each sample's class; "balanced" ones make the weights of all classes sum to the same."""
-    if class_weight is None:
-        return None
-    if not (isinstance(class_weight, str) and class_weight == "balanced") or weights is None:
-        return compute_sample_weight(class_weight, y)
-    totals = np.bincount(labels, weights=weights)
-    return (totals.mean() / totals)[labels]
-
-
-class PredictingClassifier(ClassifierMixin, KernelModel):
+class RidgeClassification(Classification, RidgeEstimator):
     """Decisions and probabilities from one expansion per class (one in all for two classes)."""
 
-    def _classification_units(
-        self, X: Any, y: Any, sample_weight: Any, kernels: list
-    ) -> tuple[Units, np.ndarray, Units, Any, np.ndarray]:
-        """Set `classes_`; return units with targets of +-1, copies merged, and what they were made from.
+    calibrate: Any = True
 
-        That is the labels 0 to n_classes - 1 of all samples, the units before merging, and the checked X and
-        y.
-        """
-        X, y = self._validate(X, y, multi_output=True)
-        weights = None
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        y, self.classes_, labels = classes_and_labels(y, weights, type(self).__name__)
-        factor = class_factor(self.class_weight, y, labels, weights)
-        units = make_units(
-            X, self._targets(labels), weights, factor, precomputed=is_precomputed(self.kernel_)
-        )
-        return self._merged(units, kernels), labels, units, X, y
-
-    def _targets(self, labels: np.ndarray) -> np.ndarray:
-        one_hot = labels[:, None] == np.arange(len(self.classes_))
-        return np.where(one_hot[:, 1:] if len(self.classes_) == 2 else one_hot, 1.0, -1.0)
-
-    def _fit_calibrated(self, units: Units, labels: np.ndarray, alpha: Any) -> None:
+    def _fit_at(self, units: Units, penalties: NDArray) -> None:
         """Fit at one penalty, and the temperature on the leave-one-out scores of that fit."""
-        penalties = check_penalties(alpha, units.targets.shape[1])
+        units = self._merged(units, [self.kernel_])
         factor = self._factor(units, double=self.calibrate)
         fits = self._fit_units(units, penalties, factor)
         if self.calibrate:
-            left_out = leave_one_out(factor, units.targets, fits[0], counts=units.counts)
-            self.temperature_ = fit_temperature(left_out, labels, units.weights, units.n_copies)
-            self._store_shares(units, labels)
+            self._use_left_out(units, leave_one_out(factor, units.targets, fits[0], counts=units.counts))
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Value of the regression of each class, near +1 for members and -1 for others.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (m, d)
-            With ``kernel="precomputed"``, the kernel between the rows and the training samples, (m, n).
-
-        Returns
-        -------
-        ndarray of shape (m,) for two classes, where positive means ``classes_[1]``, else (m, n_classes)
-        """
-        check_is_fitted(self)
-        scores = self._expand(self._validate(X, reset=False))
-        return scores[:, 0] if len(self.classes_) == 2 else scores
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Class of the largest decision value at each row of X, shape (m,)."""
-        scores = self.decision_function(X)
-        return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
-
-    @available_if(lambda self: self.calibrate)
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Class probabilities: softmax of the decision values over the fitted temperature.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (m, d)
-
-        Returns
-        -------
-        ndarray of shape (m, n_classes)
-            Columns in the order of ``classes_``; rows sum to 1.
-
-        Notes
-        -----
-        Absent with ``calibrate=False``. If the kernel cannot tell the training samples apart, since it is 0
-        or constant on them, these are the shares of the classes.
-        """
-        check_is_fitted(self, "temperature_")
-        scores = self.decision_function(X)
-        if self._shares is not None:
-            return np.tile(self._shares, (len(scores), 1))
-        return probabilities(scores.reshape(len(scores), -1), self.temperature_)
-
-    def _store_shares(self, units: Units, labels: np.ndarray) -> None:
-        """Keep the shares of the classes where the kernel cannot tell the samples apart."""
-        self._shares: np.ndarray | None = None
+    def _use_left_out(self, units: Units, values: NDArray) -> None:
+        """Fit the temperature; keep the shares of the classes where the kernel tells no samples apart."""
+        assert units.labels is not None
+        self.temperature_ = fit_temperature(values, units.labels, units.weights, units.n_copies)
+        self._shares: NDArray | None = None
         if self._constant and tells_nothing(self.kernel_, units.X):
-            counts = np.bincount(labels, weights=units.weights, minlength=len(self.classes_))
+            counts = np.bincount(units.labels, weights=units.weights, minlength=len(self.classes_))
             self._shares = counts / counts.sum()
 
+    @property
+    def _has_probabilities(self) -> bool:
+        return self.calibrate
 
-class NTKClassifier(PredictingClassifier):
+    def _probabilities(self, outputs: NDArray) -> NDArray:
+        check_is_fitted(self, "temperature_")
+        if self._shares is not None:
+            return np.tile(self._shares, (len(outputs), 1))
+        return probabilities(outputs, self.temperature_)
+
+
+class NTKClassifier(RidgeClassification):
     r"""Kernel ridge classification: one regression per class on targets of +1 and -1.
 
     Probabilities are :math:`p(c \mid x) \propto \exp(f_c(x)/T)` (with f and -f for two classes), the
@@ -194,32 +110,3 @@ class NTKClassifier(PredictingClassifier):
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.calibrate = calibrate
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NTKClassifier:
-        """Fit the regressions and the temperature.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, d)
-            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``.
-        y : array-like of shape (n,)
-            Class labels.
-        sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
-            sample twice. Others are importances of single samples.
-
-        Returns
-        -------
-        self : NTKClassifier
-
-        Raises
-        ------
-        ValueError
-            If the data are not finite or hold one class only, or a penalty or weight is negative.
-        """
-        self.kernel_ = resolve_kernel(self.kernel)
-        units, labels, *_ = self._classification_units(X, y, sample_weight, [self.kernel_])
-        if np.ndim(self.alpha) != 0:
-            raise ValueError("alpha must be a single number: the classes share one penalty.")
-        self._fit_calibrated(units, labels[units.support], self.alpha)
-        return self

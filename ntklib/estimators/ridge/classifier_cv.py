@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .._calibration import fit_temperature
-from .._scoring import classification_criterion, refuses_weights
 from ..defaults import CLASSIFIER_SCORING
-from ._searching import SearchingModel
-from .classifier import PredictingClassifier
+from ._cv import RidgeSearch
+from .classifier import RidgeClassification
 
 
-class NTKClassifierCV(PredictingClassifier, SearchingModel):
+class NTKClassifierCV(RidgeClassification, RidgeSearch):
     r"""Kernel ridge classification with kernel and penalty chosen by exact leave-one-out.
 
     One regression per class on targets of +1 and -1 (one in all for two classes). Held-out decision values
@@ -70,7 +66,7 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
     (True, (2, 3))
     """
 
-    calibrate = True
+    _default_scoring = CLASSIFIER_SCORING
 
     def __init__(
         self,
@@ -94,55 +90,3 @@ class NTKClassifierCV(PredictingClassifier, SearchingModel):
         self.class_weight = class_weight
         self.store_held_out = store_held_out
         self.random_state = random_state
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> NTKClassifierCV:
-        """Choose kernel and penalty, and fit.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, d)
-            Training samples, or their (n, n) Gram matrix with ``kernels="precomputed"``.
-        y : array-like of shape (n,)
-            Class labels.
-        sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
-            sample twice. Others are importances of single samples.
-        **params : dict
-            ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
-            and the scorer ask for.
-
-        Returns
-        -------
-        self : NTKClassifierCV
-
-        Raises
-        ------
-        ValueError
-            If the data are not finite or hold one class only, or a parameter or weight is out of its range.
-        """
-        kernels = self._start()
-        merged, labels, whole, X, y = self._classification_units(X, y, sample_weight, kernels)
-        routed = self._route(X, sample_weight, params)
-        splits = self._splits(X, y, whole, routed, classifier=True)
-        apart = splits is not None or routed.score or self.store_held_out or refuses_weights(self.scoring)
-        units = whole if apart else merged
-        scoring = CLASSIFIER_SCORING if self.scoring is None else self.scoring
-        criterion = classification_criterion(
-            scoring,
-            units,
-            labels[units.support],
-            self.classes_,
-            metadata=lambda rows: routed.score_at(X, units.support[rows]),
-        )
-        found = self._choose(kernels, units, (criterion,), scoring, splits, labels[units.support])
-        if found.choice is None:
-            self._fit_calibrated(merged, labels[merged.support], self.alpha_)
-        else:
-            self.temperature_ = fit_temperature(
-                found.choice.left_out, labels[units.support], units.weights, units.n_copies
-            )
-            self._store_shares(units, labels[units.support])
-        self._keep_held_out(X, units, found.held_out)
-        if self.store_held_out and len(self.classes_) == 2:
-            self.held_out_predictions_ = self.held_out_predictions_[:, 0]
-        return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class PenaltyPath:
         Scores of each target, whose mean `scores` is, where each has a penalty of its own.
     """
 
-    alphas: np.ndarray
-    scores: np.ndarray
+    alphas: NDArray
+    scores: NDArray
     alpha: Any
     best_score: Any
     method: str
     scoring: str
     kernel: Any
     n_samples: int
-    target_scores: np.ndarray | None = None
+    target_scores: NDArray | None = None

@@ -5,34 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import RegressorMixin
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from .._kernel import is_precomputed, resolve_kernel
-from .._parameters import penalties_of
-from .._units import Units, make_units
+from .._regression import Regression
+from .._units import Units
 from ..defaults import DEFAULT_ALPHA
-from ._posterior import PosteriorModel
+from ._posterior import PosteriorEstimator
 
 
-class PredictingRegressor(RegressorMixin, PosteriorModel):
-    """Prediction, with its uncertainty, for regressors."""
+class RidgeRegression(Regression, PosteriorEstimator):
+    """Kernel ridge regression that predicts, with its uncertainty."""
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
-    def _finish(self, units: Units, y: np.ndarray) -> None:
-        """Set the scale of the targets, and give what was fitted the dimension of y."""
+    def _fit_at(self, units: Units, penalties: NDArray) -> None:
+        self._fit_units(units, penalties, self._factor(units))
         self._fit_scale(units)
-        if y.ndim == 1:
+
+    def _use_left_out(self, units: Units, values: NDArray) -> None:
+        self._fit_scale(units)
+
+    def _shape_fit(self) -> None:
+        if self._single:
             self.dual_coef_, self.intercept_ = self.dual_coef_[:, 0], self.intercept_.item()
             self.target_scale_ = self.target_scale_.item()
 
     def predict(
         self, X: Any, return_std: bool = False, return_cov: bool = False, include_noise: bool = False
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    ) -> NDArray | tuple[NDArray, NDArray]:
         """Predict at the rows of X.
 
         Parameters
@@ -81,7 +80,7 @@ class PredictingRegressor(RegressorMixin, PosteriorModel):
             raise ValueError(
                 "include_noise widens what return_std or return_cov return: ask for one of them."
             )
-        X = self._validate(X, reset=False)
+        X = self._rows(X)
         values = self._shaped(self._expand(X))
         if not (return_std or return_cov):
             return values
@@ -90,7 +89,7 @@ class PredictingRegressor(RegressorMixin, PosteriorModel):
             return values, self._shaped(spread * self._root_scale * self._root_scale)
         return values, self._shaped(np.sqrt(spread) * self._root_scale)
 
-    def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> np.ndarray:
+    def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> NDArray:
         """Draw functions from the posterior, and return their values at the rows of X.
 
         Parameters
@@ -119,16 +118,12 @@ class PredictingRegressor(RegressorMixin, PosteriorModel):
         (30, 5)
         """
         check_is_fitted(self)
-        X = self._validate(X, reset=False)
+        X = self._rows(X)
         draws = self._draw(X, self._expand(X), n_samples, random_state)
-        return draws[:, 0] if self.dual_coef_.ndim == 1 else draws
-
-    def _shaped(self, values: np.ndarray) -> np.ndarray:
-        """Without the axis of targets if y had none."""
-        return values[..., 0] if self.dual_coef_.ndim == 1 else values
+        return draws[:, 0] if self._single else draws
 
 
-class NTKRegressor(PredictingRegressor):
+class NTKRegressor(RidgeRegression):
     r"""Kernel ridge regression with an unpenalised intercept.
 
     Minimises over functions f of the kernel's space and constants b
@@ -207,45 +202,3 @@ class NTKRegressor(PredictingRegressor):
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.target_scale = target_scale
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NTKRegressor:
-        """Fit the regression.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, d)
-            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``. Sparse where the
-            kernel takes it.
-        y : array-like of shape (n,) or (n, n_targets)
-        sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
-            sample twice. Others are importances of single samples.
-
-        Returns
-        -------
-        self : NTKRegressor
-
-        Raises
-        ------
-        ValueError
-            If the data are not finite numbers of matching shapes, a penalty or weight is negative, or the
-            kernel is not positive semidefinite.
-        """
-        self.kernel_ = resolve_kernel(self.kernel)
-        X, y = self._validate(X, y, multi_output=True, y_numeric=True)
-        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-        penalties = check_penalties(self.alpha, targets.shape[1])
-        units = make_units(X, targets, sample_weight, precomputed=is_precomputed(self.kernel_))
-        self._fit_units(units, penalties, self._factor(units))
-        self._finish(units, y)
-        return self
-
-
-def check_penalties(alpha: Any, n_targets: int) -> np.ndarray:
-    """One finite, nonnegative penalty per target."""
-    penalties = penalties_of(alpha, "alpha")
-    if penalties.size not in (1, n_targets):
-        raise ValueError(
-            f"alpha must be one number or one per target ({n_targets}), got shape {penalties.shape}."
-        )
-    return np.broadcast_to(penalties.ravel(), (n_targets,))

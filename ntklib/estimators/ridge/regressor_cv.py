@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
-
-from .._routing import Routed
-from .._scoring import Criterion, refuses_weights, regression_criterion
-from .._units import Units, make_units
-from ._searching import SearchingModel
-from .regressor import PredictingRegressor
+from .._routing import Metadata
+from .._scoring import Criterion
+from .._units import Units
+from ._cv import RidgeSearch
+from .regressor import RidgeRegression
 
 
-class NTKRegressorCV(PredictingRegressor, SearchingModel):
+class NTKRegressorCV(RidgeRegression, RidgeSearch):
     r"""Kernel ridge regression with kernel and penalty chosen by exact leave-one-out.
 
     For every kernel one eigendecomposition gives, at each penalty, the error in predicting each sample from
@@ -101,6 +98,8 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
     True
     """
 
+    _default_scoring = "neg_mean_squared_error"
+
     def __init__(
         self,
         kernels=None,
@@ -126,64 +125,15 @@ class NTKRegressorCV(PredictingRegressor, SearchingModel):
         self.store_held_out = store_held_out
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> NTKRegressorCV:
-        """Choose kernel and penalty, and fit.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, d)
-            Training samples, or their (n, n) Gram matrix with ``kernels="precomputed"``.
-        y : array-like of shape (n,) or (n, n_targets)
-            All targets share the penalty, unless `alpha_per_target` is set.
-        sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
-            sample twice. Others are importances of single samples.
-        **params : dict
-            ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
-            and the scorer ask for.
-
-        Returns
-        -------
-        self : NTKRegressorCV
-
-        Raises
-        ------
-        ValueError
-            If the data are not finite numbers of matching shapes, a parameter or weight is out of its range,
-            or fewer than two different samples are left.
-        """
-        kernels = self._start()
-        X, y = self._validate(X, y, multi_output=True, y_numeric=True)
-        routed = self._route(X, sample_weight, params)
-        targets = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-        units = make_units(X, targets, sample_weight, precomputed=self._precomputed)
-        splits = self._splits(X, y, units, routed, classifier=False)
-        apart = splits is not None or routed.score or self.store_held_out or refuses_weights(self.scoring)
-        units = units if apart else self._merged(units, kernels)
-        name = "neg_mean_squared_error" if self.scoring is None else self.scoring
-        found = self._choose(kernels, units, self._criteria(X, units, routed), name, splits, None)
-        if found.choice is None:
-            self._fit_units(units, np.full(targets.shape[1], self.alpha_), self._factor(units))
-        self._keep_held_out(X, units, found.held_out)
-        if y.ndim == 1 and self.store_held_out:
-            self.held_out_predictions_ = self.held_out_predictions_[:, 0]
-        self._finish(units, y)
-        return self
-
-    def _criteria(self, X: Any, units: Units, routed: Routed) -> tuple[Criterion, ...]:
-        """One for all targets together, or for each that is to have a penalty of its own."""
-        if self.alpha_per_target and self._splits_samples:
+    def _criteria(self, units: Units, metadata: Metadata) -> tuple[Criterion, ...]:
+        if not self.alpha_per_target:
+            return super()._criteria(units, metadata)
+        if self._splits_samples:
             raise ValueError(
                 "alpha_per_target=True is for leave-one-out and generalised cross-validation: leave cv=None, "
                 "give cv='gcv', or fit each target by itself."
             )
-        k = units.targets.shape[1]
-        columns = [slice(j, j + 1) for j in range(k)] if self.alpha_per_target else [slice(0, k)]
+        columns = (units.targets[:, [j]] for j in range(units.targets.shape[1]))
         return tuple(
-            regression_criterion(
-                self.scoring,
-                replace(units, targets=units.targets[:, part]),
-                lambda rows: routed.score_at(X, units.support[rows]),
-            )
-            for part in columns
+            self._criterion(self.scoring, replace(units, targets=column), metadata) for column in columns
         )

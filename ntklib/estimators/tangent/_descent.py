@@ -20,12 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib._core.blocks import working_memory
+from ntklib.dynamics import SquaredError
 from ntklib.dynamics.function_space.filters import heavy_ball_filter
-from ntklib.dynamics.function_space.spectrum import Spectrum
+from ntklib.dynamics.function_space.spectrum import Spectrum, check_step
 
-from ._problem import Problem, operators, product
-from ._route import Route
-from .steps import step_size
+from ._problem import TangentProblem, operators, product
 
 _AHEAD = 64  # steps of the closed form computed together
 
@@ -45,46 +44,48 @@ class Stage(NamedTuple):
 class Descent(ABC):
     """Training from the start, as often as is asked for."""
 
-    problem: Problem
-    route: Route
+    problem: TangentProblem
     learning_rate: float
-    momentum: float
 
     @abstractmethod
     def stages(self, steps: Iterable[int], view: Any = None) -> Iterator[Stage]:
-        """The model after each of these numbers of steps, ascending; `view` is what `view` returned."""
+        """Stages after these numbers of steps, ascending; `view`, from the method, is evaluated at each."""
 
     @abstractmethod
     def view(self, X: Any) -> Any:
         """Make ready to evaluate stages at the rows of X."""
 
     def solution(self, state: NDArray) -> Any:
-        """What the model has learned, with what it had before."""
+        """All that the model has learned, before and in this training."""
         model: Any = self.problem.model
         before = self.problem.before
-        new = model.solution(self.problem.X, state * self.problem.unit, dual=self.route.space == "gram")
+        new = model.solution(self.problem.X, state * self.problem.unit, dual=self.problem.space == "gram")
         return new if before is None else model.added(before, new)
+
+    def _features(self, X: Any) -> NDArray:
+        """The matrix whose product with a state is the change of outputs at the rows of X."""
+        model: Any = self.problem.model
+        return model.cross(X, self.problem.X) if self.problem.space == "gram" else model.jacobian(X)
 
 
 class ClosedForm(Descent):
     """The square loss: one eigendecomposition answers every step."""
 
-    def __init__(
-        self, problem: Problem, route: Route, learning_rate: Any, momentum: float, iterations: float
-    ):
-        self.problem, self.route, self.momentum = problem, route, momentum
+    def __init__(self, problem: TangentProblem) -> None:
+        self.problem = problem
         error = problem.risk.targets - problem.outputs(problem.X)
         self.spare = 0.0  # loss of the part of the error that no parameter moves
-        if route.space == "gram":
-            spectrum = Spectrum.of(problem.model.gram(problem.X), problem.gram_weights)
+        if problem.space == "gram":
+            weights = problem.weights(by_output=problem.model.coupled)
+            spectrum = Spectrum.of(problem.model.gram(problem.X), weights)
             rows = spectrum.scaled(error.reshape(len(spectrum.eigenvalues), -1))
             self.basis = spectrum.scaled(spectrum.vectors)
             self.first = spectrum.vectors.T @ rows
             self.energy = np.square(self.first).sum(1)
         else:
             rows, J = error.reshape(-1, 1), problem.model.jacobian(problem.X)  # type: ignore[union-attr]
-            if problem.jacobian_weights is not None:
-                root = np.sqrt(problem.jacobian_weights)[:, None]
+            if (weights := problem.weights(by_output=True)) is not None:
+                root = np.sqrt(weights)[:, None]
                 rows, J = root * rows, (root * J).astype(J.dtype, copy=False)
             spectrum = Spectrum.of(J.T @ J)
             self.basis = spectrum.vectors
@@ -94,9 +95,7 @@ class ClosedForm(Descent):
             self.energy[moved] = np.square(self.first[moved, 0]) / spectrum.eigenvalues[moved]
             self.spare = max(0.5 * float(np.square(rows).sum() - self.energy.sum()), 0.0)
         self.spectrum = spectrum
-        self.learning_rate = step_size(
-            learning_rate, float(spectrum.eigenvalues[-1]), problem.risk, error, momentum, iterations
-        )
+        self.learning_rate = _step_size(problem, float(spectrum.eigenvalues[-1]), error)
 
     def stages(self, steps: Iterable[int], view: Any = None) -> Iterator[Stage]:
         rank, columns = self.first.shape
@@ -118,35 +117,26 @@ class ClosedForm(Descent):
                 yield Stage(step, float(loss), output, state)
 
     def view(self, X: Any) -> tuple[NDArray, NDArray]:
-        model = self.problem.model
-        if self.route.space == "gram":
-            features = model.cross(X, self.problem.X)
-        else:
-            features = model.jacobian(X)  # type: ignore[union-attr]
-        return self.problem.outputs(X), features @ self.basis
+        return self.problem.outputs(X), self._features(X) @ self.basis
 
     def solution(self, state: NDArray) -> Any:
         own = self.basis @ state
-        shape = self.problem.risk.shape if self.route.space == "gram" else (-1,)
+        shape = self.problem.risk.shape if self.problem.space == "gram" else (-1,)
         return super().solution(own.reshape(shape))
 
     def _filter(self, at: NDArray) -> Callable[[NDArray], Any]:
-        return lambda s: heavy_ball_filter(s, at, self.learning_rate, self.momentum)
+        return lambda s: heavy_ball_filter(s, at, self.learning_rate, self.problem.momentum)
 
 
 class Iteration(Descent):
     """Any loss, step by step."""
 
-    def __init__(
-        self, problem: Problem, route: Route, learning_rate: Any, momentum: float, iterations: float
-    ):
-        self.problem, self.route, self.momentum = problem, route, momentum
+    def __init__(self, problem: TangentProblem) -> None:
+        self.problem = problem
         self.start = problem.outputs(problem.X)
-        self.operators = operators(problem, route.space)
+        self.operators = operators(problem)
         error = problem.risk.targets - self.start
-        self.learning_rate = step_size(
-            learning_rate, self.operators.curvature, problem.risk, error, momentum, iterations
-        )
+        self.learning_rate = _step_size(problem, self.operators.curvature, error)
 
     def stages(self, steps: Iterable[int], view: Any = None) -> Iterator[Stage]:
         risk, (zero, forward, adjoint, _) = self.problem.risk, self.operators
@@ -155,7 +145,7 @@ class Iteration(Descent):
             with np.errstate(over="ignore", invalid="ignore"):  # divergence is for the reader to see
                 while done < step:
                     pulled = adjoint(risk.gradient(outputs))
-                    velocity = self.momentum * velocity - self.learning_rate * pulled
+                    velocity = self.problem.momentum * velocity - self.learning_rate * pulled
                     state = state + velocity
                     outputs = self.start + forward(state)
                     done += 1
@@ -164,18 +154,27 @@ class Iteration(Descent):
 
     def view(self, X: Any) -> Callable[[NDArray], NDArray]:
         model, start = self.problem.model, self.problem.outputs(X)
-        if self.route.space == "network":
+        if self.problem.space == "network":
             return lambda state: start + model.push(X, state)  # type: ignore[union-attr]
-        if self.route.space == "gram":
-            features = model.cross(X, self.problem.X)
-        else:
-            features = model.jacobian(X)  # type: ignore[union-attr]
+        features = self._features(X)
         return lambda state: start + product(features, state, start.shape)
 
 
-def start_descent(
-    problem: Problem, route: Route, learning_rate: Any, momentum: float, iterations: float
-) -> Descent:
-    """Make the descent that the route says; "auto" learning rates may depend on the number of iterations."""
-    kind = ClosedForm if route.closed else Iteration
-    return kind(problem, route, learning_rate, momentum, iterations)
+def _step_size(problem: TangentProblem, curvature: float, error: NDArray) -> float:
+    r"""Step size of a problem, on samples of this largest eigenvalue and these errors at the start.
+
+    "auto" is half the largest stable step, :math:`(1 + \mu)/(M \lambda_{\max})`. A loss that is not smooth
+    has none: there it is the mean error at the start over :math:`\lambda_{\max} \sqrt{T}`, which in T
+    iterations travels far enough and keeps the oscillations at the end small. With the squared error a given
+    step that is not stable is refused.
+    """
+    learning_rate, momentum, risk = problem.learning_rate, problem.momentum, problem.risk
+    if learning_rate != "auto":
+        square = isinstance(risk.loss, SquaredError)
+        return check_step(learning_rate, curvature, momentum) if square else float(learning_rate)
+    if curvature == 0:
+        return 1.0  # nothing moves
+    if risk.loss.smooth:
+        return (1 + momentum) / (risk.loss.smoothness(risk.n_outputs) * curvature)
+    size = float(np.average(np.abs(error).mean(axis=1), weights=risk.weights))
+    return (size or 1.0) / (curvature * np.sqrt(problem.iterations))

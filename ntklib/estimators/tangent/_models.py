@@ -18,15 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ntklib._core.blocks import row_blocks, working_memory
 from ntklib.networks import Network, Params
 
-from .._kernel import cross_gram, gram
+from .._kernel import cross_gram, evaluate_expansion, gram
 
 
 @dataclass(frozen=True)
 class FiniteTangent:
-    """A network linearised at its initial parameters; what it learns is the displacement w - w_0, (p,)."""
+    """A network linearised at its initial parameters; it learns the displacement w - w_0, (p,)."""
 
     network: Network
     params: Params
@@ -38,7 +37,7 @@ class FiniteTangent:
 
     @property
     def coupled(self) -> bool:
-        """Whether outputs share parameters."""
+        """True if outputs share parameters."""
         return self.n_outputs > 1
 
     @property
@@ -94,7 +93,7 @@ class FiniteTangent:
         return self.root * (self.pull(X, state) if dual else state)
 
     def evaluate(self, displacement: NDArray, X: Any) -> NDArray:
-        """What a displacement adds to the outputs at the rows of X, (m, k)."""
+        """Change of the outputs at the rows of X, (m, k), by a displacement."""
         return self._columns(self.network.jvp(self.params, X, displacement))
 
     @staticmethod
@@ -135,18 +134,15 @@ class InfiniteTangent:
 
     def cross(self, X: Any, Y: Any) -> NDArray:
         """Kernel between two sets of rows, (m, n)."""
-        return X if isinstance(self.kernel, str) else cross_gram(self.kernel, X, Y)
+        return cross_gram(self.kernel, X, Y)
 
     def solution(self, X: Any, state: NDArray, *, dual: bool) -> Expansion:
         """The function of these coefficients."""
         return Expansion(X, state)
 
     def evaluate(self, function: Expansion, X: Any) -> NDArray:
-        """Values at the rows of X, (m, k), one batch of the cross-Gram at a time."""
-        out = np.empty((X.shape[0], self.n_outputs))
-        for rows in row_blocks(X.shape[0], max(1, working_memory() // (8 * len(function.coef)))):
-            out[rows] = self.cross(X[rows], function.X) @ function.coef
-        return out
+        """Values at the rows of X, (m, k)."""
+        return evaluate_expansion(self.kernel, X, function.X, function.coef)
 
     @staticmethod
     def added(old: Expansion, new: Expansion) -> Expansion:

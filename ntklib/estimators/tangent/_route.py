@@ -28,7 +28,7 @@ _CLOSED_BONUS = 3.0  # how much dearer a closed form may be: it is exact, and fu
 
 @dataclass(frozen=True, order=True)
 class Route:
-    """Where the state lives, and whether iterates come from a closed form.
+    """The place of the state, and if iterates come from a closed form.
 
     `space` is "gram" (function space), "jacobian" or "network" (parameter space).
     """
@@ -48,32 +48,20 @@ class Route:
 def choose_route(model: Tangent, n: int, *, square: bool, iterations: float) -> Route:
     """The cheapest way to make `iterations` steps on n samples that the memory has room for.
 
-    Parameters
-    ----------
-    model : FiniteTangent or InfiniteTangent
-    n : int
-        Samples.
-    square : bool
-        Whether the loss has a closed form.
-    iterations : float
-        Steps that will be asked for.
-
-    Returns
-    -------
-    Route
+    With the `square` loss there are closed forms.
     """
     free = available_memory() or np.inf
-    found = [
+    costs = [
         (cost / (_CLOSED_BONUS if route.closed else 1.0), route)
         for route, cost, numbers in _candidates(model, n, float(iterations))
         if (square or not route.closed) and 8 * numbers <= free
     ]
-    return min(found, default=(0.0, Route("gram", square)))[1]
+    return min(costs, default=(0.0, Route("gram", square)))[1]
 
 
 def numbers_held(model: Tangent, n: int, route: Route) -> int:
     """Numbers that the matrices of a route take."""
-    return next(numbers for found, _, numbers in _candidates(model, n, 0.0) if found == route)
+    return next(numbers for one, _, numbers in _candidates(model, n, 0.0) if one == route)
 
 
 def _candidates(model: Tangent, n: int, steps: float):

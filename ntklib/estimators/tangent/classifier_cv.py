@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 from numpy.typing import NDArray
 
-from ntklib.dynamics import LogLoss
-
 from .._calibration import fit_temperature, probabilities
-from .._scoring import Criterion, classification_criterion
-from ._searching import SearchingTangent
-from .classifier import TrainedClassifier, log_loss_temperature
+from .._trained import TrainedClassification
+from .._units import Samples
+from ._cv import TangentSearch
+from ._stopping_search import StoppingSearch
 
 
-class TangentClassifierCV(TrainedClassifier, SearchingTangent):
+class TangentClassifierCV(TrainedClassification, TangentSearch):
     r"""Gradient descent on a tangent model, with the number of iterations chosen by cross-validation.
 
     As :class:`TangentRegressorCV`, for classes. With the square loss, too, there are probabilities: the
@@ -84,53 +80,13 @@ class TangentClassifierCV(TrainedClassifier, SearchingTangent):
         self.cv = cv
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> TangentClassifierCV:
-        """Choose the number of iterations, and train.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, d)
-            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``.
-        y : array-like of shape (n,)
-            Class labels.
-        sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts; a scorer that takes
-            no weights is given the values of every copy.
-        **params : dict
-            ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
-            and the scorer ask for.
-
-        Returns
-        -------
-        self : TangentClassifierCV
-
-        Raises
-        ------
-        ValueError
-            If the data are not finite or hold one class only, network and kernel are both given, or a
-            parameter is out of its range.
-        """
-        units, labels, X, y = self._units(X, y, sample_weight)
-        routed, fixed = self._route(X, sample_weight, params), None
-        if isinstance(self._loss(), LogLoss):
-            fixed = log_loss_temperature(units.targets.shape[1])
-
-        def judge(scoring: Any) -> Criterion:
-            return classification_criterion(
-                scoring,
-                units,
-                labels,
-                self.classes_,
-                fixed,
-                lambda rows: routed.score_at(X, units.support[rows]),
-            )
-
-        found = self._search(units, X, y, routed, classifier=True, judge=judge)
-        rows = np.concatenate([rows for rows, _ in found.held_out])
-        values = np.concatenate([values for _, values in found.held_out])
-        held = units.take(rows)
-        self.temperature_ = fixed or fit_temperature(values, labels[rows], held.weights, held.n_copies)
-        return self
+    def _use_held_out(self, samples: Samples, search: StoppingSearch) -> None:
+        units, temperature = samples.units, self._temperature
+        if temperature is None:
+            held = units.take(search.held_rows)
+            assert held.labels is not None
+            temperature = fit_temperature(search.held_outputs, held.labels, held.weights, held.n_copies)
+        self.temperature_ = temperature
 
     @property
     def _has_probabilities(self) -> bool:

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import RegressorMixin
 
-from .._kernel import is_precomputed
-from .._units import Units, make_units
-from ._spread import ensemble_spread
-from .base import TangentEstimator
+from ntklib.dynamics import SquaredError, ensemble
+from ntklib.kernels import NTK
+
+from .._trained import TrainedRegression
+from ._estimator import TangentEstimator
 
 
-class TrainedRegressor(RegressorMixin, TangentEstimator):
-    """Targets in, predictions and their spread over random starts out."""
-
-    _losses = ("squared_error", "huber", "absolute_error")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
-    def _units(self, X: Any, y: Any, sample_weight: Any) -> tuple[Units, Any, NDArray]:
-        """Samples of positive weight with targets (n, k), and the checked X and y."""
-        X, y = self._validate(X, y, multi_output=True, y_numeric=True)
-        targets = np.array(y, dtype=np.float64).reshape(len(y), -1)  # our own: it is kept
-        self._single = y.ndim == 1
-        return make_units(X, targets, sample_weight, precomputed=is_precomputed(self.kernel)), X, y
-
-    def _shape(self) -> None:
-        """Give the coefficients the dimension of y."""
-        if self._single and hasattr(self, "dual_coef_"):
-            self.dual_coef_ = self.dual_coef_[:, 0]
+class TangentRegression(TrainedRegression, TangentEstimator):
+    """A tangent model that predicts targets, and their spread over random starts."""
 
     def predict(
         self, X: Any, return_std: bool = False, return_cov: bool = False
@@ -76,39 +56,46 @@ class TrainedRegressor(RegressorMixin, TangentEstimator):
             return values
         if return_std and return_cov:
             raise ValueError("return_std and return_cov exclude one another; the covariance has both.")
-        spread = ensemble_spread(
-            self._model(self._n_outputs),
-            self._training,
-            self._rows(X),
+        spread = self._spread(self._rows(X), covariance=return_cov)
+        return values, self._shaped(np.stack([spread] * self._n_outputs, axis=-1))
+
+    def _spread(self, X: Any, *, covariance: bool) -> NDArray:
+        """Standard deviation (m,), or covariance (m, m), of each output over random starts."""
+        kernel, training = getattr(self, "kernel_", None), self._training
+        if not isinstance(kernel, NTK):
+            raise ValueError(
+                "the spread over random starts is known for infinitely wide networks only: fit with "
+                f"kernel=NTK(...), not with {'a network' if kernel is None else repr(kernel)}."
+            )
+        if kernel.normalized:
+            raise ValueError(
+                "a normalized NTK is no network's kernel: no ensemble has it; use normalized=False."
+            )
+        if not isinstance(training.loss, SquaredError):
+            raise ValueError(
+                f"with {training.loss.name} the outputs of trained networks are not Gaussian; "
+                "return_std and return_cov need loss='squared_error'."
+            )
+        if training.before is not None:
+            raise ValueError("the spread is not known after a warm start; fit once, with a larger max_iter.")
+        units, fresh = training.units, kernel.nngp()
+        path: Any = ensemble(
+            kernel(units.X),
+            fresh(units.X),
+            units.targets,
             self.n_iter_,
-            self.learning_rate_,
-            covariance=return_cov,
+            ntk_test=kernel(X, units.X),
+            nngp_test=fresh(X, units.X),
+            nngp_test_test=fresh(X) if covariance else fresh.diag(X),
+            learning_rate=self.learning_rate_,
+            momentum=training.momentum,
+            sample_weight=units.weights,
+            return_cov=covariance,
         )
-        return values, spread if self._single else np.stack([spread] * self._n_outputs, axis=-1)
-
-    def staged_predict(self, X: Any) -> Iterator[NDArray]:
-        """Predict at the rows of X after each iteration of the last fit.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (m, d)
-
-        Yields
-        ------
-        ndarray of shape (m,) or (m, k)
-            After 1, 2, ..., `n_iter_` iterations; the last are the values of `predict`.
-
-        Notes
-        -----
-        The training is done again, from its stored samples.
-        """
-        return map(self._shaped, self._staged_outputs(X))
-
-    def _shaped(self, outputs: NDArray) -> NDArray:
-        return outputs[:, 0] if self._single else outputs
+        return (path.test_covariance if covariance else path.test_std)[0]
 
 
-class TangentRegressor(TrainedRegressor):
+class TangentRegressor(TangentRegression):
     r"""Gradient descent on the tangent model of a network, of finite or infinite width.
 
     .. math:: f(x) = f_0(x) + \langle \nabla_w f_0(x), w - w_0 \rangle, \qquad
@@ -233,28 +220,3 @@ class TangentRegressor(TrainedRegressor):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TangentRegressor:
-        """Train the tangent model.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, d)
-            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``.
-        y : array-like of shape (n,) or (n, k)
-        sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent.
-
-        Returns
-        -------
-        self : TangentRegressor
-
-        Raises
-        ------
-        ValueError
-            If the data are not finite numbers of matching shapes, network and kernel are both given, a
-            parameter is out of its range, or a step is not stable (the message names the largest).
-        """
-        self._train(self._units(X, y, sample_weight)[0])
-        self._shape()
-        return self

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .._scoring import Criterion, regression_criterion
-from ._searching import SearchingTangent
-from .regressor import TrainedRegressor
+from ._cv import TangentSearch
+from .regressor import TangentRegression
 
 
-class TangentRegressorCV(TrainedRegressor, SearchingTangent):
+class TangentRegressorCV(TangentRegression, TangentSearch):
     r"""Gradient descent on a tangent model, with the number of iterations chosen by cross-validation.
 
     One training per fold answers all numbers of iterations; with the square loss it is one
@@ -86,39 +83,3 @@ class TangentRegressorCV(TrainedRegressor, SearchingTangent):
         self.scoring = scoring
         self.cv = cv
         self.random_state = random_state
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> TangentRegressorCV:
-        """Choose the number of iterations, and train.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, d)
-            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``.
-        y : array-like of shape (n,) or (n, k)
-            All targets share the number of iterations.
-        sample_weight : array-like of shape (n,) or float, default=None
-            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts; a scorer that takes
-            no weights is given the values of every copy.
-        **params : dict
-            ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
-            and the scorer ask for.
-
-        Returns
-        -------
-        self : TangentRegressorCV
-
-        Raises
-        ------
-        ValueError
-            If the data are not finite numbers of matching shapes, network and kernel are both given, a
-            parameter is out of its range, or a step is not stable.
-        """
-        units, X, y = self._units(X, y, sample_weight)
-        routed = self._route(X, sample_weight, params)
-
-        def judge(scoring: Any) -> Criterion:
-            return regression_criterion(scoring, units, lambda rows: routed.score_at(X, units.support[rows]))
-
-        self._search(units, X, y, routed, classifier=False, judge=judge)
-        self._shape()
-        return self

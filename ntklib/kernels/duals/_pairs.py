@@ -48,6 +48,13 @@ class Pairs(NamedTuple):
         return positive(np.copysign(1.0, self.tau))
 
     @property
+    def equal(self) -> np.ndarray:
+        """Pairs that coincide."""
+        apart = self.rx - self.rz
+        same = apart.mantissa == 0 if isinstance(apart, Wide) else apart == 0
+        return same & ~positive(np.abs(self.tau)) & self.positive
+
+    @property
     def half_square_difference(self) -> Any:
         """E[(u - v)^2] / 2, accurate where u and v nearly coincide."""
         return self._half_square(self.positive)

@@ -15,7 +15,6 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import sparse
 
 from ntklib._core.jit import compiled
 
@@ -45,6 +44,7 @@ __all__ = ["SmoothDual"]
 _RADIUS = 2.0**80
 _VALUE = 2.0**600
 _WEIGHT = 2.0**40
+_LOST = 2.0**-46  # of two numbers that cancel, the share that may be but rounding
 
 
 class SmoothDual:
@@ -84,6 +84,11 @@ class SmoothDual:
         """Signed gaps of sigma(u) and sigma(v) from their cosine A / sqrt(A_xx A_zz)."""
         return signed_gaps_of(cosine)
 
+    def cosine_moved(self, p: Pairs, A: Any, dA: Any, by: Motion, sizes: tuple, logs: tuple) -> Any:
+        """Derivatives of the cosine A / (sizes_x sizes_z), from those of the sizes' logarithms."""
+        size = sizes[0] * sizes[1]
+        return over(dA, size) - over(A, size) * (logs[0] + logs[1])
+
     def needs_float64(self, net: Architecture) -> bool:
         """An angle's error counts by the rows' lengths."""
         return True
@@ -107,14 +112,14 @@ class SmoothDual:
                 states.append(self.state(r))
                 A, D = self.pair(Pairs.of_rows(r, states[-1]))
                 length = w * one * np.sqrt(A)
-        own = net.normalized & ~plain & positive(ntk)
+        own = ~plain & positive(ntk)
         scale = where(own, np.sqrt(ntk), one)
         return Plan(
             lengths,
             radii,
             [turns_of(length, r, b) for length, r in zip(lengths, radii, strict=True)],
             states,
-            None if sparse.issparse(rows.X) else rows.X,
+            rows.X,
             rows.root,
             rows.exponent,
             factor,
@@ -157,8 +162,12 @@ class SmoothDual:
         ntk, slopes = self._slopes(net, first, linear, side_x, side_z, on_the_way)
         if isinstance(slopes, Wide):
             scale = x.wide_scale[:, None] * z.wide_scale[None, :]
-            logs = self._log_scales(net, x)[:, :, None] + self._log_scales(net, z)[:, None, :]
-            slopes = (slopes - ntk * logs) / scale
+            if net.normalized:
+                logs = self._log_scales(net, x)[:, :, None] + self._log_scales(net, z)[:, None, :]
+                lost = ntk * logs
+                left = slopes - lost
+                slopes = where(positive(np.abs(left) - _LOST * np.abs(lost)), left, 0.0)
+            slopes = slopes / scale
         return narrow(slopes)
 
     def _log_scales(self, net: Architecture, x: Plan) -> Any:
@@ -221,9 +230,9 @@ class SmoothDual:
             ntk = ntk + net.include[layer + 1] * covariance
             d_ntk = d_ntk + net.include[layer + 1] * dS
             if layer + 1 < net.depth:
-                size = x.lengths[layer + 1] * z.lengths[layer + 1]
-                logs = x.growth[layer + 1] + z.growth[layer + 1] - 2 * in_w
-                d_cosine = over(w2 * dA, size) - over(w2 * A, size) * logs
+                sizes = x.lengths[layer + 1] / w, z.lengths[layer + 1] / w
+                logs = x.growth[layer + 1] - in_w, z.growth[layer + 1] - in_w
+                d_cosine = where(p.equal, 0.0, self.cosine_moved(p, A, dA, by, sizes, logs))
                 p = following(layer, p, A)._replace(covariance=covariance)
         return ntk, d_ntk
 
@@ -233,8 +242,8 @@ class SmoothDual:
         gaps: Any = tau.astype(np.float64)
         half_squares: Any = None
         close: Any = False
-        if (wide or self.by_distance) and x.X is not None and z.X is not None:
-            distances, sines = close_distances(x.X, x.root, x.exponent, z.X, z.root, z.exponent, gaps)
+        if wide or self.by_distance:
+            distances, sines = close_distances(x, z, gaps)
             close = ~np.isnan(distances)
             distances[~close] = sines[~close] = 0.0
             half_squares = (x.factor * (Wide(distances) if wide else distances)) ** 2 / 2
@@ -253,7 +262,7 @@ class SmoothDual:
         w = net.weight_std
         size_x, size_z = x.lengths[layer + 1] / w, z.lengths[layer + 1] / w
         cosine = narrow(over(A, size_x[:, None] * size_z[None, :]))
-        return self._pairs(net, x, z, layer + 1, self.gap(p, A, cosine))
+        return self._pairs(net, x, z, layer + 1, np.where(p.equal, 0.0, self.gap(p, A, cosine)))
 
     @staticmethod
     def _pairs(net: Architecture, x: Plan, z: Plan, layer: int, tau: Any) -> Pairs:

@@ -21,7 +21,7 @@ class Plan:
     radii: list[Any]  # the same with it
     turns: list[np.ndarray]  # (4, n): the turns that the biases give (`Lengths.turned`)
     states: list[Any]  # for each hidden layer, what the dual computed once for each row
-    X: np.ndarray | None  # (n, d) the rows, where they are dense
+    X: Any  # (n, d) the rows
     root: np.ndarray  # and their lengths, root 2^exponent
     exponent: np.ndarray
     factor: float  # what the first layer multiplies a row by
@@ -40,7 +40,7 @@ class Plan:
             radii=[every(a[rows]) for a in self.radii],
             turns=[np.ascontiguousarray(a[:, rows]) for a in self.turns],
             states=[None if s is None else every(s[rows]) for s in self.states],
-            X=None if self.X is None else self.X[rows],
+            X=self.X[rows],
             root=self.root[rows],
             exponent=self.exponent[rows],
             scale=self.scale.take(rows),

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ._lengthened import Lengthened
-from ._pairs import Motion, Pairs, Partials
+from ._pairs import Motion, Pairs, Partials, cosine_of
 from ._smooth import SmoothDual
 from ._wide import Wide, narrow, over, positive, where
 
@@ -42,6 +42,21 @@ class GaussianDual(SmoothDual):
         excess = x * z * (t * (2 - t)) + 2 * ((x - z) / roots) ** 2
         return narrow(excess * A * A) / (1 + cosine)
 
+    def cosine_moved(self, p, A, dA, by, sizes, logs):
+        """From 1 - cosine^2, as in `gap`, where that is small."""
+        x, z, rho, gap = p.rx * p.rx, p.rz * p.rz, cosine_of(p.tau), np.abs(p.tau)
+        root_x, root_z = np.sqrt(1 + 2 * x), np.sqrt(1 + 2 * z)
+        roots, together = root_x + root_z, by.log_x + by.log_z
+        difference = (x - z) / roots
+        excess = x * z * (gap * (2 - gap)) + 2 * difference**2
+        moved = ((x - z) * together + (x + z) * by.apart) / roots
+        moved = moved - difference * (2 * x * by.log_x / root_x + 2 * z * by.log_z / root_z) / roots
+        d_excess = 2 * x * z * (gap * (2 - gap) * together - rho * by.rho) + 4 * difference * moved
+        cosine = narrow(A / (sizes[0] * sizes[1]))
+        near = cosine > 0.5
+        exact = -(d_excess * A * A + 2 * excess * A * dA) / (2 * np.where(near, cosine, 1.0))
+        return where(near, exact, super().cosine_moved(p, A, dA, by, sizes, logs))
+
     def partials(self, p, A, D):
         delta, t = Lengthened.of(p, 1.0, 1.0).delta, np.abs(p.tau)
         x, z = p.rx * p.rx, p.rz * p.rz
@@ -66,7 +81,12 @@ class SinDual(SmoothDual):
 
     def moved(self, p, A, D, by):
         plus, minus = self._decays(p, by)
-        return (minus - plus) / 2, -(plus + minus) / 2
+        product = p.rx * p.rz
+        # of short rows A is small, and so is the difference
+        small = p.covariance * (by.log_x + by.log_z) + product * by.rho
+        sine, cosine = _waves(p)
+        small = cosine * small - sine * (p.rx * p.rx * by.log_x + p.rz * p.rz * by.log_z)
+        return where(positive(1.0 - product), small, (minus - plus) / 2), -(plus + minus) / 2
 
     @staticmethod
     def _decays(p: Pairs, by: Motion) -> tuple[Any, Any]:
@@ -143,6 +163,11 @@ class ExpDual(SmoothDual):
     def moved(self, p, A, D, by):
         dA = A * _half_squares_moved(p, by)[1]
         return dA, dA
+
+    def gradient(self, net, x, z, tau, apart=None):
+        """Of normalised kernels 0 with the value: exponents far beyond the floats are not told apart."""
+        value = self.tile(net, x, z, tau.copy(), apart) if net.normalized else 1.0
+        return np.where(np.asarray(value) == 0, 0.0, super().gradient(net, x, z, tau, apart))
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ._lengthened import GATED, SMOOTHED, STEP, Lengthened, excess, mixture_tile
+from ._lengthened import ANGLE, GATED, SMOOTHED, STEP, Lengthened, excess, mixture_tile
 from ._pairs import Pairs, Partials, signed_gaps_of
 from ._smooth import SmoothDual
-from ._wide import Wide, narrow, weighted_sum, where
+from ._wide import Wide, narrow, over, weighted_sum, where
 
 __all__ = ["MixtureDual", "RampDual", "StepDual"]
 
@@ -54,13 +54,17 @@ class MixtureDual(SmoothDual):
         index = np.cumsum(~plain) - 1
         return [where(plain, value, part[index]) for value, part in zip(values, rest, strict=True)]
 
+    def _own(self, r: Any, kind: int, terms: Any) -> Any:
+        """The first of the sums of rows with themselves, those of short rows replaced."""
+        return self._both(Pairs.of_rows(where(narrow(r) > 1, r, 1.0), None), kind, terms)[0]
+
     def _compiled(self, kind: int, rx: np.ndarray, rz: np.ndarray, tau: np.ndarray) -> list[np.ndarray]:
         return list(mixture_tile(kind, rx, rz, tau, np.array(self.scales), np.array(self.weights)))
 
 
 @dataclass(frozen=True)
 class StepDual(MixtureDual):
-    """Dual of height times the mixture of 2 Phi(z/s) - 1, and a constant:
+    """Dual of height times the mixture of 2 Phi(z/s) - 1, and a constant.
 
     A = constant^2 + (2/pi) height^2 E[arcsin(S / (h_x h_z))],  D = (2/pi) height^2 E[Delta^(-1/2)].
     """
@@ -73,9 +77,35 @@ class StepDual(MixtureDual):
         arcsine, slope = self._both(p, STEP, _step_terms)
         return factor * np.copysign(arcsine, p.tau) + self.constant**2, factor * slope
 
+    def gap(self, p, A, cosine):
+        """From A_xx + A_zz - 2 A, a sum of angles psi that are small for long rows not opposite."""
+        gap, symmetric = signed_gaps_of(cosine), self.constant == 0
+        long = _long(p) & (p.positive | symmetric)
+        if not long.any():
+            return gap
+        factor, total = 2 / np.pi * self.height**2, sum(self.weights) ** 2
+        psi_x, psi_z = (self._own(r, ANGLE, _angle_terms) for r in (p.rx[:, 0], p.rz[0]))
+        size_x, size_z = (
+            np.sqrt(factor * narrow(np.pi / 2 * total - psi) + self.constant**2) for psi in (psi_x, psi_z)
+        )
+        psi, mean = self._both(p, ANGLE, _angle_terms)[0], (psi_x[:, None] + psi_z[None, :]) / 2
+        lack = factor * narrow(psi - mean) - (size_x[:, None] - size_z[None, :]) ** 2 / 2
+        exact = np.clip(lack / np.outer(size_x, size_z), 0.0, 1.0)
+        return np.where(long, np.copysign(exact, cosine), gap)
+
     def partials(self, p, A, D):
         factor = 2 / np.pi * self.height**2
         return Partials(*(factor * part for part in self._sums(p, _step_partials)))
+
+
+def _long(p: Pairs) -> np.ndarray:
+    """Pairs of rows that are both far longer than none."""
+    return (narrow(p.rx) > 1) & (narrow(p.rz) > 1)
+
+
+def _angle_terms(p: Pairs, s: float, t: Any) -> tuple[Any, ...]:
+    near = Lengthened.of(p, s, t)
+    return near.angle, 1 / near.root
 
 
 def _step_terms(p: Pairs, s: float, t: Any) -> tuple[Any, ...]:
@@ -118,31 +148,71 @@ class RampDual(MixtureDual):
 
     def _parts(self, p: Pairs) -> list[Any]:
         """C and 2 pi D."""
-        return self._both(p, *((GATED, _gated_terms) if self.gated else (SMOOTHED, _smoothed_terms)))
+        return self._both(p, *self._kind())
 
     def gap(self, p, A, cosine):
         """From 2 pi A = r_x r_z (pi rho + c), 2 pi A_xx = r_x^2 (pi + c_x) for long rows not opposite.
 
         Their c are small, and so are the errors that these leave in the gap of parallel rows.
         """
-        gap = signed_gaps_of(cosine)
-        long = (narrow(p.rx) > 1) & (narrow(p.rz) > 1) & p.positive
+        gap, long = signed_gaps_of(cosine), _long(p) & p.positive
         if not long.any():
             return gap
-        own = []
-        for r in (p.rx[:, 0], p.rz[0]):
-            r = where(narrow(r) > 1, r, 1.0)
-            own.append(narrow(self._parts(Pairs.of_rows(r, None))[0] / (r * r)))
-        c_x, c_z = own[0][:, None], own[1][None, :]
-        size_x, size_z = np.sqrt(np.pi + c_x), np.sqrt(np.pi + c_z)
+        c_x, c_z, size_x, size_z = self._own_parts(p)
         c = narrow(self._parts(p)[0] / where(long, p.rx * p.rz, 1.0))
         lost = (c_x + c_z) / 2 - c - ((c_x - c_z) / (size_x + size_z)) ** 2 / 2
         exact = np.clip((np.pi * np.abs(narrow(p.tau)) + lost) / (size_x * size_z), 0.0, 1.0)
         return np.where(long, exact, gap)
 
+    def _own_parts(self, p: Pairs) -> tuple[np.ndarray, ...]:
+        """c_x and c_z of long rows, and the roots of 2 pi A_xx / r_x^2 and 2 pi A_zz / r_z^2."""
+        kind = self._kind()
+        c_x, c_z = (
+            narrow(self._own(r, *kind) / where(narrow(r) > 1, r, 1.0) ** 2) for r in (p.rx[:, 0], p.rz[0])
+        )
+        c_x, c_z = c_x[:, None], c_z[None, :]
+        return c_x, c_z, np.sqrt(np.pi + c_x), np.sqrt(np.pi + c_z)
+
+    def cosine_moved(self, p, A, dA, by, sizes, logs):
+        """Minus the derivatives of the gap as it is computed there."""
+        moved, long = super().cosine_moved(p, A, dA, by, sizes, logs), p.positive & _long(p)
+        if p.tau.ndim < 2 or not long.any():
+            return moved
+        c_x, c_z, size_x, size_z = self._own_parts(p)
+        dc_x, dc_z = (
+            self._c_moved(Pairs.of_rows(where(narrow(r) > 1, r, 1.0), None), log, log, 0.0)
+            for r, log in ((p.rx[:, 0], by.log_x[:, :, 0]), (p.rz[0], by.log_z[:, 0]))
+        )
+        dc_x, dc_z = dc_x[:, :, None], dc_z[:, None, :]
+        product = where(long, p.rx * p.rz, 1.0)
+        c = self._parts(p)[0] / product
+        apart = (c_x - c_z) / (size_x + size_z)
+        d_log_x, d_log_z = dc_x / (2 * size_x**2), dc_z / (2 * size_z**2)
+        lost = (
+            (dc_x + dc_z) / 2
+            - self._c_moved(p, by.log_x, by.log_z, by.rho)
+            - apart * (d_log_x * size_x - d_log_z * size_z)
+        )
+        gap = (np.pi * np.abs(p.tau) + (c_x + c_z) / 2 - c - apart**2 / 2) / (size_x * size_z)
+        exact = (np.pi * by.rho - lost) / (size_x * size_z) + gap * (d_log_x + d_log_z)
+        return where(long, exact, moved)
+
+    def _c_moved(self, p: Pairs, log_x: Any, log_z: Any, rho: Any) -> Any:
+        """Derivatives of c = C / (r_x r_z) of positive pairs."""
+        (C, phi), (C_x, C_z, *_) = self._parts(p), self._sums(p, self._slopes_of())
+        moved = (C_x - C) * log_x + (C_z - C) * log_z
+        return over(moved, p.rx * p.rz) + (phi - np.pi) * rho
+
+    def _kind(self) -> tuple[int, Any]:
+        return (GATED, _gated_terms) if self.gated else (SMOOTHED, _smoothed_terms)
+
+    def _slopes_of(self) -> Any:
+        return _gated_partials if self.gated else _smoothed_partials
+
     def partials(self, p, A, D):
-        terms = _gated_partials if self.gated else _smoothed_partials
-        return Partials(*(part / (2 * np.pi) for part in self._sums(p, terms)))
+        C_x, C_z, *rest = self._sums(p, self._slopes_of())
+        kept = np.pi * where(p.positive, p.covariance, 0.0)
+        return Partials(*(part / (2 * np.pi) for part in (kept + C_x, kept + C_z, *rest)))
 
 
 def _smoothed_terms(p: Pairs, s: float, t: float) -> tuple[Any, ...]:
@@ -165,11 +235,10 @@ def _gated_terms(p: Pairs, s: float, t: float) -> tuple[Any, ...]:
 def _smoothed_partials(p: Pairs, s: float, t: Any) -> tuple[Any, ...]:
     near, S = Lengthened.of(p, s, t), p.covariance
     psi, shares = near.angle, ((s / near.hx) ** 2, (t / near.hz) ** 2)
-    # 2 pi A = S phi + sqrt(Delta)
-    whole = where(p.positive, np.pi * S, 0.0) + near.hx * near.hz * excess(psi)
-    A_x, A_z = (whole - near.root * share for share in shares)
+    whole = near.hx * near.hz * excess(psi)
+    C_x, C_z = (whole - near.root * share for share in shares)
     D_x, D_z = (S / near.root * share for share in shares)
-    return A_x, A_z, D_x, D_z, p.rx * p.rz / near.root
+    return C_x, C_z, D_x, D_z, p.rx * p.rz / near.root
 
 
 def _gated_partials(p: Pairs, s: float, t: Any) -> tuple[Any, ...]:
@@ -178,15 +247,14 @@ def _gated_partials(p: Pairs, s: float, t: Any) -> tuple[Any, ...]:
     shares = (s / near.hx) ** 2, (t / near.hz) ** 2
     rests = (p.rx / near.hx) ** 2, (p.rz / near.hz) ** 2  # 1 - share
     e = shares[0] + shares[1]
-    # 2 pi A = S phi + N / sqrt(Delta),  2 pi D = phi + S M / sqrt(Delta)
+    # C = N / sqrt(Delta) - abs(S) psi,  2 pi D = phi + S M / sqrt(Delta)
     N = (p.rx * p.rz) ** 2 * (gap * (2 - gap)) + S * S * e
     M = st * st / delta + e
-    angle = where(p.positive, np.pi - psi, psi)
-    out_A, out_D = [], []
+    out_C, out_D = [], []
     for share, rest, log in zip(shares, rests, near.log_roots(p, s, t), strict=True):
         turn = S * share / root
-        out_A.append(S * angle + S * turn + (2 * N - 2 * S * S * share * rest - N * log) / root)
+        out_C.append(S * turn - near.size * psi + (2 * N - 2 * S * S * share * rest - N * log) / root)
         out_D.append(turn + S / root * (M - 2 * share * rest - M * log - 2 * st * st / delta * log))
     tilt_x, tilt_z = (s * near.hz) ** 2 / delta, (t * near.hx) ** 2 / delta
     D_rho = p.rx * p.rz * ((1 + tilt_x) * (1 + tilt_z) + 2 * (st * S / delta) ** 2) / root
-    return *out_A, *out_D, D_rho
+    return *out_C, *out_D, D_rho

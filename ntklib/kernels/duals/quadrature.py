@@ -123,7 +123,7 @@ class QuadratureDual(HermiteDual):
         values, scale = self._values(r, x)
         values *= root
         step = x[1] - x[0]
-        parts = []
+        flat, parts = values.reshape(-1, nodes + 1), []  # one large product of matrices, not many small ones
         last = np.zeros((2, nodes + 1))
         for block in row_blocks(terms, 256):
             basis = np.empty((block.stop - block.start, nodes + 1))
@@ -131,8 +131,9 @@ class QuadratureDual(HermiteDual):
             last = basis[-2:]
             if picked is not None:
                 basis = basis[picked[(picked >= block.start) & (picked < block.stop)] - block.start]
-            parts.append(values @ basis.T * step)
-        return np.concatenate(parts, axis=2), np.sum(values**2, axis=2) * step, scale
+            parts.append(flat @ basis.T * step)
+        coefficients = np.concatenate(parts, axis=1).reshape(*values.shape[:2], -1)
+        return coefficients, np.sum(values**2, axis=2) * step, scale
 
     def _values(self, r: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Function and derivative at r x, (n, 2, nodes), over a scale where their squares are no floats."""
@@ -147,11 +148,23 @@ class QuadratureDual(HermiteDual):
                         f"the {name} is {float(value[wrong][0])} at {float(z[wrong][0])!r}; the kernel needs "
                         "a number there: scale the rows, or have the function give one."
                     )
+                if np.any(r * _REACH > _LARGEST):
+                    self._require_limits(name, function)
                 both.append(np.clip(value, -_LARGEST, _LARGEST))
         values = np.stack(both, axis=1)
         size = np.max(np.abs(values), axis=2, keepdims=True)
         scale = np.where((size > 0) & ((size > _SIZE) | (size < 1 / _SIZE)), size, 1.0)
         return values / scale, scale
+
+    @staticmethod
+    def _require_limits(name: str, function: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Refuse a function that still changes where the floats end, if rows reach beyond them."""
+        ends = np.asarray(function(_LARGEST * np.array([-1.0, -0.5, 0.5, 1.0])), np.float64)
+        if not np.allclose(ends[[0, 3]], ends[[1, 2]], rtol=1e-10, atol=0.0):
+            raise ValueError(
+                f"the {name} is needed beyond the largest float, since rows are longer than "
+                f"{_LARGEST / _REACH:.1e}, and has no limit there: scale the rows."
+            )
 
 
 def _barycentric(nodes: np.ndarray, values: np.ndarray, r: np.ndarray) -> np.ndarray:

@@ -27,17 +27,24 @@ __all__ = ["diagonal", "gram", "gram_gradient"]
 _TILE = 256  # a tile of float64 stays in a core's second-level cache
 _LARGE_TILE = 512  # many features make the product dominate; it wants larger blocks, worked on in parts
 _MANY_FEATURES = 256
+_REACH = {np.dtype(np.float64): 500, np.dtype(np.float32): 60}  # exponents of factors and roots of values
+# what docs/accuracy.md allows an error, relative to a value and to the root of its two diagonal entries
+_ERRORS = {np.dtype(np.float64): (0.0, 1e-12), np.dtype(np.float32): (4e-6, 1.2e-6)}
 _SERIAL_BELOW = 1024  # rows under which starting threads costs more than it brings
 
 
 class _Scales:
-    """Factors of rows, kept as mantissas and exponents where floats could not hold them."""
+    """Factors of rows, kept as mantissas and exponents where floats could not hold them, or the values."""
 
-    def __init__(self, scale: Lengths, dtype: np.dtype) -> None:
-        limit = 500 if dtype == np.float64 else 60  # a tile times two factors stays in range
+    def __init__(self, net: Architecture, plan: Any, inner: np.dtype, dtype: np.dtype) -> None:
+        scale, relative = _scale(net, plan), plan.relative_diagonal
         self.mantissa, self.exponent = scale.mantissa.astype(np.float64), scale.exponent
-        wide = np.any(np.abs(scale.exponent[scale.mantissa > 0]) > limit)
-        self.plain = None if wide else np.ldexp(scale.mantissa, scale.exponent).astype(dtype)
+        self.root = np.sqrt(relative.astype(np.float64))  # times the factor: the root of the diagonal
+        some = (self.mantissa > 0) & (relative > 0)
+        exponent, size = self.exponent[some], np.frexp(self.root[some])[1]
+        # a tile times two factors stays in range
+        wide = np.any(np.abs(exponent) > _REACH[inner]) or np.any(exponent + size > _REACH[dtype])
+        self.plain = None if wide else np.ldexp(scale.mantissa, scale.exponent).astype(inner)
 
 
 def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
@@ -63,8 +70,8 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
     plan_z = plan_x if symmetric else plan.take(slice(x.n, x.n + z.n))
     fine = dual.magnifies(net)
     out = np.empty((x.n, z.n), dtype)
-    scales_x = _Scales(_scale(net, plan_x), inner)
-    scales_z = scales_x if symmetric else _Scales(_scale(net, plan_z), inner)
+    scales_x = _Scales(net, plan_x, inner, dtype)
+    scales_z = scales_x if symmetric else _Scales(net, plan_z, inner, dtype)
     buffers = threading.local()
     size = _TILE if d < _MANY_FEATURES else _LARGE_TILE
     height = _TILE**2 // size
@@ -116,7 +123,7 @@ def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
     x = prepare(X, np.dtype(np.float64))
     dual = net.activation.dual
     plan = dual.plan(net, x)
-    scales = _Scales(_scale(net, plan), np.dtype(np.float64))
+    scales = _Scales(net, plan, x.dtype, x.dtype)
     out = np.empty((x.n, x.n, 2))
     log_diagonal = None
     if net.normalized:
@@ -185,11 +192,22 @@ def _buffer(local: threading.local, dtype: np.dtype, rows: slice, columns: slice
 def _scaled(
     values: np.ndarray, x: _Scales, z: _Scales, rows: slice, columns: slice, dtype: np.dtype
 ) -> np.ndarray:
-    """Multiply by the factors of rows and columns, the mantissas first: no factor need be representable."""
-    product = values * np.outer(x.mantissa[rows], z.mantissa[columns])
-    exponent = x.exponent[rows, None] + z.exponent[None, columns]
+    """Multiply by the factors of rows and columns, the mantissas first: no factor need be representable.
+
+    A result is infinite only if it is so for every value within the error allowed.  Rows at a right angle
+    may leave nothing but an error, and that times two long rows be beyond the floats where the value is not.
+    """
+    mantissa = np.outer(x.mantissa[rows], z.mantissa[columns])
+    exponent = np.clip(x.exponent[rows, None] + z.exponent[None, columns], -(2**12), 2**12)
     with np.errstate(over="ignore", under="ignore"):
-        return np.ldexp(product, np.clip(exponent, -(2**12), 2**12)).astype(dtype)
+        out = np.ldexp(values * mantissa, exponent).astype(dtype)
+        if np.any(np.isinf(out)):
+            of_value, of_scale = _ERRORS[dtype]
+            least = np.abs(values) * (1 - of_value) - of_scale * np.outer(x.root[rows], z.root[columns])
+            beyond = np.isinf(np.ldexp(least * mantissa, exponent).astype(dtype)) & (least > 0)
+            largest = np.copysign(np.finfo(dtype).max, values).astype(dtype)
+            out = np.where(np.isinf(out) & ~beyond, largest, out)
+    return out
 
 
 @compiled

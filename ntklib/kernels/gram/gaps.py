@@ -22,6 +22,7 @@ lengths into angles.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -75,18 +76,19 @@ def signed_gaps(
     return apart if fine else None
 
 
-def close_distances(
-    X: np.ndarray,
-    root_x: np.ndarray,
-    exponent_x: np.ndarray,
-    Z: np.ndarray,
-    root_z: np.ndarray,
-    exponent_z: np.ndarray,
-    tau: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """|x - z| of close pairs, |x + z| where tau is negative, and the sines of their angles; NaN of others."""
+def close_distances(x: Any, z: Any, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """|x - z| of close pairs, |x + z| where tau is negative, and the sines of their angles; NaN of others.
+
+    Of rows that have X, root and exponent, as `Rows` do.
+    """
     distance, sine = np.full(tau.shape, np.nan), np.full(tau.shape, np.nan)
-    _fill_distances(X, root_x, exponent_x, Z, root_z, exponent_z, tau, _NEAR, distance, sine)
+    if sparse.issparse(x.X):
+        _fill_distances_sparse(
+            x.X.data, x.X.indices, x.X.indptr, x.root, x.exponent,
+            z.X.data, z.X.indices, z.X.indptr, z.root, z.exponent, tau, _NEAR, distance, sine,
+        )  # fmt: skip
+    else:
+        _fill_distances(x.X, x.root, x.exponent, z.X, z.root, z.exponent, tau, _NEAR, distance, sine)
     return distance, sine
 
 
@@ -138,16 +140,23 @@ def _recompute_sparse(
         for j in range(m):
             if not math.isnan(tau[i, j]):
                 continue
-            a, b, d = start_x[i], start_z[j], 0
-            while a < start_x[i + 1] or b < start_z[j + 1]:
-                in_x = a < start_x[i + 1] and (b == start_z[j + 1] or indices_x[a] <= indices_z[b])
-                in_z = b < start_z[j + 1] and (a == start_x[i + 1] or indices_z[b] <= indices_x[a])
-                x[d] = data_x[a] if in_x else 0.0
-                z[d] = data_z[b] if in_z else 0.0
-                a, b, d = a + in_x, b + in_z, d + 1
+            d = _merged(data_x, indices_x, start_x, i, data_z, indices_z, start_z, j, x, z)
             _write_pair(
                 x[:d], root_x[i], exponent_x[i], z[:d], root_z[j], exponent_z[j], fine, i, j, tau, apart
             )
+
+
+@inlined
+def _merged(data_x, indices_x, start_x, i, data_z, indices_z, start_z, j, x, z):
+    """Write two rows of CSR matrices on the columns that either has entries in, and return their number."""
+    a, end_x, b, end_z, d = start_x[i], start_x[i + 1], start_z[j], start_z[j + 1], 0
+    while a < end_x or b < end_z:
+        in_x = a < end_x and (b == end_z or indices_x[a] <= indices_z[b])
+        in_z = b < end_z and (a == end_x or indices_z[b] <= indices_x[a])
+        x[d] = data_x[a] if in_x else 0.0
+        z[d] = data_z[b] if in_z else 0.0
+        a, b, d = a + in_x, b + in_z, d + 1
+    return d
 
 
 @inlined
@@ -276,16 +285,36 @@ def _fill_distances(X, root_x, exponent_x, Z, root_z, exponent_z, tau, near, dis
     for i in range(n):
         for j in range(m):
             if abs(tau[i, j]) < near:
-                sign = math.copysign(1.0, tau[i, j])
-                top, total = 0.0, 0.0
-                for k in range(X.shape[1]):
-                    top = max(top, abs(np.float64(X[i, k]) - sign * np.float64(Z[j, k])))
-                for k in range(X.shape[1] if top > 0.0 else 0):
-                    e = (np.float64(X[i, k]) - sign * np.float64(Z[j, k])) / top
-                    total += e * e
-                distance[i, j] = top * math.sqrt(total)
-                sine[i, j] = (
-                    _fine_sine(X[i], root_x[i], exponent_x[i], Z[j], root_z[j], exponent_z[j])
-                    if top > 0.0
-                    else 0.0
+                _write_distance(
+                    X[i], root_x[i], exponent_x[i], Z[j], root_z[j], exponent_z[j], i, j, tau, distance, sine
                 )
+
+
+@compiled
+def _fill_distances_sparse(
+    data_x, indices_x, start_x, root_x, exponent_x,
+    data_z, indices_z, start_z, root_z, exponent_z, tau, near, distance, sine,
+):  # fmt: skip
+    n, m = tau.shape
+    length = np.max(np.diff(start_x)) + np.max(np.diff(start_z))
+    x, z = np.empty(length), np.empty(length)
+    for i in range(n):
+        for j in range(m):
+            if abs(tau[i, j]) < near:
+                d = _merged(data_x, indices_x, start_x, i, data_z, indices_z, start_z, j, x, z)
+                rx, rz, a, b = root_x[i], root_z[j], exponent_x[i], exponent_z[j]
+                _write_distance(x[:d], rx, a, z[:d], rz, b, i, j, tau, distance, sine)
+
+
+@inlined
+def _write_distance(x, rx, a, z, rz, b, i, j, tau, distance, sine):
+    """The length of x - z, or x + z, in units of its largest entry, and the sine of the angle."""
+    sign = math.copysign(1.0, tau[i, j])
+    top, total = 0.0, 0.0
+    for k in range(x.shape[0]):
+        top = max(top, abs(np.float64(x[k]) - sign * np.float64(z[k])))
+    for k in range(x.shape[0] if top > 0.0 else 0):
+        e = (np.float64(x[k]) - sign * np.float64(z[k])) / top
+        total += e * e
+    distance[i, j] = top * math.sqrt(total)
+    sine[i, j] = _fine_sine(x, rx, a, z, rz, b) if top > 0.0 else 0.0

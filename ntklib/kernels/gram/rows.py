@@ -63,11 +63,11 @@ def prepare_pair(X: Any, Y: Any, dtype: np.dtype) -> tuple[Rows, Rows]:
 
 def stacked(x: Rows, z: Rows) -> Rows:
     """Return the rows of both, for what looks at rows one by one; they have no directions."""
-    stack = sparse.vstack if sparse.issparse(x.X) else np.concatenate
+    rows = [x.X, z.X]
     return Rows(
         directions=None,
         half_squares=np.concatenate([x.half_squares, z.half_squares]),
-        X=stack([x.X, z.X]),
+        X=sparse.vstack(rows, format="csr") if sparse.issparse(x.X) else np.concatenate(rows),
         root=np.concatenate([x.root, z.root]),
         exponent=np.concatenate([x.exponent, z.exponent]),
     )

@@ -44,10 +44,10 @@ class Command:
 
 
 def printable(text: object, limit: int | None = LINE_LIMIT) -> str:
-    """Return text as one line that a terminal shows and does not obey.
+    r"""Return text as one line that a terminal shows and does not obey.
 
     What comes from files and arguments may hold line breaks, control characters, marks that turn the
-    direction of writing, or half a surrogate pair; each becomes an escape such as ``\\x1b``.
+    direction of writing, or half a surrogate pair; each becomes an escape such as ``\x1b``.
     """
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
     if limit is None or len(line) <= limit:

@@ -6,9 +6,9 @@ large a step may be, which minima hold a method.
 """
 
 from ._base import Landscape
-from ._huber import Huber
+from ._huber import HuberLandscape
 from ._kinks import Cone, SquarePlusAbs
 from ._quadratic import Quadratic
 from ._valley import WideningValley
 
-__all__ = ["Cone", "Huber", "Landscape", "Quadratic", "SquarePlusAbs", "WideningValley"]
+__all__ = ["Cone", "HuberLandscape", "Landscape", "Quadratic", "SquarePlusAbs", "WideningValley"]

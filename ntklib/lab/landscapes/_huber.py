@@ -11,11 +11,11 @@ from ntklib._core.validation import check_real
 
 from ._base import Landscape, checked_run
 
-__all__ = ["Huber"]
+__all__ = ["HuberLandscape"]
 
 
 @dataclass(frozen=True)
-class Huber(Landscape):
+class HuberLandscape(Landscape):
     r"""Huber's function, :math:`L(w) = \sum_i h(w_i)`: quadratic near 0, linear far from it.
 
     .. math:: h(z) = z^2/2\ \text{for}\ |z| \le \delta,\qquad \delta |z| - \delta^2/2\ \text{beyond}.
@@ -36,8 +36,9 @@ class Huber(Landscape):
     Examples
     --------
     >>> from ntklib.dynamics import GradientDescent
-    >>> from ntklib.lab.landscapes import Huber
-    >>> Huber().after([4.0], 8, 0.5), GradientDescent(0.5).run(Huber().gradient, [4.0], 8)[-1]
+    >>> from ntklib.lab.landscapes import HuberLandscape
+    >>> huber = HuberLandscape()
+    >>> huber.after([4.0], 8, 0.5), GradientDescent(0.5).run(huber.gradient, [4.0], 8)[-1]
     (array([0.25]), array([0.25]))
     """
 

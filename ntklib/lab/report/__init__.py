@@ -5,9 +5,8 @@ both in a folder.
 """
 
 from ._analysis import analyse
-from ._page import render_page
+from ._page import SECTIONS, Section, render_page
 from ._records import Analysis, DataSummary, KernelResult, ModelResult
-from ._sections import SECTIONS, Section
 from ._write import PAGE, RESULTS, write_report
 
 __all__ = [

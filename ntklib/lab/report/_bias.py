@@ -1,4 +1,4 @@
-"""What training the chosen kernel ends at, and what single rows do to it: its study and its section."""
+"""End of training the chosen kernel, and influence of single rows on it: its study and its section."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.gaussian_process.kernels import Kernel
 from ntklib._core.sampling import sample_rows
 from ntklib.lab.studies.implicit_bias.pictures import ImplicitBiasDisplay
 
-from ._figures import figure
+from ._figures import picture
 
 if TYPE_CHECKING:
     from ntklib.lab.studies import Influence, MarginPath
@@ -68,46 +68,31 @@ def follow(kernel: Kernel, X: NDArray, y: NDArray, task: str, penalty: float, se
     )
 
 
-def bias(analysis: Analysis) -> str | None:
-    """Show what training the kernel ends at, and how much single rows matter."""
-    from html import escape
-
+def bias(analysis: Analysis) -> dict[str, Any] | None:
+    """End of training the kernel, and how much single rows matter."""
     found = analysis.bias
     if found is None:
         return None
-    influence = found.influence
-    text = ""
-    if found.margin is not None and found.classes is not None:
-        path = found.margin
-        first, second = map(escape, found.classes)
-        at_10 = float(np.interp(np.log(10), np.log(path.log_time), path.gap))
-        text = (
-            "<p>Trained by gradient descent on the log-loss without end, the kernel's model of the classes "
-            f"{first} and {second} tends to the separator of largest margin, that of a hard-margin support "
-            f"vector machine without intercept, which {(path.multipliers > 0).sum()} of {found.n_rows} rows "
-            f"decide. It does so slowly, like one over the logarithm of time: at log t = 10 the margin lacks "
-            f"{100 * at_10:.0f} % of the largest.</p>"
-        ) + figure(
-            "bias-margin",
-            lambda ax: ImplicitBiasDisplay(margin={"chosen kernel": path}).plot(ax, what="margin"),
-            alt="distance of the model's direction from the support vector machine's against log t",
-            caption="Distance between the parameters' direction and the support vector machine's; dashed, "
-            "what theory predicts.",
-        )
+    influence, path = found.influence, found.margin
     most = int(np.abs(influence.actual).argmax())
-    unit = "targets being -1 and 1" if analysis.data.task == "classification" else "standard deviations"
-    return (
-        text
-        + "<p>How much does one row matter? Leaving rows out one by one changes the prediction at the row "
-        f"by up to {np.abs(influence.actual).max():.2g} ({unit}). "
-        f"First-order influence functions see {100 * influence.slope:.0f} % of such changes: they are off by "
-        f"the factor 1 - H<sub>ii</sub>, for the most influential row {1 - influence.leverage[most]:.2g}.</p>"
-        + figure(
+    values: dict[str, Any] = {"margin": None}
+    if path is not None:
+        values = {
+            "gap": float(np.interp(np.log(10), np.log(path.log_time), path.gap)),
+            "margin": picture(
+                "bias-margin",
+                lambda ax: ImplicitBiasDisplay(margin={"chosen kernel": path}).plot(ax, what="margin"),
+                alt="distance of the model's direction from the support vector machine's against log t",
+            ),
+        }
+    return values | {
+        "bias": found,
+        "largest": abs(influence.actual[most]),
+        "rest": 1 - influence.leverage[most],
+        "influence": picture(
             "bias-influence",
             lambda ax: ImplicitBiasDisplay(influence={"kernel ridge": influence}).plot(ax, what="influence"),
             alt="predicted against actual changes when rows are left out",
-            caption=f"Each dot is one of {found.n_rows} training rows, left out of a ridge regression with "
-            f"the chosen kernel and penalty {found.penalty:.3g}.",
             size=(5.6, 4.2),
-        )
-    )
+        ),
+    }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from html import escape
-from typing import Any
+from typing import Any, NamedTuple
+
+from markupsafe import Markup, escape
 
 from ntklib._core.drawing import COLORS
 
@@ -37,15 +38,17 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def figure(
-    name: str,
-    draw: Callable[[Any], Any],
-    *,
-    alt: str,
-    caption: str,
-    size: tuple[float, float] = (7.6, 4.2),
-) -> str:
-    """Draw on fresh axes and return an HTML ``<figure>``.
+class Picture(NamedTuple):
+    """An SVG to be put in the page, and its share of the page's width, in percent."""
+
+    svg: Markup
+    width: int
+
+
+def picture(
+    name: str, draw: Callable[[Any], Any], *, alt: str, size: tuple[float, float] = (7.6, 4.2)
+) -> Picture:
+    """Draw on fresh axes.
 
     Parameters
     ----------
@@ -54,9 +57,7 @@ def figure(
     draw : callable
         Receives matplotlib axes.
     alt : str
-        What the picture shows, for those who cannot see it.
-    caption : str
-        HTML below the picture.
+        Words for those who cannot see the picture.
     size : tuple of two floats, default=(7.6, 4.2)
         Width and height in inches.
     """
@@ -70,9 +71,8 @@ def figure(
         draw(canvas.add_subplot())
         buffer = io.StringIO()
         canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    svg = _inline(buffer.getvalue(), name, alt)
-    width = round(size[0] / PAGE_INCHES * 100)  # so that letters are equally large in all pictures
-    return f"<figure style='--width:{width}%'>{svg}<figcaption>{caption}</figcaption></figure>"
+    # letters are equally large in all pictures
+    return Picture(Markup(_inline(buffer.getvalue(), name, alt)), round(size[0] / PAGE_INCHES * 100))
 
 
 def _inline(svg: str, name: str, alt: str) -> str:
@@ -83,8 +83,8 @@ def _inline(svg: str, name: str, alt: str) -> str:
     svg = re.sub(r"url\(#([^)]*)\)", rf"url(#{name}-\1)", svg)
     svg = re.sub(r'href="#([^"]*)"', rf'href="#{name}-\1"', svg)
     svg = svg.replace(_INK, "currentColor")
-    svg = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*pt"', r"\1", svg)
-    svg = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*pt"', r"\1", svg)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*pt"', r"\1", svg)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*pt"', r"\1", svg)
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1).strip()
 
 
@@ -103,7 +103,7 @@ def draw_intervals(ax: Any, names: list[str], values: list[tuple[float, float, f
 
 
 def _crowded(labels: list[str]) -> bool:
-    """Say whether labels side by side would run into each other."""
+    """True if labels side by side would run into each other."""
     return max(map(len, labels)) * len(labels) > 50
 
 

@@ -1,9 +1,9 @@
-"""Whether networks stay with the chosen kernel through training: its study and its section."""
+"""Distance of networks from the chosen kernel through training: its study and its section."""
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from ntklib._core.progress import Progress
 from ntklib._core.sampling import sample_rows
 from ntklib.lab.tables.target import centred_numbers
 
-from ._figures import figure
+from ._figures import picture
 from ._width import network_of
 
 if TYPE_CHECKING:
@@ -56,26 +56,10 @@ def train_beside(kernel: Kernel, X: NDArray, y: NDArray, task: str, seed: int) -
         return None
 
 
-def linearization(analysis: Analysis) -> str | None:
-    """Show how far networks leave their tangent models as they are trained."""
+def linearization(analysis: Analysis) -> dict[str, Any] | None:
+    """Distance of networks from their tangent models as they are trained."""
     study = analysis.linearization
     if study is None:
         return None
-    picture = figure(
-        "linearization",
-        study.plot,
-        alt="distance between networks and their tangent models against width",
-        caption=f"Each dot is the root mean square over {study.n_draws} random networks, trained on "
-        f"{study.n_samples} training rows for {study.steps[-1]} steps of gradient descent.",
-    )
-    outputs, parameters = study.slopes["outputs"], study.slopes["parameters"]
-    return (
-        "<p>A kernel describes a network's training as long as the network stays close to its tangent model, "
-        "the linear model with the same gradients at the start. Here both were trained by the same steps, in "
-        "all their layers. "
-        f"At width {study.width[-1]} their outputs come apart by <b>{study.outputs[-1]:.2%}</b> of how far "
-        f"the tangent model goes, their parameters by {study.parameters[-1]:.1%}, and the network's own "
-        f"kernel changes by {study.kernel[-1]:.1%}. Over these widths the first falls like "
-        f"width<sup>{outputs.exponent:.2f}</sup>, the second like width<sup>{parameters.exponent:.2f}</sup>."
-        f"</p>{picture}"
-    )
+    alt = "distance between networks and their tangent models against width"
+    return {"study": study, "picture": picture("linearization", study.plot, alt=alt)}

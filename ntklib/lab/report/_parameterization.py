@@ -1,9 +1,9 @@
-"""How step sizes of networks like the chosen kernel's depend on their width: its study and its section."""
+"""Step sizes of networks like the chosen kernel's against their width: its study and its section."""
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from ntklib._core.sampling import sample_rows
 from ntklib.lab.tables import DataError
 from ntklib.lab.tables.target import centred_numbers
 
-from ._figures import figure
+from ._figures import picture
 from ._width import network_of
 
 if TYPE_CHECKING:
@@ -59,35 +59,21 @@ def measure_steps(
     )
 
 
-def parameterization(analysis: Analysis) -> str | None:
-    """Show how the largest stable step depends on width, and what it changes of the first layer."""
+def parameterization(analysis: Analysis) -> dict[str, Any] | None:
+    """Largest stable step against width, and what it changes of the first layer."""
     study = analysis.parameterization
     if study is None:
         return None
-    steps = figure(
-        "steps",
-        study.plot,
-        alt="largest stable step size against width in three parameterisations",
-        caption=f"Means over {study.n_draws} random networks a width, on {study.n_samples} training rows.",
-    )
-    change = figure(
-        "change",
-        lambda ax: study.plot(ax, what="change"),
-        alt="relative change of the first layer in one step against width in three parameterisations",
-        caption="By one step of the largest stable size, relative to the layer's weights at the start.",
-    )
-    powers = ", ".join(
-        f"width<sup>{study.law(name, 'first_change').fitted.exponent:.2f}</sup> in the {title} one"
-        for name, title in _NAMES.items()
-    )
-    fitted = study.law("standard", "largest_step").fitted
-    return (
-        "<p>A network like the chosen kernel's, with all layers trained, can be written in several ways, "
-        "which differ in how far it may step. In the standard parameterisation, that of most libraries, the "
-        f"largest stable step goes like width<sup>{fitted.exponent:.2f}</sup> (95 % interval "
-        f"{fitted.low:.2f} to {fitted.high:.2f}; in theory -1 for wide ones), so that a step size tuned on a "
-        "narrow network is too large for a wide one. In the other two it does not depend on width.</p>"
-        f"{steps}<p>Such a step changes the first layer like {powers} (in theory -1.5, -0.5 and 0): the "
-        "wider a network of the first two kinds, the closer training stays to the kernel; one of the third "
-        f"learns features at any width.</p>{change}"
-    )
+    return {
+        "study": study,
+        "fitted": study.law("standard", "largest_step").fitted,
+        "changes": [(title, study.law(name, "first_change")) for name, title in _NAMES.items()],
+        "steps": picture(
+            "steps", study.plot, alt="largest stable step size against width in three parameterisations"
+        ),
+        "change": picture(
+            "change",
+            lambda ax: study.plot(ax, what="change"),
+            alt="relative change of the first layer in one step against width in three parameterisations",
+        ),
+    }

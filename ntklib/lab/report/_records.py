@@ -1,4 +1,4 @@
-"""What a report knows: frozen records, computed once, drawn and written from."""
+"""Frozen records of an analysis: computed once, drawn and written from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ntklib.lab.studies import LinearizationStudy, ParameterizationStudy, WidthStudy
 
     from ._bias import Bias
-    from ._theorem import Lazy
+    from ._theorem import LazyTraining
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class KernelResult:
-    """What the chosen kernel looks like on the training rows."""
+    """Pictures of the chosen kernel on the training rows, as arrays."""
 
     text: str
     paths: Mapping[str, tuple[NDArray, NDArray]]
@@ -125,7 +125,7 @@ class Analysis:
     width: WidthStudy | None = None
     parameterization: ParameterizationStudy | None = None
     linearization: LinearizationStudy | None = None
-    theorem: Lazy | None = None
+    theorem: LazyTraining | None = None
     bias: Bias | None = None
     interrupted: bool = False
 

@@ -1,4 +1,4 @@
-"""What theory promises of a wide network on some of the rows before it is trained, and what comes of it."""
+"""Promises of theory on a wide network before it is trained on some of the rows, and what comes of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ntklib._core.threads import set_threads
 from ntklib.lab.tables import DataError
 from ntklib.lab.tables.target import centred_numbers
 
-__all__ = ["Lazy", "Promise", "Run", "certify_rows"]
+__all__ = ["DescentRun", "LazyTraining", "TheoremPromise", "certify_rows"]
 
 WIDTH = 1024
 N_ROWS = 8
@@ -32,7 +32,7 @@ MAX_STEPS = 2000
 
 
 @dataclass(frozen=True)
-class Promise:
+class TheoremPromise:
     """A theorem's conclusions at the scale shown, and from where on it holds.
 
     ``certifying_width`` is None where none is known.
@@ -47,7 +47,7 @@ class Promise:
 
 
 @dataclass(frozen=True)
-class Run:
+class DescentRun:
     """Gradient descent at scale 1, step by step, under the bound that its own eigenvalues prove."""
 
     learning_rate: float
@@ -56,7 +56,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Lazy:
+class LazyTraining:
     """A network on rows far apart: constants, promises by theorem, a flow that they hold for, a run."""
 
     n_rows: int
@@ -72,11 +72,11 @@ class Lazy:
     linear_loss: NDArray
     linear_loss_bound: NDArray
     distance: float
-    promises: Mapping[str, Promise]
-    run: Run
+    promises: Mapping[str, TheoremPromise]
+    run: DescentRun
 
 
-def certify_rows(X: NDArray, y: NDArray, task: str, seed: int) -> Lazy | None:
+def certify_rows(X: NDArray, y: NDArray, task: str, seed: int) -> LazyTraining | None:
     """Certify a network of one smooth hidden layer on a few rows, and train it.
 
     None if there are no two rows that such a network can tell apart well, or their targets are all 0.
@@ -100,23 +100,24 @@ def certify_rows(X: NDArray, y: NDArray, task: str, seed: int) -> Lazy | None:
         return _follow(*in_span(network, X[rows]), target[rows], seed, (len(X), repeated))
 
 
-def _follow(network: Any, X: NDArray, y: NDArray, seed: int, looked_at: tuple[int, int]) -> Lazy | None:
+def _follow(
+    network: Any, X: NDArray, y: NDArray, seed: int, looked_at: tuple[int, int]
+) -> LazyTraining | None:
     """Certify a network, follow its flow where both theorems hold, and let it descend at scale 1."""
     from ntklib.dynamics import integrate_flow, linearized_flow
     from ntklib.theory import lazy_certificate
-    from ntklib.theory.certificate.record import certify
 
     params = network.init(X.shape[1], seed)
     first = lazy_certificate(network, params, X, y, theorem="A")
     if first.scale_interval is None:
         return None
     scale = first.scale_threshold * 1.001
-    found = {name: certify(first.constants, scale, name) for name in ("A", "A'")}
+    found = {name: first.at_scale(scale, name) for name in ("A", "A'")}
     times = HORIZON * np.linspace(0, 1, N_TIMES) ** 2 / (scale * first.sigma_min) ** 2
     scaled = clone(network).set_params(scale=scale)
     flow = integrate_flow(scaled, X, y, times, params=params, rtol=1e-8)
     linear = linearized_flow(scaled, X, y, times, params=params)
-    return Lazy(
+    return LazyTraining(
         n_rows=len(X),
         n_candidates=looked_at[0],
         n_repeated=looked_at[1],
@@ -159,8 +160,8 @@ def _far_apart(kernel: NDArray) -> NDArray:
     return np.array(rows, dtype=np.int64)
 
 
-def _promise(certificate: Any, times: NDArray) -> Promise:
-    return Promise(
+def _promise(certificate: Any, times: NDArray) -> TheoremPromise:
+    return TheoremPromise(
         scale_threshold=certificate.scale_threshold,
         certifying_width=certificate.certifying_width,
         loss_bound=certificate.loss_bound(times),
@@ -170,7 +171,7 @@ def _promise(certificate: Any, times: NDArray) -> Promise:
     )
 
 
-def _run(network: Any, params: Any, X: NDArray, y: NDArray, condition: float) -> Run:
+def _run(network: Any, params: Any, X: NDArray, y: NDArray, condition: float) -> DescentRun:
     from ntklib.dynamics import train
     from ntklib.theory import path_certificate
 
@@ -190,4 +191,4 @@ def _run(network: Any, params: Any, X: NDArray, y: NDArray, condition: float) ->
     assert bound is not None
     rate = history.optimizer.learning_rate
     assert not callable(rate)
-    return Run(rate, history.loss, bound)
+    return DescentRun(rate, history.loss, bound)

@@ -13,7 +13,7 @@ from ntklib._core.progress import Progress
 from ntklib._core.sampling import sample_rows
 from ntklib.kernels import NNGP
 
-from ._figures import figure
+from ._figures import picture
 
 if TYPE_CHECKING:
     from ntklib.lab.studies import WidthStudy
@@ -53,36 +53,10 @@ def widen(kernel: Kernel, X: NDArray, seed: int) -> WidthStudy | None:
     return width_study(rows, WIDTHS, network=network, n_draws=N_DRAWS, random_state=seed, progress=silent)
 
 
-def width(analysis: Analysis) -> str | None:
-    """Show how networks of finite width approach the kernel."""
+def width(analysis: Analysis) -> dict[str, Any] | None:
+    """Distance of networks of finite width from the kernel."""
     study = analysis.width
     if study is None:
         return None
-    picture = figure(
-        "width",
-        study.plot,
-        alt="relative error of the kernels of random networks against their width",
-        caption=f"Each dot is the root mean square over {study.n_draws} random networks, on "
-        f"{study.n_samples} training rows. In theory the error falls like one over the square root of the "
-        "width.",
-    )
-    return (
-        "<p>The kernel belongs to networks of infinite width. Here the same networks of finite width were "
-        "drawn at random, and the kernels of their gradients compared with it: the difference "
-        f"falls like width<sup>{study.slope.exponent:.2f}</sup> (95 % interval {study.slope.low:.2f} to "
-        f"{study.slope.high:.2f}). At the start of training the kernel describes a network to about 10 % "
-        f"from a width of <b>{rounded(study.width_for(0.1))}</b> on, and to 1 % from "
-        f"<b>{rounded(study.width_for(0.01))}</b> on.</p>{picture}"
-    )
-
-
-def rounded(count: int) -> str:
-    """Write a number to two digits.
-
-    Examples
-    --------
-    >>> rounded(12_345)
-    '12,000'
-    """
-    digits = max(0, len(str(count)) - 2)
-    return f"{round(count, -digits):,}"
+    alt = "relative error of the kernels of random networks against their width"
+    return {"study": study, "picture": picture("width", study.plot, alt=alt)}

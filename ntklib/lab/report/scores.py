@@ -86,8 +86,7 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
 
 
 def resamples(n: int, seed: int) -> NDArray:
-    """Return the rows of each bootstrap resample, shape (2000, n); one draw for all models keeps them "
-    "paired."""
+    """Rows of each bootstrap resample, shape (2000, n); one draw for all models keeps them paired."""
     return np.random.default_rng(seed).integers(n, size=(N_RESAMPLES, n), dtype=np.int32)
 
 

@@ -18,8 +18,8 @@ from ntklib._core.blocks import row_blocks
 from ntklib._core.threads import get_threads, parallel_for
 
 from ..spec import Spec
-from ._sweep_loops import multiply_slopes, write_signals, write_values
 from .layers import Copy, Direction, Layer
+from .loops import multiply_slopes, write_signals, write_values
 from .passes import dense, row_step
 
 __all__ = ["Sweep"]
@@ -34,14 +34,9 @@ Gradients = tuple[Direction | None, ...]
 
 
 class Sweep:
-    """Sweeps of a network over rows, with workspace that is kept from one to the next.
+    """Sweeps of a network over blocks of at most ``n_rows`` rows that fit in the working memory.
 
-    Parameters
-    ----------
-    spec : Spec
-    n_rows : int
-        Rows of a block at most; blocks also fit in the working memory.
-    dtype : dtype
+    The workspace is kept from one sweep to the next.
     """
 
     def __init__(self, spec: Spec, n_rows: int, dtype: np.dtype) -> None:
@@ -115,7 +110,7 @@ class _Pass:
                     if layer.bias is not None:
                         z += _times(layer.bias[part], layer.bias_multiplier)
                     tile = self._borrow(z.shape)
-                    write_values(copy.activation, z, 1.0 if last else above.weight_multiplier, tile)
+                    write_values(copy.activation, z, tile, factor=1.0 if last else above.weight_multiplier)
                     if last:
                         np.matmul(tile, top.weight[:, part].T, out=outputs[number, rows])
                     else:
@@ -140,7 +135,7 @@ class _Pass:
     def _descend(
         self, copy: Copy, index: int, signals: np.ndarray, gradient: Gradients, fresh: bool
     ) -> np.ndarray:
-        """From the signals of the layer above to those of hidden layer ``index``, and its gradient."""
+        """Return the signals of hidden layer ``index`` from those of the layer above; write its gradient."""
         layer, above = copy.layers[index], copy.layers[index + 1]
         mine, outer = gradient[index], gradient[-1] if above is copy.layers[-1] else None
         a, kept, sigma = self.inputs[index], self.g[index], copy.activation
@@ -164,7 +159,7 @@ class _Pass:
                     if g.shape[1] == 1:  # outer products of rows and neurons
                         sums = write_signals(sigma, z, g[:, 0], weights[0], factor, tile)[None]
                     else:
-                        write_values(sigma, z, 1.0, tile)
+                        write_values(sigma, z, tile)
                         sums = g.T @ tile
                     if top is not None:
                         _put(top.weight[:, part], sums, first)
@@ -185,7 +180,10 @@ class _Pass:
         self._run(work, layer, above, [(part, number) for part in parts for number in range(len(groups))])
         for pair in targets[1:]:
             for total, more in zip(targets[0], pair, strict=True):
-                _add(total, more)
+                if total is not None and more is not None:
+                    total.weight[...] += more.weight
+                    if total.bias is not None and more.bias is not None:
+                        total.bias[...] += more.bias
         return signals if kept is None else kept[: self.n]
 
     def _cut(self, layer: Layer, above: Layer) -> tuple[list[slice], list[slice]]:
@@ -253,11 +251,3 @@ def _like(part: Direction | None, biases: bool) -> Direction | None:
         return None
     bias = np.empty_like(part.bias) if biases and part.bias is not None else None
     return Direction(np.empty_like(part.weight), bias)
-
-
-def _add(total: Direction | None, more: Direction | None) -> None:
-    if total is None or more is None:
-        return
-    np.add(total.weight, more.weight, out=total.weight)
-    if total.bias is not None and more.bias is not None:
-        np.add(total.bias, more.bias, out=total.bias)

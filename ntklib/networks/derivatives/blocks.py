@@ -21,7 +21,12 @@ __all__ = ["Derivatives"]
 
 
 class Derivatives(Model):
-    """Outputs and their first and second derivatives in the parameters; a mixin of `Network`."""
+    """Outputs of a network, and their first and second derivatives in the parameters."""
+
+    @property
+    def spec(self) -> Spec:
+        """All options, checked."""
+        raise NotImplementedError  # pragma: no cover
 
     def apply(self, params: Params, X: Any) -> np.ndarray:
         """Return the outputs of the network.
@@ -229,7 +234,7 @@ class Derivatives(Model):
             return binding.flat(parts, dtype)
 
         step = passes.row_step(spec, dtype, 12)
-        return passes.sum_blocks(X, step, dtype, np.size(vector), product, passes.added)
+        return passes.sum_blocks(X, step, dtype, np.size(vector), product)
 
     def activation_pattern(self, params: Params, X: Any) -> np.ndarray:
         """Return the signs of all hidden preactivations, one bit a unit.
@@ -255,8 +260,7 @@ class Derivatives(Model):
         return result
 
     def _bound(self, params: Any, X: Any) -> tuple[Spec, tuple[layers.Copy, ...], Any, np.dtype]:
-        spec: Spec = self._spec()  # type: ignore[attr-defined]
-        X = binding.check_inputs(params, X)
+        spec, X = self.spec, binding.check_inputs(params, X)
         binding.check_params(spec, params)
         dtype = np.result_type(params.dtype, X.dtype)
         return spec, binding.bind(spec, params, dtype), X, dtype

@@ -17,7 +17,6 @@ __all__ = [
     "Direction",
     "Layer",
     "curvature_product",
-    "pull_back",
     "push_forward",
     "second_push",
     "signals",
@@ -98,7 +97,7 @@ Directions = tuple[Direction | None, ...]
 
 @dataclass(frozen=True)
 class Trace:
-    """What a forward pass leaves: inputs of every layer, preactivations of the hidden ones, outputs."""
+    """Arrays of a forward pass: inputs of every layer, preactivations of the hidden ones, outputs."""
 
     inputs: list[np.ndarray]
     preactivations: list[np.ndarray]
@@ -150,23 +149,8 @@ def second_push(copy: Copy, x: np.ndarray, u: Directions, v: Directions) -> np.n
     raise AssertionError  # pragma: no cover
 
 
-def pull_back(copy: Copy, passed: Trace, cotangent: np.ndarray) -> Directions:
-    """The gradient of <cotangent, outputs> in the trained layers; ``cotangent`` is (rows, k)."""
-    result: list[Direction | None] = [None] * len(copy.layers)
-    g = cotangent
-    for index in range(len(copy.layers) - 1, copy.include.index(True) - 1, -1):
-        layer = copy.layers[index]
-        if copy.include[index]:
-            result[index] = layer.gradient([(g, passed.inputs[index])], g)
-        if index > copy.include.index(True):
-            slope = copy.activation.derivative(passed.preactivations[index - 1])
-            g = layer.back(g, layer.weight)
-            g *= slope
-    return tuple(result)
-
-
 def curvature_product(copy: Copy, x: np.ndarray, cotangent: np.ndarray, v: Directions) -> Directions:
-    """The Hessian of <cotangent, outputs> times a direction: `pull_back`, differentiated along ``v``."""
+    """The Hessian of <cotangent, outputs> times a direction: a backward pass, differentiated along ``v``."""
     passed = trace(copy, x)
     sigma, lowest = copy.activation, copy.include.index(True)
     moved: list[np.ndarray] = [np.zeros_like(x)]  # derivative of each layer's inputs

@@ -33,21 +33,8 @@ _ROWS, _COLUMNS = 256, 32768  # of a task with a Jacobian
 class OnRows:
     """A model on fixed rows, at parameters that are moved in place.
 
-    Parameters
-    ----------
-    model : Model
-    params : Params
-        Where to start.
-    X : array-like or CSR matrix of shape (n, n_features)
-
-    Attributes
-    ----------
-    dtype : dtype
-        Of all arrays: the common one of parameters and rows.
-    vector : ndarray of shape (p,)
-        The parameters, to be moved.
-    arrays, gradients : dict of str to ndarray
-        Trained arrays, views of ``vector``, and their gradients, which `evaluate` writes.
+    ``vector`` holds the trained parameters, to be moved, and ``arrays`` its parts by name; `evaluate` writes
+    their gradients to ``gradients``.  All are of the common type of parameters and rows.
     """
 
     def __init__(self, model: Model, params: Params, X: Any) -> None:
@@ -109,7 +96,7 @@ class NetworkOnRows(OnRows):
 
     def __init__(self, model: Any, params: Params, X: Any) -> None:
         super().__init__(model, params, X)
-        self.spec = model._spec()
+        self.spec = model.spec
         self.parts = binding.layered(self.spec, self.X.shape[1], self.gradient)
         self.sweep = Sweep(self.spec, self.X.shape[0], self.dtype)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -13,9 +13,7 @@ from ntklib._core.threads import parallel_for
 
 from ..spec import Spec
 
-__all__ = ["added", "dense", "each_block", "row_step", "sum_blocks"]
-
-T = TypeVar("T")
+__all__ = ["dense", "each_block", "row_step", "sum_blocks"]
 
 _ROWS = 128  # of a block at most
 _AT_ONCE = 8  # blocks that may be in memory together, and sums that are kept
@@ -45,38 +43,21 @@ def each_block(X: Any, step: int, dtype: np.dtype, work: Callable[[slice, np.nda
 
 
 def sum_blocks(
-    X: Any,
-    step: int,
-    dtype: np.dtype,
-    size: int,
-    work: Callable[[slice, np.ndarray], T],
-    plus: Callable[[T | None, T], T],
-) -> T:
-    """Add up what ``work`` returns for slices of rows, in an order that does not depend on the threads.
+    X: Any, step: int, dtype: np.dtype, size: int, work: Callable[[slice, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Add up vectors of ``size`` numbers, one for each block of rows, in an order that threads do not change.
 
-    ``size`` is how many numbers a term has: a few sums at a time are kept, one for each group of rows.
+    A few sums at a time are kept, one for each group of rows.
     """
-    n = X.shape[0]
     groups = max(1, min(_AT_ONCE, working_memory() // (2 * size * dtype.itemsize)))
-    parts = list(row_blocks(n, -(-n // groups)))
-    sums: list[Any] = [None] * len(parts)
+    parts = list(row_blocks(X.shape[0], -(-X.shape[0] // groups)))
+    sums: list[Any] = [0] * len(parts)
 
     def add(number: int) -> None:
         part = parts[number]
         for rows in row_blocks(part.stop - part.start, max(1, min(_ROWS, step // _AT_ONCE))):
             place = slice(part.start + rows.start, part.start + rows.stop)
-            sums[number] = plus(sums[number], work(place, dense(X, place, dtype)))
+            sums[number] += work(place, dense(X, place, dtype))
 
     parallel_for(add, range(len(parts)))
-    total = sums[0]
-    for more in sums[1:]:
-        total = plus(total, more)
-    return total
-
-
-def added(total: np.ndarray | None, part: np.ndarray) -> np.ndarray:
-    """``total + part``, in the memory of the total where there is one already."""
-    if total is None:
-        return part
-    total += part
-    return total
+    return sum(sums[1:], start=sums[0])

@@ -1,4 +1,4 @@
-"""What the tangent kernel of one copy is made of: every layer's inputs and back-propagated signals.
+"""Features of the tangent kernel of one copy: every layer's inputs and back-propagated signals.
 
 Rows are cut into tasks of `ROWS` and columns into segments of `SEGMENT`, whatever the memory allows, so that
 a row's numbers do not depend on how it is computed: the diagonal has the same bytes alone and in a Gram.
@@ -70,7 +70,7 @@ def _count(words: np.ndarray) -> np.ndarray:
 
 
 def uses_bits(copy: Copy) -> bool:
-    """Whether the signals of a two-layer copy take two values, up to sign: see `Bits`."""
+    """True if the signals of a two-layer copy take two values, up to sign: see `Bits`."""
     output = copy.layers[-1].weight
     sizes = np.abs(output[0])
     return (

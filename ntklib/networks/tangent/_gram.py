@@ -7,7 +7,6 @@ blocks, and the neurons of two-layer networks into chunks.  Nothing depends on t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isqrt
 from typing import Any
 
@@ -16,52 +15,15 @@ import numpy as np
 from ntklib._core.blocks import row_blocks, tiles, working_memory
 from ntklib._core.threads import parallel_for
 
-from ..derivatives.layers import Copy
 from ._features import ROWS, SEGMENT, Bits, Features, uses_bits
+from ._plan import TangentPlan
 
-__all__ = ["Plan", "diagonal", "fill_gram"]
+__all__ = ["diagonal", "fill_gram"]
 
 _TILE = 512  # rows and columns; fewer where all threads would not find work otherwise
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to compute: copies, how much each layer's weights and biases count, and in which form."""
-
-    copies: tuple[Copy, ...]
-    weights: tuple[float, ...]
-    biases: tuple[float, ...]
-    form: str
-    n_outputs: int
-    dtype: np.dtype
-
-    @property
-    def trained(self) -> list[int]:
-        """Layers that contribute."""
-        return [layer for layer, included in enumerate(self.copies[0].include) if included]
-
-    @property
-    def top(self) -> int:
-        """The output layer, whose signals are the identity."""
-        return len(self.weights) - 1
-
-    def shape(self, n: int, m: int) -> tuple[int, ...]:
-        """Shape of the kernel between n and m rows."""
-        k = self.n_outputs
-        return {"trace": (n, m), "diagonal": (n, m, k), "full": (n, k, m, k)}[self.form]
-
-    def transposed(self, tile: np.ndarray) -> np.ndarray:
-        """The tile on the other side of the diagonal."""
-        return tile.transpose({"trace": (1, 0), "diagonal": (1, 0, 2), "full": (2, 3, 0, 1)}[self.form])
-
-    def place(self, out: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
-        """View of the output, with or without a leading axis of layers, that a tile goes to."""
-        if self.form == "trace":
-            return out[..., rows, columns]
-        return out[..., rows, columns, :] if self.form == "diagonal" else out[..., rows, :, columns, :]
-
-
-def fill_gram(plan: Plan, X: Any, Y: Any, out: np.ndarray, *, split: bool = False) -> None:
+def fill_gram(plan: TangentPlan, X: Any, Y: Any, out: np.ndarray, *, split: bool = False) -> None:
     """Write the kernel into ``out``; Y=None is X.  ``split``: the layers apart, along a first axis."""
     symmetric = Y is None
     Y = X if symmetric else Y
@@ -81,7 +43,7 @@ def fill_gram(plan: Plan, X: Any, Y: Any, out: np.ndarray, *, split: bool = Fals
                         block.write(out, symmetric, split, add=copy is not plan.copies[0])
 
 
-def diagonal(plan: Plan, X: Any) -> np.ndarray:
+def diagonal(plan: TangentPlan, X: Any) -> np.ndarray:
     """Kernel of each row with itself, (n,) or (n, k): the same bytes as in the Gram."""
     n = X.shape[0]
     result = np.zeros((n, plan.n_outputs) if plan.form == "diagonal" else n, plan.dtype)
@@ -99,7 +61,7 @@ def diagonal(plan: Plan, X: Any) -> np.ndarray:
 class _Squares:
     """Squared lengths of the features of some rows, which make up the diagonal of the kernel."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: TangentPlan) -> None:
         self.plan = plan
         self.inputs: dict[int, np.ndarray] = {}
         self.signals: dict[int, np.ndarray] = {}
@@ -126,7 +88,7 @@ class _Squares:
 class _Block:
     """Some rows against others, for one copy: products grow over the chunks, then tiles are written."""
 
-    def __init__(self, plan: Plan, rows: slice, columns: slice, same: bool) -> None:
+    def __init__(self, plan: TangentPlan, rows: slice, columns: slice, same: bool) -> None:
         self.plan, self.rows, self.columns = plan, rows, columns
         n, m = rows.stop - rows.start, columns.stop - columns.start
         side = min(_TILE, max(_TILE // 4, isqrt(n * m) // 4 + 1))
@@ -238,7 +200,9 @@ def _moved(part: slice, start: int) -> slice:
     return slice(part.start + start, part.stop + start)
 
 
-def _division(plan: Plan, shape: tuple[int, int], other: tuple[int, int]) -> tuple[int, list[slice | None]]:
+def _division(
+    plan: TangentPlan, shape: tuple[int, int], other: tuple[int, int]
+) -> tuple[int, list[slice | None]]:
     """Rows of a block and chunks of neurons, such that all features at hand fit in the working memory."""
     copy, trained, k = plan.copies[0], plan.trained, plan.n_outputs
     layers = copy.layers

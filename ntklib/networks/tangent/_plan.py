@@ -1,8 +1,8 @@
-"""From what a user asks of a tangent kernel to the plan that `_gram` follows."""
+"""The plan of a tangent kernel: layers, how much they count, and the form that a user asks for."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,16 +12,52 @@ from .. import binding as binding
 from ..derivatives import layers as layers
 from ..params import Params
 from ..spec import Spec
-from ._gram import Plan
 
-__all__ = ["make_plan"]
+__all__ = ["TangentPlan", "make_plan"]
 
 _FORMS = ("trace", "full", "diagonal")
 
 
+@dataclass(frozen=True)
+class TangentPlan:
+    """Copies, the weight of each layer's arrays in the kernel, and the form of the result."""
+
+    copies: tuple[layers.Copy, ...]
+    weights: tuple[float, ...]
+    biases: tuple[float, ...]
+    form: str
+    n_outputs: int
+    dtype: np.dtype
+
+    @property
+    def trained(self) -> list[int]:
+        """Layers that contribute."""
+        return [layer for layer, included in enumerate(self.copies[0].include) if included]
+
+    @property
+    def top(self) -> int:
+        """The output layer, whose signals are the identity."""
+        return len(self.weights) - 1
+
+    def shape(self, n: int, m: int) -> tuple[int, ...]:
+        """Shape of the kernel between n and m rows."""
+        k = self.n_outputs
+        return {"trace": (n, m), "diagonal": (n, m, k), "full": (n, k, m, k)}[self.form]
+
+    def transposed(self, tile: np.ndarray) -> np.ndarray:
+        """The tile on the other side of the diagonal."""
+        return tile.transpose({"trace": (1, 0), "diagonal": (1, 0, 2), "full": (2, 3, 0, 1)}[self.form])
+
+    def place(self, out: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+        """View of the output, with or without a leading axis of layers, that a tile goes to."""
+        if self.form == "trace":
+            return out[..., rows, columns]
+        return out[..., rows, columns, :] if self.form == "diagonal" else out[..., rows, :, columns, :]
+
+
 def make_plan(
     spec: Spec, params: Params, n_features: int, dtype: np.dtype, output: str | int, weighted: bool
-) -> Plan:
+) -> TangentPlan:
     """Check what is asked of the kernel, and say how much each layer's weights and biases count in it."""
     copies = binding.bind(spec, params, dtype)
     k, form = spec.n_outputs, output
@@ -36,7 +72,7 @@ def make_plan(
     steps = spec.steps() if weighted else ((1.0, 1.0),) * (spec.depth + 1)
     half = copies[0].coefficient ** 2
     pairs = list(zip(spec.scalings(n_features), steps, strict=True))
-    return Plan(
+    return TangentPlan(
         copies=copies,
         weights=tuple(half * step[0] * scaling.weight**2 for scaling, step in pairs),
         biases=tuple(half * step[1] * scaling.bias**2 if spec.biases else 0.0 for scaling, step in pairs),

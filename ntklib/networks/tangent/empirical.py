@@ -11,19 +11,18 @@ from ntklib._core.blocks import require_memory
 from ntklib._core.validation import check_integer, check_same_features, random_generator, same_memory
 
 from .. import binding as binding
-from .._model import Model
 from .._monte_carlo import MonteCarloMean
+from ..derivatives.blocks import Derivatives
 from ..params import Params
 from ..spec import Spec
-from ._gram import Plan, diagonal, fill_gram
-from ._matvec import matvec
-from ._plan import make_plan
+from ._gram import diagonal, fill_gram
+from ._plan import TangentPlan, make_plan
 
 __all__ = ["TangentKernels"]
 
 
-class TangentKernels(Model):
-    """Kernels of a network at given parameters; a mixin of `Network`."""
+class TangentKernels(Derivatives):
+    """Kernels of a network at given parameters."""
 
     def ntk(
         self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
@@ -219,8 +218,11 @@ class TangentKernels(Model):
         spec, X, Y, dtype = self._rows(params, X, Y)
         Y = X if Y is None else Y
         c = binding.check_cotangent(spec, Y.shape[0], vector, dtype, "vector")
-        result = matvec(spec, binding.bind(spec, params, dtype), X, Y, c, weighted=weighted)
-        return result[:, 0] if spec.n_outputs == 1 else result
+        gradient = self.vjp(params, Y, c).astype(dtype, copy=False)
+        if weighted:
+            for name, part in binding.named(self.trained_shapes(X.shape[1]), gradient).items():
+                part *= dtype.type(self.step_multipliers[name])
+        return self.jvp(params, X, gradient).astype(dtype, copy=False)
 
     def ntk_mean(
         self,
@@ -259,8 +261,8 @@ class TangentKernels(Model):
         >>> import numpy as np
         >>> from ntklib.networks import TwoLayerNet
         >>> net = TwoLayerNet(50)
-        >>> found = net.ntk_mean(np.eye(2), draws=100)
-        >>> bool(np.all(np.abs(found.mean - net.limit_kernel()(np.eye(2))) < 5 * found.standard_error))
+        >>> law = net.ntk_mean(np.eye(2), draws=100)
+        >>> bool(np.all(np.abs(law.mean - net.limit_kernel()(np.eye(2))) < 5 * law.standard_error))
         True
         """
         draws = check_integer(draws, "draws", minimum=2)
@@ -270,7 +272,7 @@ class TangentKernels(Model):
         return MonteCarloMean.of(self.ntk(w, X, Y, output=output, weighted=weighted) for w in starts)
 
     def _rows(self, params: Any, X: Any, Y: Any) -> tuple[Spec, Any, Any, np.dtype]:
-        spec: Spec = self._spec()  # type: ignore[attr-defined]
+        spec = self.spec
         Y = None if Y is None or same_memory(X, Y) else Y
         X = binding.check_inputs(params, X)
         binding.check_params(spec, params)
@@ -282,7 +284,7 @@ class TangentKernels(Model):
         return spec, X, Y, dtype
 
 
-def _filled(plan: Plan, X: Any, Y: Any, *, split: bool = False) -> np.ndarray:
+def _filled(plan: TangentPlan, X: Any, Y: Any, *, split: bool = False) -> np.ndarray:
     """The kernel that a plan describes; ``split``: the layers apart."""
     shape = plan.shape(X.shape[0], X.shape[0] if Y is None else Y.shape[0])
     shape = (plan.top + 1, *shape) if split else shape

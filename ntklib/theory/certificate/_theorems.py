@@ -50,14 +50,14 @@ class Promise:
 
 
 class Theorem(ABC):
-    """What follows from sigma_min, sigma_max and beta for a model at e = |h_0 - y/alpha| from its target."""
+    """Conclusions from sigma_min, sigma_max and beta for a model at e = |h_0 - y/alpha| from its target."""
 
     def demand(self, h0: NDArray, y: NDArray, scale: float) -> float:
         """Return what must be within reach, rounded up: here e."""
         return residual(h0, y, scale)
 
     def met(self, h0: NDArray, y: NDArray, scale: float, limit: float) -> bool:
-        """Whether the demand is within a limit, exactly."""
+        """Tell if the demand is within a limit, exactly."""
         return within(h0, y, scale, limit)
 
     def scales(self, h0: NDArray, y: NDArray, limit: float) -> tuple[float, float] | None:
@@ -242,7 +242,7 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _gain(low: float, beta: Lipschitz, radius: float) -> float:
-    """What a path of this length, of sigma_min / beta if that is less, takes off |r| / alpha at least."""
+    """Least loss of |r| / alpha on a path of this length, of sigma_min / beta if that is less."""
     bend = beta(radius)
     return low * low / (2 * bend) if bend * radius > low else (low - bend * radius / 2) * radius
 

@@ -1,4 +1,4 @@
-"""Which scales meet a condition on |h - y / alpha|."""
+"""Scales that meet a condition on |h - y / alpha|."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def residual(h0: NDArray, y: NDArray, scale: float) -> float:
 
 
 def within(h0: NDArray, y: NDArray, scale: float, limit: float) -> bool:
-    """Whether |h_0 - y / alpha| <= c for these very numbers: no rounding decides, not even at equality."""
+    """Tell if |h_0 - y / alpha| <= c for these very numbers: no rounding decides, not even at equality."""
     if limit == inf:
         return True
     above = residual(h0, y, scale)

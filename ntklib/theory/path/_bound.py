@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from ntklib.dynamics import History
 from ntklib.networks.taylor_models import LinearizedModel
 
-from .._constants import output_rounding
 from .._jacobian import JacobianSpectrum, jacobian_spectrum
 from .._jacobian_lipschitz import OUTWARD, bound
 from .._neurons import EPS, Neurons
-from ._reading import Path
+from ._reading import RecordedPath
 
 __all__ = ["NoBound", "PathBound", "bound_path"]
 
@@ -37,24 +36,15 @@ class NoBound(Exception):
 
 @dataclass(frozen=True)
 class PathBound:
-    """What the residuals are at most, and what that is made of.
+    """Bound on the residuals, and its parts."""
 
-    Attributes
-    ----------
-    residual : ndarray of shape (T,)
-    contraction : ndarray of shape (T - 1,)
-        Norm of I - eta J J^T, at most.
-    jacobian_lipschitz : float
-    eigenvalue_error : float
-    """
-
-    residual: NDArray
-    contraction: NDArray
+    residual: NDArray  # norms, at most (T,)
+    contraction: NDArray  # norms of I - eta J J^T, at most (T - 1,)
     jacobian_lipschitz: float
     eigenvalue_error: float
 
 
-def bound_path(history: History, path: Path) -> PathBound:
+def bound_path(history: History, path: RecordedPath) -> PathBound:
     """Bound the residuals of a run.
 
     Raises
@@ -104,7 +94,7 @@ def _check_unchanged(history: History, tolerance: float) -> None:
 
 @dataclass(frozen=True)
 class _Rounding:
-    """What rounding may do anywhere on the path: to an eigenvalue, the Jacobian, a step and the outputs.
+    """Effect of rounding anywhere on the path, at most: on an eigenvalue, the Jacobian, a step, the outputs.
 
     Errors are bounded at the start, for any order of summation, and enlarged for the way.
     """
@@ -119,7 +109,7 @@ class _Rounding:
         cls,
         model: Any,
         history: History,
-        path: Path,
+        path: RecordedPath,
         neurons: Neurons,
         spectrum: JacobianSpectrum,
         beta: float,
@@ -130,7 +120,7 @@ class _Rounding:
         start = float(np.linalg.norm(model.ravel(history.initial_params)))
         # of the outputs, of those that a centred model subtracts, and of the subtractions
         largest = path.residual[0] + float(np.linalg.norm(targets))
-        output = 2 * output_rounding(neurons, largest) + 4 * EPS * largest
+        output = 2 * neurons.output_rounding(largest) + 4 * EPS * largest
         if isinstance(model, LinearizedModel):  # products of the Jacobian with the displacement
             output += model.ravel(model.params).size * EPS * size * radius
         share = spectrum.eigenvalue_error / size if size > 0 else 0.0
@@ -142,8 +132,10 @@ class _Rounding:
         )
 
 
-def _singular_values(path: Path, lengths: NDArray, beta: float, error: float) -> tuple[NDArray, NDArray]:
-    """What singular values are at least and at most, at each point, by the readings before and after it."""
+def _singular_values(
+    path: RecordedPath, lengths: NDArray, beta: float, error: float
+) -> tuple[NDArray, NDArray]:
+    """Least and largest singular values at each point, at worst, by the readings before and after it."""
     small = np.sqrt(np.maximum(path.eigenvalues - error, 0.0)) / OUTWARD
     large = np.full_like(small, inf) if path.largest is None else np.sqrt(path.largest + error) * OUTWARD
     points, last = np.arange(len(lengths)), len(path.readings) - 1

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ntklib.dynamics import GradientDescent, History, SquaredError
 
-__all__ = ["Path", "read_path"]
+__all__ = ["RecordedPath", "read_path"]
 
 _OPTIONS = (
     "train(..., optimizer='gradient_descent', record_every=1, monitors=['min_eigenvalue', 'max_eigenvalue'])"
@@ -17,47 +17,27 @@ _OPTIONS = (
 
 
 @dataclass(frozen=True)
-class Path:
-    """T points of a run, and S readings on the way.
+class RecordedPath:
+    """T points of a run, and S readings on the way."""
 
-    Attributes
-    ----------
-    times : ndarray of shape (T,)
-        Sums of the learning rates.
-    loss, residual, distance : ndarray of shape (T,)
-        Loss as trained, norm of the residuals, distance from the start.
-    weight : float
-        ``loss = weight |residual|^2 / 2``.
-    rates : ndarray of shape (T - 1,)
-        What the steps multiply J^T r with.
-    moves : ndarray of shape (T - 1,)
-        Lengths of the steps.
-    readings : ndarray of int of shape (S,)
-        Points at which the smallest eigenvalue was read.
-    eigenvalues : ndarray of shape (S,)
-        Those of J J^T.
-    largest : ndarray of shape (S,) or None
-        Its largest ones, if they were read too.
-    """
-
-    times: NDArray
-    loss: NDArray
-    residual: NDArray
-    distance: NDArray
-    weight: float
-    rates: NDArray
-    moves: NDArray
-    readings: NDArray
-    eigenvalues: NDArray
-    largest: NDArray | None
+    times: NDArray  # sums of the learning rates (T,)
+    loss: NDArray  # as trained (T,)
+    residual: NDArray  # norms (T,)
+    distance: NDArray  # from the start (T,)
+    weight: float  # loss = weight |residual|^2 / 2
+    rates: NDArray  # factors of J^T r in the steps (T - 1,)
+    moves: NDArray  # lengths of the steps (T - 1,)
+    readings: NDArray  # points at which eigenvalues were read (S,)
+    eigenvalues: NDArray  # the smallest ones of J J^T (S,)
+    largest: NDArray | None  # the largest ones, if they were read too (S,)
 
     @property
     def radius(self) -> float:
-        """Of a ball about the start that holds the path."""
+        """Radius of a ball about the start that holds the path."""
         return float(self.distance.max())
 
 
-def read_path(history: History) -> Path:
+def read_path(history: History) -> RecordedPath:
     """Return what is needed of a record.
 
     Raises
@@ -73,8 +53,8 @@ def read_path(history: History) -> Path:
     multiplier = _multiplier(history)
     weight = 1.0 if history.reduction == "sum" else 1.0 / history.X.shape[0]
     optimizer, taken = history.optimizer, len(history.steps) - 1
-    rates = np.array([optimizer._rate(k) for k in range(taken)])
-    return Path(
+    rates = np.array([optimizer.at_step(k) for k in range(taken)])
+    return RecordedPath(
         times=np.concatenate([[0.0], np.cumsum(rates)])
         if callable(optimizer.learning_rate)
         else history.steps * float(optimizer.learning_rate),
@@ -132,10 +112,10 @@ def _multiplier(history: History) -> float:
     """The one step multiplier of all trained arrays."""
     multipliers = history.model.step_multipliers
     trained = history.model.trained_shapes(history.X.shape[1])
-    found = {multipliers[name] for name in trained}
-    if len(found) > 1:
+    values = {multipliers[name] for name in trained}
+    if len(values) > 1:
         raise ValueError(
-            f"trained arrays move with different step multipliers, {sorted(found)}; the bound is for one: "
+            f"trained arrays move with different step multipliers, {sorted(values)}; the bound is for one: "
             "parameterization='ntk' or 'standard', or 'mean_field' without biases."
         )
-    return found.pop()
+    return values.pop()

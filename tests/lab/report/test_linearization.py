@@ -8,17 +8,12 @@ from sklearn.gaussian_process.kernels import RBF
 
 from ntklib import NNGP, NTK
 from ntklib.lab.report import SECTIONS
-from ntklib.lab.report._linearization import N_ROWS, WIDTHS, linearization, train_beside
+from ntklib.lab.report._linearization import N_ROWS, WIDTHS, train_beside
+
+from .pages import render
 
 X = np.random.default_rng(0).normal(size=(130, 4))
 y = X[:, 0] * X[:, 1]
-
-
-class Page:
-    """As much of an analysis as the section reads."""
-
-    def __init__(self, study):
-        self.linearization = study
 
 
 def test_the_study_is_small_and_repeatable(capsys):
@@ -28,7 +23,7 @@ def test_the_study_is_small_and_repeatable(capsys):
     assert study.n_samples == N_ROWS
     assert 0 < study.outputs[-1] < 0.1
     assert capsys.readouterr().err == ""
-    html = linearization(Page(study))
+    html = render("linearization", linearization=study)
     assert f"{study.outputs[-1]:.2%}" in html
     assert "<svg" in html
     assert re.search(r"width<sup>-0\.\d\d</sup>", html)
@@ -43,7 +38,7 @@ def test_classes_and_kernels_of_the_output_layer():
 @pytest.mark.parametrize("kernel", [RBF(), NTK(normalized=True)], ids=["rbf", "normalized"])
 def test_no_network_no_section(kernel):
     assert train_beside(kernel, X, y, "regression", 0) is None
-    assert linearization(Page(None)) is None
+    assert render("linearization", linearization=None) is None
     assert "linearization" in {section.slug for section in SECTIONS}
 
 

@@ -1,12 +1,12 @@
 """The section on step sizes: small, repeatable, and absent where there is no network."""
 
-from types import SimpleNamespace
-
 import numpy as np
 from sklearn.gaussian_process.kernels import RBF
 
 from ntklib import NNGP, NTK
-from ntklib.lab.report._parameterization import N_ROWS, WIDTHS, measure_steps, parameterization
+from ntklib.lab.report._parameterization import N_ROWS, WIDTHS, measure_steps
+
+from .pages import render
 
 X = np.random.default_rng(0).normal(size=(60, 4))
 CLASSES = np.where(X[:, 0] > 0, "yes", "no")
@@ -20,7 +20,7 @@ def test_the_study_is_small_and_repeatable(capsys):
     assert study.n_samples == N_ROWS
     assert all(abs(law.z) < 5 for law in study.laws)
     assert capsys.readouterr().err == ""
-    page = parameterization(SimpleNamespace(parameterization=study))
+    page = render("steps", parameterization=study)
     assert f"width<sup>{study.law('standard', 'largest_step').fitted.exponent:.2f}</sup>" in page
     assert page.count("<figure") == 2
 
@@ -34,4 +34,4 @@ def test_no_network_or_no_target_no_section():
     assert measure_steps(RBF(), X, X[:, 0], "regression", 0) is None
     assert measure_steps(NTK(normalized=True), X, X[:, 0], "regression", 0) is None
     assert measure_steps(NTK(), X, np.ones(60), "regression", 0) is None
-    assert parameterization(SimpleNamespace(parameterization=None)) is None
+    assert render("steps", parameterization=None) is None

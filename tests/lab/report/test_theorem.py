@@ -1,7 +1,6 @@
 """The section on the lazy-training theorem: what is promised on some rows, and what the page says of it."""
 
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +10,10 @@ from sklearn.preprocessing import StandardScaler
 import ntklib.lab.report._theorem as report
 from ntklib import set_threads
 from ntklib._core.files import plain
-from ntklib.lab.report._theorem import CONDITION, N_ROWS, Lazy, certify_rows
-from ntklib.lab.report._theorem_page import _large, theorem
+from ntklib.lab.report._format import large
+from ntklib.lab.report._theorem import CONDITION, N_ROWS, LazyTraining, certify_rows
+
+from .pages import render
 
 X = np.random.default_rng(0).normal(size=(120, 5))
 y = X[:, 0] * X[:, 1]
@@ -32,7 +33,7 @@ def found():
 
 
 def test_promises_are_kept(found):
-    assert isinstance(found, Lazy)
+    assert isinstance(found, LazyTraining)
     assert (found.n_rows, found.n_candidates, found.n_repeated) == (N_ROWS, 120, 0)
     assert found.loss[0] == pytest.approx(found.residual**2 / 2)
     assert list(found.promises) == ["A", "A'"]
@@ -58,15 +59,15 @@ def test_it_is_repeatable_at_any_number_of_threads(found):
 
 
 def test_the_page_shows_numbers_and_pictures(found):
-    html = theorem(SimpleNamespace(theorem=found))
+    html = render("theorem", theorem=found)
     assert html.count("<svg") == 2
-    assert f"<b>{_large(found.promises['A'].certifying_width)}</b>" in html
+    assert f"<b>{large(found.promises['A'].certifying_width)}</b>" in html
     assert f"{found.loss[-1]:.2g}" in html
     assert "step size" in html
     assert "gradient flow" in html
     assert "repeated rows" not in html
     assert re.search(r"&beta;</th><td class=\"number\">\d", html)
-    assert theorem(SimpleNamespace(theorem=None)) is None
+    assert render("theorem", theorem=None) is None
 
 
 def test_repeated_rows_are_left_out_and_named():
@@ -77,7 +78,7 @@ def test_repeated_rows_are_left_out_and_named():
     assert found.n_repeated == 1
     assert found.n_rows >= 4
     assert (found.run.loss <= found.run.loss_bound).all()
-    assert "repeated rows, 1 of the 150 looked at" in theorem(SimpleNamespace(theorem=found))
+    assert "repeated rows, 1 of the 150 looked at" in render("theorem", theorem=found)
 
 
 @pytest.mark.parametrize(
@@ -96,4 +97,4 @@ def test_few_rows_or_no_section(rows, targets):
 
 
 def test_large_widths_are_written_as_powers():
-    assert _large(98_000_000_000) == "10<sup>11</sup>"
+    assert large(98_000_000_000) == "10<sup>11</sup>"

@@ -6,7 +6,8 @@ from sklearn.gaussian_process.kernels import RBF
 
 from ntklib import NNGP, NTK
 from ntklib.estimators.defaults import default_kernels
-from ntklib.lab.report._width import N_ROWS, WIDTHS, network_of, rounded, widen
+from ntklib.lab.report._format import rounded
+from ntklib.lab.report._width import N_ROWS, WIDTHS, network_of, widen
 
 X = np.random.default_rng(0).normal(size=(130, 4))
 

@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
 from ntklib._core.threads import parallel_for
-from ntklib.solvers import Eigendecomposition, leave_one_out, ridge
+from ntklib.solvers import EigenFactor, leave_one_out, ridge
 
 __all__ = ["Influence", "leave_one_out_changes", "network_influence", "ridge_influence"]
 
@@ -97,7 +97,7 @@ def ridge_influence(
     R. D. Cook and S. Weisberg, "Residuals and influence in regression", 1982.
     """
     n = len(y)
-    factor = Eigendecomposition(K)
+    factor = EigenFactor(K)
     inverse = factor.solve(np.eye(n), penalty).value
     dual = inverse @ y
     fitted = y - penalty * dual  # H y, and H_ii = 1 - penalty (K + penalty I)^-1_ii
@@ -120,7 +120,7 @@ def ridge_influence(
 
 def leave_one_out_changes(K: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
     """Return the changes at the samples left out in closed form, from `ntklib.solvers.leave_one_out`."""
-    factor, column = Eigendecomposition(K), y[:, None]
+    factor, column = EigenFactor(K), y[:, None]
     fit = ridge(factor, column, penalty, fit_intercept=False)
     return (leave_one_out(factor, column, fit) - K @ fit.dual_coef)[:, 0]
 

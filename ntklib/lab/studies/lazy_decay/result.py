@@ -20,7 +20,7 @@ _REACH = 1e7
 
 @dataclass(frozen=True)
 class DecaySetting:
-    """A network on n rows: what is certified from its start, and what it needed.
+    r"""A network on n rows: what is certified from its start, and what it needed.
 
     Attributes
     ----------

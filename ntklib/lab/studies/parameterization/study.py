@@ -14,16 +14,14 @@ from sklearn.base import clone
 from ntklib._core.progress import Progress
 from ntklib._core.threads import parallel_for
 from ntklib._core.validation import check_integer, check_options
-from ntklib.dynamics import Optimizer, largest_stable_step
-from ntklib.dynamics.training.train import as_optimizer
+from ntklib.dynamics import Optimizer, as_optimizer, largest_stable_step
 from ntklib.lab.networks import network_text
 from ntklib.lab.parts import digest, run_parts
 from ntklib.lab.power_law import fit_power_law
 from ntklib.lab.samples import check_samples
 from ntklib.lab.scaling import ScalingLaw, predicted_powers, reference_step
 from ntklib.lab.training import described, first_move
-from ntklib.networks import MLP, TwoLayerNet
-from ntklib.networks.spec import PARAMETERIZATIONS
+from ntklib.networks import MLP, PARAMETERIZATIONS, TwoLayerNet
 
 from ..rescaling.measure import can_be_rescaled
 from ..rescaling.study import rescaling_study

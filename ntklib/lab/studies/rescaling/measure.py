@@ -7,16 +7,15 @@ from typing import Any
 
 from ntklib._core.validation import check_real
 from ntklib.dynamics import Optimizer
-from ntklib.kernels.activations import Homogeneous
+from ntklib.kernels import Homogeneous
 from ntklib.networks import Params
-from ntklib.networks.steps import as_family
 
 __all__ = ["WithMultipliers", "can_be_rescaled", "rescale", "scale_factors", "step_power"]
 
 
 def can_be_rescaled(network: Any) -> bool:
     """Whether the activation is homogeneous, so that another first layer can be made up for by the last."""
-    activation = network._spec().activation
+    activation = network.spec.activation
     return isinstance(activation, Homogeneous) and activation.parts()[0] >= 1
 
 
@@ -34,10 +33,10 @@ def scale_factors(network: Any, factor: float) -> dict[str, float]:
     factor = check_real(factor, "factor", minimum=0, strict=True)
     if not can_be_rescaled(network):
         raise ValueError(
-            f"{network._spec().activation!r} is not homogeneous: what multiplies its input cannot be made up "
+            f"{network.spec.activation!r} is not homogeneous: what multiplies its input cannot be made up "
             "for behind it. Use one such as 'relu'."
         )
-    spec = network._spec()
+    spec = network.spec
     degree = spec.activation.parts()[0]
     found = {}
     for name in spec.shapes(1):
@@ -96,7 +95,7 @@ def step_power(optimizer: Optimizer) -> float:
     it is :math:`c^{-q}` times as long, and to be the same relative to the array it would have to be c times
     as long: the power is 1 + q.
     """
-    return 1.0 + as_family(optimizer.step_family).gradient
+    return 1.0 + optimizer.step_powers.gradient
 
 
 class WithMultipliers:

@@ -15,7 +15,6 @@ from sklearn.base import clone
 from ntklib._core.progress import Progress, seconds_text
 from ntklib.dynamics import SquaredError
 from ntklib.kernels import NumericalActivation
-from ntklib.kernels.activations import as_activation
 from ntklib.lab.arguments import Real, Reals
 from ntklib.lab.networks import network_text
 from ntklib.lab.parts import digest, run_parts
@@ -182,7 +181,7 @@ def scale_study(
 
 
 def _refuse_kinks(network: Any) -> None:
-    activation = as_activation(network.activation)
+    activation = network.spec.activation
     if isinstance(activation, NumericalActivation):
         return  # nothing is known of it
     if network.trainable != "output" and np.isinf(activation.derivative_bounds(0.0, 0.0)[1]):

@@ -1,0 +1,116 @@
+"""The base of the estimators: parameters that are checked by name, data that suit the kernel."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from ._kernel import accepts_sparse, is_precomputed
+from ._parameters import CHECKS
+from ._routing import Metadata
+from ._scoring import Criterion
+from ._units import Samples, Units
+
+
+class Estimator(BaseEstimator):
+    """An estimator whose errors name the parameter that is wrong, and say what to give."""
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters of the estimator, and ``component__parameter`` of a component.
+
+        Parameters
+        ----------
+        **params
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or the component is None or has none.
+        """
+        for name in params:
+            owner, _, inner = name.partition("__")
+            component = params.get(owner, getattr(self, owner, None))
+            if inner and hasattr(self, owner) and not hasattr(component, "set_params"):
+                example = {"network": "ntklib.networks.TwoLayerNet()"}.get(owner, "ntklib.NTK()")
+                raise ValueError(
+                    f"{name} cannot be set, since {owner} is {component!r}, which has no parameter {inner}: "
+                    f"give {owner} an object that has, such as {example}."
+                )
+        return super().set_params(**params)
+
+    def _check_parameters(self) -> None:
+        """Refuse wrong parameters before anything is computed."""
+        for name, value in self.get_params(deep=False).items():
+            if name in CHECKS:
+                CHECKS[name](value, name)
+
+
+class KernelEstimator(Estimator, ABC):
+    """A regressor or classifier with a kernel: it takes sparse rows, or a Gram matrix, where the kernel does.
+
+    The families of estimators, ``ridge``, ``tangent`` and ``network``, fit units; `Regression` and
+    `Classification` make these of X and y.
+    """
+
+    kernel: Any
+    kernel_: Any
+    support_: NDArray
+    _single: bool  # y has no axis of targets
+
+    @abstractmethod
+    def _samples(self, X: Any, y: Any, sample_weight: Any) -> Samples:
+        """Checked samples, as units with targets (n, k)."""
+
+    @abstractmethod
+    def _criterion(self, scoring: Any, units: Units, metadata: Metadata) -> Criterion:
+        """Criterion of a scoring for outputs at the units."""
+
+    @abstractmethod
+    def _outputs(self, X: Any) -> NDArray:
+        """Outputs of the fitted model at the rows of X, (m, k)."""
+
+    def _kernels(self) -> list:
+        """The kernels that may be used."""
+        return [self.kernel]
+
+    @property
+    def _precomputed(self) -> bool:
+        return any(map(is_precomputed, self._kernels()))
+
+    @property
+    def _accepts_sparse(self) -> bool:
+        return all(map(accepts_sparse, self._kernels()))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = self._precomputed
+        tags.input_tags.sparse = self._accepts_sparse
+        return tags
+
+    def _validate(self, *data: Any, reset: bool = True, **options: Any) -> Any:
+        """Checked X and y in fit, where X becomes our own to keep; X alone (with reset=False) later."""
+        if reset:
+            self._check_parameters()
+        sparse, dtypes = "csr" if self._accepts_sparse else False, (np.float64, np.float32)
+        return validate_data(
+            self, *data, accept_sparse=sparse, dtype=dtypes, copy=reset, reset=reset, **options
+        )
+
+    def _rows(self, X: Any) -> Any:
+        """Checked rows to predict at."""
+        return self._fitted_columns(self._validate(X, reset=False))
+
+    def _fitted_columns(self, X: Any) -> Any:
+        """Rows of a Gram matrix without the columns of samples that were left out of the fit; other rows."""
+        if is_precomputed(getattr(self, "kernel_", None)) and X.shape[1] != len(self.support_):
+            return X[:, self.support_]
+        return X

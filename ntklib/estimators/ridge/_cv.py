@@ -1,0 +1,164 @@
+"""The base of the estimators that choose among kernels and penalties."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.gaussian_process.kernels import Kernel
+from sklearn.utils import check_random_state
+
+from .._folds import Splits, check_folds, folds
+from .._kernel import resolve_kernel
+from .._parameters import penalties_of
+from .._routing import Metadata, RoutingMixin
+from .._scoring import Criterion, refuses_weights
+from .._units import Units
+from ..defaults import default_kernels
+from ._estimator import RidgeEstimator
+from ._kernel_search import KernelSearch, SearchResult, search_kernels
+
+
+class RidgeSearch(RoutingMixin, RidgeEstimator):
+    """Kernel ridge regressions at the kernel and penalty that are best on held-out samples."""
+
+    kernels: Any
+    alphas: Any
+    max_search_samples: Any
+    store_held_out: Any
+    random_state: Any
+    _default_scoring: str
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
+        """Choose kernel and penalty, and fit.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, d)
+            Training samples, or their (n, n) Gram matrix with ``kernels="precomputed"``.
+        y : array-like of shape (n,) or (n, n_targets)
+            Targets, which share the penalty unless `alpha_per_target` is set; class labels, of shape (n,), in
+            classification.
+        sample_weight : array-like of shape (n,) or float, default=None
+            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
+            sample twice. Others are importances of single samples.
+        **params : dict
+            ``groups``, for a splitter by groups. With scikit-learn's metadata routing, all that the splitter
+            and the scorer ask for.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the data are not finite numbers of matching shapes or hold one class only, a parameter or
+            weight is out of its range, or fewer than two different samples are left.
+        """
+        check_folds(self.cv, (None, "gcv"))
+        kernels = resolve_kernels(self.kernels)
+        X, y, units = self._samples(X, y, sample_weight)
+        metadata, splits = self._route(X, sample_weight, params), None
+        if self._splits_samples:
+            splits = folds(self.cv, X, y, units, metadata, classifier=is_classifier(self))
+        elif not (metadata.score or self.store_held_out or refuses_weights(self.scoring)):
+            units = self._merged(units, kernels)
+        result = self._search(kernels, units, self._criteria(units, metadata), splits)
+        choice, penalties = result.choice, np.full(units.targets.shape[1], self.alpha_)
+        if choice is None:
+            self._fit_at(units, penalties)
+        else:
+            self._store(units, choice.dual_coef, choice.intercept, choice.penalties, choice.solutions)
+            self._use_left_out(units, choice.left_out)
+        self._keep_held_out(X, units, result.held_out)
+        self._shape_fit()
+        return self
+
+    def _kernels(self) -> list:
+        return list(self.kernels) if isinstance(self.kernels, (list, tuple)) else [self.kernels]
+
+    @property
+    def _splits_samples(self) -> bool:
+        return self.cv is not None and not isinstance(self.cv, str)
+
+    def _criteria(self, units: Units, metadata: Metadata) -> tuple[Criterion, ...]:
+        """Criteria to choose by: one for all outputs, or one each for outputs with penalties of their own."""
+        return (self._criterion(self.scoring, units, metadata),)
+
+    def _search(
+        self, kernels: list, units: Units, criteria: tuple[Criterion, ...], splits: Splits | None
+    ) -> SearchResult:
+        """Search, and store the choice."""
+        gcv, scoring = isinstance(self.cv, str), self.scoring
+        if gcv and scoring is not None:
+            raise ValueError("cv='gcv' is its own criterion: leave scoring=None.")
+        scoring = self._default_scoring if scoring is None else scoring
+        keep = bool(self.store_held_out)
+        if keep and splits is not None:
+            times = np.bincount(np.concatenate([test for _, test in splits]), minlength=len(units))
+            if (times != 1).any():
+                raise ValueError(
+                    "store_held_out=True needs folds that hold out every sample once, as KFold's do; these "
+                    f"hold out some sample {times[times != 1][0]} times: leave it False, or give another cv."
+                )
+        search = KernelSearch(
+            criteria=criteria,
+            scoring="negative GCV" if gcv else scoring if isinstance(scoring, str) else "score",
+            fit_intercept=self.fit_intercept,
+            alphas=None if self.alphas is None else np.atleast_1d(penalties_of(self.alphas, "alphas")),
+            splits=splits,
+            gcv=gcv,
+            keep_held_out=keep,
+        )
+        rows = search_rows(len(units), self.max_search_samples, self.random_state, units.labels)
+        result, self.cv_results_ = search_kernels(search, kernels, units, rows)
+        path = self.loo_path_ = result.path
+        self.kernel_, self.alpha_, self.best_score_ = path.kernel, path.alpha, path.best_score
+        return result
+
+    def _keep_held_out(self, X: Any, units: Units, held_out: NDArray) -> None:
+        """Set `held_out_predictions_`: a sample of weight 0 is held out by the fit itself."""
+        self.__dict__.pop("held_out_predictions_", None)
+        if not self.store_held_out:
+            return
+        values = np.empty((X.shape[0], held_out.shape[1]))
+        values[units.support] = held_out
+        absent = np.setdiff1d(np.arange(len(values)), units.support)
+        if len(absent):
+            values[absent] = self._expand(self._fitted_columns(X[absent]))
+        single = values.shape[1] == 1 and (is_classifier(self) or self._single)
+        self.held_out_predictions_ = values[:, 0] if single else values
+
+
+def resolve_kernels(kernels: Any) -> list:
+    """Kernels to compare: the default grid for None, a list of one for a single kernel."""
+    if kernels is None:
+        return default_kernels()
+    if isinstance(kernels, (str, Kernel)) or callable(kernels):
+        kernels = [kernels]
+    if not isinstance(kernels, list | tuple):
+        raise ValueError(f"kernels must be a list of kernels, one kernel or None; got {kernels!r}.")
+    kernels = [resolve_kernel(kernel, "kernels") for kernel in kernels]
+    if not kernels:
+        raise ValueError("kernels is empty: give at least one kernel, or None for the default grid.")
+    if len(kernels) > 1 and any(isinstance(kernel, str) for kernel in kernels):
+        raise ValueError("'precomputed' cannot be compared with other kernels: X is one Gram matrix.")
+    return kernels
+
+
+def search_rows(n: int, limit: int | None, random_state: Any, strata: NDArray | None = None) -> NDArray:
+    """Sorted indices of at most `limit` units at random; each stratum keeps its share, and one at least."""
+    if limit is None or n <= limit:
+        return np.arange(n)
+    rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+    shuffled = rng.permutation(n)
+    if strata is None:
+        return np.sort(shuffled[:limit])
+    place = np.empty(n)
+    for label in np.unique(strata):
+        members = shuffled[strata[shuffled] == label]
+        place[members] = np.arange(len(members)) / len(members)
+    return np.sort(shuffled[np.argsort(place[shuffled], kind="stable")[:limit]])

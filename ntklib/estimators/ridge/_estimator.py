@@ -1,0 +1,123 @@
+"""The base of the four estimators: kernel expansions, and their fit at given penalties."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
+
+from ntklib.solvers import CholeskyFactor, Factorization, RidgeFit, ridge
+
+from .._base import KernelEstimator
+from .._kernel import adds_noise, evaluate_expansion, gram, resolve_kernel, warn_blind
+from .._parameters import penalties_of
+from .._units import Units, merge_copies
+
+
+class RidgeEstimator(KernelEstimator):
+    """f(x) = sum_i dual_coef_i K(x, x_i) + intercept, one column an output."""
+
+    alpha: Any
+    fit_intercept: Any
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the regression, or that of each class and the temperature.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, d)
+            Training samples, or their (n, n) Gram matrix with ``kernel="precomputed"``. Sparse where the
+            kernel takes it.
+        y : array-like of shape (n,) or (n, n_targets)
+            Targets; class labels, of shape (n,), in classification.
+        sample_weight : array-like of shape (n,) or float, default=None
+            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts: weight 2 is the
+            sample twice. Others are importances of single samples.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the data are not finite numbers of matching shapes or hold one class only, a penalty or weight
+            is negative, or the kernel is not positive semidefinite.
+        """
+        self.kernel_ = resolve_kernel(self.kernel)
+        units = self._samples(X, y, sample_weight).units
+        penalties, k = penalties_of(self.alpha, "alpha"), units.targets.shape[1]
+        if is_classifier(self) and penalties.ndim != 0:
+            raise ValueError("alpha must be a single number: the classes share one penalty.")
+        if penalties.size not in (1, k):
+            raise ValueError(
+                f"alpha must be one number or one per target ({k}), got shape {penalties.shape}."
+            )
+        self._fit_at(units, np.broadcast_to(penalties.ravel(), (k,)))
+        self._shape_fit()
+        return self
+
+    @staticmethod
+    def _merged(units: Units, kernels: list) -> Units:
+        """Equal samples as one unit, unless one of the kernels makes them differ."""
+        return units if any(adds_noise(kernel, units.X) for kernel in kernels) else merge_copies(units)
+
+    def _factor(self, units: Units, *, double: bool = False) -> CholeskyFactor:
+        matrix, ours = gram(self.kernel_, units.X)
+        return CholeskyFactor(matrix, weights=units.weights, overwrite_gram=ours, double=double)
+
+    def _fit_units(self, units: Units, penalties: NDArray, factor: CholeskyFactor) -> list[RidgeFit]:
+        """Fit every column of the targets at its penalty; columns that share one are solved together."""
+        fits = []
+        dual, intercept = np.empty(units.targets.shape), np.empty(units.targets.shape[1])
+        for penalty in np.unique(penalties):
+            columns = np.flatnonzero(penalties == penalty)
+            fit = ridge(factor, units.targets[:, columns], penalty, fit_intercept=self.fit_intercept)
+            dual[:, columns], intercept[columns] = fit.dual_coef, fit.intercept
+            fits.append(fit)
+        self._store(units, dual, intercept, penalties, [fit.solution for fit in fits])
+        return fits
+
+    @abstractmethod
+    def _fit_at(self, units: Units, penalties: NDArray) -> None:
+        """Fit all that there is to fit at these penalties, one an output."""
+
+    @abstractmethod
+    def _use_left_out(self, units: Units, values: NDArray) -> None:
+        """Complete a fit by the leave-one-out values (n, k)."""
+
+    def _shape_fit(self) -> None:
+        """Give the fit the dimension of y."""
+
+    def _store(
+        self, units: Units, dual: NDArray, intercept: NDArray, penalties: NDArray, solutions: list
+    ) -> None:
+        """Keep the fit and all that it was made with: parameters may be changed afterwards."""
+        warn_blind(self.kernel_, units.X)
+        self.X_fit_, self.support_ = units.X, units.support
+        self._penalties, self._constant = np.array(penalties), bool(self.fit_intercept)
+        self._weights = units.weights
+        self.dual_coef_: NDArray = dual
+        self.intercept_: Any = intercept
+        self.solve_: Any = solutions[0] if len(solutions) == 1 else tuple(solutions)
+        self._variance_factor: Factorization | None = None
+
+    def _expand(self, X: Any) -> NDArray:
+        """Values of all outputs at rows X, (m, k), of which `_rows` has taken care."""
+        dual = self.dual_coef_.reshape(len(self.support_), -1)
+        return evaluate_expansion(self.kernel_, X, self.X_fit_, dual) + self.intercept_
+
+    def _outputs(self, X: Any) -> NDArray:
+        """Values of all outputs at new rows, (m, k)."""
+        check_is_fitted(self)
+        return self._expand(self._rows(X))
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "_variance_factor" in state:
+            state["_variance_factor"] = None
+        return state

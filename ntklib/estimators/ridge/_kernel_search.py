@@ -1,0 +1,244 @@
+r"""The search for a kernel and a penalty.
+
+For each kernel one eigendecomposition of the weighted Gram gives every penalty's leave-one-out predictions.
+Kernels are compared on at most `max_search_samples` units; then the winner's penalty is searched again on
+all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntklib._core.blocks import working_memory
+from ntklib._core.scaling import scaled_back
+from ntklib._core.threads import get_threads, parallel_for
+from ntklib.solvers import RidgeFit, path_factor, ridge, ridge_path
+
+from .._folds import Splits
+from .._kernel import gram
+from .._scoring import Criterion, check_scores, comparable, ranking
+from .._units import Units
+from ..defaults import default_penalties
+from .penalty_path import PenaltyPath
+
+_COPIES = 5  # n x n arrays alive at once in the search of one kernel
+_SMALL = 500
+
+
+@dataclass(frozen=True)
+class BestFits:
+    """The best fits: penalties (k,), coefficients and left-out values by output; records of their solves."""
+
+    penalties: NDArray
+    dual_coef: NDArray
+    intercept: NDArray
+    left_out: NDArray
+    solutions: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A path, the pair its winner is ranked by, if all scores are `finite`, and the choice.
+
+    The choice is None if it was made by folds; `held_out` are the values of left-out samples.
+    """
+
+    path: PenaltyPath
+    rank: tuple[float, float]
+    finite: bool
+    choice: BestFits | None
+    held_out: NDArray
+
+
+@dataclass(frozen=True)
+class KernelSearch:
+    """A way to hold out predictions and judge them, by one criterion for all outputs or one for each."""
+
+    criteria: tuple[Criterion, ...]
+    scoring: str
+    fit_intercept: bool
+    alphas: NDArray | None = None
+    splits: Splits | None = None
+    gcv: bool = False
+    keep_held_out: bool = False
+
+    @property
+    def method(self) -> str:
+        """Name of the way predictions are held out."""
+        return "cross-validation" if self.splits is not None else "gcv" if self.gcv else "leave-one-out"
+
+    def run(self, kernel: Any, units: Units, rows: NDArray) -> SearchResult:
+        """Search the penalties for one kernel on the units at `rows`."""
+        part = units if len(rows) == len(units) else units.take(rows)
+        if len(part) < 2:
+            raise ValueError("choosing a penalty needs at least 2 different samples, got n_samples = 1.")
+        matrix, ours = gram(kernel, part.X)
+        alphas = self.alphas
+        if alphas is None:
+            alphas = default_penalties(float(np.average(matrix.diagonal(), weights=part.weights)))
+        alphas = np.sort(alphas)[::-1]
+        if self.splits is None:
+            factor = path_factor(matrix, weights=part.weights, overwrite_gram=ours)
+            fits = ridge_path(
+                factor, part.targets, alphas, fit_intercept=self.fit_intercept, counts=part.counts
+            )
+            ranks, choice = self._from_path(fits, part, rows)
+            held_out = choice.left_out
+            for penalty in np.unique(choice.penalties):  # the path keeps no records of its solves
+                columns = part.targets[:, choice.penalties == penalty]
+                fit = ridge(factor, columns, penalty, fit_intercept=self.fit_intercept)
+                choice.solutions.append(fit.solution)
+        else:
+            ranks, held_out = self._from_splits(matrix, part, rows, alphas)
+            choice = None
+        order = comparable(ranks)
+        best = [max(range(len(alphas)), key=lambda i: (*order[i, j], -i)) for j in range(len(self.criteria))]
+        shared = len(best) == 1
+        scores = np.stack([one.reported(ranks[:, j, 0]) for j, one in enumerate(self.criteria)], axis=1)
+        top = scores[best, range(len(best))]
+        path = PenaltyPath(
+            alphas=alphas,
+            scores=scores.mean(axis=1),
+            alpha=float(alphas[best[0]]) if shared else alphas[best],
+            best_score=float(top[0]) if shared else top,
+            method=self.method,
+            scoring=self.scoring,
+            kernel=kernel,
+            n_samples=len(part),
+            target_scores=None if shared else scores,
+        )
+        if held_out.ndim == 3:
+            held_out = held_out[best[0]]
+        return SearchResult(
+            path,
+            self._overall(order[best, range(len(best))]),
+            bool(np.isfinite(ranks).all()),
+            choice,
+            held_out,
+        )
+
+    def _overall(self, ranks: NDArray) -> tuple[float, float]:
+        """Mean over the criteria of their best ranks, (n_criteria, 2), in the largest of their units."""
+        exponents = np.array([one.exponent for one in self.criteria])
+        score, tie = scaled_back(ranks, (exponents - exponents.max())[:, None]).mean(axis=0)
+        return float(score), float(tie)
+
+    def _from_path(self, fits: Iterable[RidgeFit], part: Units, rows: NDArray) -> tuple[NDArray, BestFits]:
+        """Ranks, (p, n_criteria, 2), and the best fit of each criterion's outputs."""
+        k, shared = part.targets.shape[1], len(self.criteria) == 1
+        ranks: list[list[tuple[float, float]]] = []
+        kept: list[Any] = [None] * len(self.criteria)
+        best = [(-np.inf, -np.inf)] * len(self.criteria)
+        for fit in fits:
+            assert fit.loo_prediction is not None
+            of_fit = []
+            for j, criterion in enumerate(self.criteria):
+                columns = slice(0, k) if shared else slice(j, j + 1)
+                if self.gcv:
+                    judged = self._gcv(fit, part, columns, criterion.exponent // 2)
+                else:
+                    judged = criterion(fit.loo_prediction[:, columns], rows)
+                rank = tuple(comparable(judged))
+                if not ranks or rank > best[j]:
+                    own = fit.dual_coef, fit.intercept[None], fit.loo_prediction
+                    penalties = np.full(part.targets[:1, columns].shape, fit.penalty)
+                    kept[j], best[j] = [penalties, *(values[:, columns].copy() for values in own)], rank
+                of_fit.append(judged)
+            ranks.append(of_fit)
+        penalties, dual, intercept, left_out = (np.hstack(parts) for parts in zip(*kept, strict=True))
+        return np.array(ranks), BestFits(penalties[0], dual, intercept[0], left_out)
+
+    def _gcv(self, fit: RidgeFit, part: Units, columns: slice, exponent: int) -> tuple[float, float]:
+        """-(sum_i w_i r_i^2 / sum_i w_i) / (1 - df/N)^2, N the sum of the counts, averaged over some outputs.
+
+        df/N is the mean over all copies of H_ii/k_i, which leave-one-out takes one by one. In units of
+        2^(2 exponent).
+        """
+        weights = np.ones(len(part)) if part.weights is None else part.weights
+        assert fit.degrees_of_freedom is not None
+        assert fit.residual is not None
+        share = 1 - fit.degrees_of_freedom / part.n_copies
+        if share <= 1e-12:  # 0 but for rounding: the fit has as many parameters as samples
+            return -np.inf, 0.0
+        residual = np.ldexp(fit.residual[:, columns], -exponent)
+        loss = float((weights @ np.square(residual)).mean() / weights.sum())
+        return -loss / share**2, 0.0
+
+    def _from_splits(self, matrix: NDArray, part: Units, rows: NDArray, alphas: NDArray):
+        """Mean of the criterion over the folds, weighted equally as the folds are, and what they left out."""
+        assert self.splits is not None
+        place = np.full(int(rows.max()) + 1, -1)
+        place[rows] = np.arange(len(rows))
+        totals = np.zeros((len(alphas), 1, 2))
+        kept = np.empty((len(alphas), *part.targets.shape)) if self.keep_held_out else np.empty(0)
+        for fold in self.splits:
+            train, test = (place[side[side < len(place)]] for side in fold)
+            train, test = train[train >= 0], test[test >= 0]
+            if len(train) == 0 or len(test) == 0:
+                raise ValueError("a fold of cv has no training or no test samples left among those searched.")
+            weights = None if part.weights is None else part.weights[train]
+            factor = path_factor(matrix[np.ix_(train, train)], weights=weights, overwrite_gram=True)
+            cross = matrix[np.ix_(test, train)]
+            path = ridge_path(factor, part.targets[train], alphas, fit_intercept=self.fit_intercept)
+            for i, fit in enumerate(path):
+                values = cross @ fit.dual_coef + fit.intercept
+                totals[i, 0] += self.criteria[0](values, rows[test])
+                if self.keep_held_out:
+                    kept[i, test] = values
+        return totals / len(self.splits), kept
+
+
+def search_kernels(
+    search: KernelSearch, kernels: list, units: Units, rows: NDArray
+) -> tuple[SearchResult, dict]:
+    """Compare the kernels on the units at `rows`, then search the winner's penalty on all units.
+
+    Kernels are shared out to threads, each with a single-threaded BLAS, as far as `working_memory` allows: an
+    eigendecomposition gains little from threads of its own, and one below a few hundred rows loses by them.
+
+    Returns the winner on all units, and the comparison as a dictionary of columns (`cv_results_`).
+    """
+    paths: list[Any] = [None] * len(kernels)
+    finite = [True] * len(kernels)
+    best: list[tuple[tuple[float, float], int, SearchResult]] = []
+    lock = Lock()
+
+    def run(i: int) -> None:
+        one = search.run(kernels[i], units, rows)
+        with lock:  # keep one fit only: each holds the left-out values of all units
+            paths[i], finite[i] = one.path, one.finite
+            best[:] = [max([*best, (one.rank, -i, one)], key=lambda entry: entry[:2])]
+
+    threads = min(get_threads(), len(kernels), working_memory() // (_COPIES * 8 * len(rows) ** 2))
+    if threads > 1 or len(rows) <= _SMALL:
+        parallel_for(run, range(len(kernels)), threads=max(threads, 1))
+    else:
+        for i in range(len(kernels)):
+            run(i)
+    winner = best[0][2]
+    if len(rows) < len(units):
+        winner = search.run(winner.path.kernel, units, np.arange(len(units)))
+    check_scores(winner.rank[0], all(finite) and winner.finite, f"{search.scoring}, {search.method}")
+    return winner, _results(paths)
+
+
+def _results(paths: list[PenaltyPath]) -> dict[str, NDArray]:
+    """The comparison of kernels as a dictionary of columns."""
+    scores = np.concatenate([path.scores for path in paths])
+    kernels = np.empty(len(paths), dtype=object)
+    kernels[:] = [path.kernel for path in paths]
+    by_target = [path.target_scores for path in paths if path.target_scores is not None]
+    targets: Any = np.concatenate(by_target).T if by_target else []
+    return {
+        "param_kernel": np.repeat(kernels, [len(path.alphas) for path in paths]),
+        "param_alpha": np.concatenate([path.alphas for path in paths]),
+        **{f"target{j}_test_score": column for j, column in enumerate(targets)},
+        "mean_test_score": scores,
+        "rank_test_score": ranking(scores),
+    }
