@@ -59,7 +59,7 @@ def save_shares(study, folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     figure = Figure(figsize=(7, 4.5), layout="constrained")
-    study.pictures()["support"](figure.add_subplot())
+    study.plot(figure.add_subplot(), picture="support")
     figure.savefig(folder / "margin.png", dpi=150)
     print(f"\nfigure: {folder / 'margin.png'}")
 

@@ -17,6 +17,11 @@ QUICK = {
     "homogeneity": [*_WINE, 5, "--factors", 1, 2, "--depths", 1, 2, "--degrees", 1, "--width", 6],
     "valley": ["--learning-rates", 0.05, "--rhos", 0, 0.1, "--dimension", 3, "--starts", 2, "--steps", 50],
     "rescaling": [*_WINE, 10, "--factors", 0.5, 2, "--width", 8, "--steps", 4],
+    "implicit-bias": [*_WINE, 12, "--parts", "norm", "margin", "--width", 8, "--horizon", 100],
+    "feature-learning": [
+        *["--scales", 0.1, 1, "--widths", 16, 32, "--features", 3, "--train", 12, "--test", 20, "--width", 6],
+        *["--reference-width", 64, "--steps", 10, "--draws", 2],
+    ],
 }
 """A run of a second or two."""
 
@@ -47,5 +52,22 @@ OTHER = {
         [*_TRAINED, "--depth", 2, "--activation", "leaky_relu", "--parameterization", "mup"],
         [*_TRAINED, "--degree", 2],
     ),
+    "implicit-bias": (
+        [
+            "--noise",
+            0.2,
+            "--weight",
+            5,
+            "--penalty",
+            1,
+            "--network-horizon",
+            3,
+            "--steps",
+            30,
+            "--left-out",
+            3,
+        ],
+    ),
+    "feature-learning": (["--teacher-width", 2],),
 }
 """Commands, by options to add to the quick ones: together they name every option but those on files."""

@@ -18,6 +18,8 @@ STUDIES = (
     "homogeneity",
     "valley",
     "rescaling",
+    "implicit-bias",
+    "feature-learning",
 )
 """Names of all studies, in the order of the help.
 

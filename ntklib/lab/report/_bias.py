@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Kernel
 
 from ntklib._core.sampling import sample_rows
-from ntklib.lab.studies.implicit_bias.pictures import ImplicitBiasDisplay
+from ntklib.lab.studies.implicit_bias.pictures import draw_influence, draw_margin
 
 from ._figures import picture
 
@@ -40,9 +40,9 @@ class Bias:
 def follow(kernel: Kernel, X: NDArray, y: NDArray, task: str, penalty: float, seed: int) -> Bias:
     """Study the chosen kernel on (some of) the rows, for classes on those of the two with most rows."""
     from ntklib.lab.studies import Influence, MarginPath
-    from ntklib.lab.studies.implicit_bias.data import gram_features
     from ntklib.lab.studies.implicit_bias.influence import ridge_influence
     from ntklib.lab.studies.implicit_bias.margin import margin_path
+    from ntklib.lab.studies.implicit_bias.pieces import gram_features
 
     names: tuple[str, str] | None = None
     if task == "classification":
@@ -81,7 +81,7 @@ def bias(analysis: Analysis) -> dict[str, Any] | None:
             "gap": float(np.interp(np.log(10), np.log(path.log_time), path.gap)),
             "margin": picture(
                 "bias-margin",
-                lambda ax: ImplicitBiasDisplay(margin={"chosen kernel": path}).plot(ax, what="margin"),
+                lambda ax: draw_margin(ax, {"chosen kernel": path}),
                 alt="distance of the model's direction from the support vector machine's against log t",
             ),
         }
@@ -91,7 +91,7 @@ def bias(analysis: Analysis) -> dict[str, Any] | None:
         "rest": 1 - influence.leverage[most],
         "influence": picture(
             "bias-influence",
-            lambda ax: ImplicitBiasDisplay(influence={"kernel ridge": influence}).plot(ax, what="influence"),
+            lambda ax: draw_influence(ax, {"kernel ridge": influence}),
             alt="predicted against actual changes when rows are left out",
             size=(5.6, 4.2),
         ),

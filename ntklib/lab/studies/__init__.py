@@ -11,15 +11,17 @@ from ntklib.lab.scaling import ScalingLaw, predicted_powers
 
 from .criterion.result import CriterionStudy
 from .criterion.study import criterion_study
-from .feature_learning.result import FeatureLearningStudy, MeanFieldLimit, NeuronPaths
-from .feature_learning.study import feature_learning_study
+from .feature_learning import FeatureLearningStudy, MeanFieldLimit, NeuronPaths, feature_learning_study
 from .homogeneity.result import HomogeneityStudy
 from .homogeneity.study import homogeneity_study
-from .implicit_bias.influence import Influence
-from .implicit_bias.margin import MarginPath
-from .implicit_bias.norm import MinimumNorm
-from .implicit_bias.study import ImplicitBiasStudy, implicit_bias_study
-from .implicit_bias.weights import WeightEffect
+from .implicit_bias import (
+    ImplicitBiasStudy,
+    Influence,
+    MarginPath,
+    MinimumNorm,
+    WeightEffect,
+    implicit_bias_study,
+)
 from .lazy_accuracy.result import LazyStudy, LinearModel
 from .lazy_accuracy.study import lazy_study
 from .lazy_decay.result import DecaySetting, LazyDecayStudy

@@ -2,15 +2,16 @@
 
 import json
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 import ntklib
 from ntklib.dynamics import train
-from ntklib.lab.parts import PARTS
+from ntklib.lab.parts import PARTS, announcing
 from ntklib.lab.studies import FeatureLearningStudy, feature_learning_study
-from ntklib.lab.studies.feature_learning._measure import Plan, compare, jobs_of, trial
-from ntklib.lab.studies.feature_learning._teacher import (
+from ntklib.lab.studies.feature_learning.measure import Sizes, compare, jobs_of, trial
+from ntklib.lab.studies.feature_learning.teacher import (
     COSINES,
     Teacher,
     draw_sample,
@@ -31,7 +32,7 @@ TINY = {
     "steps": 12,
     "n_draws": 2,
 }
-PLAN = Plan((0.05, 1.0, 40.0), (16, 32), 64, 4, 30, 40, 20, 3, 150)
+SIZES = Sizes((0.05, 1.0, 40.0), (16, 32), 64, 4, 30, 40, 20, 3, 150)
 FACTORS = {"sum": 1.0, "ntk": 12**-0.5, "mean_field": 1 / 12}
 
 
@@ -126,7 +127,7 @@ def test_teachers_can_be_told_apart_and_see_rows():
 
 def test_trainings_are_plain_gradient_descent():
     """Every job, written out in neurons; and what is measured of it."""
-    jobs, _ = jobs_of(PLAN, (0, 0))
+    jobs, _ = jobs_of(SIZES, (0, 0))
     assert len(jobs) == 2 + 3 + 2 * 2 + 1
     steps = 25
     for job in jobs:
@@ -170,8 +171,8 @@ def test_scaled_weights_are_scaled_outputs(sample):
 
 def test_lazy_limits():
     """Large scales become the tangent model; both linear models are iterated here in function space."""
-    values = compare(PLAN, (0, 0))
-    jobs, _ = jobs_of(PLAN, (0, 0))
+    values = compare(SIZES, (0, 0))
+    jobs, _ = jobs_of(SIZES, (0, 0))
     found = {job.name: job for job in jobs}
     assert values["scale 40.0: measures"][0] == pytest.approx(values["tangent"], rel=1e-3)
     assert abs(values["scale 1.0: measures"][0] / values["tangent"] - 1) > 1e-2
@@ -184,7 +185,7 @@ def test_lazy_limits():
         ("kernel", wide.sample, ntk(wide.sample.X), ntk(wide.sample.X_test, wide.sample.X)),
     ):
         dual, rate = np.zeros(len(K)), 1 / np.linalg.eigvalsh(K)[-1]
-        for _ in range(PLAN.steps):
+        for _ in range(SIZES.steps):
             dual += rate * (sample.y - K @ dual)
         errors = across @ dual - sample.y_test
         assert values[name] == pytest.approx(errors @ errors / (sample.y_test @ sample.y_test), rel=1e-6)
@@ -272,18 +273,20 @@ def test_the_same_bytes_at_any_thread_count():
 
 def test_a_study_goes_on_and_says_how_long_it_takes(tmp_path):
     said = []
-    first = feature_learning_study(**TINY, out=tmp_path, announce=said.append)
-    assert said[0].startswith("features: 18 trainings, about ")
+    with announcing(said.append):
+        first = feature_learning_study(**TINY, out=tmp_path)
+    assert said[0].startswith("feature-learning: 18 trainings, about ")
     names = {path.name for path in (tmp_path / PARTS).iterdir()}
-    assert names == {"features-draw-0.npz", "features-draw-1.npz"}
-    (tmp_path / PARTS / "features-draw-1.npz").unlink()
-    assert feature_learning_study(**TINY, out=tmp_path, announce=said.append) == first
-    assert said[1].startswith("features: 9 trainings, about ")
-    feature_learning_study(**TINY, out=tmp_path, announce=said.append)
+    assert names == {"feature-learning-draw-0.npz", "feature-learning-draw-1.npz"}
+    (tmp_path / PARTS / "feature-learning-draw-1.npz").unlink()
+    with announcing(said.append):
+        assert feature_learning_study(**TINY, out=tmp_path) == first
+        assert said[1].startswith("feature-learning: 9 trainings, about ")
+        feature_learning_study(**TINY, out=tmp_path)
     assert len(said) == 2
     with pytest.raises(ValueError, match="steps was 12, is 13"):
         feature_learning_study(**{**TINY, "steps": 13}, out=tmp_path)
-    count, seconds = trial(PLAN, (0, 0))
+    count, seconds = trial(SIZES, (0, 0))
     assert count == 10
     assert 0 < seconds < 60
 
@@ -313,6 +316,55 @@ def test_the_result(study, tmp_path):
     }
     content = json.loads((tmp_path / "results.json").read_text())
     assert content["limit"]["exponent"] == study.limit.exponent.tolist()
+
+
+@pytest.fixture
+def axes():
+    yield plt.figure().add_subplot()
+    plt.close("all")
+
+
+def labels(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_paths_are_drawn_side_by_side(study, axes):
+    assert study.plot(axes) is axes
+    panels = axes.child_axes
+    assert len(panels) == 2
+    for panel, path in zip(panels, study.paths.values(), strict=True):
+        ends = [line.get_xydata()[-1].tolist() for line in panel.lines]
+        assert path.points[-1, 0].tolist() in ends
+        assert panel.get_xlim()[1] > np.abs(path.points).max()
+    assert panels[0].get_title() == "weights of scale 0.05 at the start"
+    assert labels(axes)[0] == "teacher"
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        ("scale", {"after training", "best in training", "tangent model"}),
+        ("width", {r"$1/\sqrt{m}$", "$1/m$", r"analytic NTK, the limit of $1/\sqrt{m}$"}),
+        ("limit", {r"$\propto (1/m + 1/M)^{1/2}$"}),
+        ("laws", {"width 16", "width 32", "width 128", "width 256"}),
+    ],
+)
+def test_curves(study, axes, picture, expected):
+    study.plot(axes, picture=picture)
+    assert set(labels(axes)) >= expected
+    drawn = axes.lines[0].get_xydata()
+    assert drawn.shape == ((201, 2) if picture == "laws" else (3, 2))
+    if picture == "scale":
+        np.testing.assert_array_equal(drawn[:, 1], study.test_loss[study.rows("scale")])
+    if picture == "limit":
+        assert len(labels(axes)) == 3
+        guide = axes.lines[-2].get_xydata()[:, 1]
+        np.testing.assert_allclose(guide[0] / guide[2], np.sqrt((1 / 16 + 1 / 256) / (1 / 128 + 1 / 256)))
+
+
+def test_what_cannot_be_drawn(study):
+    with pytest.raises(ValueError, match="picture must be one of 'paths'"):
+        study.plot(picture="speed")
 
 
 @pytest.mark.parametrize(

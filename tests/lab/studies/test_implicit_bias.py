@@ -1,5 +1,6 @@
 """The study of implicit bias: its pieces against other programs and brute force, its rates, its result."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -21,9 +22,7 @@ from ntklib.lab.studies import (
     WeightEffect,
     implicit_bias_study,
 )
-from ntklib.lab.studies.implicit_bias._flow import homogeneity, linear_flow, network_flow
-from ntklib.lab.studies.implicit_bias._svm import max_margin
-from ntklib.lab.studies.implicit_bias.data import draw_sample, gram_features
+from ntklib.lab.studies.implicit_bias.flow import homogeneity, linear_flow, network_flow
 from ntklib.lab.studies.implicit_bias.influence import (
     _minimise,
     leave_one_out_changes,
@@ -32,7 +31,9 @@ from ntklib.lab.studies.implicit_bias.influence import (
 )
 from ntklib.lab.studies.implicit_bias.margin import margin_path, network_margin_path
 from ntklib.lab.studies.implicit_bias.norm import minimum_norm
-from ntklib.lab.studies.implicit_bias.pictures import ImplicitBiasDisplay
+from ntklib.lab.studies.implicit_bias.pictures import draw_norm, draw_support
+from ntklib.lab.studies.implicit_bias.pieces import draw_sample, gram_features
+from ntklib.lab.studies.implicit_bias.svm import max_margin
 from ntklib.lab.studies.implicit_bias.weights import network_weight_effect, weight_effect
 from ntklib.networks import MLP, TwoLayerNet
 
@@ -376,7 +377,7 @@ def test_a_part_alone_is_the_same(study, tmp_path):
     alone = implicit_bias_study(**SMALL, parts=["margin"], out=tmp_path)
     np.testing.assert_array_equal(alone.margin["network"].gap, study.margin["network"].gap)
     assert not alone.norm
-    assert set(alone.pictures()) == {"margin", "support"}
+    assert set(alone.pictures) == {"margin", "support"}
     kept = sorted((tmp_path / PARTS).iterdir())
     assert len(kept) == 3
     kept[0].unlink()
@@ -399,7 +400,7 @@ def test_own_rows():
         ((), {"parts": "margin"}, TypeError, "parts must be a sequence"),
         ((), {"parts": []}, ValueError, "parts is empty"),
         ((), {"parts": ["magic"]}, ValueError, "each of parts must be one of"),
-        ((), {"noise": 0.5}, ValueError, "below 1/2"),
+        ((), {"noise": 0.5}, ValueError, "noise must be less than 0.5"),
         ((), {"weight": 0.0}, ValueError, "weight must be finite and greater than 0"),
         ((), {"horizon": 0.1}, ValueError, "horizon must be finite and at least 1"),
         ((), {"width": 2.5}, TypeError, "width must be an integer"),
@@ -414,23 +415,22 @@ def test_what_cannot_be_studied(arguments, options, error, message):
         implicit_bias_study(*arguments, **options)
 
 
-def test_display(study):
+def test_pictures(study):
     axes = plt.figure().add_subplot()
-    display = study.plot(axes)
-    assert isinstance(display, ImplicitBiasDisplay)
-    assert display.ax_ is axes
+    assert study.plot(axes) is axes
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels[0].startswith("linear: in theory")
     assert labels[-1] == "network"
-    for what in ("norm", "support"):
+    for draw, records in ((draw_norm, study.norm), (draw_support, study.margin)):
         axes.clear()
-        assert "linear" in display.plot(axes, what=what, model="linear").ax_.get_title()
-    with pytest.raises(ValueError, match="what must be one of"):
-        display.plot(axes, what="loss")
+        draw(axes, records, model="linear")
+        assert "linear" in axes.get_title()
+    with pytest.raises(ValueError, match="picture must be one of"):
+        study.plot(axes, picture="loss")
     with pytest.raises(ValueError, match="no record of 'tree'"):
-        display.plot(axes, what="norm", model="tree")
-    with pytest.raises(ValueError, match="no record for 'margin'"):
-        ImplicitBiasDisplay(norm=study.norm).plot(axes)
+        draw_norm(axes, study.norm, model="tree")
+    with pytest.raises(ValueError, match="picture must be one of 'norm'"):
+        dataclasses.replace(study, margin={}, weights={}, influence={}).plot(axes, picture="margin")
     plt.close("all")
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ntklib.lab.result import StudyResult
-from ntklib.lab.studies.feature_learning.pictures import FeatureLearningDisplay
+from ntklib.lab.result import StudyResult, column, entry, result
+
+from .pictures import draw_laws, draw_limit, draw_paths, draw_scale, draw_width
 
 __all__ = ["FeatureLearningStudy", "MeanFieldLimit", "NeuronPaths"]
 
@@ -34,11 +34,11 @@ class NeuronPaths:
     """
 
     scale: float
-    step: np.ndarray
-    points: np.ndarray
-    signs: np.ndarray
-    teacher: np.ndarray
-    teacher_signs: np.ndarray
+    step: NDArray
+    points: NDArray
+    signs: NDArray
+    teacher: NDArray
+    teacher_signs: NDArray
 
 
 @dataclass(frozen=True)
@@ -72,103 +72,74 @@ class MeanFieldLimit:
     """
 
     reference_width: int
-    width: np.ndarray
-    effective_width: np.ndarray
-    step: np.ndarray
-    distance: np.ndarray
-    distance_se: np.ndarray
-    exponent: np.ndarray
-    exponent_se: np.ndarray
+    width: NDArray
+    effective_width: NDArray
+    step: NDArray
+    distance: NDArray
+    distance_se: NDArray
+    exponent: NDArray
+    exponent_se: NDArray
     smallest_fitted: int
-    cosine: np.ndarray
-    laws: np.ndarray
-    law_distance: np.ndarray
-    law_distance_se: np.ndarray
+    cosine: NDArray
+    laws: NDArray
+    law_distance: NDArray
+    law_distance_se: NDArray
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@result(
+    "feature-learning",
+    pictures={
+        "paths": draw_paths,
+        "scale": draw_scale,
+        "width": draw_width,
+        "limit": draw_limit,
+        "laws": draw_laws,
+    },
+)
 class FeatureLearningStudy(StudyResult):
     """Students that find their teacher's neurons, or fit its outputs without; from `feature_learning_study`.
 
     Means over the draws; NaN where a training diverged.
-
-    Attributes
-    ----------
-    part : ndarray of str
-        "plane" (inputs on the circle), "scale" (more dimensions), "ntk" (outputs divided by the root of the
-        width) or "mean_field" (divided by the width).
-    width : ndarray of int
-        Neurons of the student.
-    scale : ndarray
-        What the Gaussian weights of both layers are multiplied by at the start.
-    test_loss, test_loss_se : ndarray
-        Mean squared error on test rows relative to the teacher's mean square, and its standard error.
-    best_test_loss : ndarray
-        The lowest along training.
-    train_loss : ndarray
-        At the end, relative to the start.
-    alignment, alignment_se : ndarray
-        Mean cosine of the angle between a neuron and the nearest teacher neuron of its sign; neurons count by
-        their mass ``|v_j| |w_j|``.
-    start_alignment : ndarray
-        Before training.
-    movement : ndarray
-        ``|w_T - w_0| / |w_0|``.
-    tangent_loss, tangent_loss_se : float
-        Test loss of the tangent models of the students in part "scale": the limit of large scales.
-    kernel_loss, kernel_loss_se : float
-        Test loss of the analytic NTK in part "ntk": the limit of large widths.
-    paths : mapping of str to NeuronPaths
-        "small" and "large" scale in the plane, of the first draw.
-    limit : MeanFieldLimit
-    draws : mapping of str to ndarray of shape (rows, n_draws)
-        The draws of the columns, and of "tangent", "kernel", "early_distance", "distance" and
-        "law_distance".
-    n_features, n_train, n_test, teacher_width, steps, n_draws, random_state : int
     """
 
-    study = "features"
-    columns = (
-        "part",
-        "width",
-        "scale",
-        "test_loss",
-        "test_loss_se",
-        "best_test_loss",
-        "train_loss",
-        "alignment",
-        "alignment_se",
-        "start_alignment",
-        "movement",
+    part: NDArray = column(
+        '"plane" (inputs on the circle), "scale" (more dimensions), "ntk" (outputs divided by the root of '
+        'the width) or "mean_field" (divided by the width).'
     )
+    width: NDArray = column("Neurons of the student.")
+    scale: NDArray = column("Factor of the Gaussian weights of both layers at the start.")
+    test_loss: NDArray = column("Mean squared error on test rows relative to the teacher's mean square.")
+    test_loss_se: NDArray = column("Its standard error.")
+    best_test_loss: NDArray = column("The lowest along training.")
+    train_loss: NDArray = column("At the end, relative to the start.")
+    alignment: NDArray = column(
+        "Mean cosine of the angle between a neuron and the nearest teacher neuron of its sign; neurons count "
+        "by their mass ``|v_j| |w_j|``."
+    )
+    alignment_se: NDArray = column("Its standard error.")
+    start_alignment: NDArray = column("Alignment before training.")
+    movement: NDArray = column("``|w_T - w_0| / |w_0|``.")
+    tangent_loss: float = entry(
+        'Test loss of the tangent models of the students in part "scale": the limit of large scales.'
+    )
+    tangent_loss_se: float = entry("Its standard error.")
+    kernel_loss: float = entry('Test loss of the analytic NTK in part "ntk": the limit of large widths.')
+    kernel_loss_se: float = entry("Its standard error.")
+    paths: Mapping[str, NeuronPaths] = entry('"small" and "large" scale in the plane, of the first draw.')
+    limit: MeanFieldLimit = entry("Students in the mean-field parameterisation against a very wide one.")
+    draws: Mapping[str, NDArray] = entry(
+        'Draws of the columns, and of "tangent", "kernel", "early_distance", "distance" and "law_distance", '
+        "each of shape (rows, n_draws)."
+    )
+    n_features: int = entry("Number of inputs, where they are not in the plane.")
+    n_train: int = entry("Number of training rows.")
+    n_test: int = entry("Number of test rows.")
+    teacher_width: int = entry("Neurons of the teachers.")
+    steps: int = entry("Number of steps.")
+    n_draws: int = entry("Number of draws.")
+    random_state: int = entry("Seed.")
 
-    part: np.ndarray
-    width: np.ndarray
-    scale: np.ndarray
-    test_loss: np.ndarray
-    test_loss_se: np.ndarray
-    best_test_loss: np.ndarray
-    train_loss: np.ndarray
-    alignment: np.ndarray
-    alignment_se: np.ndarray
-    start_alignment: np.ndarray
-    movement: np.ndarray
-    tangent_loss: float
-    tangent_loss_se: float
-    kernel_loss: float
-    kernel_loss_se: float
-    paths: Mapping[str, NeuronPaths]
-    limit: MeanFieldLimit
-    draws: Mapping[str, np.ndarray]
-    n_features: int
-    n_train: int
-    n_test: int
-    teacher_width: int
-    steps: int
-    n_draws: int
-    random_state: int
-
-    def rows(self, part: str) -> np.ndarray:
+    def rows(self, part: str) -> NDArray:
         """Return the indices of a part's rows in the table."""
         return np.flatnonzero(self.part == part)
 
@@ -211,17 +182,6 @@ class FeatureLearningStudy(StudyResult):
                 values.append(f"{name.replace('_', ' ')} {_number(getattr(self, name)[row], spread)}")
             said.append(f"{', '.join(values)} at scale {self.scale[row]:g}")
         return "; ".join(said)
-
-    def plot(self, ax: Any = None) -> FeatureLearningDisplay:
-        """Draw the paths of neurons in the plane, at small and at large scale."""
-        return FeatureLearningDisplay.from_study(self, ax=ax)
-
-    def pictures(self) -> Mapping[str, Callable[[Any], Any]]:
-        """Return the drawings that `save` makes."""
-        return {
-            name: partial(FeatureLearningDisplay.from_study, self, what=name)
-            for name in ("paths", "scale", "width", "limit", "laws")
-        }
 
 
 def _number(value: float, error: float) -> str:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ntklib._core.blocks import require_memory
 from ntklib._core.progress import Progress, seconds_text
-from ntklib._core.validation import check_integer, check_reals
+from ntklib.lab.arguments import Integer, Integers, Reals
+from ntklib.lab.draws import mean_and_error
 from ntklib.lab.parts import run_parts
 from ntklib.lab.power_law import fit_power_law
+from ntklib.lab.study import study
 
-from ..width.study import check_widths
-from ._measure import MEASURES, PLANE_SCALES, PLANE_WIDTH, Plan, compare, early_step, trial
-from ._teacher import COSINES
+from .measure import MEASURES, PLANE_SCALES, PLANE_WIDTH, Sizes, compare, early_step, trial
 from .result import FeatureLearningStudy, MeanFieldLimit, NeuronPaths
+from .teacher import COSINES
 
 __all__ = ["feature_learning_study"]
 
@@ -27,24 +28,37 @@ WIDTHS = (4, 8, 16, 32, 64, 128, 256)
 _WIDE = 16  # from here on sums over the neurons scatter about as the law of large numbers says
 
 
+@study(
+    examples="""
+    ntklib study feature-learning --out features          all of it, in two minutes
+    ntklib study feature-learning --draws 2 --steps 500   a first look
+    ntklib study feature-learning --features 100 --train 1000 --steps 10000   the paper's sizes, half an hour
+    """,
+)
 def feature_learning_study(
-    scales: Iterable[float] = SCALES,
-    widths: Iterable[int] = WIDTHS,
+    scales: Annotated[Iterable[float], Reals(least=2)] = SCALES,
+    widths: Annotated[Iterable[int], Integers(least=2)] = WIDTHS,
     *,
-    n_features: int = 30,
-    n_train: int = 300,
-    n_test: int = 1000,
-    width: int = 50,
-    reference_width: int = 1024,
-    teacher_width: int = 3,
-    steps: int = 2000,
-    n_draws: int = 8,
+    n_features: Annotated[int, Integer(2)] = 30,
+    n_train: Annotated[int, Integer()] = 300,
+    n_test: Annotated[int, Integer()] = 1000,
+    width: Annotated[int, Integer(2)] = 50,
+    reference_width: Annotated[int, Integer(2)] = 1024,
+    teacher_width: Annotated[int, Integer()] = 3,
+    steps: Annotated[int, Integer()] = 2000,
+    n_draws: Annotated[int, Integer(2)] = 8,
     random_state: int = 0,
     out: str | Path | None = None,
     progress: Progress | None = None,
-    announce: Callable[[str], None] | None = None,
 ) -> FeatureLearningStudy:
-    r"""Train ReLU students :math:`c \sum_{j=1}^m v_j \sigma(w_j \cdot x)` on the outputs of a small teacher.
+    r"""Students that find their teacher's neurons, or fit its outputs without.
+
+    Trains ReLU networks on the outputs of a teacher of few neurons: in the plane, where their paths can be
+    drawn, from small and from large weights; in more dimensions by the scale of the weights at the start; and
+    by width, with outputs divided by the root of the width (lazy in the limit) and by the width (the
+    mean-field limit).
+
+    Students are :math:`c \sum_{j=1}^m v_j \sigma(w_j \cdot x)`.
 
     - **plane**: inputs on the circle, 15 of them, 16 neurons, c = 1, and Gaussian weights of standard
       deviation 0.05 or 2.  At the small scale neurons turn towards the teacher's and grow there; at the large
@@ -64,31 +78,27 @@ def feature_learning_study(
     Parameters
     ----------
     scales : iterable of float, default=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
-        Of the students in part "scale", two of them at least.  Scaling both layers by s scales outputs by
-        s squared.
+        Standard deviations of the weights at the start in part "scale", two at least.  Scaling both layers by
+        s scales outputs by s squared.
     widths : iterable of int, default=(4, 8, 16, 32, 64, 128, 256)
-        Of the students in the last part: even, two of 16 or more at least.
-    n_features, n_train, n_test : int, default=30, 300, 1000
-        Of the parts that are not in the plane; rows are uniform on the unit sphere.
+        Neurons of the students in the last part: even, two of 16 or more at least.
+    n_features : int, default=30
+        Inputs, where they are not in the plane.  Rows are uniform on the unit sphere.
+    n_train : int, default=300
+        Training rows, there.
+    n_test : int, default=1000
+        Test rows.
     width : int, default=50
-        Of the students in part "scale", even.
+        Neurons of the students in part "scale", even.
     reference_width : int, default=1024
-        Of the student that stands for the mean-field limit, even and larger than `widths`.
+        Neurons of the student that stands for the mean-field limit, even and larger than `widths`.
     teacher_width : int, default=3
-        Neurons of the teachers: directions uniform on the sphere, redrawn until the lines through any two
-        are at least 90 / `teacher_width` degrees apart, and random signs.
+        Neurons of the teachers.  Their directions are uniform on the sphere, redrawn until the lines through
+        any two are at least 90 / `teacher_width` degrees apart, and their signs random.
     steps : int, default=2000
+        Steps of every training.
     n_draws : int, default=8
-        Of teacher, rows and students, two at least.
-    random_state : int, default=0
-        Draw d is seeded by (random_state, d); results are the same bytes at any number of threads.
-    out : str, Path or None, default=None
-        A folder; each draw is kept there as soon as it is finished, and a study that was stopped goes on
-        from those.
-    progress : Progress or None, default=None
-        None writes to standard error if that is a terminal.
-    announce : callable or None, default=None
-        Receives a line that says beforehand how long it will take; None writes it where progress is written.
+        Draws of teacher, rows and students, two at least.
 
     Returns
     -------
@@ -118,52 +128,54 @@ def feature_learning_study(
     >>> bool(study.alignment[small] > 0.8 > study.alignment[large])
     True
     """
-    plan = Plan(
-        scales=tuple(check_reals(scales, "scales", minimum=0, strict=True, least=2)),
-        widths=tuple(_check_even(m, "each width") for m in check_widths(widths)),
-        reference=_check_even(reference_width, "reference_width"),
-        n_features=check_integer(n_features, "n_features", minimum=2),
-        n_train=check_integer(n_train, "n_train", minimum=1),
-        n_test=check_integer(n_test, "n_test", minimum=1),
-        width=_check_even(width, "width"),
-        teacher_width=check_integer(teacher_width, "teacher_width", minimum=1),
-        steps=check_integer(steps, "steps", minimum=1),
+    even = {"each width": list(widths), "reference_width": [reference_width], "width": [width]}
+    for name, odd in ((name, m) for name, values in even.items() for m in values if m % 2):
+        raise ValueError(f"{name} must be even, since neurons come in opposite pairs, got {odd}.")
+    sizes = Sizes(
+        scales=tuple(scales),
+        widths=tuple(widths),
+        reference=reference_width,
+        n_features=n_features,
+        n_train=n_train,
+        n_test=n_test,
+        width=width,
+        teacher_width=teacher_width,
+        steps=steps,
     )
-    require_memory((3, plan.n_train + plan.n_test, plan.n_train), np.float64, "set of Gram matrices")
-    if plan.reference <= plan.widths[-1]:
-        raise ValueError(f"reference_width={plan.reference} must exceed all widths, up to {plan.widths[-1]}.")
-    if sum(m >= _WIDE for m in plan.widths) < 2:
+    require_memory((3, n_train + n_test, n_train), np.float64, "set of Gram matrices")
+    if reference_width <= sizes.widths[-1]:
+        raise ValueError(
+            f"reference_width={reference_width} must exceed all widths, up to {sizes.widths[-1]}."
+        )
+    if sum(m >= _WIDE for m in sizes.widths) < 2:
         raise ValueError(f"widths must name two of {_WIDE} or more, for the rate of the mean-field limit.")
     if teacher_width > PLANE_WIDTH // 2:
         raise ValueError(
             f"teacher_width must be at most {PLANE_WIDTH // 2}, half that of students in the plane."
         )
-    n_draws = check_integer(n_draws, "n_draws", minimum=2)
-    random_state = check_integer(random_state, "random_state", minimum=0)
     seeds = {f"draw {d}": (random_state, d) for d in range(n_draws)}
     parts: dict[str, Callable[[], Mapping[str, Any]]] = {
-        name: partial(compare, plan, seed) for name, seed in seeds.items()
+        name: partial(compare, sizes, seed) for name, seed in seeds.items()
     }
 
     def forecast(left: Sequence[str]) -> str:
         """From some steps of every training of a draw."""
-        count, seconds = trial(plan, seeds[left[0]])
+        count, seconds = trial(sizes, seeds[left[0]])
         return f"{count * len(left)} trainings, about {seconds_text(max(1.0, seconds * len(left)))}"
 
-    settings = {**plan._asdict(), "random_state": random_state}
-    found = run_parts(
-        "features", settings, parts, out=out, progress=progress, forecast=forecast, announce=announce
+    settings = {**sizes._asdict(), "random_state": random_state}
+    values = run_parts(
+        FeatureLearningStudy.study, settings, parts, out=out, progress=progress, forecast=forecast
     )
-    values = list(found.values())
-    return _result(plan, values, random_state)
+    return _result(sizes, list(values.values()), random_state)
 
 
-def _result(plan: Plan, values: Sequence[Mapping[str, Any]], random_state: int) -> FeatureLearningStudy:
+def _result(sizes: Sizes, values: Sequence[Mapping[str, Any]], random_state: int) -> FeatureLearningStudy:
     """Average the draws."""
     names = [f"plane {scale!r}" for scale in PLANE_SCALES]
-    names += [f"scale {scale!r}" for scale in plan.scales]
-    names += [f"{name} {m}" for name in ("ntk", "mean_field") for m in plan.widths]
-    names += [f"mean_field {plan.reference}"]
+    names += [f"scale {scale!r}" for scale in sizes.scales]
+    names += [f"{name} {m}" for name in ("ntk", "mean_field") for m in sizes.widths]
+    names += [f"mean_field {sizes.reference}"]
     part = np.array([name.split()[0] for name in names])
     number = np.array([float(name.split()[1]) for name in names])
     measured = np.stack([[v[f"{name}: measures"] for v in values] for name in names])
@@ -173,11 +185,10 @@ def _result(plan: Plan, values: Sequence[Mapping[str, Any]], random_state: int) 
     draws |= {"early_distance": distance[:, 0], "distance": distance[:, 1]}
     draws["law_distance"] = np.stack([v["law_distance"] for v in values], axis=1)
     draws |= {name: np.array([[float(v[name]) for v in values]]) for name in ("tangent", "kernel")}
-    mean = {name: value.mean(axis=1) for name, value in draws.items()}
-    error = {name: value.std(axis=1, ddof=1) / np.sqrt(len(values)) for name, value in draws.items()}
+    mean, error = ({name: mean_and_error(value)[k] for name, value in draws.items()} for k in (0, 1))
     return FeatureLearningStudy(
         part=part,
-        width=np.where(by_width, number, np.where(part == "plane", PLANE_WIDTH, plan.width)).astype(int),
+        width=np.where(by_width, number, np.where(part == "plane", PLANE_WIDTH, sizes.width)).astype(int),
         scale=np.where(by_width, 1.0, number),
         **{name: mean[name] for name in MEASURES},
         test_loss_se=error["test_loss"],
@@ -195,48 +206,43 @@ def _result(plan: Plan, values: Sequence[Mapping[str, Any]], random_state: int) 
             )
             for name, scale in zip(("small", "large"), PLANE_SCALES, strict=True)
         },
-        limit=_limit(plan, draws, values[0]["laws"]),
+        limit=_limit(sizes, draws, values[0]["laws"]),
         draws=draws,
-        n_features=plan.n_features,
-        n_train=plan.n_train,
-        n_test=plan.n_test,
-        teacher_width=plan.teacher_width,
-        steps=plan.steps,
+        n_features=sizes.n_features,
+        n_train=sizes.n_train,
+        n_test=sizes.n_test,
+        teacher_width=sizes.teacher_width,
+        steps=sizes.steps,
         n_draws=len(values),
         random_state=random_state,
     )
 
 
-def _limit(plan: Plan, draws: Mapping[str, np.ndarray], laws: np.ndarray) -> MeanFieldLimit:
+def _limit(sizes: Sizes, draws: Mapping[str, np.ndarray], laws: np.ndarray) -> MeanFieldLimit:
     """Fit the powers draw by draw: widths share the rows and the very wide student, draws share nothing."""
-    width = np.array(plan.widths)
-    effective = 1 / (1 / width + 1 / plan.reference)
+    width = np.array(sizes.widths)
+    effective = 1 / (1 / width + 1 / sizes.reference)
     wide = width >= _WIDE
     distance = np.stack([draws["early_distance"], draws["distance"]])
     none = np.zeros(wide.sum())
     exponents = np.array(
         [[fit_power_law(effective[wide], one[wide], none).exponent for one in rows.T] for rows in distance]
     )
-    root = np.sqrt(distance.shape[2])
+    middle, spread = mean_and_error(distance)
+    exponent, exponent_error = mean_and_error(exponents)
+    law_middle, law_spread = mean_and_error(draws["law_distance"])
     return MeanFieldLimit(
-        reference_width=plan.reference,
+        reference_width=sizes.reference,
         width=width,
         effective_width=effective,
-        step=np.array([early_step(plan.steps), plan.steps]),
-        distance=distance.mean(axis=2),
-        distance_se=distance.std(axis=2, ddof=1) / root,
-        exponent=exponents.mean(axis=1),
-        exponent_se=exponents.std(axis=1, ddof=1) / root,
+        step=np.array([early_step(sizes.steps), sizes.steps]),
+        distance=middle,
+        distance_se=spread,
+        exponent=exponent,
+        exponent_se=exponent_error,
         smallest_fitted=_WIDE,
         cosine=COSINES,
         laws=laws,
-        law_distance=draws["law_distance"].mean(axis=1),
-        law_distance_se=draws["law_distance"].std(axis=1, ddof=1) / root,
+        law_distance=law_middle,
+        law_distance_se=law_spread,
     )
-
-
-def _check_even(value: int, name: str) -> int:
-    value = check_integer(value, name, minimum=2)
-    if value % 2:
-        raise ValueError(f"{name} must be even, since neurons come in opposite pairs, got {value}.")
-    return value

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.special import log_expit, logsumexp
 
-from ._flow import homogeneity, linear_flow, network_flow
-from ._svm import MaxMargin, max_margin
+from .flow import homogeneity, linear_flow, network_flow
+from .svm import MaxMargin, max_margin
 
 __all__ = ["MarginPath", "asymptotic_offset", "expansion", "margin_path", "network_margin_path"]
 

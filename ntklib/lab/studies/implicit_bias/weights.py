@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ._flow import linear_flow, network_flow
-from ._svm import max_margin
+from .flow import linear_flow, network_flow
 from .margin import asymptotic_offset, expansion
+from .svm import max_margin
 
 __all__ = ["WeightEffect", "network_weight_effect", "weight_effect"]
 

@@ -1,4 +1,4 @@
-"""``ntklib study features``: options reach the study, a folder is filled, bad input is one line."""
+"""``ntklib study feature-learning``: options reach the study, a folder is filled, bad input is one line."""
 
 import json
 
@@ -13,7 +13,7 @@ QUICK += ["--reference-width", 64, "--steps", 10, "--draws", 2]
 
 def run(capsys, *arguments, code=0):
     capsys.readouterr()
-    assert main(["study", "features", *map(str, arguments)]) == code
+    assert main(["study", "feature-learning", *map(str, arguments)]) == code
     return capsys.readouterr()
 
 
@@ -34,7 +34,7 @@ def test_every_option_reaches_the_study(tmp_path, capsys):
         random_state=5,
     )
     assert json.loads(out)["draws"] == expected.to_dict()["draws"]
-    assert err.startswith("note: features: 18 trainings, about ")
+    assert err.startswith("note: feature-learning: 18 trainings, about ")
     pictures = {path.name for path in (tmp_path / "a").glob("*.png")}
     assert pictures == {"paths.png", "scale.png", "width.png", "limit.png", "laws.png"}
 

@@ -67,7 +67,7 @@ def max_margin(signed: np.ndarray) -> MaxMargin | None:
     Examples
     --------
     >>> import numpy as np
-    >>> from ntklib.lab.studies.implicit_bias._svm import max_margin
+    >>> from ntklib.lab.studies.implicit_bias.svm import max_margin
     >>> found = max_margin(np.array([[2.0, 0.0], [2.0, 1.0], [5.0, -1.0]]))
     >>> found.weights.round(12).tolist(), found.support.tolist(), round(found.margin, 12)
     ([0.5, 0.0], [True, False, False], 2.0)

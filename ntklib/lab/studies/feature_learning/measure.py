@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,17 +9,19 @@ import numpy as np
 
 from ntklib._core.threads import set_threads
 from ntklib.dynamics import Snapshot, gradient_descent
+from ntklib.lab.parts import generator
+from ntklib.lab.timing import seconds_of
 from ntklib.lab.training import train_whole
 from ntklib.networks import Params
 
-from ._teacher import COSINES, Sample, Student, draw_sample, neurons, rescaled, student
+from .teacher import COSINES, Student, TaughtRows, draw_sample, neurons, rescaled, student
 
 __all__ = [
     "MEASURES",
     "PLANE_ROWS",
     "PLANE_SCALES",
     "PLANE_WIDTH",
-    "Plan",
+    "Sizes",
     "compare",
     "early_step",
     "trial",
@@ -36,7 +37,7 @@ _RECORDS, _PATH_RECORDS = 40, 200
 _AMPLITUDE = 10.0  # of the teacher in the experiment on widths, times sqrt(d)
 
 
-class Plan(NamedTuple):
+class Sizes(NamedTuple):
     """What is trained on what."""
 
     scales: tuple[float, ...]
@@ -50,12 +51,12 @@ class Plan(NamedTuple):
     steps: int
 
 
-class Job(NamedTuple):
+class StudentTraining(NamedTuple):
     """One training."""
 
     name: str
     student: Student
-    sample: Sample
+    sample: TaughtRows
     start: Params
     learning_rate: float
 
@@ -107,22 +108,20 @@ def early_step(steps: int) -> int:
     return max(1, steps // _RECORDS)
 
 
-def compare(plan: Plan, seed: tuple[int, int]) -> dict[str, np.ndarray]:
+def compare(sizes: Sizes, seed: tuple[int, int]) -> dict[str, np.ndarray]:
     """Return what was measured of each student of the draw, named as in `jobs_of`, and of both limits."""
     found: dict[str, Any] = {}
-    with set_threads(
-        1
-    ):  # the same bytes whatever BLAS does with threads; small students gain nothing by them
-        jobs, limits = jobs_of(plan, seed)
+    with set_threads(1):  # the same bytes whatever BLAS does with threads, of no use to small students
+        jobs, limits = jobs_of(sizes, seed)
         for job in jobs:
             drawn = job.name.startswith("plane") and seed[1] == 0
-            found[job.name] = job.run(plan.steps, early_step(plan.steps), path=drawn)
+            found[job.name] = job.run(sizes.steps, early_step(sizes.steps), path=drawn)
         values = limits()
     last = jobs[-1]
     values["distance"] = np.stack(
-        [_distance(found[f"mean_field {m}"], found[last.name], last.sample) for m in plan.widths]
+        [_distance(found[f"mean_field {m}"], found[last.name], last.sample) for m in sizes.widths]
     )
-    values["laws"] = np.stack([found[f"mean_field {m}"]["law"] for m in (*plan.widths, plan.reference)])
+    values["laws"] = np.stack([found[f"mean_field {m}"]["law"] for m in (*sizes.widths, sizes.reference)])
     step = COSINES[1] - COSINES[0]
     values["law_distance"] = step * np.abs(values["laws"][:-1] - values["laws"][-1]).sum(axis=1)
     for job in jobs:
@@ -135,57 +134,60 @@ def compare(plan: Plan, seed: tuple[int, int]) -> dict[str, np.ndarray]:
     return values
 
 
-def jobs_of(plan: Plan, seed: tuple[int, int]) -> tuple[list[Job], Callable[[], dict[str, np.ndarray]]]:
+def jobs_of(
+    sizes: Sizes, seed: tuple[int, int]
+) -> tuple[list[StudentTraining], Callable[[], dict[str, np.ndarray]]]:
     """Return the trainings of a draw, the widest student last, and what computes both limits' test losses."""
-    streams = np.random.SeedSequence(seed[0], spawn_key=(seed[1],)).spawn(3 + 2 * len(plan.widths) + 1)
-    rng = [np.random.default_rng(stream) for stream in streams]
-    rows = {"teacher_width": plan.teacher_width, "n_test": plan.n_test}
-    jobs: list[Job] = []
+    rng = [generator(*seed, k) for k in range(3 + 2 * len(sizes.widths) + 1)]
+    rows = {"teacher_width": sizes.teacher_width, "n_test": sizes.n_test}
+    jobs: list[StudentTraining] = []
 
-    def add_scales(name: str, sample: Sample, width: int, scales: tuple[float, ...], own: Any) -> np.ndarray:
+    def add_scales(
+        name: str, sample: TaughtRows, width: int, scales: tuple[float, ...], own: Any
+    ) -> np.ndarray:
         pupil = student(width, "sum")
         start = pupil.network.init(sample.X.shape[1], own)
         kernel = pupil.network.ntk(start, np.concatenate([sample.X, sample.X_test]), sample.X)
         top, end = np.linalg.eigvalsh(kernel[: len(sample.X)])[-1], sample.teacher.curvature(sample.X)
         for scale in scales:  # both layers' weights grow with it, and so the kernel with its square
             rate = pupil.learning_rate(top * scale**2, end)
-            jobs.append(Job(f"{name} {scale!r}", pupil, sample, rescaled(start, scale), rate))
+            jobs.append(StudentTraining(f"{name} {scale!r}", pupil, sample, rescaled(start, scale), rate))
         return kernel
 
     plane = draw_sample(rng[0], n_features=2, n_train=PLANE_ROWS, **rows)
     add_scales("plane", plane, PLANE_WIDTH, PLANE_SCALES, rng[0])
-    sizes = {"n_features": plan.n_features, "n_train": plan.n_train, **rows}
-    sphere = draw_sample(rng[1], **sizes)
-    tangent = add_scales("scale", sphere, plan.width, plan.scales, rng[1])
-    wide = draw_sample(rng[2], amplitude=_AMPLITUDE * np.sqrt(plan.n_features), **sizes)
-    infinite = student(plan.reference, "ntk").network.limit_kernel()(wide.X)
+    options = {"n_features": sizes.n_features, "n_train": sizes.n_train, **rows}
+    sphere = draw_sample(rng[1], **options)
+    tangent = add_scales("scale", sphere, sizes.width, sizes.scales, rng[1])
+    wide = draw_sample(rng[2], amplitude=_AMPLITUDE * np.sqrt(sizes.n_features), **options)
+    infinite = student(sizes.reference, "ntk").network.limit_kernel()(wide.X)
     # one clock for all widths, that of infinite width
     top, end = np.linalg.eigvalsh(infinite)[-1], wide.teacher.curvature(wide.X)
-    trained = [(name, m) for name in ("ntk", "mean_field") for m in plan.widths]
-    for own, (name, m) in zip(rng[3:], [*trained, ("mean_field", plan.reference)], strict=True):
+    trained = [(name, m) for name in ("ntk", "mean_field") for m in sizes.widths]
+    for own, (name, m) in zip(rng[3:], [*trained, ("mean_field", sizes.reference)], strict=True):
         pupil = student(m, name)
-        start = pupil.network.init(plan.n_features, own)
+        start = pupil.network.init(sizes.n_features, own)
         rate = pupil.learning_rate(top * pupil.network.scale**2, end)
-        jobs.append(Job(f"{name} {m}", pupil, wide, start, rate))
+        jobs.append(StudentTraining(f"{name} {m}", pupil, wide, start, rate))
 
     def limits() -> dict[str, np.ndarray]:
-        across = student(plan.reference, "ntk").network.limit_kernel()(wide.X_test, wide.X)
+        across = student(sizes.reference, "ntk").network.limit_kernel()(wide.X_test, wide.X)
         kernel = np.concatenate([infinite, across])
         return {
-            "tangent": _linear_loss(sphere, tangent, plan.steps),
-            "kernel": _linear_loss(wide, kernel, plan.steps),
+            "tangent": _linear_loss(sphere, tangent, sizes.steps),
+            "kernel": _linear_loss(wide, kernel, sizes.steps),
         }
 
     return jobs, limits
 
 
-def _distance(one: dict[str, np.ndarray], other: dict[str, np.ndarray], sample: Sample) -> np.ndarray:
+def _distance(one: dict[str, np.ndarray], other: dict[str, np.ndarray], sample: TaughtRows) -> np.ndarray:
     """Distance of the test outputs, early and after training, relative to the teacher's."""
     squares = np.square(one["outputs"] - other["outputs"]).mean(axis=1)
     return np.sqrt(squares / np.square(sample.y_test).mean())
 
 
-def _linear_loss(sample: Sample, kernel: np.ndarray, steps: int) -> np.ndarray:
+def _linear_loss(sample: TaughtRows, kernel: np.ndarray, steps: int) -> np.ndarray:
     """Relative test loss of a model linear in its parameters, trained as long as the students."""
     n = len(sample.X)
     K = (kernel[:n] + kernel[:n].T) / 2
@@ -195,18 +197,16 @@ def _linear_loss(sample: Sample, kernel: np.ndarray, steps: int) -> np.ndarray:
     return np.square(path.test_outputs[-1] - sample.y_test).mean() / np.square(sample.y_test).mean()
 
 
-def trial(plan: Plan, seed: tuple[int, int]) -> tuple[int, float]:
+def trial(sizes: Sizes, seed: tuple[int, int]) -> tuple[int, float]:
     """Return how many trainings a draw has and about how many seconds they take, from a fortieth of each."""
-    every = early_step(plan.steps)
+    every = early_step(sizes.steps)
     with set_threads(1):
-        jobs = jobs_of(plan, seed)[0]
+        jobs = jobs_of(sizes, seed)[0]
 
-        def seconds(steps: int) -> float:
-            start = time.perf_counter()
+        def run_all(steps: int) -> None:
             for job in jobs:
                 job.run(steps, every)
-            return time.perf_counter() - start
 
-        short = seconds(1)
-        record = max(seconds(1 + every) - short, 0.0)
-    return len(jobs), short + record * plan.steps / every
+        short = seconds_of(lambda: run_all(1))
+        record = max(seconds_of(lambda: run_all(1 + every)) - short, 0.0)
+    return len(jobs), short + record * sizes.steps / every

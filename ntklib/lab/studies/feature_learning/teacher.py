@@ -8,7 +8,7 @@ import numpy as np
 
 from ntklib.networks import Params, TwoLayerNet
 
-__all__ = ["COSINES", "Sample", "Student", "Teacher", "draw_sample", "neurons", "rescaled", "student"]
+__all__ = ["COSINES", "Student", "TaughtRows", "Teacher", "draw_sample", "neurons", "rescaled", "student"]
 
 COSINES = np.linspace(-1, 1, 201)
 """Where laws of cosines are tabulated."""
@@ -63,7 +63,7 @@ class Teacher(NamedTuple):
         return np.where(same.any(axis=1), nearest, 0.0), mass / mass.sum()
 
 
-class Sample(NamedTuple):
+class TaughtRows(NamedTuple):
     """A teacher, training rows and test rows with the teacher's outputs."""
 
     teacher: Teacher
@@ -123,14 +123,14 @@ def draw_sample(
     n_test: int,
     teacher_width: int,
     amplitude: float = 1.0,
-) -> Sample:
+) -> TaughtRows:
     """Draw a teacher of unit neurons with random signs, and rows on the unit sphere."""
     widest = np.cos(np.pi / (2 * teacher_width))
     while True:
         directions = _on_sphere(rng, teacher_width, n_features)
         teacher = Teacher(directions, rng.choice([-1.0, 1.0], teacher_width), amplitude)
         X, X_test = _on_sphere(rng, n_train, n_features), _on_sphere(rng, n_test, n_features)
-        sample = Sample(teacher, X, teacher(X), X_test, teacher(X_test))
+        sample = TaughtRows(teacher, X, teacher(X), X_test, teacher(X_test))
         # neurons on nearly one line could not be told apart; in the plane that is likely
         cosines = np.abs(directions @ directions.T)[~np.eye(teacher_width, dtype=bool)]
         if (cosines <= widest).all() and sample.y.any() and sample.y_test.any():

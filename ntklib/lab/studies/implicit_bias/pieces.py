@@ -1,23 +1,25 @@
-"""The pieces that the study of implicit bias is computed in, and the records they make up."""
+"""The rows in two classes, and the pieces that the study of implicit bias is computed in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ntklib._core.validation import check_rows
 from ntklib.kernels import NTK
+from ntklib.lab.parts import generator
 from ntklib.networks import MLP, TwoLayerNet
 
-from .data import Sample, gram_features
 from .influence import Influence, network_influence, ridge_influence
 from .margin import MarginPath, margin_path, network_margin_path
 from .norm import MinimumNorm, minimum_norm
 from .weights import WeightEffect, network_weight_effect, weight_effect
 
-__all__ = ["PARTS", "jobs", "split"]
+__all__ = ["PARTS", "TwoClasses", "draw_sample", "given_sample", "gram_features", "pieces", "split"]
 
 RECORDS: dict[str, type] = {
     "norm": MinimumNorm,
@@ -30,13 +32,74 @@ PARTS = tuple(RECORDS)
 DEPTHS, UNITS = (1, 3), 20
 """Hidden layers of the networks in the part on influence, and their width."""
 
-_PER_DECADE, _PROBES = 10, 20
+_PER_DECADE, _PROBES, _POINTS = 10, 20, 1000
 
 Job = Callable[[], Mapping[str, Any]]
 
 
-def jobs(
-    sample: Sample,
+@dataclass(frozen=True, eq=False)
+class TwoClasses:
+    """Rows and their classes, +1 and -1."""
+
+    X: np.ndarray
+    signs: np.ndarray
+
+    def with_wrong_labels(self, noise: float, rng: np.random.Generator) -> TwoClasses:
+        """Return the same rows with a share of the labels turned, never all of a class."""
+        signs = self.signs.copy()
+        wrong = rng.permutation(len(signs))[: round(noise * len(signs))]
+        signs[wrong] *= -1
+        return TwoClasses(self.X, signs) if 0 < (signs > 0).sum() < len(signs) else self
+
+    def between(self, rng: np.random.Generator) -> np.ndarray:
+        """Return points halfway between rows of the two classes: where classifiers differ."""
+        ends = [
+            self.X[rng.choice(np.flatnonzero(side), _POINTS)] for side in (self.signs > 0, self.signs < 0)
+        ]
+        return (ends[0] + ends[1]) / 2
+
+
+def draw_sample(random_state: int, n: int = 40, d: int = 5) -> TwoClasses:
+    """Draw Gaussian rows with the sign of their first feature as class, and a gap between the classes."""
+    rng = generator(random_state, 0)
+    X = rng.standard_normal((n, d))
+    signs = np.sign(X[:, 0])
+    X[:, 0] += 0.3 * signs
+    return TwoClasses(X, signs)
+
+
+def given_sample(X: Any, y: Any) -> TwoClasses:
+    """Check rows and labels of two classes; the class that sorts first is -1.
+
+    Raises
+    ------
+    ValueError
+        If there are not two classes, or not as many labels as rows.
+    """
+    X = check_rows(X)
+    X = np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=np.float64)
+    if y is None:
+        raise ValueError("X needs the classes of its rows: pass y too.")
+    labels = np.asarray(y)
+    if labels.shape != (len(X),):
+        raise ValueError(f"y must hold one label for each of the {len(X)} rows, got shape {labels.shape}.")
+    classes = np.unique(labels)
+    if len(classes) != 2:
+        raise ValueError(f"y must hold two classes, got {len(classes)}; select the rows of two of them.")
+    return TwoClasses(X, np.where(labels == classes[1], 1.0, -1.0))
+
+
+def gram_features(K: np.ndarray, K_probe: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return features phi with phi phi^T = K, and those of further samples given their kernel with these."""
+    values, vectors = np.linalg.eigh(K)
+    kept = values > values[-1] * len(K) * np.finfo(float).eps
+    roots, vectors = np.sqrt(values[kept]), vectors[:, kept]
+    probes = np.empty((0, len(roots))) if K_probe is None else K_probe @ (vectors / roots)
+    return vectors * roots, probes
+
+
+def pieces(
+    sample: TwoClasses,
     parts: list[str],
     *,
     width: int,
@@ -51,7 +114,7 @@ def jobs(
 ) -> dict[str, Job]:
     """Return what is to be computed, by names "part: model"."""
     X, signs = sample.X, sample.signs
-    rngs = [np.random.default_rng(np.random.SeedSequence(random_state, spawn_key=(1 + k,))) for k in range(3)]
+    rngs = [generator(random_state, 1 + k) for k in range(3)]
     noisy, probes = sample.with_wrong_labels(noise, rngs[0]), sample.between(rngs[1])
     network = TwoLayerNet(width)
     start = network.init(X.shape[1], random_state)
@@ -69,7 +132,7 @@ def jobs(
 
     design, target, w = (rngs[2].standard_normal(size) for size in ((20, 60), 20, 60))
     kernel = NTK()
-    found: dict[str, Job] = {
+    jobs: dict[str, Job] = {
         "norm: linear": norms(design, target - design @ w, w),
         "norm: tangent": lambda: norms(
             network.jacobian(start, X), signs - network.apply(start, X), network.ravel(start)
@@ -93,8 +156,8 @@ def jobs(
         deep = MLP((UNITS,) * depth, activation="gelu", weight_std=2**0.5, bias_std=0.1)
         arguments = (deep, X, probes[:_PROBES], noisy.signs, penalty, chosen)
         name = f"influence: {depth} hidden layer{'s' if depth > 1 else ''}"
-        found[name] = partial(network_influence, *arguments, random_state=random_state)
-    return {name: job for name, job in found.items() if name.partition(":")[0] in parts}
+        jobs[name] = partial(network_influence, *arguments, random_state=random_state)
+    return {name: job for name, job in jobs.items() if name.partition(":")[0] in parts}
 
 
 def split(values: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, Any]]:
