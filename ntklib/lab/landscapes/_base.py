@@ -1,4 +1,4 @@
-"""What all landscapes share."""
+"""Base of all landscapes, and checks that they share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.validation import check_integer, check_real
 
@@ -17,22 +17,22 @@ class Landscape(ABC):
     """Base of all landscapes: a function of points in R^d, an array (..., d) being many of them."""
 
     @abstractmethod
-    def value(self, w: ArrayLike) -> np.ndarray:
+    def value(self, w: ArrayLike) -> NDArray:
         """Return L(w), shape (...)."""
 
     @abstractmethod
-    def gradient(self, w: ArrayLike) -> np.ndarray:
+    def gradient(self, w: ArrayLike) -> NDArray:
         """Return the gradient, shape (..., d); at a kink the subgradient of least norm."""
 
     @abstractmethod
-    def hessian(self, w: ArrayLike) -> np.ndarray:
+    def hessian(self, w: ArrayLike) -> NDArray:
         """Return the matrix of second derivatives, shape (..., d, d), almost everywhere."""
 
     @abstractmethod
-    def trace(self, w: ArrayLike) -> np.ndarray:
+    def trace(self, w: ArrayLike) -> NDArray:
         """Return the trace of the Hessian, shape (...), without forming it."""
 
-    def _points(self, w: ArrayLike, dimension: int | None = None) -> np.ndarray:
+    def _points(self, w: ArrayLike, dimension: int | None = None) -> NDArray:
         """The points as floats, their last axis checked."""
         points = np.asarray(w, dtype=np.float64)
         if points.ndim == 0 or (dimension is not None and points.shape[-1] != dimension):

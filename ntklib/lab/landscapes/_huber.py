@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.validation import check_real
 
@@ -47,22 +47,22 @@ class HuberLandscape(Landscape):
     def __post_init__(self) -> None:
         check_real(self.threshold, "threshold", minimum=0, strict=True)
 
-    def value(self, w: ArrayLike) -> np.ndarray:
+    def value(self, w: ArrayLike) -> NDArray:
         """Return the sum of h(w_i), shape (...)."""
         size = np.abs(self._points(w))
         inside = np.minimum(size, self.threshold)
         return np.sum(inside * (size - inside / 2), axis=-1)
 
-    def gradient(self, w: ArrayLike) -> np.ndarray:
+    def gradient(self, w: ArrayLike) -> NDArray:
         """Return w_i cut off at -delta and delta, shape (..., d)."""
         return np.clip(self._points(w), -self.threshold, self.threshold)
 
-    def hessian(self, w: ArrayLike) -> np.ndarray:
+    def hessian(self, w: ArrayLike) -> NDArray:
         """Return diag(1 where abs(w_i) <= delta, 0 elsewhere), shape (..., d, d)."""
         points = self._points(w)
         return (np.abs(points) <= self.threshold)[..., None] * np.eye(points.shape[-1])
 
-    def trace(self, w: ArrayLike) -> np.ndarray:
+    def trace(self, w: ArrayLike) -> NDArray:
         """Return how many coordinates are at most delta in size, shape (...)."""
         return np.sum(np.abs(self._points(w)) <= self.threshold, axis=-1).astype(float)
 
@@ -70,7 +70,7 @@ class HuberLandscape(Landscape):
         """Return 2: gradient descent converges from everywhere for smaller steps, and for no larger ones."""
         return 2.0
 
-    def after(self, w: ArrayLike, steps: int, learning_rate: float) -> np.ndarray:
+    def after(self, w: ArrayLike, steps: int, learning_rate: float) -> NDArray:
         """Return where gradient descent from w is after k steps.
 
         Parameters

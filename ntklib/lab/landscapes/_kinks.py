@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.validation import check_real
 
@@ -14,8 +14,8 @@ from ._base import Landscape, checked_run, point_field
 __all__ = ["Cone", "SquarePlusAbs"]
 
 
-def _slide(distance: np.ndarray, length: float, steps: int) -> np.ndarray:
-    """Where steps of one length towards 0 lead: down to less than one step, then to and fro across 0.
+def _slide(distance: NDArray, length: float, steps: int) -> NDArray:
+    """End of steps of one length towards 0: down to less than one step, then to and fro across 0.
 
     A start that is exactly a whole number of steps away ends on 0 and stays, the subgradient there being 0.
     """
@@ -64,21 +64,21 @@ class Cone(Landscape):
         check_real(self.slope, "slope", minimum=0, strict=True)
         object.__setattr__(self, "minimizer", point_field(self.minimizer, "minimizer"))
 
-    def _polar(self, w: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    def _polar(self, w: ArrayLike) -> tuple[NDArray, NDArray]:
         """Distance from the minimiser, shape (..., 1), and direction, 0 at the minimiser itself."""
         error = self._points(w, len(self.minimizer)) - np.asarray(self.minimizer)
         distance = np.linalg.norm(error, axis=-1, keepdims=True)
         return distance, error / np.where(distance == 0, 1.0, distance)
 
-    def value(self, w: ArrayLike) -> np.ndarray:
+    def value(self, w: ArrayLike) -> NDArray:
         """Return G |w - w*|, shape (...)."""
         return self.slope * self._polar(w)[0][..., 0]
 
-    def gradient(self, w: ArrayLike) -> np.ndarray:
+    def gradient(self, w: ArrayLike) -> NDArray:
         """Return G (w - w*)/|w - w*|, and 0 at w*, shape (..., d)."""
         return self.slope * self._polar(w)[1]
 
-    def hessian(self, w: ArrayLike) -> np.ndarray:
+    def hessian(self, w: ArrayLike) -> NDArray:
         """Return (G/|w - w*|)(I - n n^T) with n the direction from w*, shape (..., d, d).
 
         Raises
@@ -90,11 +90,11 @@ class Cone(Landscape):
         bend = self._bend(distance)
         return bend[..., None] * (np.eye(n.shape[-1]) - n[..., :, None] * n[..., None, :])
 
-    def trace(self, w: ArrayLike) -> np.ndarray:
+    def trace(self, w: ArrayLike) -> NDArray:
         """Return (d - 1) G/|w - w*|, shape (...); ValueError at the minimiser."""
         return (len(self.minimizer) - 1) * self._bend(self._polar(w)[0])[..., 0]
 
-    def _bend(self, distance: np.ndarray) -> np.ndarray:
+    def _bend(self, distance: NDArray) -> NDArray:
         if np.any(distance == 0):
             raise ValueError("a cone has no second derivatives at its tip.")
         return self.slope / distance
@@ -108,7 +108,7 @@ class Cone(Landscape):
         tolerance = check_real(tolerance, "tolerance", minimum=0, strict=True)
         return max(0, int(np.ceil(self.value(w) / tolerance)) - 1)
 
-    def after(self, w: ArrayLike, steps: int, learning_rate: float) -> np.ndarray:
+    def after(self, w: ArrayLike, steps: int, learning_rate: float) -> NDArray:
         """Return where gradient descent from w is after k steps, which are G eta long each.
 
         Parameters
@@ -142,21 +142,21 @@ class SquarePlusAbs(Landscape):
     array([0.1526, 0.25  ])
     """
 
-    def value(self, w: ArrayLike) -> np.ndarray:
+    def value(self, w: ArrayLike) -> NDArray:
         """Return L(w), shape (...)."""
         points = self._points(w, 2)
         return np.square(points[..., 0]) / 2 + np.abs(points[..., 1])
 
-    def gradient(self, w: ArrayLike) -> np.ndarray:
+    def gradient(self, w: ArrayLike) -> NDArray:
         """Return (x, sign(y)), shape (..., 2)."""
         points = self._points(w, 2)
         return np.stack([points[..., 0], np.sign(points[..., 1])], axis=-1)
 
-    def hessian(self, w: ArrayLike) -> np.ndarray:
+    def hessian(self, w: ArrayLike) -> NDArray:
         """Return diag(1, 0), shape (..., 2, 2)."""
         return np.broadcast_to(np.diag([1.0, 0.0]), (*self._points(w, 2).shape, 2)).copy()
 
-    def trace(self, w: ArrayLike) -> np.ndarray:
+    def trace(self, w: ArrayLike) -> NDArray:
         """Return 1, shape (...)."""
         return np.ones(self._points(w, 2).shape[:-1])
 
@@ -164,7 +164,7 @@ class SquarePlusAbs(Landscape):
         """Return 2: for smaller steps x goes to 0, and y comes within a step of it."""
         return 2.0
 
-    def after(self, w: ArrayLike, steps: int, learning_rate: float) -> np.ndarray:
+    def after(self, w: ArrayLike, steps: int, learning_rate: float) -> NDArray:
         """Return where gradient descent from w is after k steps.
 
         Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.validation import check_real
 
@@ -58,23 +58,23 @@ class Quadratic(Landscape):
         object.__setattr__(self, "curvatures", curvatures)
         object.__setattr__(self, "minimizer", minimizer)
 
-    def _error(self, w: ArrayLike) -> np.ndarray:
+    def _error(self, w: ArrayLike) -> NDArray:
         return self._points(w, len(self.curvatures)) - np.asarray(self.minimizer)
 
-    def value(self, w: ArrayLike) -> np.ndarray:
+    def value(self, w: ArrayLike) -> NDArray:
         """Return L(w), shape (...)."""
         return np.square(self._error(w)) @ np.asarray(self.curvatures) / 2
 
-    def gradient(self, w: ArrayLike) -> np.ndarray:
+    def gradient(self, w: ArrayLike) -> NDArray:
         """Return lambda_i (w_i - w*_i), shape (..., d)."""
         return self._error(w) * np.asarray(self.curvatures)
 
-    def hessian(self, w: ArrayLike) -> np.ndarray:
+    def hessian(self, w: ArrayLike) -> NDArray:
         """Return diag(lambda), shape (..., d, d)."""
         shape = self._error(w).shape
         return np.broadcast_to(np.diag(self.curvatures), (*shape, shape[-1])).copy()
 
-    def trace(self, w: ArrayLike) -> np.ndarray:
+    def trace(self, w: ArrayLike) -> NDArray:
         """Return the sum of the lambda_i, shape (...)."""
         return np.full(self._error(w).shape[:-1], sum(self.curvatures))
 
@@ -108,7 +108,7 @@ class Quadratic(Landscape):
         moduli = np.where(discriminant < 0, np.sqrt(mu), half + np.sqrt(np.maximum(discriminant, 0)))
         return float(moduli.max())
 
-    def after(self, w: ArrayLike, steps: int, learning_rate: float) -> np.ndarray:
+    def after(self, w: ArrayLike, steps: int, learning_rate: float) -> NDArray:
         r"""Return :math:`w^* + (1 - \eta\lambda)^k (w - w^*)`, where gradient descent is after k steps.
 
         Parameters

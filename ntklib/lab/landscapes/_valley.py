@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.validation import check_real
 
@@ -43,7 +43,7 @@ class WideningValley(Landscape):
     [4.0, 2.666666667]
     """
 
-    def _parts(self, w: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _parts(self, w: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
         """u of shape (..., d), |u|^2 and v of shape (..., 1)."""
         points = self._points(w)
         if points.shape[-1] < 2:
@@ -51,35 +51,35 @@ class WideningValley(Landscape):
         u, v = points[..., :-1], points[..., -1:]
         return u, np.sum(u * u, axis=-1, keepdims=True), v
 
-    def value(self, w: ArrayLike) -> np.ndarray:
+    def value(self, w: ArrayLike) -> NDArray:
         """Return L(w), shape (...)."""
         _, square, v = self._parts(w)
         return (square * v * v)[..., 0] / 2
 
-    def gradient(self, w: ArrayLike) -> np.ndarray:
+    def gradient(self, w: ArrayLike) -> NDArray:
         """Return (v^2 u, |u|^2 v), shape (..., d + 1)."""
         u, square, v = self._parts(w)
         return np.concatenate([v * v * u, square * v], axis=-1)
 
-    def hessian(self, w: ArrayLike) -> np.ndarray:
+    def hessian(self, w: ArrayLike) -> NDArray:
         """Return [[v^2 I, 2 v u], [2 v u^T, |u|^2]], shape (..., d + 1, d + 1)."""
         u, square, v = self._parts(w)
         top = np.concatenate([(v * v)[..., None] * np.eye(u.shape[-1]), (2 * v * u)[..., None]], axis=-1)
         return np.concatenate([top, np.concatenate([2 * v * u, square], axis=-1)[..., None, :]], axis=-2)
 
-    def trace(self, w: ArrayLike) -> np.ndarray:
+    def trace(self, w: ArrayLike) -> NDArray:
         """Return d v^2 + |u|^2, shape (...)."""
         u, square, v = self._parts(w)
         return (u.shape[-1] * v * v + square)[..., 0]
 
-    def sharpness(self, w: ArrayLike) -> np.ndarray:
+    def sharpness(self, w: ArrayLike) -> NDArray:
         """Return the largest eigenvalue of the Hessian, shape (...): at a minimum |u|^2 or v^2."""
         _, square, v = self._parts(w)
         p, q = square[..., 0], (v * v)[..., 0]
         # beside v^2 it has the eigenvalues of [[v^2, 2 v |u|], [2 v |u|, |u|^2]]
         return (p + q + np.sqrt((p - q) ** 2 + 16 * p * q)) / 2
 
-    def usam_step(self, w: ArrayLike, learning_rate: float, rho: float = 0.0) -> np.ndarray:
+    def usam_step(self, w: ArrayLike, learning_rate: float, rho: float = 0.0) -> NDArray:
         r"""Return where one step of unnormalised sharpness-aware minimisation leads, in closed form.
 
         .. math::
@@ -106,7 +106,7 @@ class WideningValley(Landscape):
             [u * (1 - eta * a * b * b * v * v), v * (1 - eta * a * a * b * square)], axis=-1
         )
 
-    def flow_limit(self, w: ArrayLike, rho: float = 0.0) -> np.ndarray:
+    def flow_limit(self, w: ArrayLike, rho: float = 0.0) -> NDArray:
         r"""Return the minimum at which the flow from w ends: the limit of small steps.
 
         Where :math:`|u_0|^2 > v_0^2` it has v = 0 and

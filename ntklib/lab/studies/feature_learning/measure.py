@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ntklib._core.threads import set_threads
 from ntklib.dynamics import Snapshot, gradient_descent
@@ -31,14 +32,14 @@ PLANE_SCALES, PLANE_WIDTH, PLANE_ROWS = (0.05, 2.0), 16, 15
 """Of the experiment in the plane."""
 
 MEASURES = ("test_loss", "best_test_loss", "train_loss", "alignment", "start_alignment", "movement")
-"""What is measured of each student."""
+"""Measures of each student, in this order."""
 
 _RECORDS, _PATH_RECORDS = 40, 200
 _AMPLITUDE = 10.0  # of the teacher in the experiment on widths, times sqrt(d)
 
 
 class Sizes(NamedTuple):
-    """What is trained on what."""
+    """Sizes of the study: rows, students and steps."""
 
     scales: tuple[float, ...]
     widths: tuple[int, ...]
@@ -60,10 +61,10 @@ class StudentTraining(NamedTuple):
     start: Params
     learning_rate: float
 
-    def run(self, steps: int, every: int, *, path: bool = False) -> dict[str, np.ndarray]:
+    def run(self, steps: int, every: int, *, path: bool = False) -> dict[str, NDArray]:
         """Train, and return the measures, early and last test outputs and, if asked for, the neurons."""
         sample, net = self.sample, self.student.network
-        seen: list[tuple[np.ndarray, np.ndarray]] = []
+        seen: list[tuple[NDArray, NDArray]] = []
 
         def look(snapshot: Snapshot) -> None:
             seen.append(neurons(snapshot.params))
@@ -94,13 +95,13 @@ class StudentTraining(NamedTuple):
         }
         if history.status == "diverged":
             measures = dict.fromkeys(MEASURES, np.nan)
-        found = {"measures": np.array([measures[name] for name in MEASURES])}
+        values = {"measures": np.array([measures[name] for name in MEASURES])}
         if path:
             points = [np.abs(v)[:, None] * W for W, v in seen]
-            found |= {"step": history.steps, "points": np.stack(points), "signs": np.sign(v)}
-        found["law"] = sample.teacher.law(W, v)
-        found["outputs"] = history.test_outputs[[min(1, len(history) - 1), -1]]
-        return found
+            values |= {"step": history.steps, "points": np.stack(points), "signs": np.sign(v)}
+        values["law"] = sample.teacher.law(W, v)
+        values["outputs"] = history.test_outputs[[min(1, len(history) - 1), -1]]
+        return values
 
 
 def early_step(steps: int) -> int:
@@ -108,27 +109,27 @@ def early_step(steps: int) -> int:
     return max(1, steps // _RECORDS)
 
 
-def compare(sizes: Sizes, seed: tuple[int, int]) -> dict[str, np.ndarray]:
+def compare(sizes: Sizes, seed: tuple[int, int]) -> dict[str, NDArray]:
     """Return what was measured of each student of the draw, named as in `jobs_of`, and of both limits."""
-    found: dict[str, Any] = {}
+    runs: dict[str, Any] = {}
     with set_threads(1):  # the same bytes whatever BLAS does with threads, of no use to small students
         jobs, limits = jobs_of(sizes, seed)
         for job in jobs:
             drawn = job.name.startswith("plane") and seed[1] == 0
-            found[job.name] = job.run(sizes.steps, early_step(sizes.steps), path=drawn)
+            runs[job.name] = job.run(sizes.steps, early_step(sizes.steps), path=drawn)
         values = limits()
     last = jobs[-1]
     values["distance"] = np.stack(
-        [_distance(found[f"mean_field {m}"], found[last.name], last.sample) for m in sizes.widths]
+        [_distance(runs[f"mean_field {m}"], runs[last.name], last.sample) for m in sizes.widths]
     )
-    values["laws"] = np.stack([found[f"mean_field {m}"]["law"] for m in (*sizes.widths, sizes.reference)])
+    values["laws"] = np.stack([runs[f"mean_field {m}"]["law"] for m in (*sizes.widths, sizes.reference)])
     step = COSINES[1] - COSINES[0]
     values["law_distance"] = step * np.abs(values["laws"][:-1] - values["laws"][-1]).sum(axis=1)
     for job in jobs:
-        for name, value in found[job.name].items():
+        for name, value in runs[job.name].items():
             if name not in ("outputs", "law"):
                 values[f"{job.name}: {name}"] = value
-        if "points" in found[job.name]:
+        if "points" in runs[job.name]:
             values["teacher"] = job.sample.teacher.directions
             values["teacher_signs"] = job.sample.teacher.signs
     return values
@@ -136,15 +137,13 @@ def compare(sizes: Sizes, seed: tuple[int, int]) -> dict[str, np.ndarray]:
 
 def jobs_of(
     sizes: Sizes, seed: tuple[int, int]
-) -> tuple[list[StudentTraining], Callable[[], dict[str, np.ndarray]]]:
+) -> tuple[list[StudentTraining], Callable[[], dict[str, NDArray]]]:
     """Return the trainings of a draw, the widest student last, and what computes both limits' test losses."""
     rng = [generator(*seed, k) for k in range(3 + 2 * len(sizes.widths) + 1)]
     rows = {"teacher_width": sizes.teacher_width, "n_test": sizes.n_test}
     jobs: list[StudentTraining] = []
 
-    def add_scales(
-        name: str, sample: TaughtRows, width: int, scales: tuple[float, ...], own: Any
-    ) -> np.ndarray:
+    def add_scales(name: str, sample: TaughtRows, width: int, scales: tuple[float, ...], own: Any) -> NDArray:
         pupil = student(width, "sum")
         start = pupil.network.init(sample.X.shape[1], own)
         kernel = pupil.network.ntk(start, np.concatenate([sample.X, sample.X_test]), sample.X)
@@ -170,7 +169,7 @@ def jobs_of(
         rate = pupil.learning_rate(top * pupil.network.scale**2, end)
         jobs.append(StudentTraining(f"{name} {m}", pupil, wide, start, rate))
 
-    def limits() -> dict[str, np.ndarray]:
+    def limits() -> dict[str, NDArray]:
         across = student(sizes.reference, "ntk").network.limit_kernel()(wide.X_test, wide.X)
         kernel = np.concatenate([infinite, across])
         return {
@@ -181,13 +180,13 @@ def jobs_of(
     return jobs, limits
 
 
-def _distance(one: dict[str, np.ndarray], other: dict[str, np.ndarray], sample: TaughtRows) -> np.ndarray:
+def _distance(one: dict[str, NDArray], other: dict[str, NDArray], sample: TaughtRows) -> NDArray:
     """Distance of the test outputs, early and after training, relative to the teacher's."""
     squares = np.square(one["outputs"] - other["outputs"]).mean(axis=1)
     return np.sqrt(squares / np.square(sample.y_test).mean())
 
 
-def _linear_loss(sample: TaughtRows, kernel: np.ndarray, steps: int) -> np.ndarray:
+def _linear_loss(sample: TaughtRows, kernel: NDArray, steps: int) -> NDArray:
     """Relative test loss of a model linear in its parameters, trained as long as the students."""
     n = len(sample.X)
     K = (kernel[:n] + kernel[:n].T) / 2

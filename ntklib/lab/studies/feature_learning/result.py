@@ -17,7 +17,7 @@ __all__ = ["FeatureLearningStudy", "MeanFieldLimit", "NeuronPaths"]
 
 @dataclass(frozen=True)
 class NeuronPaths:
-    """How neurons moved in the plane while one student was trained.
+    """Paths of neurons in the plane while one student was trained.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class NeuronPaths:
 
 @dataclass(frozen=True)
 class MeanFieldLimit:
-    """How outputs in the mean-field parameterisation approach those of a very wide student.
+    """Approach of outputs in the mean-field parameterisation to those of a very wide student.
 
     Attributes
     ----------
@@ -173,15 +173,15 @@ class FeatureLearningStudy(StudyResult):
 
     def _ends(self, part: str, names: tuple[str, ...]) -> str:
         rows = self.rows(part)
-        said = []
+        ends = []
         for row in (rows[0], rows[-1]):
             values = []
             for name in names:
                 error = getattr(self, f"{name}_se", None)
                 spread = np.nan if error is None else error[row]
                 values.append(f"{name.replace('_', ' ')} {_number(getattr(self, name)[row], spread)}")
-            said.append(f"{', '.join(values)} at scale {self.scale[row]:g}")
-        return "; ".join(said)
+            ends.append(f"{', '.join(values)} at scale {self.scale[row]:g}")
+        return "; ".join(ends)
 
 
 def _number(value: float, error: float) -> str:

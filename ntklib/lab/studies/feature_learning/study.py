@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ntklib._core.blocks import require_memory
 from ntklib._core.progress import Progress, seconds_text
@@ -179,7 +180,7 @@ def _result(sizes: Sizes, values: Sequence[Mapping[str, Any]], random_state: int
     part = np.array([name.split()[0] for name in names])
     number = np.array([float(name.split()[1]) for name in names])
     measured = np.stack([[v[f"{name}: measures"] for v in values] for name in names])
-    draws: dict[str, np.ndarray] = {name: measured[:, :, k] for k, name in enumerate(MEASURES)}
+    draws: dict[str, NDArray] = {name: measured[:, :, k] for k, name in enumerate(MEASURES)}
     by_width = np.isin(part, ("ntk", "mean_field"))
     distance = np.stack([v["distance"] for v in values], axis=2)  # widths, steps, draws
     draws |= {"early_distance": distance[:, 0], "distance": distance[:, 1]}
@@ -218,7 +219,7 @@ def _result(sizes: Sizes, values: Sequence[Mapping[str, Any]], random_state: int
     )
 
 
-def _limit(sizes: Sizes, draws: Mapping[str, np.ndarray], laws: np.ndarray) -> MeanFieldLimit:
+def _limit(sizes: Sizes, draws: Mapping[str, NDArray], laws: NDArray) -> MeanFieldLimit:
     """Fit the powers draw by draw: widths share the rows and the very wide student, draws share nothing."""
     width = np.array(sizes.widths)
     effective = 1 / (1 / width + 1 / sizes.reference)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ntklib.networks import Params, TwoLayerNet
 
@@ -17,15 +18,15 @@ COSINES = np.linspace(-1, 1, 201)
 class Teacher(NamedTuple):
     """A ReLU network of few neurons, ``amplitude * sum_k sign_k relu(<direction_k, x>)``."""
 
-    directions: np.ndarray
-    signs: np.ndarray
+    directions: NDArray
+    signs: NDArray
     amplitude: float
 
-    def __call__(self, X: np.ndarray) -> np.ndarray:
+    def __call__(self, X: NDArray) -> NDArray:
         """Return the outputs, (n,)."""
         return self.amplitude * (np.maximum(X @ self.directions.T, 0) @ self.signs)
 
-    def kernel(self, X: np.ndarray) -> np.ndarray:
+    def kernel(self, X: NDArray) -> NDArray:
         """Return the tangent kernel of the sum at output and hidden weights of one size, (n, n).
 
         Neurons of a student that has found these directions have it too, times the mass per neuron, however
@@ -36,11 +37,11 @@ class Teacher(NamedTuple):
         A = np.maximum(Z, 0)
         return self.amplitude * (A @ A.T + (X @ X.T) * (active @ active.T))
 
-    def curvature(self, X: np.ndarray) -> float:
+    def curvature(self, X: NDArray) -> float:
         """Return the largest eigenvalue of that kernel."""
         return float(np.linalg.eigvalsh(self.kernel(X))[-1])
 
-    def alignment(self, W: np.ndarray, v: np.ndarray) -> float:
+    def alignment(self, W: NDArray, v: NDArray) -> float:
         """Return the mean cosine between neurons and the nearest direction of a teacher neuron of their sign.
 
         Neurons count by their mass ``|v_j| |w_j|``; one whose sign no teacher neuron has counts as 0.
@@ -48,12 +49,12 @@ class Teacher(NamedTuple):
         cosines, share = self._nearest(W, v)
         return float(cosines @ share)
 
-    def law(self, W: np.ndarray, v: np.ndarray) -> np.ndarray:
+    def law(self, W: NDArray, v: NDArray) -> NDArray:
         """Return the share of the mass whose cosine is at most each of `COSINES`."""
         cosines, share = self._nearest(W, v)
         return (cosines[:, None] <= COSINES).T @ share
 
-    def _nearest(self, W: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _nearest(self, W: NDArray, v: NDArray) -> tuple[NDArray, NDArray]:
         """Return the cosine of every neuron, and its share of the mass."""
         length = np.linalg.norm(W, axis=1)
         mass = length * np.abs(v)
@@ -67,10 +68,10 @@ class TaughtRows(NamedTuple):
     """A teacher, training rows and test rows with the teacher's outputs."""
 
     teacher: Teacher
-    X: np.ndarray
-    y: np.ndarray
-    X_test: np.ndarray
-    y_test: np.ndarray
+    X: NDArray
+    y: NDArray
+    X_test: NDArray
+    y_test: NDArray
 
 
 class Student(NamedTuple):
@@ -104,7 +105,7 @@ def student(width: int, parameterization: str) -> Student:
     return Student(mean, 1 / width)
 
 
-def neurons(params: Params) -> tuple[np.ndarray, np.ndarray]:
+def neurons(params: Params) -> tuple[NDArray, NDArray]:
     """Return the hidden weights, (width, d), and signed output weights, (width,), of a student."""
     W = np.concatenate([params["W0"], params["mirror_W0"]])
     return W, np.concatenate([params["W1"][0], -params["mirror_W1"][0]])

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.linalg import solve
 from scipy.special import expit, log_expit, logsumexp
@@ -28,13 +29,13 @@ _MEASURED = 25  # steps between readings of the largest gradient
 
 
 def linear_flow(
-    signed: np.ndarray,
-    log_times: np.ndarray,
+    signed: NDArray,
+    log_times: NDArray,
     *,
-    weights: np.ndarray | None = None,
+    weights: NDArray | None = None,
     ridge: float = 0.0,
     tolerance: float = 1e-9,
-) -> np.ndarray:
+) -> NDArray:
     """Return w at given values of log(1 + t), from w = 0.
 
     Parameters
@@ -64,17 +65,17 @@ def linear_flow(
     log_weights = np.zeros(len(signed)) if weights is None else np.log(weights)
     lengths = np.linalg.norm(signed, axis=1)
 
-    def force(s: float, w: np.ndarray) -> np.ndarray:
+    def force(s: float, w: NDArray) -> NDArray:
         pull = np.exp(s + log_weights + log_expit(-(signed @ w)))
         return pull @ signed - (np.exp(s) * ridge) * w if ridge else pull @ signed
 
-    def jacobian(s: float, w: np.ndarray) -> np.ndarray:
+    def jacobian(s: float, w: NDArray) -> NDArray:
         margins = signed @ w
         bend = np.exp(s + log_weights + log_expit(-margins) + log_expit(margins))
         bent = -(signed.T * bend) @ signed
         return bent - np.exp(s) * ridge * np.eye(len(w)) if ridge else bent
 
-    def rest(s: float, w: np.ndarray) -> float:
+    def rest(s: float, w: NDArray) -> float:
         total = float(np.exp(s + log_weights + log_expit(-(signed @ w))) @ lengths)
         return float(np.linalg.norm(force(s, w))) / total - _REST
 
@@ -99,7 +100,7 @@ def linear_flow(
     return path
 
 
-def _minimiser(signed: np.ndarray, start: np.ndarray, weights: np.ndarray, ridge: float) -> np.ndarray:
+def _minimiser(signed: NDArray, start: NDArray, weights: NDArray, ridge: float) -> NDArray:
     """Minimiser of the weighted logistic loss by Newton's method, from where the flow came to rest."""
     w = start
     for _ in range(20):
@@ -115,15 +116,15 @@ def _minimiser(signed: np.ndarray, start: np.ndarray, weights: np.ndarray, ridge
 
 def network_flow(
     network: Any,
-    X: np.ndarray,
-    signs: np.ndarray,
+    X: NDArray,
+    signs: NDArray,
     start: Any,
-    log_times: np.ndarray,
+    log_times: NDArray,
     *,
-    weights: np.ndarray | None = None,
+    weights: NDArray | None = None,
     stride: float = 0.5,
     max_steps: int = 1_000_000,
-) -> np.ndarray:
+) -> NDArray:
     r"""Return the parameters of a homogeneous network at given values of log(1 + t).
 
     With shares :math:`q_i = \omega_i p_i / \sum_j \omega_j p_j` a step is
@@ -167,10 +168,10 @@ def network_flow(
     reference = 0.0  # log of the sum of pulls, a step ago: keeps the exponentials in range
     scale = 0.0  # |w|^(2q - 2) / max |grad f|^2
 
-    def pulls(rows: slice, outputs: np.ndarray) -> np.ndarray:
+    def pulls(rows: slice, outputs: NDArray) -> NDArray:
         return log_weights[rows] + log_expit(-signs[rows] * outputs)
 
-    def cotangent(rows: slice, outputs: np.ndarray) -> np.ndarray:
+    def cotangent(rows: slice, outputs: NDArray) -> NDArray:
         return signs[rows] * np.exp(pulls(rows, outputs) - reference)
 
     path, log_t, steps = [], -np.inf, 0
@@ -191,7 +192,7 @@ def network_flow(
     return np.stack(path)
 
 
-def homogeneity(network: Any, params: Any, X: np.ndarray) -> int:
+def homogeneity(network: Any, params: Any, X: NDArray) -> int:
     """Return q of f(c w) = c^q f(w), by Euler's identity <grad f, w> = q f.
 
     Raises

@@ -8,14 +8,15 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
 from ntklib._core.threads import parallel_for
-from ntklib.solvers import EigenFactor, leave_one_out, ridge
+from ntklib.solvers import EigenFactor
 
-__all__ = ["Influence", "leave_one_out_changes", "network_influence", "ridge_influence"]
+__all__ = ["Influence", "network_influence", "ridge_influence"]
 
 _CUT_SHORT = 1e-3  # of that where a run starts: one that ends above this was stopped on its way
 _TOLERANCE = 1e-10  # of the gradient, relative to that at w = 0
@@ -23,7 +24,7 @@ _TOLERANCE = 1e-10  # of the gradient, relative to that at w = 0
 
 @dataclass(frozen=True, eq=False)
 class Influence:
-    r"""What leaving samples out changes, as influence functions predict it and as it is.
+    r"""Changes when samples are left out, as influence functions predict them and as they are.
 
     Attributes
     ----------
@@ -35,14 +36,14 @@ class Influence:
         Change of the outputs at further samples.
     """
 
-    predicted: np.ndarray
-    actual: np.ndarray
-    leverage: np.ndarray
-    probe_predicted: np.ndarray
-    probe_actual: np.ndarray
+    predicted: NDArray
+    actual: NDArray
+    leverage: NDArray
+    probe_predicted: NDArray
+    probe_actual: NDArray
 
     @property
-    def corrected(self) -> np.ndarray:
+    def corrected(self) -> NDArray:
         """Predictions divided by 1 - h_i, exact for models that are linear in their parameters."""
         return self.predicted / (1 - self.leverage)
 
@@ -67,9 +68,7 @@ class Influence:
         return float(spearmanr(self.probe_predicted.ravel(), self.probe_actual.ravel()).statistic)
 
 
-def ridge_influence(
-    K: np.ndarray, K_probe: np.ndarray, y: np.ndarray, penalty: float
-) -> dict[str, np.ndarray]:
+def ridge_influence(K: NDArray, K_probe: NDArray, y: NDArray, penalty: float) -> dict[str, NDArray]:
     r"""Compare influence with leave-one-out for kernel ridge regression without intercept.
 
     With :math:`H = K (K + \lambda I)^{-1}` and :math:`r = y - H y`, taking sample i out changes its output by
@@ -118,23 +117,16 @@ def ridge_influence(
     }
 
 
-def leave_one_out_changes(K: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
-    """Return the changes at the samples left out in closed form, from `ntklib.solvers.leave_one_out`."""
-    factor, column = EigenFactor(K), y[:, None]
-    fit = ridge(factor, column, penalty, fit_intercept=False)
-    return (leave_one_out(factor, column, fit) - K @ fit.dual_coef)[:, 0]
-
-
 def network_influence(
     network: Any,
-    X: np.ndarray,
-    probes: np.ndarray,
-    y: np.ndarray,
+    X: NDArray,
+    probes: NDArray,
+    y: NDArray,
     penalty: float,
     left_out: Iterable[int],
     *,
     random_state: int,
-) -> dict[str, np.ndarray]:
+) -> dict[str, NDArray]:
     r"""Compare influence with retraining for a network.
 
     The loss is :math:`\tfrac12 |f - y|^2 + \tfrac{\lambda}{2} |w|^2`.  At a minimum with Hessian A,
@@ -214,12 +206,12 @@ def network_influence(
 
 
 def _minimise(
-    network: Any, X: np.ndarray, y: np.ndarray, kept: np.ndarray, penalty: float, start: Any, w: np.ndarray
-) -> np.ndarray:
+    network: Any, X: NDArray, y: NDArray, kept: NDArray, penalty: float, start: Any, w: NDArray
+) -> NDArray:
     """A minimum of the penalised loss near w."""
     model = network.on_rows(start, X)
 
-    def objective(at: np.ndarray) -> tuple[float, np.ndarray]:
+    def objective(at: NDArray) -> tuple[float, NDArray]:
         model.vector[:] = at
         f = model.evaluate(model.arrays, lambda rows, f: kept[rows] * (f - y[rows]))
         value = 0.5 * float(kept @ (f - y) ** 2) + 0.5 * penalty * float(at @ at)
@@ -227,11 +219,11 @@ def _minimise(
 
     size = float(np.abs(objective(w)[1]).max())
     options = {"maxiter": 20_000, "maxfun": 40_000, "ftol": 0.0, "gtol": _TOLERANCE * size, "maxcor": 30}
-    found = minimize(objective, w, jac=True, method="L-BFGS-B", options=options)
-    reached = float(np.abs(objective(found.x)[1]).max())
+    end = minimize(objective, w, jac=True, method="L-BFGS-B", options=options)
+    reached = float(np.abs(objective(end.x)[1]).max())
     if reached > _CUT_SHORT * size:  # a run cut short would be held against influence functions
         raise RuntimeError(
-            f"a network did not reach its minimum ({found.message}): its gradient is {reached:.2g}, "
+            f"a network did not reach its minimum ({end.message}): its gradient is {reached:.2g}, "
             f"{size:.2g} at the start; use a larger penalty or a narrower network."
         )
-    return found.x
+    return end.x

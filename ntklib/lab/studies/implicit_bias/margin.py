@@ -1,4 +1,4 @@
-"""Where the logistic loss leads: to the separator of largest margin, at the pace of 1/log t."""
+"""Limit of training on the logistic loss: the separator of largest margin, at the pace of 1/log t."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
 
 from .flow import homogeneity, linear_flow, network_flow
@@ -44,20 +45,20 @@ class MarginPath:
         Logarithm of the loss.
     """
 
-    log_time: np.ndarray
-    distance: np.ndarray
-    gap: np.ndarray
-    expected_distance: np.ndarray
-    expected_gap: np.ndarray
-    distance_rate: np.ndarray
-    gap_rate: np.ndarray
-    share: np.ndarray
-    multipliers: np.ndarray
-    margin: np.ndarray
-    log_loss: np.ndarray
+    log_time: NDArray
+    distance: NDArray
+    gap: NDArray
+    expected_distance: NDArray
+    expected_gap: NDArray
+    distance_rate: NDArray
+    gap_rate: NDArray
+    share: NDArray
+    multipliers: NDArray
+    margin: NDArray
+    log_loss: NDArray
 
     @property
-    def support_share(self) -> np.ndarray:
+    def support_share(self) -> NDArray:
         """Share of the support vectors in the gradient, shape (T,)."""
         return self.share[:, self.multipliers > 0].sum(axis=1)
 
@@ -69,8 +70,8 @@ class MarginPath:
 
 
 def asymptotic_offset(
-    signed: np.ndarray, machine: MaxMargin, end: np.ndarray, weights: np.ndarray | None = None
-) -> np.ndarray:
+    signed: NDArray, machine: MaxMargin, end: NDArray, weights: NDArray | None = None
+) -> NDArray:
     r"""Return :math:`\tilde w` of :math:`w(t) = \hat w \log t + \tilde w + o(1)`.
 
     In the span of the support vectors it is known exactly: their pulls :math:`\omega_i e^{-y_i f_i}` have to
@@ -90,12 +91,12 @@ def asymptotic_offset(
     return spanned + end - np.linalg.lstsq(rows, rows @ end, rcond=None)[0]
 
 
-def expansion(machine: MaxMargin, offset: np.ndarray, log_times: np.ndarray) -> np.ndarray:
+def expansion(machine: MaxMargin, offset: NDArray, log_times: NDArray) -> NDArray:
     r"""Return :math:`\hat w \log t + \tilde w` at given times, shape (T, p)."""
     return np.outer(log_times, machine.weights) + offset
 
 
-def margin_path(features: np.ndarray, signs: np.ndarray, log_times: np.ndarray) -> dict[str, np.ndarray]:
+def margin_path(features: NDArray, signs: NDArray, log_times: NDArray) -> dict[str, NDArray]:
     r"""Follow a model that is linear in its parameters, from w = 0, and compare it with the SVM.
 
     With :math:`w(t) = \hat w \log t + \tilde w`, direction and margin approach their limits as
@@ -137,8 +138,8 @@ def margin_path(features: np.ndarray, signs: np.ndarray, log_times: np.ndarray) 
 
 
 def network_margin_path(
-    network: Any, X: np.ndarray, signs: np.ndarray, start: Any, log_times: np.ndarray
-) -> dict[str, np.ndarray]:
+    network: Any, X: NDArray, signs: NDArray, start: Any, log_times: NDArray
+) -> dict[str, NDArray]:
     r"""Follow a homogeneous network, :math:`f(c w) = c^q f(w)`, and compare it with the SVM in its gradients.
 
     Since :math:`f(x; w) = \langle \nabla f(x; w), w \rangle / q`, a direction is a Karush-Kuhn-Tucker point
@@ -164,7 +165,7 @@ def network_margin_path(
     return _fields(log_times, np.array(margins), compared, unknown, machine, (np.nan, np.nan))
 
 
-def _compare(w: np.ndarray, margins: np.ndarray, machine: MaxMargin | None, degree: int) -> list[float]:
+def _compare(w: NDArray, margins: NDArray, machine: MaxMargin | None, degree: int) -> list[float]:
     """Distance of the directions, missing share of the margin, and the largest margin."""
     length = float(np.linalg.norm(w))
     if machine is None or not length > 0:
@@ -174,13 +175,13 @@ def _compare(w: np.ndarray, margins: np.ndarray, machine: MaxMargin | None, degr
 
 
 def _fields(
-    log_times: np.ndarray,
-    margins: np.ndarray,
+    log_times: NDArray,
+    margins: NDArray,
     compared: list[list[float]],
     expected: list[list[float]],
     machine: MaxMargin,
     rates: tuple[float, float],
-) -> dict[str, np.ndarray]:
+) -> dict[str, NDArray]:
     pulls = log_expit(-margins)
     distance, gap, margin = np.array(compared).T
     return {

@@ -1,4 +1,4 @@
-"""Which of all interpolants an optimiser ends at: the nearest one, if its steps are made of gradients."""
+"""Interpolants that optimisers end at: the nearest one, if their steps are made of gradients."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import svd
 
 from ntklib.dynamics import (
@@ -42,18 +43,18 @@ class MinimumNorm:
         :math:`|f_k - y| / |f_0 - y|`.
     """
 
-    method: np.ndarray
-    step: np.ndarray
-    error: np.ndarray
-    predicted: np.ndarray
-    outside: np.ndarray
-    length: np.ndarray
-    residual: np.ndarray
+    method: NDArray
+    step: NDArray
+    error: NDArray
+    predicted: NDArray
+    outside: NDArray
+    length: NDArray
+    residual: NDArray
 
 
 def minimum_norm(
-    J: np.ndarray, residual: np.ndarray, start: np.ndarray, *, steps: int, random_state: int
-) -> dict[str, np.ndarray]:
+    J: NDArray, residual: NDArray, start: NDArray, *, steps: int, random_state: int
+) -> dict[str, NDArray]:
     r"""Minimise :math:`\tfrac12 |f_0 + J (w - w_0) - y|^2` by several methods from w_0.
 
     Any method whose steps are combinations of gradients stays in :math:`w_0 + \mathrm{range}(J^T)`, where one
@@ -89,16 +90,18 @@ def minimum_norm(
     top, low = singular[0] ** 2, singular[len(right) - 1] ** 2
     # the fastest of constant steps, kept apart from the largest stable one where rounding would join them
     rate = min(2 / (top + low), (1 - 1e-6) * 2 / top)
-    found: dict[str, list[np.ndarray]] = {"error": [], "outside": [], "length": [], "residual": []}
+    courses: dict[str, list[NDArray]] = {"error": [], "outside": [], "length": [], "residual": []}
     methods = _methods(len(J), J, rate, float(low / top), scale, steps, random_state)
     for optimizer, batches in methods.values():
         way = _run(optimizer, batches, J, residual, start, marks) - start
         length = np.linalg.norm(way, axis=1)
         perpendicular = np.linalg.norm(way - (way @ right.T) @ right, axis=1)
-        found["error"].append(np.linalg.norm(way - target, axis=1) / scale)
-        found["outside"].append(np.divide(perpendicular, length, out=np.zeros_like(length), where=length > 0))
-        found["length"].append(length / scale)
-        found["residual"].append(np.linalg.norm(way @ J.T - residual, axis=1) / size)
+        courses["error"].append(np.linalg.norm(way - target, axis=1) / scale)
+        courses["outside"].append(
+            np.divide(perpendicular, length, out=np.zeros_like(length), where=length > 0)
+        )
+        courses["length"].append(length / scale)
+        courses["residual"].append(np.linalg.norm(way @ J.T - residual, axis=1) / size)
     gram = J @ J.T
     dual = gradient_descent(gram, residual, [*marks, np.inf], learning_rate=rate).dual_coef
     missing = dual[:-1] - dual[-1]
@@ -107,12 +110,12 @@ def minimum_norm(
         "method": np.array(list(methods)),
         "step": marks,
         "predicted": np.sqrt(np.maximum(squares, 0)) / scale,
-        **{name: np.stack(values) for name, values in found.items()},
+        **{name: np.stack(values) for name, values in courses.items()},
     }
 
 
 def _methods(
-    n: int, J: np.ndarray, rate: float, spread: float, scale: float, steps: int, random_state: int
+    n: int, J: NDArray, rate: float, spread: float, scale: float, steps: int, random_state: int
 ) -> dict[str, tuple[Optimizer, Minibatches]]:
     """The methods, with steps that suit the problem: none of them needs tuning to make its point."""
     beta = ((1 - spread**0.5) / (1 + spread**0.5)) ** 2
@@ -135,11 +138,11 @@ def _methods(
 def _run(
     optimizer: Optimizer,
     batches: Minibatches,
-    J: np.ndarray,
-    residual: np.ndarray,
-    start: np.ndarray,
-    marks: np.ndarray,
-) -> np.ndarray:
+    J: NDArray,
+    residual: NDArray,
+    start: NDArray,
+    marks: NDArray,
+) -> NDArray:
     """Positions at the marks."""
     state = optimizer.start(start)
     path = [start]
@@ -148,7 +151,7 @@ def _run(
             batch = batches.batch(k)
             rows, goal = J[batch.rows], residual[batch.rows]
 
-            def gradient(w: np.ndarray, rows=rows, goal=goal, scale=batch.scale) -> np.ndarray:
+            def gradient(w: NDArray, rows=rows, goal=goal, scale=batch.scale) -> NDArray:
                 return scale * (rows.T @ (rows @ (w - start) - goal))
 
             optimizer.step(state, gradient)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ntklib._core.validation import check_rows
 from ntklib.kernels import NTK
@@ -41,8 +42,8 @@ Job = Callable[[], Mapping[str, Any]]
 class TwoClasses:
     """Rows and their classes, +1 and -1."""
 
-    X: np.ndarray
-    signs: np.ndarray
+    X: NDArray
+    signs: NDArray
 
     def with_wrong_labels(self, noise: float, rng: np.random.Generator) -> TwoClasses:
         """Return the same rows with a share of the labels turned, never all of a class."""
@@ -51,7 +52,7 @@ class TwoClasses:
         signs[wrong] *= -1
         return TwoClasses(self.X, signs) if 0 < (signs > 0).sum() < len(signs) else self
 
-    def between(self, rng: np.random.Generator) -> np.ndarray:
+    def between(self, rng: np.random.Generator) -> NDArray:
         """Return points halfway between rows of the two classes: where classifiers differ."""
         ends = [
             self.X[rng.choice(np.flatnonzero(side), _POINTS)] for side in (self.signs > 0, self.signs < 0)
@@ -89,7 +90,7 @@ def given_sample(X: Any, y: Any) -> TwoClasses:
     return TwoClasses(X, np.where(labels == classes[1], 1.0, -1.0))
 
 
-def gram_features(K: np.ndarray, K_probe: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def gram_features(K: NDArray, K_probe: NDArray | None = None) -> tuple[NDArray, NDArray]:
     """Return features phi with phi phi^T = K, and those of further samples given their kernel with these."""
     values, vectors = np.linalg.eigh(K)
     kept = values > values[-1] * len(K) * np.finfo(float).eps
@@ -124,10 +125,10 @@ def pieces(
     tangent, tangent_probes = gram_features(K, K_probe)
     times, early = _log_times(horizon), _log_times(network_horizon)
 
-    def weighted(features: Any, further: Any, labels: np.ndarray, **options: Any) -> Job:
+    def weighted(features: Any, further: Any, labels: NDArray, **options: Any) -> Job:
         return partial(weight_effect, features, further, labels, _weights(labels, weight), times, **options)
 
-    def norms(J: np.ndarray, residual: np.ndarray, w: np.ndarray) -> Job:
+    def norms(J: NDArray, residual: NDArray, w: NDArray) -> Job:
         return partial(minimum_norm, J, residual, w, steps=steps, random_state=random_state)
 
     design, target, w = (rngs[2].standard_normal(size) for size in ((20, 60), 20, 60))
@@ -160,12 +161,12 @@ def pieces(
     return {name: job for name, job in jobs.items() if name.partition(":")[0] in parts}
 
 
-def split(values: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, Any]]:
+def split(values: Mapping[str, Mapping[str, NDArray]]) -> dict[str, dict[str, Any]]:
     """Return the records of each part by model; a model without a result has none."""
     records: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
-    for name, found in values.items():
+    for name, arrays in values.items():
         part, model = name.split(": ")
-        fields: dict[str, Any] = dict(found)
+        fields: dict[str, Any] = dict(arrays)
         afresh = [fields.pop(key, None) for key in ("afresh", "probe_afresh")]
         if fields:
             records[part][model] = RECORDS[part](**fields)
@@ -175,9 +176,9 @@ def split(values: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str,
     return records
 
 
-def _log_times(horizon: float) -> np.ndarray:
+def _log_times(horizon: float) -> NDArray:
     return np.geomspace(0.1, horizon, round(_PER_DECADE * np.log10(horizon / 0.1)) + 1)
 
 
-def _weights(signs: np.ndarray, weight: float) -> np.ndarray:
+def _weights(signs: NDArray, weight: float) -> NDArray:
     return np.where(signs < 0, weight, 1.0)

@@ -71,7 +71,7 @@ class ImplicitBiasStudy(StudyResult):
         draw(ax, getattr(self, part))
 
     def headline(self) -> str:
-        """State what each part found."""
+        """State the outcome of each part."""
         start = (
             f"{self.n_samples} samples of {self.n_features} features in two classes; two-layer networks of"
         )

@@ -1,4 +1,4 @@
-"""What training chooses among all that fits: the study of implicit bias, made of four parts."""
+"""Study of implicit bias, the choice of training among all that fits, in four parts."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 __all__ = ["MaxMargin", "max_margin"]
@@ -24,22 +25,22 @@ class MaxMargin:
         :math:`1/|\hat w|`, the distance of the nearest samples from the separating plane.
     """
 
-    weights: np.ndarray
-    multipliers: np.ndarray
+    weights: NDArray
+    multipliers: NDArray
     margin: float
 
     @property
-    def support(self) -> np.ndarray:
-        """Which samples are support vectors, shape (n,)."""
+    def support(self) -> NDArray:
+        """Mask of the support vectors, shape (n,)."""
         return self.multipliers > 0
 
     @property
-    def direction(self) -> np.ndarray:
+    def direction(self) -> NDArray:
         """Weights of length 1."""
         return self.weights * self.margin
 
 
-def max_margin(signed: np.ndarray) -> MaxMargin | None:
+def max_margin(signed: NDArray) -> MaxMargin | None:
     r"""Find the separator of largest margin through the origin.
 
     .. math:: \min_w \tfrac12 |w|^2 \quad \text{subject to} \quad y_i\, \phi_i \cdot w \ge 1
@@ -68,8 +69,8 @@ def max_margin(signed: np.ndarray) -> MaxMargin | None:
     --------
     >>> import numpy as np
     >>> from ntklib.lab.studies.implicit_bias.svm import max_margin
-    >>> found = max_margin(np.array([[2.0, 0.0], [2.0, 1.0], [5.0, -1.0]]))
-    >>> found.weights.round(12).tolist(), found.support.tolist(), round(found.margin, 12)
+    >>> machine = max_margin(np.array([[2.0, 0.0], [2.0, 1.0], [5.0, -1.0]]))
+    >>> machine.weights.round(12).tolist(), machine.support.tolist(), round(machine.margin, 12)
     ([0.5, 0.0], [True, False, False], 2.0)
     """
     signed = np.asarray(signed, dtype=np.float64)
@@ -80,9 +81,9 @@ def max_margin(signed: np.ndarray) -> MaxMargin | None:
     target = np.zeros(p + 1)
     target[p] = 1.0
     matrix = np.vstack([signed.T / size, np.ones(n)])
-    found, length = nnls(matrix, target, maxiter=30 * (n + p))
+    dual, length = nnls(matrix, target, maxiter=30 * (n + p))
     if length < 1e-7:  # what remains of 0 after rounding; the margin would be as small, relative to the rows
         return None
-    residual = matrix @ found - target
+    residual = matrix @ dual - target
     weights = -residual[:p] / residual[p] / size
-    return MaxMargin(weights, -found / residual[p] / size**2, 1 / float(np.linalg.norm(weights)))
+    return MaxMargin(weights, -dual / residual[p] / size**2, 1 / float(np.linalg.norm(weights)))

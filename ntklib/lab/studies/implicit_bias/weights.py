@@ -1,4 +1,4 @@
-"""What importance weights do to a classifier: much until the classes are separated, and then ever less."""
+"""Effect of importance weights on a classifier: large until the classes are separated, then ever less."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .flow import linear_flow, network_flow
 from .margin import asymptotic_offset, expansion
@@ -38,24 +39,24 @@ class WeightEffect:
         Share of probes given the class with the larger weights, without weights and with them.
     """
 
-    log_time: np.ndarray
-    effect: np.ndarray
-    expected: np.ndarray
-    rate: np.ndarray
-    remains: np.ndarray
-    separated: np.ndarray
-    positive: np.ndarray
+    log_time: NDArray
+    effect: NDArray
+    expected: NDArray
+    rate: NDArray
+    remains: NDArray
+    separated: NDArray
+    positive: NDArray
 
 
 def weight_effect(
-    features: np.ndarray,
-    probes: np.ndarray,
-    signs: np.ndarray,
-    weights: np.ndarray,
-    log_times: np.ndarray,
+    features: NDArray,
+    probes: NDArray,
+    signs: NDArray,
+    weights: NDArray,
+    log_times: NDArray,
     *,
     ridge: float = 0.0,
-) -> dict[str, np.ndarray]:
+) -> dict[str, NDArray]:
     r"""Train a model that is linear in its parameters with weights and without.
 
     Classes that a plane separates end at the same direction whatever the weights :math:`\omega`: these only
@@ -104,59 +105,57 @@ def weight_effect(
         along = machine.direction * (delta @ machine.direction)
         rate = float(np.linalg.norm(delta - along)) * machine.margin
     remains = _distance(*paths)[-1] if machine is None else 0.0
-    margins, found = ([path @ rows.T for path in paths] for rows in (signed, probes))
+    margins, probed = ([path @ rows.T for path in paths] for rows in (signed, probes))
     theory = {"expected": expected, "rate": np.array(rate), "remains": np.array(remains)}
-    return _fields(log_times, paths, margins, found, signs, weights) | theory
+    return _fields(log_times, paths, margins, probed, signs, weights) | theory
 
 
 def network_weight_effect(
     network: Any,
-    X: np.ndarray,
-    probes: np.ndarray,
-    signs: np.ndarray,
-    weights: np.ndarray,
+    X: NDArray,
+    probes: NDArray,
+    signs: NDArray,
+    weights: NDArray,
     start: Any,
-    log_times: np.ndarray,
-) -> dict[str, np.ndarray]:
+    log_times: NDArray,
+) -> dict[str, NDArray]:
     """Train a homogeneous network with weights and without, from the same start."""
     paths = [network_flow(network, X, signs, start, log_times, weights=omega) for omega in (None, weights)]
 
-    def outputs(path: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def outputs(path: NDArray, rows: NDArray) -> NDArray:
         return np.array([network.apply(network.unravel(start, w), rows) for w in path])
 
     margins = [outputs(path, X) * signs for path in paths]
-    found = [outputs(path, probes) for path in paths]
-    unknown = {
-        "expected": np.full(len(log_times), np.nan),
-        "rate": np.array(np.nan),
-        "remains": np.array(np.nan),
-    }
-    return _fields(log_times, paths, margins, found, signs, weights) | unknown
+    probed = [outputs(path, probes) for path in paths]
+    return _fields(log_times, paths, margins, probed, signs, weights)
 
 
-def _distance(plain: np.ndarray, weighted: np.ndarray) -> np.ndarray:
+def _distance(plain: NDArray, weighted: NDArray) -> NDArray:
     directions = [path / np.linalg.norm(path, axis=1, keepdims=True) for path in (plain, weighted)]
     return np.linalg.norm(directions[1] - directions[0], axis=1)
 
 
 def _fields(
-    log_times: np.ndarray,
-    paths: list[np.ndarray],
-    margins: list[np.ndarray],
-    probed: list[np.ndarray],
-    signs: np.ndarray,
-    weights: np.ndarray,
-) -> dict[str, np.ndarray]:
+    log_times: NDArray,
+    paths: list[NDArray],
+    margins: list[NDArray],
+    probed: list[NDArray],
+    signs: NDArray,
+    weights: NDArray,
+) -> dict[str, NDArray]:
     heavier = 1.0 if weights[signs > 0].mean() >= weights[signs < 0].mean() else -1.0
     return {
         "log_time": log_times,
         "effect": _distance(*paths),
+        "expected": np.full(len(log_times), np.nan),
+        "rate": np.array(np.nan),
+        "remains": np.array(np.nan),
         "separated": np.array([_first(log_times, m.min(axis=1) > 0) for m in margins]),
-        "positive": np.array([(heavier * found > 0).mean(axis=1) for found in probed]),
+        "positive": np.array([(heavier * outputs > 0).mean(axis=1) for outputs in probed]),
     }
 
 
-def _first(log_times: np.ndarray, reached: np.ndarray) -> float:
+def _first(log_times: NDArray, reached: NDArray) -> float:
     """The first time from which on it holds."""
     failing = np.flatnonzero(~reached)
     start = failing[-1] + 1 if failing.size else 0

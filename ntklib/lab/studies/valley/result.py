@@ -17,7 +17,7 @@ CONVERGED = 1e-12
 
 @result("valley", pictures={"paths": draw_paths, "trace": draw_traces})
 class ValleyStudy(StudyResult):
-    """Where runs of sharpness-aware minimisation end in the widening valley; from `valley_study`.
+    """Ends of runs of sharpness-aware minimisation in the widening valley; from `valley_study`.
 
     The table has a row for each learning rate and each rho, rho = 0 being gradient descent.  Its figures are
     those of the runs that reached a minimum; NaN where none did.  Raw runs are of shape (n_learning_rates,
@@ -60,7 +60,7 @@ class ValleyStudy(StudyResult):
 
     @property
     def reached(self) -> NDArray:
-        """Which runs reached a minimum, shape (n_learning_rates, n_rhos, n_starts)."""
+        """Mask of the runs that reached a minimum, shape (n_learning_rates, n_rhos, n_starts)."""
         return self.losses <= CONVERGED
 
     def ratios(self) -> NDArray:

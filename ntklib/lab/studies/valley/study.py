@@ -153,18 +153,18 @@ def _runs(
     valley: WideningValley, starts: NDArray, eta: float, rhos: list[float], steps: int, path_steps: int
 ) -> dict[str, NDArray]:
     """The ends of all runs at one learning rate, a row a rho, and the paths for the picture."""
-    found: dict[str, list[NDArray]] = {"trace": [], "loss": [], "sharpness": [], "path": []}
+    ends: dict[str, list[NDArray]] = {"trace": [], "loss": [], "sharpness": [], "path": []}
     with np.errstate(over="ignore", invalid="ignore"):  # runs that diverge are part of the result
         for rho in rhos:
             optimizer = USAM(eta, rho)
-            found["path"].append(optimizer.run(valley.gradient, _PATH_START, path_steps))
+            ends["path"].append(optimizer.run(valley.gradient, _PATH_START, path_steps))
             state = optimizer.start(starts)
             loss = valley.value(starts)
             while state.steps < steps and np.any(np.isfinite(loss) & (loss > CONVERGED)):
                 for _ in range(min(100, steps - state.steps)):
                     optimizer.step(state, valley.gradient)
                 loss = valley.value(state.position)
-            found["loss"].append(loss)
-            found["trace"].append(valley.trace(state.position))
-            found["sharpness"].append(valley.sharpness(state.position))
-    return {name: np.stack(values) for name, values in found.items()}
+            ends["loss"].append(loss)
+            ends["trace"].append(valley.trace(state.position))
+            ends["sharpness"].append(valley.sharpness(state.position))
+    return {name: np.stack(values) for name, values in ends.items()}
