@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sklearn.datasets import load_digits
 
-from ntklib.lab.studies import lazy_study, linearization_study
+from ntklib.lab.studies import lazy_accuracy_study, linearization_study
 from ntklib.networks import TwoLayerNet
 
 
@@ -33,7 +33,7 @@ def main() -> None:
         print(f"  {activation:5}{', '.join(powers)}")
 
     scales = (0.03, 0.3, 3.0)
-    study = lazy_study(digits.data, digits.target, scales, n_train=100, steps=300, n_draws=2)
+    study = lazy_accuracy_study(digits.data, digits.target, scales, n_train=100, steps=300, n_draws=2)
     print(f"\n{study}")
     if out is not None:
         save_accuracies(study, out)

@@ -11,6 +11,8 @@ _TRAINED = [option for option in _NETWORK if option not in ("--trainable", "hidd
 
 QUICK = {
     "width": [*_WINE, 12, "--widths", 8, 32, "--draws", 3],
+    "linearization": [*_WINE, 30, "--widths", 8, 32, "--draws", 2, "--steps", 4],
+    "lazy-accuracy": [*_WINE, 40, "--scales", 0.1, 1, "--width", 6, "--train", 12, "--steps", 5],
     "lazy-decay": [*_WINE, 4, "--widths", 8, 16, "--samples", 2, "--factors", 1, "--below", "--horizon", 1],
     "scale": [*_WINE, 4, "--scales", 1, 10, "--width", 5, "--rtol", 1e-6, "--remaining", 0.3],
     "criterion": [*_WINE, 6, "--widths", 8, 16, "--draws", 2, "--parameterizations", "ntk", "mup"],
@@ -29,6 +31,15 @@ OTHER = {
     "width": (
         [*_NETWORK, "--depth", 2, "--activation", "erf", "--parameterization", "mean_field"],
         [*_NETWORK, "--degree", 2],
+    ),
+    "linearization": (
+        [*_NETWORK[:-1], "--input-scaling", "none", "--activation", "relu", "--no-symmetric"],
+        ["--depth", 2, "--learning-rate", 1e-4],
+        ["--degree", 2, "--parameterization", "mean_field", "--learning-rate", 1e-4],
+    ),
+    "lazy-accuracy": (
+        [*_NETWORK[:-1], "--depth", 2, "--activation", "erf", "--parameterization", "mean_field"],
+        ["--momentum", 0.5, "--draws", 2, "--degree", 2, "--width", 512],
     ),
     "lazy-decay": (
         ["--times", 5, "--max-samples", 10, "--activation", "softplus", "--trainable", "hidden"],

@@ -66,6 +66,9 @@ class Real(Argument):
     def check(self, value: Any, name: str) -> float | str:
         if isinstance(value, str) and value in self.words:
             return value
+        if isinstance(value, str) and self.words:
+            known = " or ".join(map(repr, self.words))
+            raise ValueError(f"{name} must be a number or {known}, got {value!r}.")
         number = check_real(value, name, minimum=self.minimum, strict=self.strict)
         if number >= self.below:
             raise ValueError(f"{name} must be less than {self.below:g}, got {number}.")

@@ -12,6 +12,8 @@ __all__ = ["STUDIES", "load_study"]
 
 STUDIES = (
     "width",
+    "linearization",
+    "lazy-accuracy",
     "lazy-decay",
     "scale",
     "criterion",

@@ -11,7 +11,7 @@ from ntklib.dynamics import History, Optimizer, train
 from ntklib.lab.parts import digest
 from ntklib.networks import Params
 
-__all__ = ["described", "first_move", "train_whole"]
+__all__ = ["described", "first_move", "step_factors", "train_whole"]
 
 
 def described(optimizer: Optimizer, steps: int, *, without: str | None = None) -> str:
@@ -56,6 +56,13 @@ def first_move(
             "0, or no unit is active; take other rows, larger widths or another random_state."
         )
     return move, change
+
+
+def step_factors(network: Any, n_features: int) -> np.ndarray:
+    """Return the factor of the learning rate for each trained parameter."""
+    factors = network.step_multipliers
+    shapes = network.trained_shapes(n_features)
+    return np.concatenate([np.full(int(np.prod(shape)), factors[name]) for name, shape in shapes.items()])
 
 
 def train_whole(*arguments: Any, **options: Any) -> History:

@@ -27,13 +27,10 @@ def add_row_options(parser: argparse.ArgumentParser, rows: Rows) -> None:
         text = f"digits (default), diabetes, breast_cancer or wine, which come along; {files}"
         group.add_argument("--data", default="digits", metavar="NAME|FILE", help=text)
     group.add_argument("--target", metavar="COLUMN", help=rows.target)
-    group.add_argument(
-        "--max-samples",
-        type=positive,
-        default=rows.max_samples,
-        metavar="N",
-        help=f"use at most so many rows, drawn at random (default: {rows.max_samples})",
-    )
+    text = f"use at most so many rows, drawn at random (default: {rows.max_samples})"
+    if rows.held_out:
+        text += f"; {rows.held_out:.0%}% of them are held out as new rows"
+    group.add_argument("--max-samples", type=positive, default=rows.max_samples, metavar="N", help=text)
     add_text_options(group)
 
 

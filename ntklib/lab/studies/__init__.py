@@ -22,8 +22,8 @@ from .implicit_bias import (
     WeightEffect,
     implicit_bias_study,
 )
-from .lazy_accuracy.result import LazyStudy, LinearModel
-from .lazy_accuracy.study import lazy_study
+from .lazy_accuracy.result import LazyAccuracyStudy, LinearModel
+from .lazy_accuracy.study import lazy_accuracy_study
 from .lazy_decay.result import DecaySetting, LazyDecayStudy
 from .lazy_decay.study import lazy_decay_study
 from .linearization.result import LinearizationStudy
@@ -46,8 +46,8 @@ __all__ = [
     "HomogeneityStudy",
     "ImplicitBiasStudy",
     "Influence",
+    "LazyAccuracyStudy",
     "LazyDecayStudy",
-    "LazyStudy",
     "LinearModel",
     "LinearizationStudy",
     "LocalSlopes",
@@ -69,8 +69,8 @@ __all__ = [
     "fit_power_law",
     "homogeneity_study",
     "implicit_bias_study",
+    "lazy_accuracy_study",
     "lazy_decay_study",
-    "lazy_study",
     "linearization_study",
     "parameterization_study",
     "predicted_powers",

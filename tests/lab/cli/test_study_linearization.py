@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ntklib.lab.cli import main
-from ntklib.lab.studies import lazy_study, linearization_study
+from ntklib.lab.studies import lazy_accuracy_study, linearization_study
 from ntklib.networks import MLP, TwoLayerNet
 
 QUICK = ["--data", "wine", "--widths", 8, 32, "--draws", 2, "--max-samples", 30, "--steps", 4]
@@ -69,7 +69,7 @@ def test_lazy(capsys):
     ]
     found = json.loads(run(capsys, *command).out)
     X, y = load_wine(return_X_y=True)
-    expected = lazy_study(
+    expected = lazy_accuracy_study(
         (X - X.mean(axis=0)) / X.std(axis=0),
         y,
         [0.1, 1],
@@ -81,13 +81,6 @@ def test_lazy(capsys):
     )
     assert found["table"]["accuracy"] == expected.accuracy.tolist()
     assert found["network"] == expected.network
-
-
-def test_folders_are_filled(tmp_path, capsys):
-    run(capsys, "linearization", *QUICK, "--out", tmp_path / "a")
-    run(capsys, "lazy-accuracy", *LAZY, "--out", tmp_path / "b")
-    assert {path.name for path in (tmp_path / "a").glob("*.png")} == {"gaps.png", "training.png", "loss.png"}
-    assert {path.name for path in (tmp_path / "b").glob("*.png")} == {"accuracy.png", "changes.png"}
 
 
 @pytest.mark.parametrize(

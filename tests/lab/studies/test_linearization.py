@@ -10,7 +10,7 @@ from scipy import sparse
 import ntklib
 from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import LinearizationStudy, linearization_study
-from ntklib.lab.studies.linearization.pictures import LinearizationStudyDisplay
+from ntklib.lab.studies.linearization.study import NETWORK
 from ntklib.networks import MLP, TwoLayerNet
 
 rng = np.random.default_rng(3)
@@ -27,7 +27,7 @@ def of_law(law, exponent):
 @pytest.mark.parametrize(
     ("network", "widths"),
     [
-        (None, (256, 2048)),
+        (NETWORK, (256, 2048)),
         (TwoLayerNet(activation="tanh", bias_std=0.5), (256, 2048)),
         (MLP((1, 1), activation="erf", weight_std=1.5, symmetric=True), (64, 256)),
     ],
@@ -121,7 +121,7 @@ def test_a_model_that_is_linear_is_its_own_tangent_model():
 
 
 def test_the_step_is_half_the_largest_stable_one_at_infinite_width():
-    limit = TwoLayerNet(activation="erf").limit_kernel()(X)
+    limit = TwoLayerNet(activation="erf", input_scaling="fan_in").limit_kernel()(X)
     study = linearization_study(**SMALL)
     assert study.learning_rate == pytest.approx(1 / np.linalg.eigvalsh(limit)[-1])
     assert linearization_study(**SMALL, learning_rate=0.01).learning_rate == 0.01
@@ -182,7 +182,7 @@ def test_the_result(tmp_path):
     study = linearization_study(**SMALL, X_test=X_TEST)
     assert isinstance(study, LinearizationStudy)
     assert "outputs on test rows ~ width^-" in str(study)
-    assert "activation='erf', symmetric=True" in study.headline()
+    assert "activation='erf', input_scaling='fan_in', symmetric=True" in study.headline()
     np.testing.assert_allclose(study.outputs, np.sqrt(np.mean(study.gaps["outputs"] ** 2, axis=1)))
     files = {path.name for path in study.save(tmp_path).iterdir()}
     assert files == {"results.json", "results.csv", "gaps.png", "training.png", "loss.png"}
@@ -231,29 +231,16 @@ def axes():
     plt.close("all")
 
 
-def test_display(axes):
+def test_pictures(axes):
     study = linearization_study(**SMALL)
-    display = study.plot(axes)
-    assert isinstance(display, LinearizationStudyDisplay)
-    assert display.ax_ is axes
+    study.plot(axes)
     assert axes.get_xscale() == axes.get_yscale() == "log"
     labels = " ".join(text.get_text() for text in axes.get_legend().get_texts())
     assert "parameters: width" in labels
     assert "tangent kernel: width" in labels
-    for what, n_lines in (("training", 2), ("loss", 5)):
+    assert "test outputs" not in labels
+    for picture, n_lines in (("training", 2), ("loss", 5)):
         fresh = plt.figure().add_subplot()
-        assert len(LinearizationStudyDisplay.from_study(study, ax=fresh, what=what).ax_.lines) == n_lines
-    gaps = {"parameters": ([0.1, 0.05], [0.01, 0.01])}
-    for arguments, options, message in (
-        (([0, 2], gaps), {}, "widths must be"),
-        (([1, 2], {}), {}, "one quantity at least"),
-        (([1, 2, 3], gaps), {}, r"shape \(2,\), where \(3,\)"),
-        (([1, 2], gaps), {"slopes": {"kernel": ([1, 1], 0, 0)}}, "not among the gaps"),
-        (([1, 2], gaps), {"steps": [0, 1], "paths": {"outputs": [[1, 1]]}}, r"\(2, 2\)"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            LinearizationStudyDisplay(*arguments, **options)
-    with pytest.raises(ValueError, match="what must be"):
-        display.plot(what="speed")
-    with pytest.raises(ValueError, match="no paths of the"):
-        LinearizationStudyDisplay([1, 2], gaps).plot(what="training")
+        assert len(study.plot(fresh, picture=picture).lines) == n_lines
+    with pytest.raises(ValueError, match="picture must be one of 'gaps', 'training', 'loss'"):
+        study.plot(picture="speed")

@@ -1,24 +1,25 @@
-"""The result of `lazy_study`: networks by output scale, and the linear models they are compared with."""
+"""The result of `lazy_accuracy_study`: networks by output scale, and linear models beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ntklib.lab.result import StudyResult
-from ntklib.lab.studies.lazy_accuracy.pictures import LazyStudyDisplay
+from ntklib.lab.result import StudyResult, column, entry, result
 
-__all__ = ["MODELS", "LazyStudy", "LinearModel"]
+from .pictures import draw_accuracy, draw_changes
+
+__all__ = ["MODELS", "LazyAccuracyStudy", "LinearModel"]
 
 MODELS = {
     "tangent": "tangent model of the network",
     "ntk": "analytic NTK",
     "random_features": "random features (output layer only)",
 }
-"""What the networks are compared with, and its name for people."""
+"""Models that the networks are compared with, with their names for people."""
 
 
 @dataclass(frozen=True)
@@ -42,83 +43,39 @@ class LinearModel:
     loss: float
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class LazyStudy(StudyResult):
-    """Networks that learn features more or less, by the scale of their outputs; from `lazy_study`.
+@result("lazy-accuracy", pictures={"accuracy": draw_accuracy, "changes": draw_changes})
+class LazyAccuracyStudy(StudyResult):
+    """Networks that learn features more or less, by output scale; from `lazy_accuracy_study`.
 
     Means over the draws; NaN at scales where a network diverged.
-
-    Attributes
-    ----------
-    scale : ndarray
-        The factor alpha of the outputs.
-    accuracy, accuracy_se : ndarray
-        Share of the test rows that the network classifies correctly, and its standard error.
-    advantage, advantage_se : ndarray
-        Its accuracy minus that of its own tangent model, draw by draw.
-    agreement : ndarray
-        Share of the test rows to which both give the same class.
-    distance : ndarray
-        Distance of their outputs on the test rows, relative to the tangent model's.
-    sign_changes, sign_changes_se : ndarray
-        Share of the hidden preactivations on the training rows with another sign at the end than at the
-        start: 1 minus the stability of activations.
-    kernel : ndarray
-        Relative change of the tangent kernel in Frobenius norm.
-    movement : ndarray
-        Relative change of the parameters, ``|w_T - w_0| / |w_0|``.
-    loss : ndarray
-        At the end, relative to the start.
-    linear_models : mapping of str to LinearModel
-        "tangent", "ntk" and "random_features".
-    draws : mapping of str to ndarray of shape (n_scales, n_draws)
-        The draws of the columns.
-    network : str
-        The network, at scale 1.
-    learning_rate : float
-        At scale 1 in the first draw.
-    steps, n_train, n_test, n_features, n_classes, n_draws, random_state : int
     """
 
-    study = "lazy-accuracy"
-    columns = (
-        "scale",
-        "accuracy",
-        "accuracy_se",
-        "advantage",
-        "advantage_se",
-        "agreement",
-        "distance",
-        "sign_changes",
-        "sign_changes_se",
-        "kernel",
-        "movement",
-        "loss",
+    scale: NDArray = column("The factor alpha of the outputs.")
+    accuracy: NDArray = column("Share of the test rows that the network classifies correctly.")
+    accuracy_se: NDArray = column("Its standard error.")
+    advantage: NDArray = column("Its accuracy minus that of its own tangent model, draw by draw.")
+    advantage_se: NDArray = column("Its standard error.")
+    agreement: NDArray = column("Share of the test rows to which both give the same class.")
+    distance: NDArray = column("Distance of their outputs on the test rows, relative to the tangent model's.")
+    sign_changes: NDArray = column(
+        "Share of the hidden preactivations on the training rows with another sign at the end than at the "
+        "start: 1 minus the stability of activations."
     )
-
-    scale: np.ndarray
-    accuracy: np.ndarray
-    accuracy_se: np.ndarray
-    advantage: np.ndarray
-    advantage_se: np.ndarray
-    agreement: np.ndarray
-    distance: np.ndarray
-    sign_changes: np.ndarray
-    sign_changes_se: np.ndarray
-    kernel: np.ndarray
-    movement: np.ndarray
-    loss: np.ndarray
-    linear_models: Mapping[str, LinearModel]
-    draws: Mapping[str, np.ndarray]
-    network: str
-    learning_rate: float
-    steps: int
-    n_train: int
-    n_test: int
-    n_features: int
-    n_classes: int
-    n_draws: int
-    random_state: int
+    sign_changes_se: NDArray = column("Its standard error.")
+    kernel: NDArray = column("Relative change of the tangent kernel in Frobenius norm.")
+    movement: NDArray = column("Relative change of the parameters, ``|w_T - w_0| / |w_0|``.")
+    loss: NDArray = column("At the end, relative to the start.")
+    linear_models: Mapping[str, LinearModel] = entry('"tangent", "ntk" and "random_features".')
+    draws: Mapping[str, NDArray] = entry("The draws of the columns, of shape (n_scales, n_draws).")
+    network: str = entry("The network, at scale 1.")
+    learning_rate: float = entry("At scale 1 in the first draw.")
+    steps: int = entry("Number of steps.")
+    n_train: int = entry("Number of training rows.")
+    n_test: int = entry("Number of test rows.")
+    n_features: int = entry("Number of inputs.")
+    n_classes: int = entry("Number of classes.")
+    n_draws: int = entry("Number of networks and splits.")
+    random_state: int = entry("Seed.")
 
     def headline(self) -> str:
         """Compare the networks at both ends of the scale with the linear models."""
@@ -140,15 +97,3 @@ class LazyStudy(StudyResult):
                 f"{self.sign_changes[index]:.1%} of the activations changed sign"
             )
         return "\n".join(lines)
-
-    def plot(self, ax: Any = None) -> LazyStudyDisplay:
-        """Draw the test accuracy against the scale, with the linear models'."""
-        return LazyStudyDisplay.from_study(self, ax=ax)
-
-    def plot_changes(self, ax: Any = None) -> LazyStudyDisplay:
-        """Draw what changed in training against the scale: signs, kernel, parameters, outputs."""
-        return LazyStudyDisplay.from_study(self, ax=ax, what="changes")
-
-    def pictures(self) -> Mapping[str, Callable[[Any], Any]]:
-        """Return the drawings that `save` makes."""
-        return {"accuracy": self.plot, "changes": self.plot_changes}

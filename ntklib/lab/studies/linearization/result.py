@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
-import numpy as np
+from numpy.typing import NDArray
 
 from ntklib.lab.power_law import PowerLaw
-from ntklib.lab.result import StudyResult
-from ntklib.lab.studies.linearization.pictures import LinearizationStudyDisplay
+from ntklib.lab.result import StudyResult, column, entry, result
+
+from .pictures import draw_gaps, draw_loss, draw_training
 
 __all__ = ["GAPS", "LinearizationStudy"]
 
@@ -20,10 +19,10 @@ GAPS = {
     "parameters": "parameters",
     "kernel": "tangent kernel",
 }
-"""What is measured, and its name for people."""
+"""Quantities that are compared, with their names for people."""
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@result("linearization", pictures={"gaps": draw_gaps, "training": draw_training, "loss": draw_loss})
 class LinearizationStudy(StudyResult):
     r"""Networks against their tangent models along training, by width; from `linearization_study`.
 
@@ -32,71 +31,36 @@ class LinearizationStudy(StudyResult):
     its tangent model relative to how far that goes; in the test outputs and parameters alike.  The gap of
     the tangent kernel is its relative change in Frobenius norm between start and end.
 
-    Attributes
-    ----------
-    width : ndarray of int
-    outputs, test_outputs, parameters, kernel : ndarray
-        Root mean square of the gaps over the draws; the second is NaN without test rows.
-    outputs_se, test_outputs_se, parameters_se, kernel_se : ndarray
-        Their standard errors.
-    sign_changes : ndarray
-        Share of the hidden preactivations with another sign at the end than at the start, mean of the draws.
-    loss, tangent_loss : ndarray
-        Losses of network and tangent model at the end, relative to the start, mean of the draws.
-    slopes : mapping of str to PowerLaw
-        Fits of the gaps against width, by their names above.
-    gaps : mapping of str to ndarray of shape (n_widths, n_draws)
-        The draws.
-    steps : ndarray of int of shape (n_records,)
-        Steps that are compared.
-    output_paths, loss_paths, tangent_loss_paths : ndarray of shape (n_widths, n_draws, n_records)
-        Gap in the outputs, and losses relative to the start, at each of these steps.
-    network : str
-        The network, its widths written as m.
-    learning_rate : float
-    n_samples, n_features, n_draws, random_state : int
+    Arrays have one value a width; raw draws are of shape (n_widths, n_draws), paths (n_widths, n_draws,
+    n_records).
     """
 
-    study = "linearization"
-    columns = (
-        "width",
-        "outputs",
-        "outputs_se",
-        "test_outputs",
-        "test_outputs_se",
-        "parameters",
-        "parameters_se",
-        "kernel",
-        "kernel_se",
-        "sign_changes",
-        "loss",
-        "tangent_loss",
+    width: NDArray = column("Units of the hidden layers.")
+    outputs: NDArray = column("Root mean square over the draws of the gap in the outputs.")
+    outputs_se: NDArray = column("Its standard error.")
+    test_outputs: NDArray = column("Root mean square of the gap in the test outputs; NaN without test rows.")
+    test_outputs_se: NDArray = column("Its standard error.")
+    parameters: NDArray = column("Root mean square of the gap in the parameters.")
+    parameters_se: NDArray = column("Its standard error.")
+    kernel: NDArray = column("Root mean square of the gap of the tangent kernel.")
+    kernel_se: NDArray = column("Its standard error.")
+    sign_changes: NDArray = column(
+        "Share of the hidden preactivations with another sign at the end than at the start, mean."
     )
-
-    width: np.ndarray
-    outputs: np.ndarray
-    outputs_se: np.ndarray
-    test_outputs: np.ndarray
-    test_outputs_se: np.ndarray
-    parameters: np.ndarray
-    parameters_se: np.ndarray
-    kernel: np.ndarray
-    kernel_se: np.ndarray
-    sign_changes: np.ndarray
-    loss: np.ndarray
-    tangent_loss: np.ndarray
-    slopes: Mapping[str, PowerLaw]
-    gaps: Mapping[str, np.ndarray]
-    steps: np.ndarray
-    output_paths: np.ndarray
-    loss_paths: np.ndarray
-    tangent_loss_paths: np.ndarray
-    network: str
-    learning_rate: float
-    n_samples: int
-    n_features: int
-    n_draws: int
-    random_state: int
+    loss: NDArray = column("Of the network at the end, relative to the start, mean of the draws.")
+    tangent_loss: NDArray = column("Of the tangent model at the end, relative to the start, mean.")
+    slopes: Mapping[str, PowerLaw] = entry("Fits of the gaps against width, by their names above.")
+    gaps: Mapping[str, NDArray] = entry("Gaps of the draws, by their names above.")
+    steps: NDArray = entry("Steps that are compared.")
+    output_paths: NDArray = entry("Gap in the outputs at each of these steps.")
+    loss_paths: NDArray = entry("Loss of the network there, relative to the start.")
+    tangent_loss_paths: NDArray = entry("Loss of the tangent model there, relative to the start.")
+    network: str = entry("The network, its widths written as m.")
+    learning_rate: float = entry("Step size of both.")
+    n_samples: int = entry("Number of training rows.")
+    n_features: int = entry("Number of inputs.")
+    n_draws: int = entry("Number of networks a width.")
+    random_state: int = entry("Seed.")
 
     def headline(self) -> str:
         """Say how fast the gaps close as the network grows wider."""
@@ -109,19 +73,3 @@ class LinearizationStudy(StudyResult):
                 *(f"  {GAPS[name]:<{wide}} ~ width^{law}" for name, law in self.slopes.items()),
             ]
         )
-
-    def plot(self, ax: Any = None) -> LinearizationStudyDisplay:
-        """Draw the gaps against width, with the fits."""
-        return LinearizationStudyDisplay.from_study(self, ax=ax)
-
-    def plot_training(self, ax: Any = None) -> LinearizationStudyDisplay:
-        """Draw the gap in the outputs along training, a line a width."""
-        return LinearizationStudyDisplay.from_study(self, ax=ax, what="training")
-
-    def plot_loss(self, ax: Any = None) -> LinearizationStudyDisplay:
-        """Draw the losses of networks and tangent models along training."""
-        return LinearizationStudyDisplay.from_study(self, ax=ax, what="loss")
-
-    def pictures(self) -> Mapping[str, Callable[[Any], Any]]:
-        """Return the drawings that `save` makes."""
-        return {"gaps": self.plot, "training": self.plot_training, "loss": self.plot_loss}

@@ -1,8 +1,8 @@
-"""One draw of `lazy_study`: a split and a network, trained at all scales, and the linear models beside it."""
+"""One draw of `lazy_accuracy_study`: a network trained at all scales, and linear models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,29 +13,15 @@ from sklearn.model_selection import train_test_split
 from ntklib._core.blocks import require_memory
 from ntklib._core.threads import get_threads, parallel_for, set_threads
 from ntklib.dynamics import Momentum, Trajectory, gradient_descent, largest_stable_step
-from ntklib.lab.training import train_whole
+from ntklib.lab.training import step_factors, train_whole
 
-from ..linearization.measure import step_factors
-
-__all__ = ["MEASURES", "Plan", "Split", "compare"]
+__all__ = ["MEASURES", "LabelledSplit", "compare", "draw_split"]
 
 MEASURES = ("accuracy", "agreement", "distance", "sign_changes", "kernel", "movement", "loss")
-"""What is measured of each network."""
+"""Names of the measures of a network."""
 
 
-class Plan(NamedTuple):
-    """What is trained on what, and how."""
-
-    network: Any
-    X: np.ndarray
-    labels: np.ndarray
-    n_train: int
-    scales: tuple[float, ...]
-    steps: int
-    momentum: float
-
-
-class Split(NamedTuple):
+class LabelledSplit(NamedTuple):
     """Centred and scaled rows with their labels, and the targets: centred one-hot labels."""
 
     X: np.ndarray
@@ -45,21 +31,15 @@ class Split(NamedTuple):
     labels_test: np.ndarray
 
 
-def compare(plan: Plan, seed: tuple[int, int]) -> dict[str, np.ndarray]:
+def compare(
+    network: Any, split: LabelledSplit, scales: Sequence[float], steps: int, momentum: float, rng: Any
+) -> dict[str, np.ndarray]:
     """Return the measures, one value a scale, and of each linear model accuracy, that in the limit, loss."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed[0], spawn_key=(seed[1],)))
-    network = plan.network
-    split = _split(plan, rng)
-    params = network.init(plan.X.shape[1], rng, dtype=np.float32)
+    params = network.init(split.X.shape[1], rng, dtype=np.float32)
     limit = clone(network).set_params(n_outputs=1, symmetric=False).limit_kernel()
     K = limit(split.X)
     eta = largest_stable_step(K) / 2
-    descend = partial(
-        gradient_descent,
-        steps=[plan.steps, np.inf],
-        learning_rate=eta,
-        momentum=plan.momentum,
-    )
+    descend = partial(gradient_descent, steps=[steps, np.inf], learning_rate=eta, momentum=momentum)
     found: dict[str, Any] = {"learning_rate": np.array(eta)}
 
     def ntk() -> None:
@@ -77,50 +57,51 @@ def compare(plan: Plan, seed: tuple[int, int]) -> dict[str, np.ndarray]:
         found["tangent"] = _scores(split, path, found["tangent_outputs"])
 
     def at_scale(alpha: float) -> None:
-        found[f"scale {alpha}"] = _network(plan, params, split, alpha, eta)
+        scaled = clone(network).set_params(scale=alpha)
+        optimizer = Momentum(eta / max(alpha, alpha**2), momentum)
+        found[f"scale {alpha}"] = _train(scaled, params, split, optimizer, steps)
 
-    jobs: list[Callable[[], None]] = [tangent, *(partial(at_scale, alpha) for alpha in plan.scales)]
+    jobs: list[Callable[[], None]] = [tangent, *(partial(at_scale, alpha) for alpha in scales)]
     threads = get_threads()
     with set_threads(1):  # within a job; the longest begins first
         parallel_for(lambda job: job(), [*jobs, ntk, random_features], threads=threads)
     linear = found.pop("tangent_outputs")[0]
-    rows = [_measures(split, linear, *found.pop(f"scale {alpha}")) for alpha in plan.scales]
+    rows = [_measures(split, linear, *found.pop(f"scale {alpha}")) for alpha in scales]
     return {**found, **{name: np.array([row[name] for row in rows]) for name in MEASURES}}
 
 
-def _split(plan: Plan, rng: np.random.Generator) -> Split:
+def draw_split(X: np.ndarray, labels: np.ndarray, n_train: int, rng: np.random.Generator) -> LabelledSplit:
+    """Return training and test rows, drawn class by class."""
     X, X_test, labels, labels_test = train_test_split(
-        plan.X,
-        plan.labels,
-        train_size=plan.n_train,
-        stratify=plan.labels,
-        random_state=int(rng.integers(2**31)),
+        X, labels, train_size=n_train, stratify=labels, random_state=int(rng.integers(2**31))
     )
     center = X.mean(axis=0)
     length = np.sqrt(np.square(X - center).sum(axis=1).mean())
     if not length > 0:
         raise ValueError("all training rows are equal.")
-    k = int(plan.labels.max()) + 1
+    k = int(labels.max()) + 1
     X, X_test = (X - center) / length, (X_test - center) / length
-    return Split(X, labels, np.eye(k)[labels] - 1 / k, X_test, labels_test)
+    return LabelledSplit(X, labels, np.eye(k)[labels] - 1 / k, X_test, labels_test)
 
 
-def _network(plan: Plan, params: Any, split: Split, alpha: float, eta: float) -> tuple[np.ndarray, dict]:
+def _train(
+    network: Any, params: Any, split: LabelledSplit, optimizer: Momentum, steps: int
+) -> tuple[np.ndarray, dict]:
     """Train the network at a scale: its test outputs, and what changed; NaN if it diverged."""
     history = train_whole(
-        clone(plan.network).set_params(scale=alpha),
+        network,
         split.X.astype(np.float32),
         split.targets,
         params=params,
-        optimizer=Momentum(eta / max(alpha, alpha**2), plan.momentum),
-        steps=plan.steps,
+        optimizer=optimizer,
+        steps=steps,
         X_test=split.X_test.astype(np.float32),
         monitors=("ntk_drift", "sign_changes"),
-        record_every=plan.steps,
+        record_every=steps,
         gradient_norms=False,
     )
     assert history.test_outputs is not None
-    start = np.linalg.norm(plan.network.ravel(params).astype(np.float64))
+    start = np.linalg.norm(network.ravel(params).astype(np.float64))
     changes = {
         "kernel": history.monitors["ntk_drift"][-1],
         "sign_changes": history.monitors["sign_changes"][-1],
@@ -132,7 +113,9 @@ def _network(plan: Plan, params: Any, split: Split, alpha: float, eta: float) ->
     return history.test_outputs[-1], changes
 
 
-def _measures(split: Split, linear: np.ndarray, outputs: np.ndarray, changes: dict) -> dict[str, float]:
+def _measures(
+    split: LabelledSplit, linear: np.ndarray, outputs: np.ndarray, changes: dict
+) -> dict[str, float]:
     if np.isnan(outputs).any():
         return dict.fromkeys(MEASURES, np.nan)
     classes = outputs.argmax(axis=1)
@@ -145,7 +128,7 @@ def _measures(split: Split, linear: np.ndarray, outputs: np.ndarray, changes: di
 
 
 def _tangent(
-    network: Any, params: Any, split: Split, descend: Callable[..., Trajectory]
+    network: Any, params: Any, split: LabelledSplit, descend: Callable[..., Trajectory]
 ) -> tuple[Trajectory, np.ndarray]:
     """Train the tangent model in closed form: its path, and its test outputs, which need no kernel."""
     size = split.targets.size
@@ -159,7 +142,7 @@ def _tangent(
     return path, np.stack(outputs)
 
 
-def _scores(split: Split, path: Trajectory, test_outputs: np.ndarray | None = None) -> np.ndarray:
+def _scores(split: LabelledSplit, path: Trajectory, test_outputs: np.ndarray | None = None) -> np.ndarray:
     """Return accuracy after the steps, accuracy in the limit, and loss relative to the start."""
     outputs = path.test_outputs if test_outputs is None else test_outputs
     right = [np.mean(f.argmax(axis=1) == split.labels_test) for f in outputs]  # type: ignore[union-attr]

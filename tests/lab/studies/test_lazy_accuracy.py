@@ -12,8 +12,7 @@ from sklearn.model_selection import train_test_split
 import ntklib
 from ntklib.kernels import RectifiedPower
 from ntklib.lab.parts import PARTS
-from ntklib.lab.studies import LazyStudy, lazy_study
-from ntklib.lab.studies.lazy_accuracy.pictures import LazyStudyDisplay
+from ntklib.lab.studies import LazyAccuracyStudy, lazy_accuracy_study
 from ntklib.networks import MLP, TwoLayerNet
 
 X, y = load_iris(return_X_y=True)
@@ -48,7 +47,7 @@ def heavy_ball(step, start, steps, rate, momentum=0.9):
 
 def test_linear_models_are_trained_by_the_same_steps():
     """Kernels in function space, the tangent model by its Jacobian in parameter space."""
-    study = lazy_study(**SMALL)
+    study = lazy_accuracy_study(**SMALL)
     accuracies = {name: [] for name in study.linear_models}
     for draw in range(2):
         A, B, a, b, rng = split_of(draw)
@@ -72,7 +71,9 @@ def test_linear_models_are_trained_by_the_same_steps():
 
 
 def test_a_network_that_trains_its_output_layer_only_is_all_three():
-    study = lazy_study(**{**SMALL, "scales": (1, 10), "network": TwoLayerNet(400, trainable="output")})
+    study = lazy_accuracy_study(
+        **{**SMALL, "scales": (1, 10), "network": TwoLayerNet(400, trainable="output")}
+    )
     assert study.distance.max() < 1e-4  # trained in single precision
     assert study.agreement.min() > 0.99
     assert (study.sign_changes == 0).all()
@@ -87,7 +88,7 @@ def test_a_network_that_trains_its_output_layer_only_is_all_three():
 )
 def test_lazy_networks_tend_to_their_tangent_models_at_the_known_rates(network):
     """Scaled up, parameters move like 1/alpha, outputs differ by 1/alpha^2 thanks to the symmetric start."""
-    study = lazy_study(**{**SMALL, "scales": (3.0, 30.0), "network": network})
+    study = lazy_accuracy_study(**{**SMALL, "scales": (3.0, 30.0), "network": network})
     rates = ("movement", "distance", "kernel")
     slopes = {name: np.log10(study.draws[name][1] / study.draws[name][0]) for name in rates}
     np.testing.assert_allclose(slopes["movement"], -1, atol=0.02)
@@ -97,7 +98,7 @@ def test_lazy_networks_tend_to_their_tangent_models_at_the_known_rates(network):
 
 
 def test_scaled_down_networks_learn_features():
-    study = lazy_study(
+    study = lazy_accuracy_study(
         X, y, (0.01, 0.1, 1.0, 10.0), network=TwoLayerNet(64), n_train=75, steps=200, n_draws=2
     )
     for name in ("sign_changes", "kernel", "movement", "distance"):
@@ -117,7 +118,7 @@ def test_the_same_bytes_at_any_thread_count():
     found = set()
     for threads in (1, 2, 3):
         with ntklib.set_threads(threads):
-            found.add(bytes_of(lazy_study(**SMALL)))
+            found.add(bytes_of(lazy_accuracy_study(**SMALL)))
     assert len(found) == 1
 
 
@@ -136,17 +137,17 @@ class Counted(TwoLayerNet):
 
 def test_a_study_stopped_midway_goes_on(tmp_path, monkeypatch):
     options = {**SMALL, "network": Counted(16)}
-    whole = lazy_study(**options)
+    whole = lazy_accuracy_study(**options)
     monkeypatch.setattr(Counted, "drawn", 0)
     monkeypatch.setattr(Counted, "stop", 2)
     with pytest.raises(KeyboardInterrupt):
-        lazy_study(**options, out=tmp_path)
+        lazy_accuracy_study(**options, out=tmp_path)
     assert [path.name for path in (tmp_path / PARTS).iterdir()] == ["lazy-accuracy-draw-0.npz"]
     monkeypatch.setattr(Counted, "stop", None)
     monkeypatch.setattr(Counted, "drawn", 0)
-    assert lazy_study(**options, out=tmp_path) == whole
+    assert lazy_accuracy_study(**options, out=tmp_path) == whole
     assert Counted.drawn == 1
-    lazy_study(**{**options, "n_draws": 3}, out=tmp_path)  # one more
+    lazy_accuracy_study(**{**options, "n_draws": 3}, out=tmp_path)  # one more
     assert Counted.drawn == 2
     for change, message in (
         ({"random_state": 1}, "random_state was 0, is 1"),
@@ -156,13 +157,13 @@ def test_a_study_stopped_midway_goes_on(tmp_path, monkeypatch):
         ({"network": TwoLayerNet(17)}, "network was"),
     ):
         with pytest.raises(ValueError, match=message):
-            lazy_study(**{**options, **change}, out=tmp_path)
+            lazy_accuracy_study(**{**options, **change}, out=tmp_path)
 
 
 def test_the_result(tmp_path):
-    study = lazy_study(**{**SMALL, "y": np.array(["a", "b", "c"])[y]})
-    assert isinstance(study, LazyStudy)
-    assert study == lazy_study(**SMALL)
+    study = lazy_accuracy_study(**{**SMALL, "y": np.array(["a", "b", "c"])[y]})
+    assert isinstance(study, LazyAccuracyStudy)
+    assert study == lazy_accuracy_study(**SMALL)
     assert "analytic NTK" in str(study)
     assert "network at scale 0.1" in study.headline()
     assert "activations changed sign" in study.headline()
@@ -177,7 +178,7 @@ def test_the_result(tmp_path):
 
 def test_networks_that_diverge_leave_a_gap():
     wild = TwoLayerNet(64, activation=RectifiedPower(2))
-    study = lazy_study(**{**SMALL, "scales": (1e-3, 10.0), "network": wild, "steps": 300})
+    study = lazy_accuracy_study(**{**SMALL, "scales": (1e-3, 10.0), "network": wild, "steps": 300})
     assert "nan" in study.headline()
     assert np.isnan(study.accuracy[0])
     assert np.isnan(study.sign_changes[0])
@@ -205,7 +206,7 @@ def test_networks_that_diverge_leave_a_gap():
 )
 def test_what_cannot_be_studied(options, error, message):
     with pytest.raises(error, match=message):
-        lazy_study(**{**SMALL, **options})
+        lazy_accuracy_study(**{**SMALL, **options})
 
 
 @pytest.fixture
@@ -214,11 +215,9 @@ def axes():
     plt.close("all")
 
 
-def test_display(axes):
-    study = lazy_study(**SMALL)
-    display = study.plot(axes)
-    assert isinstance(display, LazyStudyDisplay)
-    assert display.ax_ is axes
+def test_pictures(axes):
+    study = lazy_accuracy_study(**SMALL)
+    study.plot(axes)
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert [label.split(":")[0] for label in labels] == [
         "tangent model",
@@ -226,16 +225,12 @@ def test_display(axes):
         "random features",
         "network",
     ]
-    fresh = study.plot_changes(plt.figure().add_subplot()).ax_
+    fresh = study.plot(plt.figure().add_subplot(), picture="changes")
     assert len(fresh.lines) == 4
     assert fresh.get_yscale() == "log"
-    for arguments, message in (
-        (([0, 2], ([1, 1], [0, 0])), "scales must be"),
-        (([1, 2], ([1, 1, 1], [0, 0, 0])), "there are 2 scales"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            LazyStudyDisplay(*arguments)
-    with pytest.raises(ValueError, match="what must be"):
-        display.plot(what="speed")
-    with pytest.raises(ValueError, match="no changes"):
-        LazyStudyDisplay([1.0], ([1], [0])).plot(what="changes")
+    with pytest.raises(ValueError, match="picture must be one of 'accuracy', 'changes'"):
+        study.plot(picture="speed")
+
+
+def test_half_of_few_rows_are_for_training():
+    assert lazy_accuracy_study(**{**SMALL, "n_train": None}).n_train == 75
