@@ -63,7 +63,7 @@ def main() -> None:
         figure = Figure(figsize=(10, 8), layout="constrained")
         for row, (name, study) in zip(figure.subplots(2, 2), studies.items(), strict=True):
             for ax, parameterization in zip(row, ("standard", "mup"), strict=True):
-                study.plot(ax, what=f"sweep-{parameterization}")
+                study.plot(ax, picture=f"sweep-{parameterization}")
                 ax.set_title(f"{name}, {parameterization}")
         path = out / "step-transfer.png"
         figure.savefig(path, dpi=90)

@@ -8,6 +8,7 @@ _NETWORK = [
 """Options of networks, all but depth, activation and parameterisation."""
 _TRAINED = [option for option in _NETWORK if option not in ("--trainable", "hidden")]
 """The same for studies of networks all of whose layers are trained."""
+_TWO = ["--parameterizations", "ntk", "mup"]
 
 QUICK = {
     "width": [*_WINE, 12, "--widths", 8, 32, "--draws", 3],
@@ -15,9 +16,10 @@ QUICK = {
     "lazy-accuracy": [*_WINE, 40, "--scales", 0.1, 1, "--width", 6, "--train", 12, "--steps", 5],
     "lazy-decay": [*_WINE, 4, "--widths", 8, 16, "--samples", 2, "--factors", 1, "--below", "--horizon", 1],
     "scale": [*_WINE, 4, "--scales", 1, 10, "--width", 5, "--rtol", 1e-6, "--remaining", 0.3],
-    "criterion": [*_WINE, 6, "--widths", 8, 16, "--draws", 2, "--parameterizations", "ntk", "mup"],
+    "criterion": [*_WINE, 6, "--widths", 8, 16, "--draws", 2, *_TWO],
     "homogeneity": [*_WINE, 5, "--factors", 1, 2, "--depths", 1, 2, "--degrees", 1, "--width", 6],
     "valley": ["--learning-rates", 0.05, "--rhos", 0, 0.1, "--dimension", 3, "--starts", 2, "--steps", 50],
+    "parameterization": [*_WINE, 10, "--widths", 8, 16, *_TWO, "--draws", 2, "--steps", 0],
     "rescaling": [*_WINE, 10, "--factors", 0.5, 2, "--width", 8, "--steps", 4],
     "implicit-bias": [*_WINE, 12, "--parts", "norm", "margin", "--width", 8, "--horizon", 100],
     "feature-learning": [
@@ -59,6 +61,10 @@ OTHER = {
     ),
     "homogeneity": ([],),
     "valley": (["--path-steps", 20],),
+    "parameterization": (
+        [*_TRAINED, "--depth", 2, "--activation", "leaky_relu", "--parameterization", "mup"],
+        [*_TRAINED, "--degree", 2, "--optimizer", "adam"],
+    ),
     "rescaling": (
         [*_TRAINED, "--depth", 2, "--activation", "leaky_relu", "--parameterization", "mup"],
         [*_TRAINED, "--degree", 2],

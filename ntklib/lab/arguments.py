@@ -16,8 +16,10 @@ from ntklib._core.validation import (
     check_real,
     check_reals,
 )
+from ntklib.dynamics import Optimizer, as_optimizer
+from ntklib.dynamics.optimizers import OPTIMIZERS
 
-__all__ = ["Argument", "Flag", "Integer", "Integers", "Option", "Options", "Real", "Reals"]
+__all__ = ["Argument", "Flag", "Integer", "Integers", "OptimizerName", "Option", "Options", "Real", "Reals"]
 
 
 class Argument(ABC):
@@ -151,3 +153,15 @@ class Options(Argument):
 
     def option(self) -> dict[str, Any]:
         return {"nargs": "+", "choices": self.words}
+
+
+@dataclass(frozen=True)
+class OptimizerName(Argument):
+    """An optimiser or the name of one."""
+
+    def check(self, value: Any, name: str) -> str | Optimizer:
+        as_optimizer(value)
+        return value
+
+    def option(self) -> dict[str, Any]:
+        return {"choices": tuple(OPTIMIZERS)}

@@ -19,6 +19,7 @@ STUDIES = (
     "criterion",
     "homogeneity",
     "valley",
+    "parameterization",
     "rescaling",
     "implicit-bias",
     "feature-learning",

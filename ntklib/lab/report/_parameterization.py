@@ -73,7 +73,7 @@ def parameterization(analysis: Analysis) -> dict[str, Any] | None:
         ),
         "change": picture(
             "change",
-            lambda ax: study.plot(ax, what="change"),
+            lambda ax: study.plot(ax, picture="change"),
             alt="relative change of the first layer in one step against width in three parameterisations",
         ),
     }

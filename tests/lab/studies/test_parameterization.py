@@ -11,7 +11,6 @@ from ntklib.lab.cli import main
 from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import ParameterizationStudy, parameterization_study, predicted_powers
 from ntklib.lab.studies.parameterization._best_step import DIVERGED, best_steps
-from ntklib.lab.studies.parameterization.pictures import ParameterizationStudyDisplay
 from ntklib.networks import MLP, TwoLayerNet
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -247,9 +246,9 @@ def test_adam_carries_over_as_gradient_descent_does():
     assert list(study.table())[5:] == ["unit_step", "best_step", "first_change"]
     powers = {name: study.law(name, "best_step").fitted.exponent for name in NAMES}
     assert powers == pytest.approx({"standard": -1, "ntk": -0.5, "mean_field": 0, "mup": 0}, abs=0.25)
-    labels = [text.get_text() for text in study.plot().ax_.get_legend().get_texts()]
+    labels = [text.get_text() for text in study.plot().get_legend().get_texts()]
     assert any(label.startswith("mup, unit") for label in labels)
-    assert "unit step" in study.plot(what="change").ax_.get_ylabel()
+    assert "unit step" in study.plot(picture="change").get_ylabel()
     plt.close("all")
 
 
@@ -311,10 +310,10 @@ def test_the_result(study, tmp_path):
     assert content["laws"][0]["fitted"]["exponent"] == study.laws[0].fitted.exponent
     smooth = parameterization_study(X, Y, (16, 64), n_draws=2, steps=1, network=TwoLayerNet(activation="erf"))
     assert smooth.rescaling is None
-    assert set(smooth.pictures()) < set(study.pictures())
+    assert set(smooth.pictures) < set(study.pictures)
     still = parameterization_study(X, Y, (16, 64), n_draws=2, steps=0)
-    assert list(still.pictures()) == ["steps", "entries", "norms", "change"]
-    assert len(still.plot(plt.figure().add_subplot()).ax_.get_legend().get_texts()) == 3
+    assert still.pictures == ("steps", "entries", "norms", "change")
+    assert len(still.plot(plt.figure().add_subplot()).get_legend().get_texts()) == 3
     plt.close("all")
     assert "best_step" not in {law.quantity for law in still.laws}
 
@@ -358,31 +357,25 @@ def test_what_cannot_be_studied(arguments, options, error, message):
         parameterization_study(*arguments, **options)
 
 
-def test_display(study, axes):
-    display = study.plot(axes)
-    assert isinstance(display, ParameterizationStudyDisplay)
-    assert display.ax_ is axes
+def test_pictures(study, axes):
+    study.plot(axes)
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert len(labels) == 6
     assert any("standard, best" in label and "(-1)" in label for label in labels)
-    for what, line in (("entries", "mup"), ("norms", "ntk, output layer"), ("change", "standard")):
+    for picture, line in (("entries", "mup"), ("norms", "ntk, output layer"), ("change", "standard")):
         axes.clear()
-        display.plot(axes, what=what)
+        study.plot(axes, picture=picture)
         assert any(text.get_text().startswith(line) for text in axes.get_legend().get_texts())
     axes.clear()
-    display.plot(axes, what="sweep-ntk")
+    study.plot(axes, picture="sweep-ntk")
     assert "5 steps" in axes.get_ylabel()
     curve = next(line for line in axes.lines if line.get_label() == "width 16")
     np.testing.assert_array_equal(np.transpose(curve.get_data()), study.sweeps[2])
-    with pytest.raises(ValueError, match="what must be one of steps, entries"):
-        display.plot(axes, what="sweep-mean_field")
-    with pytest.raises(ValueError, match="widths must be"):
-        ParameterizationStudyDisplay([], {})
-    one = ([1.0], [0.1], [1.0], 0.0, 0.1, 0.0)
-    with pytest.raises(ValueError, match="values of first_entry in 'ntk' have shape"):
-        ParameterizationStudyDisplay([1, 2], {"first_entry": {"ntk": one}})
-    with pytest.raises(ValueError, match=r"sweeps\['ntk'\] must hold"):
-        ParameterizationStudyDisplay([1], {"first_entry": {"ntk": one}}, {"ntk": [[1.0, 2.0]]})
+    axes.clear()
+    study.plot(axes, picture="rescaled-Adam")
+    assert "Adam" in axes.get_title()
+    with pytest.raises(ValueError, match="picture must be one of 'steps', 'entries'"):
+        study.plot(axes, picture="sweep-mean_field")
 
 
 def test_command(capsys, tmp_path):
@@ -395,8 +388,8 @@ def test_command(capsys, tmp_path):
     assert content["n_samples"] == 12
     assert main(["study", "parameterization", *words, "--data", "diabetes", "--depth", "2"]) == 0
     assert json.loads(capsys.readouterr().out)["n_features"] == 10
-    assert main(["study", "parameterization", "--trainable", "output"]) == 2
-    assert "trainable='all'" in capsys.readouterr().err
+    assert main(["study", "parameterization", *words, "--optimizer", "adam"]) == 0
+    assert json.loads(capsys.readouterr().out)["optimizer"].startswith("Adam(")
     assert main(["study", "parameterization", "--steps", "-1"]) == 2
     assert "steps must be at least 0" in capsys.readouterr().err
     assert main(["study", "parameterization", "--max-samples", "1"]) == 2

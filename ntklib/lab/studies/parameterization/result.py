@@ -1,107 +1,96 @@
-"""The result of `parameterization_study`: gradients and steps against width, fitted powers, pictures."""
+"""The result of `parameterization_study`: gradients and steps against width, and their powers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ntklib.lab.result import StudyResult
-from ntklib.lab.scaling import ScalingLaw
-from ntklib.lab.studies.parameterization.pictures import ParameterizationStudyDisplay
+from ntklib.lab.result import StudyResult, column, entry, result
+from ntklib.lab.scaling import ScalingLaw, find_law
 
-from ..rescaling.result import RescalingStudy
+from ..rescaling import RescalingStudy
+from .pictures import draw_change, draw_entries, draw_norms, draw_steps, draw_sweep
 
 __all__ = ["ParameterizationStudy"]
 
+_SWEEP = "sweep-"
 
-@dataclass(frozen=True, repr=False, eq=False)
+
+@result(
+    "parameterization",
+    pictures={"steps": draw_steps, "entries": draw_entries, "norms": draw_norms, "change": draw_change},
+)
 class ParameterizationStudy(StudyResult):
     """Gradients and step sizes of networks against width; from `parameterization_study`.
 
-    The table has a row for each parameterisation and width.
-
-    Attributes
-    ----------
-    parameterization : ndarray of str
-    width : ndarray of int
-    first_entry : ndarray
-        Root mean square of the entries of the first layer's gradient at the start.
-    first_norm, output_norm : ndarray
-        Root mean square, over the draws, of the norm of the first and of the output layer's gradient.
-    largest_step : ndarray
-        2 over the mean largest eigenvalue of the kernel weighted by the step multipliers; in the table of
-        gradient descent, NaN for other optimisers.
-    unit_step : ndarray
-        Step size whose first move would change the outputs by the targets' length, to first order, harmonic
-        mean over the draws; in the table of other optimisers, NaN for gradient descent.
-    best_step : ndarray
-        Step size that leaves the smallest loss after ``steps`` steps, geometric mean over the draws; NaN if
-        there were none.
-    first_change : ndarray
-        What the first step, with the largest stable or the unit step size, changes of the first layer's
-        entries, relative to their size; geometric mean over the draws.
-    hidden_norms : ndarray of shape (n_rows, depth - 1)
-        Norms of the gradients of the layers in between.
-    laws : tuple of ScalingLaw
-        Fitted and predicted power of each quantity in each parameterisation.
-    draws : dict of str to ndarray of shape (n_rows, n_draws)
-        Every quantity of every network.
-    standard_errors : dict of str to ndarray of shape (n_rows,)
-    sweeps : tuple of ndarray of shape (k, 2)
-        For each row the step sizes tried, and what they leave of the loss, geometric mean over the draws; it
-        is cut at 1000, which stands for divergence.  Empty if nothing was trained.
-    rescaling : RescalingStudy or None
-        The rescaled pair of networks; None if the network's activation is not homogeneous or nothing was
-        trained.
-    network : str
-        The network, its widths written as m.
-    optimizer : str
-        The optimiser without its learning rate.
-    n_samples, n_features, n_draws, steps, random_state : int
+    The table has a row for each parameterisation and width; it leaves out the one of ``largest_step`` and
+    ``unit_step`` that does not go with the optimiser.  If networks were trained, there is a picture
+    ``sweep-NAME`` of each parameterisation, and with ``rescaling`` its pictures.
     """
 
-    study = "parameterization"
+    parameterization: NDArray = column("Name of the parameterisation.")
+    width: NDArray = column("Units of the hidden layers.")
+    first_entry: NDArray = column(
+        "Root mean square of the entries of the first layer's gradient at the start."
+    )
+    first_norm: NDArray = column(
+        "Root mean square, over the draws, of the norm of the first layer's gradient."
+    )
+    output_norm: NDArray = column("The same of the output layer's.")
+    largest_step: NDArray = column(
+        "2 over the mean largest eigenvalue of the kernel weighted by the step multipliers; NaN for "
+        "optimisers other than gradient descent."
+    )
+    unit_step: NDArray = column(
+        "Step size whose first move would change the outputs by the targets' length, to first order, "
+        "harmonic mean over the draws; NaN for gradient descent."
+    )
+    best_step: NDArray = column(
+        "Step size that leaves the smallest loss after ``steps`` steps, geometric mean over the draws; NaN "
+        "if there were none."
+    )
+    first_change: NDArray = column(
+        "What the first step, with the largest stable or the unit step size, changes of the first layer's "
+        "entries, relative to their size; geometric mean over the draws."
+    )
+    hidden_norms: NDArray = entry(
+        "Norms of the gradients of the layers in between, of shape (n_rows, depth - 1)."
+    )
+    laws: tuple[ScalingLaw, ...] = entry(
+        "Fitted and predicted power of each quantity in each parameterisation."
+    )
+    draws: dict[str, NDArray] = entry("Every quantity of every network, of shape (n_rows, n_draws).")
+    standard_errors: dict[str, NDArray] = entry("By quantity, of shape (n_rows,).")
+    sweeps: tuple[NDArray, ...] = entry(
+        "For each row the step sizes tried, and what they leave of the loss, geometric mean over the draws; "
+        "it is cut at 1000, which stands for divergence.  Empty if nothing was trained."
+    )
+    rescaling: RescalingStudy | None = entry(
+        "The rescaled pair of networks; None if the network's activation is not homogeneous or nothing was "
+        "trained."
+    )
+    network: str = entry("The network, its widths written as m.")
+    optimizer: str = entry("The optimiser without its learning rate.")
+    n_samples: int = entry("Number of rows.")
+    n_features: int = entry("Number of inputs.")
+    n_draws: int = entry("Number of networks a width.")
+    steps: int = entry("Number of steps of the short trainings.")
+    random_state: int = entry("Seed.")
 
     @property
-    def columns(self) -> tuple[str, ...]:  # type: ignore[override]
+    def columns(self) -> tuple[str, ...]:
         """Fields that make up the table: with the step size that was measured for this optimiser."""
-        step = "largest_step" if np.isnan(self.unit_step).all() else "unit_step"
-        gradients = ("first_entry", "first_norm", "output_norm")
-        return ("parameterization", "width", *gradients, step, "best_step", "first_change")
-
-    parameterization: np.ndarray
-    width: np.ndarray
-    first_entry: np.ndarray
-    first_norm: np.ndarray
-    output_norm: np.ndarray
-    largest_step: np.ndarray
-    unit_step: np.ndarray
-    best_step: np.ndarray
-    first_change: np.ndarray
-    hidden_norms: np.ndarray
-    laws: tuple[ScalingLaw, ...]
-    draws: dict[str, np.ndarray]
-    standard_errors: dict[str, np.ndarray]
-    sweeps: tuple[np.ndarray, ...]
-    rescaling: RescalingStudy | None
-    network: str
-    optimizer: str
-    n_samples: int
-    n_features: int
-    n_draws: int
-    steps: int
-    random_state: int
+        other = "unit_step" if np.isnan(self.unit_step).all() else "largest_step"
+        return tuple(name for name in super().columns if name != other)
 
     @property
     def parameterizations(self) -> tuple[str, ...]:
         """The parameterisations, in the order of the table."""
         return tuple(dict.fromkeys(self.parameterization.tolist()))
 
-    def values(self, quantity: str) -> np.ndarray:
+    def values(self, quantity: str) -> NDArray:
         """Return a quantity by the name of its law, one value a row of the table."""
         if not quantity.startswith("norm_"):
             return np.asarray(getattr(self, quantity))
@@ -116,11 +105,7 @@ class ParameterizationStudy(StudyResult):
         KeyError
             If there is none of these names.
         """
-        for law in self.laws:
-            if (law.parameterization, law.quantity) == (parameterization, quantity):
-                return law
-        known = ", ".join(dict.fromkeys(law.quantity for law in self.laws))
-        raise KeyError(f"no law of {quantity!r} in {parameterization!r}; there are {known}.")
+        return find_law(self.laws, parameterization, quantity)
 
     def headline(self) -> str:
         """List fitted powers beside predicted ones, and what rescaling does."""
@@ -142,23 +127,16 @@ class ParameterizationStudy(StudyResult):
             lines += ["", self.rescaling.headline()]
         return "\n".join(lines)
 
-    def plot(self, ax: Any = None, *, what: str = "steps") -> ParameterizationStudyDisplay:
-        """Draw a quantity against width, or "sweep-NAME", the loss against step size in one parameterisation.
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Names of the pictures, those of sweeps and of the rescaled pair if there are any."""
+        sweeps = [_SWEEP + name for name in self.parameterizations] if self.sweeps else []
+        return (*super().pictures, *sweeps, *(self.rescaling.pictures if self.rescaling else ()))
 
-        Parameters
-        ----------
-        ax : matplotlib axes or None, default=None
-        what : {"steps", "entries", "norms", "change"} or str, default="steps"
-
-        Returns
-        -------
-        ParameterizationStudyDisplay
-        """
-        return ParameterizationStudyDisplay.from_study(self, ax=ax, what=what)
-
-    def pictures(self) -> Mapping[str, Callable[[Any], Any]]:
-        """Return the drawings that `save` makes."""
-        sweeps = [f"sweep-{name}" for name in self.parameterizations] if self.sweeps else []
-        names = ("steps", "entries", "norms", "change", *sweeps)
-        own = {name: partial(self.plot, what=name) for name in names}
-        return own if self.rescaling is None else {**own, **self.rescaling.pictures()}
+    def _draw(self, ax: Any, picture: str) -> None:
+        if picture.startswith(_SWEEP):
+            draw_sweep(ax, self, picture.removeprefix(_SWEEP))
+        elif self.rescaling is not None and picture in self.rescaling.pictures:
+            self.rescaling.plot(ax, picture=picture)
+        else:
+            super()._draw(ax, picture)
