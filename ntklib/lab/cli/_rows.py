@@ -119,8 +119,3 @@ def _read(arguments: argparse.Namespace) -> tuple[NDArray, Table, NDArray]:
     X = make_preprocessor(schema).fit_transform(schema.encode(table, note))
     chosen = sample_rows(len(X), arguments.max_samples, arguments.seed)
     return np.asarray(X, dtype=float)[chosen], table, chosen
-
-
-# Only so that commands of studies that are not declared yet can be imported; goes with the last of them.
-Study: Any = dict
-add_data_options = add_network_options = read_classes = read_network = read_samples = None

@@ -13,7 +13,6 @@ from scipy.linalg import eigvalsh
 from ntklib._core.blocks import require_memory, working_memory
 from ntklib._core.progress import Progress
 from ntklib._core.threads import get_threads
-from ntklib._core.validation import check_integers
 from ntklib.lab.arguments import Integer, Integers
 from ntklib.lab.draws import mean_and_error, measure_draws, power_of_width, root_mean_square
 from ntklib.lab.networks import network_text
@@ -142,11 +141,6 @@ def width_study(
         n_draws=n_draws,
         random_state=random_state,
     )
-
-
-def check_widths(widths: Iterable[int]) -> list[int]:
-    """Return widths in ascending order, at least two, so that there is a slope."""
-    return check_integers(widths, "widths", minimum=1, least=2, example="(64, 256, 1024)")
 
 
 def _draws(
