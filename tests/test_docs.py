@@ -62,7 +62,7 @@ def test_command_lines_parse(page):
         for line in block.splitlines():
             words = shlex.split(line.removeprefix("$ "), comments=True)
             if words[:1] == ["ntklib"] and words[1:] not in (["--help"], ["--version"]):
-                assert build_parser().parse_args(words[1:]).command.name == words[1]
+                assert build_parser(words[1:]).parse_args(words[1:]).command.name == words[1]
 
 
 def anchors(page: Path) -> set[str]:

@@ -30,7 +30,6 @@ from ntklib.lab.studies.implicit_bias.influence import (
 )
 from ntklib.lab.studies.implicit_bias.margin import margin_path, network_margin_path
 from ntklib.lab.studies.implicit_bias.norm import minimum_norm
-from ntklib.lab.studies.implicit_bias.pictures import draw_norm, draw_support
 from ntklib.lab.studies.implicit_bias.pieces import draw_sample, gram_features
 from ntklib.lab.studies.implicit_bias.svm import max_margin
 from ntklib.lab.studies.implicit_bias.weights import network_weight_effect, weight_effect
@@ -423,14 +422,14 @@ def test_pictures(study):
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels[0].startswith("linear: in theory")
     assert labels[-1] == "network"
-    for draw, records in ((draw_norm, study.norm), (draw_support, study.margin)):
+    for picture in ("norm", "support"):
         axes.clear()
-        draw(axes, records, model="linear")
+        study.plot(axes, picture=picture, model="linear")
         assert "linear" in axes.get_title()
     with pytest.raises(ValueError, match="picture must be one of"):
         study.plot(axes, picture="loss")
     with pytest.raises(ValueError, match="no record of 'tree'"):
-        draw_norm(axes, study.norm, model="tree")
+        study.plot(axes, picture="norm", model="tree")
     with pytest.raises(ValueError, match="picture must be one of 'norm'"):
         dataclasses.replace(study, margin={}, weights={}, influence={}).plot(axes, picture="margin")
     plt.close("all")

@@ -11,7 +11,6 @@ from ntklib.lab.cli import main
 from ntklib.lab.landscapes import WideningValley
 from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import ValleyStudy, valley_study
-from ntklib.lab.studies.valley.pictures import draw_paths
 
 plt = pytest.importorskip("matplotlib.pyplot")
 SMALL = {
@@ -170,7 +169,7 @@ def test_pictures(study, axes):
     np.testing.assert_array_equal(np.transpose(path.get_data()), study.paths[1, 0])
     assert any("leaves the picture" in label for label in labels)  # rho = 0.2 does, at this rate
     axes.clear()
-    draw_paths(axes, study, learning_rate=0.02)
+    study.plot(axes, learning_rate=0.02)
     assert "learning rate 0.02" in axes.get_title()
     axes.clear()
     study.plot(axes, picture="trace")
@@ -181,7 +180,7 @@ def test_pictures(study, axes):
     with pytest.raises(ValueError, match="picture must be"):
         study.plot(axes, picture="loss")
     with pytest.raises(ValueError, match=r"at learning rates 0\.02, 0\.1, not at 0\.3"):
-        draw_paths(axes, study, learning_rate=0.3)
+        study.plot(axes, learning_rate=0.3)
 
 
 def test_command(capsys, tmp_path, study):

@@ -86,8 +86,8 @@ def draw_width(ax: Any, result: FeatureLearningStudy) -> None:
 def _draw_loss(ax: Any, index: int, name: str, x: NDArray, y: NDArray, error: NDArray | None = None) -> None:
     """Draw a curve, dashed if it has no standard errors."""
     style: Any = {"color": COLORS[index], "capsize": 3, "markersize": 5, "linewidth": 1.4}
-    known = error is not None and error.any()
-    ax.errorbar(x, y, yerr=2 * error if known else None, fmt="o-" if known else "--", label=name, **style)
+    bars = 2 * error if error is not None and error.any() else None
+    ax.errorbar(x, y, yerr=bars, fmt="--" if bars is None else "o-", label=name, **style)
 
 
 def _draw_level(ax: Any, color: str, name: str, height: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ SPANNED = ("gradient descent", "momentum", "minibatches")
 Row = tuple[str, str, str, float, float]
 
 
-PICTURES = {
+PICTURES: dict[str, tuple[str, Callable[..., None]]] = {
     "margin": ("margin", draw_margin),
     "support": ("margin", draw_support),
     "norm": ("norm", draw_norm),
@@ -39,7 +39,8 @@ class ImplicitBiasStudy(StudyResult):
     """Solutions that training ends at; from `implicit_bias_study`.
 
     The table has a row for each finding, beside what theory says where it says something.  The courses behind
-    it are records by model; a part that was not asked for has none.
+    it are records by model; a part that was not asked for has none.  The pictures "norm" and "support" are of
+    one model, that in the option ``model`` of `plot`: by default the tangent model, or the first.
     """
 
     part: NDArray = column("Part of the study.")
@@ -66,9 +67,9 @@ class ImplicitBiasStudy(StudyResult):
         """Names of the pictures: those that there are records for."""
         return tuple(name for name, (part, _) in PICTURES.items() if getattr(self, part))
 
-    def _draw(self, ax: Any, picture: str) -> None:
+    def _draw(self, ax: Any, picture: str, **options: Any) -> None:
         part, draw = PICTURES[picture]
-        draw(ax, getattr(self, part))
+        draw(ax, getattr(self, part), **options)
 
     def headline(self) -> str:
         """State the outcome of each part."""

@@ -21,7 +21,8 @@ class ValleyStudy(StudyResult):
 
     The table has a row for each learning rate and each rho, rho = 0 being gradient descent.  Its figures are
     those of the runs that reached a minimum; NaN where none did.  Raw runs are of shape (n_learning_rates,
-    n_rhos, n_starts).
+    n_rhos, n_starts).  The picture "paths" is of one learning rate, that in the option ``learning_rate`` of
+    `plot`: by default the middle one.
     """
 
     learning_rate: NDArray = column("Step size.")
