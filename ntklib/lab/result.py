@@ -59,6 +59,8 @@ def result(study: str, pictures: Mapping[str, Draw]) -> Callable[[T], T]:
         made.study, made._pictures = study, dict(pictures)
         described = fields(made)  # type: ignore[arg-type]
         made._columns = tuple(item.name for item in described if item.metadata["column"])
+        if "columns" not in vars(cls):  # a result may leave some out
+            made.columns = made._columns
         lines = [
             f"    {item.name} : {_type_name(item.type)}\n        {item.metadata['description']}"
             for item in described
@@ -83,14 +85,11 @@ class StudyResult(ABC):
     study: ClassVar[str]
     """Name of the study."""
 
+    columns: ClassVar[tuple[str, ...]]
+    """Fields that make up the table."""
+
     _columns: ClassVar[tuple[str, ...]]
-
     _pictures: ClassVar[dict[str, Draw]]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Fields that make up the table."""
-        return self._columns
 
     @abstractmethod
     def headline(self) -> str:

@@ -80,10 +80,10 @@ class ParameterizationStudy(StudyResult):
     random_state: int = entry("Seed.")
 
     @property
-    def columns(self) -> tuple[str, ...]:
+    def columns(self) -> tuple[str, ...]:  # type: ignore[override]
         """Fields that make up the table: with the step size that was measured for this optimiser."""
         other = "unit_step" if np.isnan(self.unit_step).all() else "largest_step"
-        return tuple(name for name in super().columns if name != other)
+        return tuple(name for name in self._columns if name != other)
 
     @property
     def parameterizations(self) -> tuple[str, ...]:
@@ -133,10 +133,10 @@ class ParameterizationStudy(StudyResult):
         sweeps = [_SWEEP + name for name in self.parameterizations] if self.sweeps else []
         return (*super().pictures, *sweeps, *(self.rescaling.pictures if self.rescaling else ()))
 
-    def _draw(self, ax: Any, picture: str) -> None:
+    def _draw(self, ax: Any, picture: str, **options: Any) -> None:
         if picture.startswith(_SWEEP):
-            draw_sweep(ax, self, picture.removeprefix(_SWEEP))
+            draw_sweep(ax, self, picture.removeprefix(_SWEEP), **options)
         elif self.rescaling is not None and picture in self.rescaling.pictures:
-            self.rescaling.plot(ax, picture=picture)
+            self.rescaling.plot(ax, picture=picture, **options)
         else:
-            super()._draw(ax, picture)
+            super()._draw(ax, picture, **options)
