@@ -18,6 +18,8 @@ from .weights import WeightEffect
 
 __all__ = ["ImplicitBiasStudy", "finding_rows"]
 
+COLUMNS = ("part", "model", "quantity", "measured", "predicted")
+
 SPANNED = ("gradient descent", "momentum", "minibatches")
 """Methods whose steps are combinations of gradients."""
 
@@ -133,8 +135,8 @@ def finding_rows(
 ) -> dict[str, Any]:
     """Return the columns of the table."""
     rows = [*_norm(norm), *_margin(margin), *_weights(weights), *_influence(influence)]
-    values = zip(*rows, strict=True) if rows else [()] * len(ImplicitBiasStudy.columns)
-    return {name: np.array(value) for name, value in zip(ImplicitBiasStudy.columns, values, strict=True)}
+    values = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
+    return {name: np.array(value) for name, value in zip(COLUMNS, values, strict=True)}
 
 
 def _norm(records: Mapping[str, MinimumNorm]) -> Iterator[Row]:
