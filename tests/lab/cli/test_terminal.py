@@ -157,7 +157,8 @@ def test_every_command_reads_decimal_commas_and_other_encodings(tmp_path, capsys
         from ntklib.lab.cli._command import read_table
         from ntklib.lab.cli._report import _command_line
 
-        arguments = build_parser().parse_args(["report", "--data", str(german), *options])
+        words = ["report", "--data", str(german), *options]
+        arguments = build_parser(words).parse_args(words)
         assert read_table(arguments.data, arguments).values[0][1] == "0,5"
         line = _command_line(arguments)
         assert "--decimal ," in line
