@@ -1,0 +1,91 @@
+"""The public names, so that a change of them is seen."""
+
+import importlib
+
+import pytest
+
+API = {
+    "ntklib": """
+        __version__ ArcCosine dynamics EmpiricalNTK get_threads kernels lab NetworkClassifier
+        NetworkRegressor networks NNGP NTK NTKClassifier NTKClassifierCV NTKRegressor NTKRegressorCV
+        set_threads show_versions TangentClassifier TangentClassifierCV TangentFeatures
+        TangentRegressor TangentRegressorCV theory
+    """,
+    "ntklib.estimators": """
+        NetworkClassifier NetworkRegressor NTKClassifier NTKClassifierCV NTKRegressor NTKRegressorCV
+        PenaltyPath ScaleWarning StoppingPath TangentClassifier TangentClassifierCV TangentFeatures
+        TangentRegressor TangentRegressorCV
+    """,
+    "ntklib.kernels": """
+        ABReLU Abs Activation arc_cosine_kernel arc_cosine_of_angle ArcCosine Cos Erf Exp Gaussian
+        GELU Hermite Homogeneous Identity LeakyReLU Logistic Monomial NNGP nngp_kernel NTK
+        ntk_kernel NumericalActivation RBF RectifiedPower ReLU Sign SiLU Sin Softplus Step Tanh
+    """,
+    "ntklib.kernels.conventions": """
+        arora_kernel cho_saul_kernel eigenpro_kernel neural_tangents_kernel scikit_ntk_kernel
+    """,
+    "ntklib.networks": """
+        CenteredModel EmpiricalNTK linearize LinearizedModel MLP Model MonteCarloMean Network
+        PARAMETERIZATIONS Params QuadraticModel taylor TwoLayerNet
+    """,
+    "ntklib.solvers": """
+        check_semidefinite CholeskyFactor EigenFactor Factorization half_constant
+        IllConditionedWarning leave_one_out path_factor ridge ridge_path RidgeFit Solution
+    """,
+    "ntklib.dynamics": """
+        AbsoluteError Adam as_loss as_optimizer AveragedMomentum averaging_weights Batch ensemble
+        EnsembleTrajectory Flow gradient_descent gradient_flow GradientDescent HeavyBall History
+        Huber integrate_flow largest_stable_step linearized_flow LogLoss Loss LOSSES Minibatches
+        Momentum Muon Nesterov Optimizer polar_factor Risk SignDescent Snapshot SquaredError State
+        train Trajectory USAM
+    """,
+    "ntklib.theory": """
+        certificate_from_constants Interval jacobian_lipschitz JacobianLipschitz lazy_certificate
+        lazy_criterion LazyCertificate LazyCriterion ntk_variance ntk_variance_of NTKVariance
+        path_certificate PathCertificate second_derivative_norm
+    """,
+    "ntklib.plotting": """
+        HistoryDisplay KernelAngleDisplay KernelHeatmapDisplay KernelSpectrumDisplay
+        LeaveOneOutPathDisplay StoppingPathDisplay TrajectoryDisplay
+    """,
+    "ntklib.lab": """
+        cli landscapes report studies tables
+    """,
+    "ntklib.lab.studies": """
+        criterion_study CriterionStudy DecaySetting feature_learning_study FeatureLearningStudy
+        fit_power_law homogeneity_study HomogeneityStudy implicit_bias_study ImplicitBiasStudy
+        Influence lazy_accuracy_study lazy_decay_study LazyAccuracyStudy LazyDecayStudy
+        linearization_study LinearizationStudy LinearModel LocalSlopes MarginPath MeanFieldLimit
+        MinimumNorm NeuronPaths parameterization_study ParameterizationStudy PowerLaw
+        predicted_powers rescale rescaling_study RescalingStudy scale_study ScaleStudy ScalingLaw
+        StudyResult valley_study ValleyStudy WeightEffect width_study WidthStudy
+    """,
+    "ntklib.lab.landscapes": """
+        Cone HuberLandscape Landscape Quadratic SquarePlusAbs WideningValley
+    """,
+    "ntklib.lab.tables": """
+        DataError EMBEDDED load_embedded load_table make_preprocessor read_target Schema Table
+        Target
+    """,
+    "ntklib.lab.report": """
+        analyse Analysis DataSummary KernelResult ModelResult PAGE render_page RESULTS Section
+        SECTIONS write_report
+    """,
+    "ntklib.lab.cli": """
+        Command COMMANDS main
+    """,
+}
+"""Names by module, what ``from module import *`` gives."""
+
+
+@pytest.mark.parametrize("module", API)
+def test_public_names(module):
+    package = importlib.import_module(module)
+    assert sorted(package.__all__) == sorted(API[module].split())
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+
+
+def test_the_library_has_about_140_names():
+    library = {name for module, names in API.items() if ".lab" not in module for name in names.split()}
+    assert len(library) <= 150
