@@ -22,23 +22,23 @@ def versions() -> dict[str, str]:
     """Return the versions, thread settings, BLAS libraries and cache folder, in printing order."""
     import threadpoolctl
 
-    found = {"python": platform.python_version(), "system": platform.platform()}
+    state = {"python": platform.python_version(), "system": platform.platform()}
     for package in (*_PACKAGES, "pandas", "pyarrow"):
         try:
-            found[package] = version(package)
+            state[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    found["threads"] = f"{get_threads()} of {os.cpu_count()} processors"
-    found["threading layer"] = "ntklib's own threads; compiled loops run without the GIL in them"
+            state[package] = "not installed"
+    state["threads"] = f"{get_threads()} of {os.cpu_count()} processors"
+    state["threading layer"] = "ntklib's own threads; compiled loops run without the GIL in them"
     for library in threadpoolctl.threadpool_info():
         if library["user_api"] == "blas":
             kernel = library.get("architecture", "unknown architecture")
             owner = os.path.basename(os.path.dirname(library["filepath"]))
-            found[f"BLAS in {owner}"] = (
+            state[f"BLAS in {owner}"] = (
                 f"{library['internal_api']} {library['version']}, {kernel}, {library['num_threads']} threads"
             )
-    found["compiled code"] = _compiled_code()
-    return found
+    state["compiled code"] = _compiled_code()
+    return state
 
 
 def show_versions(file: TextIO | None = None) -> None:
@@ -55,9 +55,9 @@ def show_versions(file: TextIO | None = None) -> None:
     >>> ntklib.show_versions()  # doctest: +ELLIPSIS
     python           ...
     """
-    found = versions()
-    width = max(len(name) for name in found) + 2
-    for name, value in found.items():
+    state = versions()
+    width = max(len(name) for name in state) + 2
+    for name, value in state.items():
         print(f"{name:<{width}}{value}", file=file or sys.stdout)
 
 

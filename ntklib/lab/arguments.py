@@ -23,7 +23,7 @@ __all__ = ["Argument", "Flag", "Integer", "Integers", "OptimizerName", "Option",
 
 
 class Argument(ABC):
-    """What a parameter of a study may be, written in its annotation: ``Annotated[int, Integer(2)]``.
+    """Values that a parameter of a study may have, in its annotation: ``Annotated[int, Integer(2)]``.
 
     A default of None is allowed and not checked.
     """

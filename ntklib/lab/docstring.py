@@ -73,15 +73,15 @@ class Docstring:
         """The descriptions of the parameters by name."""
         lines = str(self).splitlines()
         start, end = self._section()
-        found: dict[str, list[str]] = {}
+        bodies: dict[str, list[str]] = {}
         names: list[str] = []
         for line in lines[start:end]:
             if line and not line.startswith(" "):
                 names = [name.strip() for name in line.partition(" : ")[0].split(",")]
-                found |= {name: [] for name in names}
+                bodies |= {name: [] for name in names}
             for name in names if line.startswith(" ") else []:
-                found[name].append(line.strip())
-        return {name: " ".join(body) for name, body in found.items()}
+                bodies[name].append(line.strip())
+        return {name: " ".join(body) for name, body in bodies.items()}
 
     def _section(self) -> tuple[int, int]:
         """First line of the parameters and the line after their last."""

@@ -149,7 +149,7 @@ def _read(path: Path, settings: Mapping[str, Any]) -> dict[str, np.ndarray] | No
     try:
         with open_regular(path) as file, np.load(io.BytesIO(file.read()), allow_pickle=False) as archive:
             values = {name: archive[name] for name in archive.files}
-        found = dict(json.loads(str(values.pop(_SETTINGS))))
+        kept = dict(json.loads(str(values.pop(_SETTINGS))))
     except OSError:
         raise
     except Exception as error:  # zipfile, zlib, struct and numpy each have their own
@@ -158,11 +158,11 @@ def _read(path: Path, settings: Mapping[str, Any]) -> dict[str, np.ndarray] | No
         raise ValueError(
             f"{path} is no finished part of a study ({error}); delete it or choose another folder."
         ) from None
-    differing = [key for key in {**found, **settings} if found.get(key) != settings.get(key)]
+    differing = [key for key in {**kept, **settings} if kept.get(key) != settings.get(key)]
     if differing and _replacing.get():
         return None
     if differing:
-        changes = "; ".join(f"{key} was {found.get(key)!r}, is {settings.get(key)!r}" for key in differing)
+        changes = "; ".join(f"{key} was {kept.get(key)!r}, is {settings.get(key)!r}" for key in differing)
         raise ValueError(
             f"{path.parent} holds parts of another study ({changes}); delete it or choose another folder."
         )

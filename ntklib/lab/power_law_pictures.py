@@ -33,8 +33,8 @@ def draw_power_laws(
 def width_axis(ax: Any, widths: NDArray) -> None:
     """Make the x axis one of widths."""
     ax.set_xscale("log")
-    shown = widths[:: 1 + (widths.size - 1) // 10]
-    ax.set_xticks(shown, [f"{width:.0f}" for width in shown])
+    ticks = widths[:: 1 + (widths.size - 1) // 10]
+    ax.set_xticks(ticks, [f"{width:.0f}" for width in ticks])
     ax.set_xticks([], minor=True)
     ax.set_xlabel("width (bars: two standard errors)")
 

@@ -1,4 +1,4 @@
-"""What theory says of a network's parameterisation: powers of the width, read off its definition."""
+"""Powers of the width that follow from a network's parameterisation, predicted and fitted."""
 
 from __future__ import annotations
 

@@ -17,7 +17,15 @@ from .arguments import Argument
 from .docstring import Docstring
 from .samples import check_samples
 
-__all__ = ["NETWORK_OPTIONS", "TRAINED_OPTIONS", "Declaration", "Networks", "Rows", "declaration_of", "study"]
+__all__ = [
+    "NETWORK_OPTIONS",
+    "TRAINED_OPTIONS",
+    "Declaration",
+    "Networks",
+    "RowSource",
+    "declaration_of",
+    "study",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,7 +48,7 @@ TRAINED_OPTIONS = tuple(name for name in NETWORK_OPTIONS if name != "trainable")
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowSource:
     """Rows that a study computes on.
 
     Parameters
@@ -107,7 +115,7 @@ class Declaration:
     """A study as it was declared."""
 
     function: Callable[..., Any]
-    rows: Rows | None
+    rows: RowSource | None
     networks: Networks | None
     examples: str
 
@@ -132,14 +140,14 @@ class Declaration:
     @cached_property
     def arguments(self) -> dict[str, Argument]:
         """Parameters with a checked annotation, by name."""
-        found = {}
+        arguments = {}
         for name in self.signature.parameters:
             hint = self._hints[name]
             # "Annotated[int, Integer()] | None" as well
             for part in (hint, *get_args(hint)):
                 if get_origin(part) is Annotated and isinstance(get_args(part)[1], Argument):
-                    found[name] = get_args(part)[1]
-        return found
+                    arguments[name] = get_args(part)[1]
+        return arguments
 
     def default(self, name: str) -> Any:
         """Return the default of a parameter."""
@@ -211,7 +219,7 @@ class Declaration:
 
 
 def study(
-    *, rows: Rows | None = None, networks: Networks | None = None, examples: str
+    *, rows: RowSource | None = None, networks: Networks | None = None, examples: str
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Declare a function to be a study.
 
@@ -221,7 +229,7 @@ def study(
 
     Parameters
     ----------
-    rows : Rows or None, default=None
+    rows : RowSource or None, default=None
         The rows in its parameters ``X`` and ``y``, if it has them.
     networks : Networks or None, default=None
         The networks in its parameter ``network``, if it has it.

@@ -1,4 +1,4 @@
-"""What a command is, how it talks, and the options that several commands share."""
+"""Commands: their record, their messages, and options that several share."""
 
 from __future__ import annotations
 

@@ -54,9 +54,9 @@ def add_network_options(
             continue
         keywords = dict(_OPTIONS[name])
         value = network.depth if name == "depth" else default[name]
-        shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
-        shown = f"{shown:.4g}" if isinstance(shown, float) else shown
-        keywords["help"] += f" (default: {shown})"
+        text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+        text = f"{text:.4g}" if isinstance(text, float) else text
+        keywords["help"] += f" (default: {text})"
         group.add_argument(f"--{name.replace('_', '-')}", default=value, **keywords)
 
 

@@ -10,11 +10,11 @@ from ._command import add_text_options, note, positive, read_table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ntklib.lab.study import Rows
+    from ntklib.lab.study import RowSource
     from ntklib.lab.tables import Table
 
 
-def add_row_options(parser: argparse.ArgumentParser, rows: Rows) -> None:
+def add_row_options(parser: argparse.ArgumentParser, rows: RowSource) -> None:
     """Add the options on the rows."""
     group = parser.add_argument_group("data")
     files = "or a .csv, .npz or .parquet file"
@@ -34,7 +34,7 @@ def add_row_options(parser: argparse.ArgumentParser, rows: Rows) -> None:
     add_text_options(group)
 
 
-def read_rows(arguments: argparse.Namespace, rows: Rows) -> dict[str, Any]:
+def read_rows(arguments: argparse.Namespace, rows: RowSource) -> dict[str, Any]:
     """Return the arguments ``X``, ``y`` and ``X_test`` of a study, those of them that it takes.
 
     Numbers are standardised, text is one-hot encoded, and some rows are drawn.

@@ -254,8 +254,8 @@ def _look(ntk: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResult
     paths, best = search_paths(ntk)
     rows = sample_rows(len(X), SPECTRUM_ROWS, seed)
     spectrum = np.sort(eigvalsh(kernel(X[rows])))[::-1]
-    shown = sample_rows(len(X), HEATMAP_ROWS, seed)
-    shown = shown[np.argsort(y[shown], kind="stable")]
+    heatmap_rows = sample_rows(len(X), HEATMAP_ROWS, seed)
+    heatmap_rows = heatmap_rows[np.argsort(y[heatmap_rows], kind="stable")]
     norm, shares = data_angles(X[sample_rows(len(X), ANGLE_ROWS, seed)])
     angles = np.linspace(0.0, np.pi, 181)
     gamma = getattr(rbf, "gamma", None) or rbf.regressor_.gamma
@@ -269,8 +269,8 @@ def _look(ntk: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResult
         spectrum=spectrum,
         # eigenvalues grow with the number of rows
         spectrum_penalty=float(ntk.alpha_) * len(rows) / len(X),
-        gram=cosines(kernel(X[shown])),
-        gram_y=y[shown],
+        gram=cosines(kernel(X[heatmap_rows])),
+        gram_y=y[heatmap_rows],
         angles=angles,
         curves={name: angle_curve(k, angles, norm, X.shape[1]) for name, k in candidates.items()},
         data_angles=shares,

@@ -46,8 +46,8 @@ def follow(kernel: Kernel, X: NDArray, y: NDArray, task: str, penalty: float, se
 
     names: tuple[str, str] | None = None
     if task == "classification":
-        found, counts = np.unique(y, return_counts=True)
-        two = np.sort(found[np.argsort(-counts, kind="stable")[:2]])
+        labels, counts = np.unique(y, return_counts=True)
+        two = np.sort(labels[np.argsort(-counts, kind="stable")[:2]])
         names = str(two[0]), str(two[1])
         kept = np.flatnonzero(np.isin(y, two))
         X, target = X[kept], np.where(y[kept] == two[1], 1.0, -1.0)
@@ -70,10 +70,10 @@ def follow(kernel: Kernel, X: NDArray, y: NDArray, task: str, penalty: float, se
 
 def bias(analysis: Analysis) -> dict[str, Any] | None:
     """End of training the kernel, and how much single rows matter."""
-    found = analysis.bias
-    if found is None:
+    result = analysis.bias
+    if result is None:
         return None
-    influence, path = found.influence, found.margin
+    influence, path = result.influence, result.margin
     most = int(np.abs(influence.actual).argmax())
     values: dict[str, Any] = {"margin": None}
     if path is not None:
@@ -86,7 +86,7 @@ def bias(analysis: Analysis) -> dict[str, Any] | None:
             ),
         }
     return values | {
-        "bias": found,
+        "bias": result,
         "largest": abs(influence.actual[most]),
         "rest": 1 - influence.leverage[most],
         "influence": picture(

@@ -71,10 +71,9 @@ def render_page(analysis: Analysis) -> str:
         From :func:`ntklib.lab.report.analyse`.
     """
     rendered = [(section, section.render(analysis)) for section in SECTIONS]
-    shown = [(section, body) for section, body in rendered if body is not None]
-    return (
-        _templates().get_template("page.html").render(analysis=analysis, data=analysis.data, sections=shown)
-    )
+    sections = [(section, body) for section, body in rendered if body is not None]
+    page = _templates().get_template("page.html")
+    return page.render(analysis=analysis, data=analysis.data, sections=sections)
 
 
 @cache

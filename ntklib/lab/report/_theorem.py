@@ -112,7 +112,7 @@ def _follow(
     if first.scale_interval is None:
         return None
     scale = first.scale_threshold * 1.001
-    found = {name: first.at_scale(scale, name) for name in ("A", "A'")}
+    certificates_at = {name: first.at_scale(scale, name) for name in ("A", "A'")}
     times = HORIZON * np.linspace(0, 1, N_TIMES) ** 2 / (scale * first.sigma_min) ** 2
     scaled = clone(network).set_params(scale=scale)
     flow = integrate_flow(scaled, X, y, times, params=params, rtol=1e-8)
@@ -129,9 +129,9 @@ def _follow(
         times=times,
         loss=flow.loss,
         linear_loss=linear.loss,
-        linear_loss_bound=found["A"].linear_loss_bound(times),
+        linear_loss_bound=certificates_at["A"].linear_loss_bound(times),
         distance=float(flow.distance.max()),
-        promises={name: _promise(one, times) for name, one in found.items()},
+        promises={name: _promise(one, times) for name, one in certificates_at.items()},
         run=_run(network, params, X, y, first.condition_number),
     )
 

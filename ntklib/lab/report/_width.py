@@ -1,4 +1,4 @@
-"""How wide a real network must be for the chosen kernel to describe it: its study and its section."""
+"""Width from which on the chosen kernel describes a real network: its study and its section."""
 
 from __future__ import annotations
 

@@ -93,8 +93,8 @@ def find_folder(out: str | Path | None, files: tuple[str, ...], *, default: str,
         while taken(folder) or (os.path.lexists(folder) and not folder.is_dir()):
             folder, number = Path(f"{default}-{number}"), number + 1
     _exists(folder)  # or raise an error for a name that cannot be
-    if (found := taken(folder)) and not force:
-        names = ", ".join(found[:4]) + (", ..." if len(found) > 4 else "")
+    if (existing := taken(folder)) and not force:
+        names = ", ".join(existing[:4]) + (", ..." if len(existing) > 4 else "")
         raise DataError(f"{folder}: holds {names} already; --force overwrites them")
     there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
     if not there.is_dir():  # a link that leads nowhere is none either

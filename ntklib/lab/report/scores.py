@@ -25,7 +25,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Metric:
-    """How a score is called and shown."""
+    """Name of a score, and the text of its values."""
 
     name: str
     title: str

@@ -46,11 +46,11 @@ _WAYS_OUT = {
 
 def note_lookalikes(table: Table, names: Iterable[str], note: Callable[[str], None]) -> None:
     """Say which of these text columns look like something else: one line a kind, however many columns."""
-    found: dict[str, list[str]] = {}
+    kinds: dict[str, list[str]] = {}
     for name in names:
         if (kind := lookalike(table, name)) is not None:
-            found.setdefault(kind, []).append(name)
-    for kind, columns in found.items():
+            kinds.setdefault(kind, []).append(name)
+    for kind, columns in kinds.items():
         which = f"{'columns' if len(columns) > 1 else 'column'} {shorten(columns, 4)}"
         note(f"{table.name}: read as text, but the cells of {which} {_message(table, columns[0], kind)}")
 

@@ -1,4 +1,4 @@
-"""Which columns a model reads and as what; the same schema encodes the rows of fit and of predict."""
+"""Columns that a model reads, with their types; one schema encodes the rows of fit and of predict."""
 
 from __future__ import annotations
 

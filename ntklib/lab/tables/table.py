@@ -123,8 +123,8 @@ def check_names(source: str, columns: Sequence[str]) -> None:
 
 def shorten(names: Sequence[str], limit: int = 8) -> str:
     """List names for a message, the first few only."""
-    shown = ", ".join(show(name) for name in names[:limit])
-    return shown if len(names) <= limit else f"{shown}, ... ({len(names)} in all)"
+    listed = ", ".join(show(name) for name in names[:limit])
+    return listed if len(names) <= limit else f"{listed}, ... ({len(names)} in all)"
 
 
 def show(text: object, limit: int = 80) -> str:

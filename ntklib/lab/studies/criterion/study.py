@@ -17,7 +17,7 @@ from ntklib.lab.draws import mean_and_error, measure_draws
 from ntklib.lab.networks import network_text
 from ntklib.lab.parts import digest, run_parts
 from ntklib.lab.scaling import fit_laws, predicted_powers
-from ntklib.lab.study import Networks, Rows, study
+from ntklib.lab.study import Networks, RowSource, study
 from ntklib.lab.timing import seconds_of
 from ntklib.networks import MLP, PARAMETERIZATIONS, TwoLayerNet
 from ntklib.theory import second_derivative_norm
@@ -32,7 +32,7 @@ MEASURES = ("kappa", "kappa_upper", "limit", "residual", "differential", "second
 
 
 @study(
-    rows=Rows("samples", max_samples=20),
+    rows=RowSource("samples", max_samples=20),
     networks=Networks(("activation", "scale", "output_init", "symmetric")),
     examples="""
     ntklib study criterion                                ReLU on 20 handwritten digits

@@ -15,7 +15,7 @@ from ntklib.kernels import RectifiedPower
 from ntklib.lab.arguments import Integer, Integers, Reals
 from ntklib.lab.networks import network_text
 from ntklib.lab.parts import digest, run_parts
-from ntklib.lab.study import Rows, study
+from ntklib.lab.study import RowSource, study
 from ntklib.lab.timing import seconds_of
 from ntklib.networks import MLP, Params
 from ntklib.theory import LazyCriterion, lazy_criterion
@@ -28,7 +28,7 @@ FACTORS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 
 
 @study(
-    rows=Rows("samples", max_samples=20),
+    rows=RowSource("samples", max_samples=20),
     examples="""
     ntklib study homogeneity                              depth 1 to 3, degrees 1 and 2, 20 digits
     ntklib study homogeneity --depths 4 --degrees 1 --factors 0.25 0.5 1 2 4 --out homogeneity
@@ -177,16 +177,16 @@ def _at_factors(
             raise ValueError(f"depth {network.depth} at factor {factor:g}: {error} {hint}.") from None
 
     one = at(1.0)
-    found = [one if factor == 1 else at(factor) for factor in factors]
-    kappa = np.array([criterion.kappa.lower for criterion in found])
+    criteria = [one if factor == 1 else at(factor) for factor in factors]
+    kappa = np.array([criterion.kappa.lower for criterion in criteria])
     steps = np.diff(np.log(kappa)) / np.diff(np.log(factors))
     return {
-        "q": np.full(len(found), one.homogeneity),
+        "q": np.full(len(criteria), one.homogeneity),
         "kappa": kappa,
-        "kappa_upper": [criterion.kappa.upper for criterion in found],
+        "kappa_upper": [criterion.kappa.upper for criterion in criteria],
         "predicted": [one.at_weights_times(factor).lower for factor in factors],
-        "limit": np.full(len(found), one.limit.lower),
-        "loss_change": [criterion.loss_change for criterion in found],
-        "differential_change": [criterion.differential_change for criterion in found],
+        "limit": np.full(len(criteria), one.limit.lower),
+        "loss_change": [criterion.loss_change for criterion in criteria],
+        "differential_change": [criterion.differential_change for criterion in criteria],
         "slope": [np.nan, *steps],
     }

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from ntklib._core.progress import Progress
 from ntklib.lab.arguments import Integer, Options, Real
 from ntklib.lab.parts import digest, run_parts
-from ntklib.lab.study import Rows, study
+from ntklib.lab.study import RowSource, study
 
 from .pieces import PARTS, draw_sample, given_sample, pieces, split
 from .result import ImplicitBiasStudy, finding_rows
@@ -18,7 +18,7 @@ __all__ = ["implicit_bias_study"]
 
 
 @study(
-    rows=Rows("two classes", max_samples=40),
+    rows=RowSource("two classes", max_samples=40),
     examples="""
     ntklib study implicit-bias                            all parts, on Gaussian rows
     ntklib study implicit-bias --parts margin weights --out bias

@@ -40,34 +40,34 @@ def compare(
     K = limit(split.X)
     eta = largest_stable_step(K) / 2
     descend = partial(gradient_descent, steps=[steps, np.inf], learning_rate=eta, momentum=momentum)
-    found: dict[str, Any] = {"learning_rate": np.array(eta)}
+    values: dict[str, Any] = {"learning_rate": np.array(eta)}
 
     def ntk() -> None:
-        found["ntk"] = _scores(split, descend(K, split.targets, K_test=limit(split.X_test, split.X)))
+        values["ntk"] = _scores(split, descend(K, split.targets, K_test=limit(split.X_test, split.X)))
 
     def random_features() -> None:
         one = {"output": 0, "weighted": True}  # of the outputs' kernels, which are equal
         features = clone(network).set_params(trainable="output")
         across = features.ntk(params, split.X_test, split.X, **one)
         path = descend(features.ntk(params, split.X, **one), split.targets, K_test=across)
-        found["random_features"] = _scores(split, path)
+        values["random_features"] = _scores(split, path)
 
     def tangent() -> None:
-        path, found["tangent_outputs"] = _tangent(network, params, split, descend)
-        found["tangent"] = _scores(split, path, found["tangent_outputs"])
+        path, values["tangent_outputs"] = _tangent(network, params, split, descend)
+        values["tangent"] = _scores(split, path, values["tangent_outputs"])
 
     def at_scale(alpha: float) -> None:
         scaled = clone(network).set_params(scale=alpha)
         optimizer = Momentum(eta / max(alpha, alpha**2), momentum)
-        found[f"scale {alpha}"] = _train(scaled, params, split, optimizer, steps)
+        values[f"scale {alpha}"] = _train(scaled, params, split, optimizer, steps)
 
     jobs: list[Callable[[], None]] = [tangent, *(partial(at_scale, alpha) for alpha in scales)]
     threads = get_threads()
     with set_threads(1):  # within a job; the longest begins first
         parallel_for(lambda job: job(), [*jobs, ntk, random_features], threads=threads)
-    linear = found.pop("tangent_outputs")[0]
-    rows = [_measures(split, linear, *found.pop(f"scale {alpha}")) for alpha in scales]
-    return {**found, **{name: np.array([row[name] for row in rows]) for name in MEASURES}}
+    linear = values.pop("tangent_outputs")[0]
+    rows = [_measures(split, linear, *values.pop(f"scale {alpha}")) for alpha in scales]
+    return {**values, **{name: np.array([row[name] for row in rows]) for name in MEASURES}}
 
 
 def draw_split(X: np.ndarray, labels: np.ndarray, n_train: int, rng: np.random.Generator) -> LabelledSplit:

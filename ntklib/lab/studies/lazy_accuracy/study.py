@@ -16,7 +16,7 @@ from ntklib.lab.arguments import Integer, Real, Reals
 from ntklib.lab.draws import mean_and_error
 from ntklib.lab.networks import network_text
 from ntklib.lab.parts import digest, generator, run_parts
-from ntklib.lab.study import NETWORK_OPTIONS, Networks, Rows, study
+from ntklib.lab.study import NETWORK_OPTIONS, Networks, RowSource, study
 from ntklib.networks import MLP, TwoLayerNet
 
 from .measure import MEASURES, compare, draw_split
@@ -29,7 +29,7 @@ NETWORK = TwoLayerNet(256, weight_std=2**0.5)
 
 
 @study(
-    rows=Rows("classes", max_samples=2000),
+    rows=RowSource("classes", max_samples=2000),
     networks=Networks(tuple(name for name in NETWORK_OPTIONS if name != "symmetric"), width=True),
     examples="""
     ntklib study lazy-accuracy                            handwritten digits, less than a minute

@@ -106,7 +106,7 @@ def _rate(times: np.ndarray, residual: np.ndarray) -> float:
 
 
 def _setting(pair: tuple[int, int], known: Values, column: Mapping[str, np.ndarray]) -> DecaySetting:
-    """What is certified for a width on so many rows, and what was kept nevertheless."""
+    """Certified scales and widths for a width on so many rows, and the least scale that was needed."""
     own = np.flatnonzero((column["width"] == pair[0]) & (column["n"] == pair[1]))
     falling = own[np.argsort(-column["scale"][own], kind="stable")]
     scales, kept = column["scale"][falling], column["rate"][falling] >= _PROMISE

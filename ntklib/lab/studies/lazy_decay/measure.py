@@ -35,7 +35,7 @@ _STIFF = 1e3
 
 
 class DecayPlan(NamedTuple):
-    """What is run on what, at which multiples of the thresholds, and when it is looked at."""
+    """Networks, rows, multiples of the thresholds, and times of the flows."""
 
     network: Any
     X: np.ndarray
@@ -74,7 +74,7 @@ def certify(plan: DecayPlan, width: int, n: int) -> dict[str, Any]:
     network = clone(network).set_params(scale=1.0)
     certificates = [lazy_certificate(network, params, X, y, theorem=theorem) for theorem in THEOREMS]
     first = certificates[0]
-    thresholds = {found.theorem: found.scale_threshold for found in certificates}
+    thresholds = {one.theorem: one.scale_threshold for one in certificates}
     chosen = [i for i, (theorem, _) in enumerate(plan.scales) if 0 < thresholds[theorem] < np.inf]
     if not chosen:
         if first.failures:
@@ -84,13 +84,13 @@ def certify(plan: DecayPlan, width: int, n: int) -> dict[str, Any]:
             "or targets are all 0."
         )
     scales = np.array([plan.scales[i][1] * thresholds[plan.scales[i][0]] for i in chosen])
-    at = [[found.at_scale(scale) for scale in scales] for found in certificates]
+    at = [[one.at_scale(scale) for scale in scales] for one in certificates]
     units = (scales * first.sigma_min) ** 2
     return {
         "sigma": [first.sigma_min, first.sigma_max],
         "thresholds": list(thresholds.values()),
         # as floats: whole numbers may be too large for an array
-        "certifying_widths": [float(found.certifying_width or np.nan) for found in certificates],
+        "certifying_widths": [float(one.certifying_width or np.nan) for one in certificates],
         "chosen": chosen,
         "scales": scales,
         "distances": [[one.distance_bound for one in row] for row in at],

@@ -159,7 +159,7 @@ class LazyDecayStudy(StudyResult):
         return "\n".join(lines)
 
     def _rates(self) -> list[str]:
-        """How many times faster than promised the loss fell."""
+        """Measured rates of the loss over the certified ones."""
         lines = []
         for name, ratios in self.rate_ratios.items():
             at = (self.theorem == name) & np.isfinite(ratios)

@@ -14,7 +14,7 @@ from ntklib._core.progress import Progress
 from ntklib._core.threads import set_threads
 from ntklib.lab.arguments import Integer, Integers, Real, Reals
 from ntklib.lab.parts import digest, run_parts
-from ntklib.lab.study import NETWORK_OPTIONS, Networks, Rows, study
+from ntklib.lab.study import NETWORK_OPTIONS, Networks, RowSource, study
 from ntklib.networks import MLP, TwoLayerNet
 
 from .collect import collect
@@ -29,7 +29,7 @@ NETWORK = TwoLayerNet(activation="erf", input_scaling="fan_in", symmetric=True, 
 
 
 @study(
-    rows=Rows("samples", max_samples=MAX_SAMPLES, every_layer=False),
+    rows=RowSource("samples", max_samples=MAX_SAMPLES, every_layer=False),
     networks=Networks(NETWORK_OPTIONS[1:]),
     examples="""
     ntklib study lazy-decay                               erf networks on up to 16 digits
@@ -154,10 +154,10 @@ def lazy_decay_study(
         return forecast(plan, list(names), len(left))
 
     with set_threads(1):  # products are small: more threads of BLAS wait for each other
-        found = run(
+        parts_of_flows = run(
             {name: partial(certify, plan, *pair) for pair, name in names.items()}, forecast=forecast_all
         )
-        certified = {pair: found[name] for pair, name in names.items()}
+        certified = {pair: parts_of_flows[name] for pair, name in names.items()}
         jobs, titles = {}, {}
         for pair, values in certified.items():
             sigma_min = float(values["sigma"][0])

@@ -19,7 +19,7 @@ from ntklib.lab.draws import power_of_width, root_mean_square
 from ntklib.lab.networks import network_text
 from ntklib.lab.parts import digest, run_parts
 from ntklib.lab.power_law import PowerLaw
-from ntklib.lab.study import Networks, Rows, study
+from ntklib.lab.study import Networks, RowSource, study
 from ntklib.networks import MLP, TwoLayerNet
 
 from .measure import measure, recorded_steps
@@ -32,7 +32,7 @@ NETWORK = TwoLayerNet(activation="erf", input_scaling="fan_in", symmetric=True)
 
 
 @study(
-    rows=Rows("samples", max_samples=150, held_out=1 / 3, several_outputs=True),
+    rows=RowSource("samples", max_samples=150, held_out=1 / 3, several_outputs=True),
     networks=Networks(),
     examples="""
     ntklib study linearization                            erf networks on handwritten digits

@@ -63,19 +63,19 @@ def best_steps(
     descents = [partial(_log_loss, network, start, X, y, steps, optimizer) for start in starts]
     center = round(_PER_OCTAVE * np.log2(limit))
     low, high = center - _BELOW * _PER_OCTAVE, center + _ABOVE * _PER_OCTAVE
-    found = {k: _row(descents, k) for k in range(low, high + 1)}
+    results = {k: _row(descents, k) for k in range(low, high + 1)}
     for _ in range(_WIDENED):
-        exponents = sorted(found)
-        best = [exponents[i] for i in np.argmin([found[k] for k in exponents], axis=0)]
-        ends = {min(found): min(found) - 1, max(found): max(found) + 1}
+        exponents = sorted(results)
+        best = [exponents[i] for i in np.argmin([results[k] for k in exponents], axis=0)]
+        ends = {min(results): min(results) - 1, max(results): max(results) + 1}
         beyond = [ends[k] for k in set(best) & set(ends)]
         if not beyond:
             break
-        found |= {k: _row(descents, k) for k in beyond}
-    exponents = sorted(found)
+        results |= {k: _row(descents, k) for k in beyond}
+    exponents = sorted(results)
     return (
         np.array([_rate(k) for k in exponents]),
-        np.exp([found[k].mean() for k in exponents]),
+        np.exp([results[k].mean() for k in exponents]),
         _each(lambda draw: _refine(descents[draw], best[draw]), len(starts)),
     )
 
@@ -90,18 +90,18 @@ def _row(descents: Sequence[Callable[[float], float]], k: int) -> np.ndarray:
 
 def _refine(descent: Callable[[float], float], k: int) -> float:
     """Search the steps between the neighbours of the best of the sweep."""
-    found = minimize_scalar(descent, bounds=(k - 1, k + 1), method="bounded", options={"xatol": 0.03})
-    return _rate(found.x)
+    best = minimize_scalar(descent, bounds=(k - 1, k + 1), method="bounded", options={"xatol": 0.03})
+    return _rate(best.x)
 
 
 def _each(function: Callable[[int], float], count: int) -> np.ndarray:
-    found = np.empty(count)
+    results = np.empty(count)
 
     def work(index: int) -> None:
-        found[index] = function(index)
+        results[index] = function(index)
 
     parallel_for(work, range(count))
-    return found
+    return results
 
 
 def _log_loss(

@@ -18,7 +18,7 @@ from ntklib.lab.draws import mean_and_error, measure_draws
 from ntklib.lab.networks import network_text
 from ntklib.lab.parts import digest, generator, run_parts
 from ntklib.lab.scaling import fit_laws, predicted_powers, reference_step
-from ntklib.lab.study import TRAINED_OPTIONS, Networks, Rows, study
+from ntklib.lab.study import TRAINED_OPTIONS, Networks, RowSource, study
 from ntklib.lab.training import described, first_move
 from ntklib.networks import MLP, PARAMETERIZATIONS, TwoLayerNet
 
@@ -42,7 +42,7 @@ _ORDER = {"largest_step": -1, "unit_step": -1, "best_step": 0, "first_change": 0
 
 
 @study(
-    rows=Rows("samples", max_samples=50),
+    rows=RowSource("samples", max_samples=50),
     networks=Networks(TRAINED_OPTIONS),
     examples="""
     ntklib study parameterization                         ReLU on handwritten digits

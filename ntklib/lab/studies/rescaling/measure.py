@@ -14,7 +14,7 @@ __all__ = ["WithMultipliers", "can_be_rescaled", "rescale", "scale_factors", "st
 
 
 def can_be_rescaled(network: Any) -> bool:
-    """Whether the activation is homogeneous, so that another first layer can be made up for by the last."""
+    """Say if the activation is homogeneous, so that the last layer can make up for another first one."""
     activation = network.spec.activation
     return isinstance(activation, Homogeneous) and activation.parts()[0] >= 1
 
@@ -38,7 +38,7 @@ def scale_factors(network: Any, factor: float) -> dict[str, float]:
         )
     spec = network.spec
     degree = spec.activation.parts()[0]
-    found = {}
+    factors = {}
     for name in spec.shapes(1):
         kind, layer = name.removeprefix("mirror_")[0], int(name.removeprefix("mirror_")[1:])
         power = 0
@@ -46,8 +46,8 @@ def scale_factors(network: Any, factor: float) -> dict[str, float]:
             power = -(degree**layer) if kind == "W" else 0
         elif kind == "b" or layer == 0:
             power = degree**layer
-        found[name] = factor**power
-    return found
+        factors[name] = factor**power
+    return factors
 
 
 def rescale(network: Any, params: Params, factor: float) -> Params:

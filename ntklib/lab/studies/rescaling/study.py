@@ -15,7 +15,7 @@ from ntklib.dynamics import Adam, GradientDescent, Muon, Optimizer, SignDescent,
 from ntklib.lab.arguments import Integer, Reals
 from ntklib.lab.networks import network_text
 from ntklib.lab.parts import digest, run_parts
-from ntklib.lab.study import TRAINED_OPTIONS, Networks, Rows, study
+from ntklib.lab.study import TRAINED_OPTIONS, Networks, RowSource, study
 from ntklib.lab.training import described, first_move, train_whole
 from ntklib.networks import MLP, Params, TwoLayerNet
 
@@ -32,7 +32,7 @@ _FIRST_CHANGE = 0.05
 
 
 @study(
-    rows=Rows("samples", max_samples=50),
+    rows=RowSource("samples", max_samples=50),
     networks=Networks(TRAINED_OPTIONS, width=True),
     examples="""
     ntklib study rescaling                                factors from 1/4 to 4
@@ -189,9 +189,9 @@ def _paths(
 def _apart(outputs: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Largest difference at each step; of infinite outputs infinite."""
     both = np.isfinite(outputs).all(axis=1) & np.isfinite(others).all(axis=1)
-    found = np.full(len(outputs), np.inf)
-    found[both] = np.abs(outputs[both] - others[both]).max(axis=1)
-    return found
+    distances = np.full(len(outputs), np.inf)
+    distances[both] = np.abs(outputs[both] - others[both]).max(axis=1)
+    return distances
 
 
 def _outputs(
@@ -208,6 +208,6 @@ def _outputs(
         record_every=1,
         gradient_norms=False,
     )
-    found = np.full((steps + 1, len(y)), np.inf)
-    found[: len(history)] = history.outputs
-    return found
+    values = np.full((steps + 1, len(y)), np.inf)
+    values[: len(history)] = history.outputs
+    return values

@@ -73,8 +73,8 @@ def _draw(ax: Any, result: ScaleStudy, quantity: str, error: str, label: str) ->
 def _legend(title: str, slope: LocalSlopes) -> str:
     if not np.isfinite(slope.least):
         return title
-    found = f"slope {slope.ends} ({slope.predicted:g} predicted)"
-    return f"{title}: {found.replace('-', chr(0x2212))}"
+    text = f"slope {slope.ends} ({slope.predicted:g} predicted)"
+    return f"{title}: {text.replace('-', chr(0x2212))}"
 
 
 def _guide(ax: Any, slope: LocalSlopes, scales: np.ndarray, values: np.ndarray, color: str) -> None:

@@ -94,8 +94,8 @@ def local_slopes(
     for end in range(len(scales) - 1, 0, -1):
         decade = np.flatnonzero(scales[: end + 1] >= 0.0999 * scales[end])
         if len(decade) > 1 and counts[decade].all():
-            found, worst = slopes[decade[1:]], decade[np.argmin(gaps[decade] / errors[decade])]
-            numbers = found.min(), found.max(), scales[decade[0]], scales[end], gaps[worst], errors[worst]
+            within, worst = slopes[decade[1:]], decade[np.argmin(gaps[decade] / errors[decade])]
+            numbers = within.min(), within.max(), scales[decade[0]], scales[end], gaps[worst], errors[worst]
             return slopes, LocalSlopes(predicted, *map(float, numbers))
     return slopes, LocalSlopes(predicted, *[float("nan")] * 6)
 
@@ -147,8 +147,8 @@ class ScaleStudy(StudyResult):
             f"  {'':<27}{'':<15}{'predicted':>9}  {'local slopes':<20}  {'decade chosen':<16}  "
             "least gap, error",
         ]
-        for model, found in self.slopes.items():
-            for name, slope in found.items():
+        for model, of_model in self.slopes.items():
+            for name, slope in of_model.items():
                 title = MODELS[model] if name == "movement" else ""
                 lines.append(f"  {title:<27}{QUANTITIES[name]:<15}{slope.predicted:>9g}  {slope}")
         for model in ("plain", "offset"):

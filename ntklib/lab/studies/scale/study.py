@@ -18,7 +18,7 @@ from ntklib.kernels import NumericalActivation
 from ntklib.lab.arguments import Real, Reals
 from ntklib.lab.networks import network_text
 from ntklib.lab.parts import digest, run_parts
-from ntklib.lab.study import NETWORK_OPTIONS, Networks, Rows, study
+from ntklib.lab.study import NETWORK_OPTIONS, Networks, RowSource, study
 from ntklib.lab.timing import seconds_of
 from ntklib.networks import MLP, TwoLayerNet
 
@@ -37,7 +37,7 @@ _FARTHEST = 1e15
 
 
 @study(
-    rows=Rows("samples", max_samples=16, several_outputs=True),
+    rows=RowSource("samples", max_samples=16, several_outputs=True),
     networks=Networks(tuple(name for name in NETWORK_OPTIONS if name != "symmetric"), width=True),
     examples="""
     ntklib study scale                                    erf network, 16 digits, less than a minute
@@ -192,7 +192,7 @@ def _refuse_kinks(network: Any) -> None:
 
 
 def _time(gram: np.ndarray, y: np.ndarray, remaining: float) -> float:
-    """When a linear model that starts at 0 has a share of its loss left."""
+    """Time at which a linear model that starts at 0 has a share of its loss left."""
     values, vectors = eigh(gram)
     shares = np.square(vectors.T @ y) / max(float(y @ y), np.finfo(float).tiny)
     moves = values > len(y) * np.finfo(float).eps * max(values[-1], 0.0)

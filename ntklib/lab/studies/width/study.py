@@ -17,7 +17,7 @@ from ntklib.lab.arguments import Integer, Integers
 from ntklib.lab.draws import mean_and_error, measure_draws, power_of_width, root_mean_square
 from ntklib.lab.networks import network_text
 from ntklib.lab.parts import digest, run_parts
-from ntklib.lab.study import Networks, Rows, study
+from ntklib.lab.study import Networks, RowSource, study
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.theory import ntk_variance_of
 
@@ -30,7 +30,7 @@ NETWORK = TwoLayerNet()
 
 
 @study(
-    rows=Rows("rows"),
+    rows=RowSource("rows"),
     networks=Networks(),
     examples="""
     ntklib study width                                    ReLU on handwritten digits
