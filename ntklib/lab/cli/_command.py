@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ntklib.lab.tables import Table
@@ -73,6 +73,18 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value
+
+
+def default_text(value: Any) -> str:
+    """Text of the default of an option in its help."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, tuple | list):
+        words = [default_text(item) for item in value]
+        return " ".join(words if len(words) <= 8 else [*words[:2], "...", words[-1]])
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ._command import positive
+from ._command import default_text, positive
 
 if TYPE_CHECKING:
     from ntklib.lab.study import Networks
@@ -54,9 +54,7 @@ def add_network_options(
             continue
         keywords = dict(_OPTIONS[name])
         value = network.depth if name == "depth" else default[name]
-        text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
-        text = f"{text:.4g}" if isinstance(text, float) else text
-        keywords["help"] += f" (default: {text})"
+        keywords["help"] += f" (default: {default_text(value)})"
         group.add_argument(f"--{name.replace('_', '-')}", default=value, **keywords)
 
 

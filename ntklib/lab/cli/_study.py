@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ntklib.lab.registry import STUDIES, load_study
 
-from ._command import Command, note, write_data
+from ._command import Command, default_text, note, write_data
 
 if TYPE_CHECKING:
     from ntklib.lab.study import Declaration
@@ -88,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser, declaration: Declaration) -> 
         default = declaration.default(name)
         text = _lower(declaration.docstring.help(name))
         if default is not None:
-            text += f" (default: {_default_text(default)})"
+            text += f" (default: {default_text(default)})"
         parser.add_argument(
             option_of(name), dest=name, default=default, help=text.replace("%", "%%"), **argument.option()
         )
@@ -96,17 +96,6 @@ def add_arguments(parser: argparse.ArgumentParser, declaration: Declaration) -> 
         add_row_options(parser, declaration.rows)
     if declaration.networks is not None:
         add_network_options(parser, declaration.networks, declaration.default("network"))
-
-
-def _default_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, tuple | list):
-        words = [_default_text(item) for item in value]
-        return " ".join(words if len(words) <= 8 else [*words[:2], "...", words[-1]])
-    return f"{value:g}"
 
 
 def read_arguments(arguments: argparse.Namespace, declaration: Declaration) -> dict[str, Any]:
