@@ -20,7 +20,7 @@ __all__ = ["NNGP", "NTK", "ArcCosine"]
 
 
 class _NetworkKernel(Kernel):
-    """What the kernels share: evaluation by the Gram driver and derivatives in log theta."""
+    """Base of the kernels: evaluation by the Gram driver and derivatives in log theta."""
 
     def _architecture(self) -> Architecture:
         raise NotImplementedError  # pragma: no cover
@@ -133,35 +133,8 @@ class ArcCosine(_NetworkKernel):
         )
 
 
-class NNGP(_NetworkKernel):
-    """Covariance of the outputs of an infinitely wide network: the kernel of `nngp_kernel`.
-
-    Parameters
-    ----------
-    depth : int, default=1
-        Number of hidden layers.
-    activation : str or Activation, default="relu"
-    weight_std : float, default=1.0
-        Greater than 0.
-    bias_std : float, default=0.0
-        Exactly 0 is structural: no bias, absent from ``theta``, and no fit changes it.
-    input_scaling : {"none", "fan_in"}, default="none"
-    normalized : bool, default=False
-    weight_std_bounds, bias_std_bounds : pair of floats or "fixed"
-        Where a fit may move them.
-
-    References
-    ----------
-    Lee et al. (2018), "Deep neural networks as Gaussian processes", eq. 3-5.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from ntklib import NNGP
-    >>> NNGP(depth=2, weight_std=np.sqrt(2))(np.eye(2)).round(4)
-    array([[2.    , 0.9875],
-           [0.9875, 2.    ]])
-    """
+class _DeepKernel(_NetworkKernel):
+    """Base of the kernels of networks of any depth, with the scales of weights and biases to be learned."""
 
     def __init__(
         self,
@@ -201,12 +174,49 @@ class NNGP(_NetworkKernel):
             weight_std=self.weight_std,
             bias_std=self.bias_std,
             input_scaling=self.input_scaling,
-            trainable=getattr(self, "trainable", "output"),
+            trainable=self._trainable(),
             normalized=self.normalized,
         )
 
+    def _trainable(self) -> Any:
+        raise NotImplementedError  # pragma: no cover
 
-class NTK(NNGP):
+
+class NNGP(_DeepKernel):
+    """Covariance of the outputs of an infinitely wide network: the kernel of `nngp_kernel`.
+
+    Parameters
+    ----------
+    depth : int, default=1
+        Number of hidden layers.
+    activation : str or Activation, default="relu"
+    weight_std : float, default=1.0
+        Greater than 0.
+    bias_std : float, default=0.0
+        Exactly 0 is structural: no bias, absent from ``theta``, and no fit changes it.
+    input_scaling : {"none", "fan_in"}, default="none"
+    normalized : bool, default=False
+    weight_std_bounds, bias_std_bounds : pair of floats or "fixed"
+        Where a fit may move them.
+
+    References
+    ----------
+    Lee et al. (2018), "Deep neural networks as Gaussian processes", eq. 3-5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib import NNGP
+    >>> NNGP(depth=2, weight_std=np.sqrt(2))(np.eye(2)).round(4)
+    array([[2.    , 0.9875],
+           [0.9875, 2.    ]])
+    """
+
+    def _trainable(self) -> Any:
+        return "output"
+
+
+class NTK(_DeepKernel):
     """Neural tangent kernel of an infinitely wide network: the kernel of `ntk_kernel`.
 
     Parameters
@@ -263,6 +273,9 @@ class NTK(NNGP):
             bias_std_bounds=bias_std_bounds,
         )
         self.trainable = trainable
+
+    def _trainable(self) -> Any:
+        return self.trainable
 
     def nngp(self) -> NNGP:
         """Return the matching NNGP kernel: the same network, only its output layer trained.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from ntklib.kernels import NNGP
+from ntklib.kernels import NNGP, NTK
 from ntklib.lab.tables import DataError, Schema, Table, make_preprocessor, read_target
 from ntklib.lab.tables.table import show
 
@@ -107,7 +107,7 @@ class Model:
         if _plan(self.pipeline) != _plan(ours):
             raise ValueError("another pipeline than fit makes for these columns")
         kernel = self.pipeline[-1].kernel_
-        if not isinstance(kernel, NNGP) or kernel.depth not in range(1, MAX_DEPTH + 1):
+        if not isinstance(kernel, NNGP | NTK) or kernel.depth not in range(1, MAX_DEPTH + 1):
             raise ValueError("a kernel that fit does not choose")
         cells = [0.0 if kind == "numeric" else "" for kind in self.schema.kinds]
         row = np.array([cells], dtype=object if "text" in self.schema.kinds else float)

@@ -11,7 +11,7 @@ from sklearn.gaussian_process.kernels import Kernel
 
 from ntklib._core.progress import Progress
 from ntklib._core.sampling import sample_rows
-from ntklib.kernels import NNGP
+from ntklib.kernels import NNGP, NTK
 
 from ._figures import picture
 
@@ -29,7 +29,7 @@ def network_of(kernel: Kernel) -> Any:
     """Return the network whose tangent kernel tends to a kernel, None if there is none."""
     from ntklib.networks import MLP
 
-    if not isinstance(kernel, NNGP) or kernel.normalized:
+    if not isinstance(kernel, NNGP | NTK) or kernel.normalized:
         return None
     return MLP(
         (1,) * kernel.depth,
