@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
-from ntklib.kernels.duals._wide import Wide, narrow, over, positive, weighted_sum, where
+from ntklib.kernels._wide import Wide, narrow, over, positive, weighted_sum, where
 
 EPS = mpf(2) ** -52
 MANTISSAS = np.array([1.0, 0.75, -1.3, 1.9999, 0.0, 1e-300, -1e300, 3.0, -0.5])

@@ -27,7 +27,7 @@ import numpy as np
 from ntklib._core.jit import compiled, inlined
 
 from ._pairs import Pairs
-from ._wide import narrow, where
+from .._wide import narrow, where
 from .series import far_polynomial
 
 __all__ = ["ANGLE", "GATED", "SMOOTHED", "STEP", "Lengthened", "excess", "mixture_tile"]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._wide import Wide, narrow, over, positive, where
+from .._wide import Wide, narrow, over, positive, where
 
 __all__ = [
     "Motion",

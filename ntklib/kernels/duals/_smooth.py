@@ -36,7 +36,7 @@ from ._pairs import (
     turned,
 )
 from ._smooth_plan import Plan, inside, turns_of
-from ._wide import Wide, narrow, over, positive, where
+from .._wide import Wide, narrow, over, positive, where
 
 __all__ = ["SmoothDual"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..gram.lengths import Lengths
-from ._wide import Wide, narrow, over, positive
+from .._wide import Wide, narrow, over, positive
 
 __all__ = ["Plan", "inside", "turns_of"]
 

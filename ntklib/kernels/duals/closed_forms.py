@@ -15,7 +15,7 @@ import numpy as np
 from ._lengthened import Lengthened
 from ._pairs import Motion, Pairs, Partials, cosine_of
 from ._smooth import SmoothDual
-from ._wide import Wide, narrow, over, positive, where
+from .._wide import Wide, narrow, over, positive, where
 
 __all__ = ["CosDual", "ExpDual", "GaussianDual", "RBFDual", "SinDual"]
 

@@ -19,7 +19,7 @@ from ntklib._core.jit import compiled
 
 from ._pairs import Partials
 from ._smooth import SmoothDual
-from ._wide import Wide
+from .._wide import Wide
 
 __all__ = ["HermiteDual", "PolynomialDual"]
 

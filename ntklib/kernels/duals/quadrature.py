@@ -17,7 +17,7 @@ import numpy as np
 from ntklib._core.blocks import row_blocks
 from ntklib._core.jit import compiled
 
-from ._wide import Wide, narrow
+from .._wide import Wide, narrow
 from .hermite import HermiteDual
 
 __all__ = ["QuadratureDual"]
