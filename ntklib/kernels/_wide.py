@@ -1,8 +1,9 @@
-"""Arrays of numbers of any size: mantissas of float64 with exponents of their own.
+"""Arrays of numbers of any size: mantissas of float64, or of longdouble, with exponents of their own.
 
 A kernel can be representable where the variances it comes from are not: that of erf grows like the length
 of a row, from its square.  Rows whose variances leave the range of float64 at some layer are computed with
-these arrays, by the formulas that the others use: NumPy's functions know them.
+these arrays, by the formulas that the others use: NumPy's functions know them.  Lengths of rows are such
+numbers everywhere, so that no power that a deep network raises them to is out of range.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-__all__ = ["Wide", "narrow", "over", "positive", "weighted_sum", "where"]
+__all__ = ["Wide", "narrow", "over", "positive", "turns", "weighted_sum", "where"]
 
 _FAR = 2**60  # exponents stay within it
 _EXP_FAR = 2.0**46  # those that an exponential gives, so that products of a few keep their order
-_LOST = 2**11  # a shift that takes a float64 out of range
+_LOST = 2**15  # a shift that takes a float out of range
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # the first has 32 bits
 
 
@@ -25,7 +26,10 @@ class Wide(NDArrayOperatorsMixin):
     """Numbers mantissa 2^exponent; NumPy's arithmetic of them and of arrays gives such numbers again."""
 
     def __init__(self, mantissa: Any, exponent: Any = 0) -> None:
-        self.mantissa, shift = np.frexp(np.asarray(mantissa, np.float64))
+        mantissa = np.asarray(mantissa)
+        if mantissa.dtype != np.longdouble:
+            mantissa = mantissa.astype(np.float64)
+        self.mantissa, shift = np.frexp(mantissa)
         exponent = np.clip(shift.astype(np.int64) + exponent, -_FAR, _FAR)
         self.exponent = np.where(self.mantissa == 0, -_FAR, exponent)
 
@@ -75,6 +79,16 @@ def over(x: Any, z: Any) -> Any:
     """Return x / z, 0 where z is 0; z is at least 0."""
     some = positive(z)
     return where(some, x / where(some, z, 1.0), 0.0)
+
+
+def turns(length: Wide, radius: Wide, bias: float) -> np.ndarray:
+    """Return a table (4, n) of the angles a = atan2(bias, length) that a bias turns rows by.
+
+    Its rows are cos a, sin a, tan(a/2) and tan((pi/2 - a)/2), each to full relative accuracy, from the
+    ``radius`` hypot(length, bias).
+    """
+    cos, sin = np.where(positive(radius), narrow(over(length, radius)), 1.0), narrow(over(Wide(bias), radius))
+    return np.stack([cos, sin, sin / (1 + cos), cos / (1 + sin)])
 
 
 def weighted_sum(weights: np.ndarray, x: Any) -> Any:

@@ -15,7 +15,7 @@ from the other: rounding cannot turn a close pair into an opposite one.  The sin
 of half the turns, 2 sin((a_x -+ a_z)/2)^2 = (1 + cos a_x)(1 + cos a_z)(tan a_x/2 -+ tan a_z/2)^2 / 2, whose
 difference is 0 for equal rows; where the bias outweighs the row, from those of pi/2 - a, which are small
 there.  Everything is relative to the rows' lengths, so nothing overflows.  A table of turns has the four
-rows of `Lengths.turned`.
+rows of `turns`.
 
 A row of pairs at a time goes through short passes over buffers that stay in the first-level cache.
 """

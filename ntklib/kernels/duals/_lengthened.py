@@ -26,8 +26,8 @@ import numpy as np
 
 from ntklib._core.jit import compiled, inlined
 
-from ._pairs import Pairs
 from .._wide import narrow, where
+from ._pairs import Pairs
 from .series import far_polynomial
 
 __all__ = ["ANGLE", "GATED", "SMOOTHED", "STEP", "Lengthened", "excess", "mixture_tile"]

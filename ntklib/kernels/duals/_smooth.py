@@ -18,9 +18,9 @@ import numpy as np
 
 from ntklib._core.jit import compiled
 
+from .._wide import Wide, narrow, over, positive, turns, where
 from ..contract import Architecture
 from ..gram.gaps import close_distances
-from ..gram.lengths import Lengths
 from ..gram.rows import Rows
 from ._angular import bias_tile
 from ._pairs import (
@@ -35,8 +35,7 @@ from ._pairs import (
     signed_gaps_of,
     turned,
 )
-from ._smooth_plan import Plan, inside, turns_of
-from .._wide import Wide, narrow, over, positive, where
+from ._smooth_plan import SmoothPlan, inside
 
 __all__ = ["SmoothDual"]
 
@@ -93,7 +92,7 @@ class SmoothDual:
         """An angle's error counts by the rows' lengths."""
         return True
 
-    def plan(self, net: Architecture, rows: Rows) -> Plan:
+    def plan(self, net: Architecture, rows: Rows) -> SmoothPlan:
         """Carry the rows' variances through the layers."""
         w, b, one = net.weight_std, net.bias_std, Wide(np.ones(rows.n))
         factor = w / math.sqrt(rows.X.shape[1]) if net.fan_in else w
@@ -114,22 +113,23 @@ class SmoothDual:
                 length = w * one * np.sqrt(A)
         own = ~plain & positive(ntk)
         scale = where(own, np.sqrt(ntk), one)
-        return Plan(
+        return SmoothPlan(
             lengths,
             radii,
-            [turns_of(length, r, b) for length, r in zip(lengths, radii, strict=True)],
+            [turns(length, r, b) for length, r in zip(lengths, radii, strict=True)],
             states,
             rows.X,
             rows.root,
             rows.exponent,
             factor,
-            Lengths(scale.mantissa.astype(np.longdouble), scale.exponent),
             scale,
             np.where(own, 1.0, narrow(ntk)),
             plain,
         )
 
-    def tile(self, net: Architecture, x: Plan, z: Plan, tau: np.ndarray, apart: Any = None) -> np.ndarray:
+    def tile(
+        self, net: Architecture, x: SmoothPlan, z: SmoothPlan, tau: np.ndarray, apart: Any = None
+    ) -> np.ndarray:
         """Return K / (scale_x scale_z) of a tile."""
         w2, b2 = _square(net.weight_std, x, z), _square(net.bias_std, x, z)
         pairs = self._first(net, x, z, tau)
@@ -146,10 +146,12 @@ class SmoothDual:
             if following is not None:
                 pairs = following._replace(covariance=A)
         if isinstance(ntk, Wide):
-            ntk = narrow(ntk / (x.wide_scale[:, None] * z.wide_scale[None, :]))
+            ntk = narrow(ntk / (x.scale[:, None] * z.scale[None, :]))
         return ntk
 
-    def gradient(self, net: Architecture, x: Plan, z: Plan, tau: np.ndarray, apart: Any = None) -> np.ndarray:
+    def gradient(
+        self, net: Architecture, x: SmoothPlan, z: SmoothPlan, tau: np.ndarray, apart: Any = None
+    ) -> np.ndarray:
         """Return d (K / (scale_x scale_z)) / d log (weight_std, bias_std), shape (2, n, m)."""
         first = self._first(net, x, z, tau)
         linear = cosine_of(tau) * x.lengths[0][:, None] * z.lengths[0][None, :]
@@ -161,7 +163,7 @@ class SmoothDual:
 
         ntk, slopes = self._slopes(net, first, linear, side_x, side_z, on_the_way)
         if isinstance(slopes, Wide):
-            scale = x.wide_scale[:, None] * z.wide_scale[None, :]
+            scale = x.scale[:, None] * z.scale[None, :]
             if net.normalized:
                 logs = self._log_scales(net, x)[:, :, None] + self._log_scales(net, z)[:, None, :]
                 lost = ntk * logs
@@ -170,19 +172,19 @@ class SmoothDual:
             slopes = slopes / scale
         return narrow(slopes)
 
-    def _log_scales(self, net: Architecture, x: Plan) -> Any:
+    def _log_scales(self, net: Architecture, x: SmoothPlan) -> Any:
         """Derivatives of the logarithms of the scales, shape (2, n)."""
-        own = narrow(x.wide_scale) != 1
+        own = narrow(x.scale) != 1
         if not own.any():
             return np.zeros((2, len(own)))
-        return where(own, self._diagonal_slopes(net, x) / (2 * x.wide_scale**2), 0.0)
+        return where(own, self._diagonal_slopes(net, x) / (2 * x.scale**2), 0.0)
 
-    def diagonal_gradient(self, net: Architecture, x: Plan) -> np.ndarray:
+    def diagonal_gradient(self, net: Architecture, x: SmoothPlan) -> np.ndarray:
         """Return d (K_xx / scale_x^2) / d log (weight_std, bias_std), shape (2, n)."""
         slopes = self._diagonal_slopes(net, x)
-        return np.where(narrow(x.wide_scale) != 1, 0.0, narrow(slopes))
+        return np.where(narrow(x.scale) != 1, 0.0, narrow(slopes))
 
-    def _diagonal_slopes(self, net: Architecture, x: Plan) -> Any:
+    def _diagonal_slopes(self, net: Architecture, x: SmoothPlan) -> Any:
         side = self._side(net, x, (slice(None),))
 
         def itself(layer: int, before: Pairs, A: Any) -> Pairs:
@@ -191,12 +193,12 @@ class SmoothDual:
         first = Pairs.of_rows(x.radii[0], x.states[0])
         return self._slopes(net, first, x.lengths[0] ** 2, side, side, itself)[1]
 
-    def _side(self, net: Architecture, x: Plan, at: tuple) -> Side:
+    def _side(self, net: Architecture, x: SmoothPlan, at: tuple) -> Side:
         """The rows of one side in the shape of pairs."""
         growth = [g[(slice(None), *at)] for g in self._growth(net, x)]
         return Side([a[at] for a in x.lengths], growth)
 
-    def _growth(self, net: Architecture, x: Plan) -> list[Any]:
+    def _growth(self, net: Architecture, x: SmoothPlan) -> list[Any]:
         """d log of the rows' lengths at every layer, before the biases, shape (2, n)."""
         in_w, in_b = directions(1)
         out = [in_w + np.zeros((2, len(x.plain)))]
@@ -236,7 +238,7 @@ class SmoothDual:
                 p = following(layer, p, A)._replace(covariance=covariance)
         return ntk, d_ntk
 
-    def _first(self, net: Architecture, x: Plan, z: Plan, tau: np.ndarray) -> Pairs:
+    def _first(self, net: Architecture, x: SmoothPlan, z: SmoothPlan, tau: np.ndarray) -> Pairs:
         """Pre-activations of the first layer: the inputs' gaps, turned by the bias."""
         wide = _is_wide(x, z)
         gaps: Any = tau.astype(np.float64)
@@ -257,7 +259,9 @@ class SmoothDual:
         covariance = cosine_of(pairs.tau) * rx * rz
         return pairs._replace(covariance=covariance, half_squares=half_squares, close=close)
 
-    def _following(self, net: Architecture, x: Plan, z: Plan, layer: int, p: Pairs, A: Any) -> Pairs:
+    def _following(
+        self, net: Architecture, x: SmoothPlan, z: SmoothPlan, layer: int, p: Pairs, A: Any
+    ) -> Pairs:
         """Pre-activations of the next layer, without their covariance."""
         w = net.weight_std
         size_x, size_z = x.lengths[layer + 1] / w, z.lengths[layer + 1] / w
@@ -265,7 +269,7 @@ class SmoothDual:
         return self._pairs(net, x, z, layer + 1, np.where(p.equal, 0.0, self.gap(p, A, cosine)))
 
     @staticmethod
-    def _pairs(net: Architecture, x: Plan, z: Plan, layer: int, tau: Any) -> Pairs:
+    def _pairs(net: Architecture, x: SmoothPlan, z: SmoothPlan, layer: int, tau: Any) -> Pairs:
         """Pairs with the gaps of what comes from below, which the layer's bias turns."""
         rx, rz = x.radii[layer][:, None], z.radii[layer][None, :]
         if net.bias_std and _is_wide(x, z):
@@ -278,11 +282,11 @@ class SmoothDual:
         return Pairs(rx, rz, tau, None, state_x, state_z)
 
 
-def _is_wide(x: Plan, z: Plan) -> bool:
+def _is_wide(x: SmoothPlan, z: SmoothPlan) -> bool:
     return isinstance(x.lengths[0], Wide) or isinstance(z.lengths[0], Wide)
 
 
-def _square(value: float, x: Plan, z: Plan) -> Any:
+def _square(value: float, x: SmoothPlan, z: SmoothPlan) -> Any:
     return Wide(value) ** 2 if _is_wide(x, z) else value * value
 
 

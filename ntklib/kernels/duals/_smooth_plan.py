@@ -1,4 +1,4 @@
-"""What smooth duals know of single rows, in numbers of any size."""
+"""Plans of smooth duals: their numbers of single rows, of any size."""
 
 from __future__ import annotations
 
@@ -7,32 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from ..gram.lengths import Lengths
-from .._wide import Wide, narrow, over, positive
+from .._wide import Wide, narrow
 
-__all__ = ["Plan", "inside", "turns_of"]
+__all__ = ["SmoothPlan", "inside"]
 
 
 @dataclass(frozen=True)
-class Plan:
+class SmoothPlan:
     """Rows of a network, layer by layer; wide numbers, or floats after `take` of rows that allow them."""
 
     lengths: list[Any]  # (depth + 1 of) (n,): standard deviations of the pre-activations without their bias
     radii: list[Any]  # the same with it
-    turns: list[np.ndarray]  # (4, n): the turns that the biases give (`Lengths.turned`)
+    turns: list[np.ndarray]  # (4, n): the turns that the biases give (`turns`)
     states: list[Any]  # for each hidden layer, what the dual computed once for each row
     X: Any  # (n, d) the rows
     root: np.ndarray  # and their lengths, root 2^exponent
     exponent: np.ndarray
     factor: float  # what the first layer multiplies a row by
-    scale: (
-        Lengths  # (n,) what a tile is relative to: 1, or of a normalised kernel sqrt(K_xx) where it is wide
-    )
-    wide_scale: Any  # the same
+    scale: Wide  # (n,) 1, or sqrt(K_xx) of rows that floats will not do for
     relative_diagonal: np.ndarray
     plain: np.ndarray  # (n,) rows that floats will do for
 
-    def take(self, rows: slice) -> Plan:
+    def take(self, rows: slice) -> SmoothPlan:
         every = narrow if self.plain[rows].all() else lambda a: a
         return replace(
             self,
@@ -43,8 +39,7 @@ class Plan:
             X=self.X[rows],
             root=self.root[rows],
             exponent=self.exponent[rows],
-            scale=self.scale.take(rows),
-            wide_scale=self.wide_scale[rows],
+            scale=self.scale[rows],
             relative_diagonal=self.relative_diagonal[rows],
             plain=self.plain[rows],
         )
@@ -53,9 +48,3 @@ class Plan:
 def inside(x: Wide, bound: float) -> np.ndarray:
     size = narrow(x)
     return (x.mantissa == 0) | ((size <= bound) & (size >= 1 / bound))
-
-
-def turns_of(length: Wide, radius: Wide, bias: float) -> np.ndarray:
-    """cos a, sin a, tan(a/2) and tan((pi/2 - a)/2) of a = atan2(bias, length)."""
-    cos, sin = np.where(positive(radius), narrow(over(length, radius)), 1.0), narrow(over(Wide(bias), radius))
-    return np.stack([cos, sin, sin / (1 + cos), cos / (1 + sin)])

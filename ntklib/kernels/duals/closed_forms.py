@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .._wide import Wide, narrow, over, positive, where
 from ._lengthened import Lengthened
 from ._pairs import Motion, Pairs, Partials, cosine_of
 from ._smooth import SmoothDual
-from .._wide import Wide, narrow, over, positive, where
 
 __all__ = ["CosDual", "ExpDual", "GaussianDual", "RBFDual", "SinDual"]
 

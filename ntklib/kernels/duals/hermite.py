@@ -17,9 +17,9 @@ import numpy as np
 
 from ntklib._core.jit import compiled
 
+from .._wide import Wide
 from ._pairs import Partials
 from ._smooth import SmoothDual
-from .._wide import Wide
 
 __all__ = ["HermiteDual", "PolynomialDual"]
 

@@ -1,7 +1,7 @@
 """Deep kernels of homogeneous activations, relative to the rows' lengths at every layer.
 
 Row-wise quantities are in extended precision, their lengths without a limit to their range
-(``_lengths.py``); pairs only see angles (``_angular.py``).
+(``_wide.py``); pairs only see angles (``_angular.py``).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .._wide import Wide, turns
 from ..contract import Architecture
-from ..gram.lengths import Lengths
 from ..gram.rows import Rows
 from ._angular import activation_tile, angular_tile, angular_values, bias_tile, biased_roots, one_layer_tile
 from .series import double_factorial, far_polynomial, gap_polynomial, near_polynomial, one_layer_polynomials
@@ -22,11 +22,11 @@ __all__ = ["HomogeneousDual"]
 
 
 @dataclass(frozen=True)
-class _Plan:
+class AngularPlan:
     """Row-wise quantities, one entry of the first axis a layer."""
 
-    turns: np.ndarray  # (depth + 1, 4, n): the turns that the biases give (`Lengths.turned`)
-    scale: Lengths  # (n,) standard deviation of the output's NNGP, times what untrained last layers pass on
+    turns: np.ndarray  # (depth + 1, 4, n): the turns that the biases give (`turns`)
+    scale: Wide  # (n,) standard deviation of the output's NNGP, times what untrained last layers pass on
     relative_diagonal: np.ndarray  # (n,) K_xx / scale^2
     zero: np.ndarray  # (n,) rows on which the first layer's pre-activation vanishes
     log_gradient: (
@@ -34,10 +34,10 @@ class _Plan:
     )  # (depth + 1, 2, n): d log length / d log (weight_std, bias_std), before the bias
     log_scale_gradient: np.ndarray  # (2, n): the same of the scale
 
-    def take(self, rows: slice) -> _Plan:
-        return _Plan(
+    def take(self, rows: slice) -> AngularPlan:
+        return AngularPlan(
             np.ascontiguousarray(self.turns[:, :, rows]),
-            self.scale.take(rows),
+            self.scale[rows],
             self.relative_diagonal[rows],
             self.zero[rows],
             self.log_gradient[:, :, rows],
@@ -81,41 +81,45 @@ class HomogeneousDual:
         """Roots of roots of angles would magnify float32's errors."""
         return self.magnifies(net)
 
-    def plan(self, net: Architecture, rows: Rows) -> _Plan:
+    def plan(self, net: Architecture, rows: Rows) -> AngularPlan:
         """Carry the rows' lengths through the layers."""
         w, in_w, in_b = np.longdouble(net.weight_std), np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])
-        length = Lengths.of(rows.root, rows.exponent)
-        length = length.times(w / np.sqrt(np.longdouble(rows.X.shape[1])) if net.fan_in else w)
+        one = np.ones(rows.n, np.longdouble)
+        length = Wide(rows.root * one, rows.exponent)
+        length = length * (w / np.sqrt(np.longdouble(rows.X.shape[1])) if net.fan_in else w)
         zero = (length.mantissa == 0) & (net.bias_std == 0)
         spread = w * np.sqrt(np.longdouble(self.second_moment))
-        turns, gradients = [], []
+        tables, gradients = [], []
         gradient, relative = in_w + np.zeros(rows.n), np.zeros(rows.n, np.longdouble)
-        passed_on, passed_gradient = Lengths.of(np.ones(rows.n)), np.zeros((2, rows.n))
+        passed_on, passed_gradient = Wide(one), np.zeros((2, rows.n))
         for layer in range(net.depth + 1):
-            radius, turn = length.turned(net.bias_std)
-            turns.append(turn)
+            radius = np.sqrt(length**2 + (net.bias_std * one) ** 2) if net.bias_std else length
+            turn = turns(length, radius, net.bias_std)
+            tables.append(turn)
             gradients.append(gradient)
             scale_gradient = gradient * turn[0] ** 2 + in_b * turn[1] ** 2
             passed = 1.0 if self._passes(net, layer) else turn[0] ** 2
             relative = net.include[layer] + passed * (self.ratio if layer else 1.0) * relative
             if self._passes(net, layer):
-                passed_on = passed_on.times(turn[0])
+                passed_on = passed_on * turn[0]
                 passed_gradient = passed_gradient + turn[1] ** 2 * (gradient - in_b)
             if self.degree:
-                length = radius.power(self.degree).times(spread)
+                length = radius**self.degree * spread
             else:
-                length = Lengths.of(np.where(radius.mantissa == 0, w * abs(self.at_zero), spread))
+                length = Wide(np.where(radius.mantissa == 0, w * abs(self.at_zero), spread))
             gradient = self.degree * scale_gradient + in_w
-        return _Plan(
-            np.stack(turns).astype(rows.dtype),
-            Lengths.of(radius.mantissa * passed_on.mantissa, radius.exponent + passed_on.exponent),
+        return AngularPlan(
+            np.stack(tables).astype(rows.dtype),
+            radius * passed_on,
             relative,
             zero,
             np.stack(gradients).astype(np.float64),
             (scale_gradient + passed_gradient).astype(np.float64),
         )
 
-    def tile(self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, apart: Any = None) -> np.ndarray:
+    def tile(
+        self, net: Architecture, x: AngularPlan, z: AngularPlan, tau: np.ndarray, apart: Any = None
+    ) -> np.ndarray:
         """Return K / (scale_x scale_z) of a tile of signed gaps, in their place."""
         self._set_zero_rows(x, z, tau)
         n, below = self.degree, max(self.degree - 1, 0)
@@ -137,7 +141,7 @@ class HomogeneousDual:
             return apart
         return np.full(tau.shape if self.degree == 0 else (0, 0), np.nan, tau.dtype)
 
-    def _set_zero_rows(self, x: _Plan, z: _Plan, tau: np.ndarray) -> None:
+    def _set_zero_rows(self, x: AngularPlan, z: AngularPlan, tau: np.ndarray) -> None:
         """A zero row's feature is sigma(0), a constant: give it the angle that has that covariance."""
         if self.degree or not self.at_zero or not (x.zero.any() or z.zero.any()):
             return
@@ -147,7 +151,7 @@ class HomogeneousDual:
         tau[x.zero[:, None] & z.zero[None, :]] = 0.0
 
     def gradient(
-        self, net: Architecture, x: _Plan, z: _Plan, tau: np.ndarray, apart: Any = None
+        self, net: Architecture, x: AngularPlan, z: AngularPlan, tau: np.ndarray, apart: Any = None
     ) -> np.ndarray:
         """Return d K / d log (weight_std, bias_std) over scale_x scale_z, shape (2, n, m).
 
@@ -202,7 +206,7 @@ class HomogeneousDual:
         angular_values(tau, degree, k, near_polynomial(degree), far_polynomial(degree, tau.dtype.name), out)
         return out
 
-    def diagonal_gradient(self, net: Architecture, x: _Plan) -> np.ndarray:
+    def diagonal_gradient(self, net: Architecture, x: AngularPlan) -> np.ndarray:
         """Return d K_xx / d log (weight_std, bias_std) over scale_x^2, shape (2, n)."""
         relative = np.zeros(x.scale.mantissa.shape)
         d_relative = np.zeros(x.log_scale_gradient.shape)
@@ -218,14 +222,21 @@ class HomogeneousDual:
         return d_relative if net.normalized else d_relative + 2 * relative * x.log_scale_gradient
 
 
-def _turn_derivative(plan: _Plan, layer: int, dtype: Any = np.float64) -> np.ndarray:
+def _turn_derivative(plan: AngularPlan, layer: int, dtype: Any = np.float64) -> np.ndarray:
     """d a / d log (weight_std, bias_std) of a = atan2(b, h): sin cos (d log b - d log h)."""
     cos, sin = plan.turns[layer, :2].astype(dtype)
     return cos * sin * (np.array([[0.0], [1.0]]) - plan.log_gradient[layer])
 
 
 def _turn_gradient(
-    x: _Plan, z: _Plan, layer: int, value: Any, tau: Any, d_rho: Any, dtype: Any, apart: Any
+    x: AngularPlan,
+    z: AngularPlan,
+    layer: int,
+    value: Any,
+    tau: Any,
+    d_rho: Any,
+    dtype: Any,
+    apart: Any,
 ) -> Any:
     """Apply a layer's bias to cosines and gaps, and to the derivatives of the cosines, these in a type."""
     cos_x, sin_x = x.turns[layer, :2, :, None].astype(dtype)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .._wide import Wide, narrow, over, weighted_sum, where
 from ._lengthened import ANGLE, GATED, SMOOTHED, STEP, Lengthened, excess, mixture_tile
 from ._pairs import Pairs, Partials, signed_gaps_of
 from ._smooth import SmoothDual
-from .._wide import Wide, narrow, over, weighted_sum, where
 
 __all__ = ["MixtureDual", "RampDual", "StepDual"]
 

@@ -17,9 +17,9 @@ from ntklib._core.jit import compiled
 from ntklib._core.threads import parallel_for
 from ntklib._core.validation import check_rows, check_same_features, same_memory
 
+from .._wide import Wide, narrow
 from ..contract import Architecture
 from .gaps import products, signed_gaps
-from .lengths import Lengths
 from .rows import prepare, prepare_pair, stacked
 
 __all__ = ["diagonal", "gram", "gram_gradient"]
@@ -160,20 +160,20 @@ def _inner_dtype(net: Architecture, dtype: np.dtype) -> np.dtype:
     return np.dtype(np.float64) if net.activation.dual.needs_float64(net) else dtype
 
 
-def _scale(net: Architecture, plan: Any) -> Lengths:
+def _scale(net: Architecture, plan: Any) -> Wide:
     """What a tile's rows are multiplied by: the NNGP's standard deviation, or what makes K_xx one."""
     if not net.normalized:
         return plan.scale
     relative = plan.relative_diagonal
     positive = _positive(plan)
-    return Lengths.of(np.where(positive, 1 / np.sqrt(np.where(positive, relative, 1)), 0))
+    return Wide(np.where(positive, 1 / np.sqrt(np.where(positive, relative, 1)), 0))
 
 
 def _diagonal(net: Architecture, plan: Any, dtype: np.dtype) -> np.ndarray:
     if net.normalized:
         return _positive(plan).astype(dtype)
-    with np.errstate(over="ignore"):
-        return plan.scale.squared(plan.relative_diagonal).astype(np.float64).astype(dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        return narrow(plan.relative_diagonal * plan.scale**2).astype(np.float64).astype(dtype)
 
 
 def _positive(plan: Any) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Rows made ready for a Gram: unit vectors, their lengths, and the offset they are measured from.
 
 Everything between two rows depends on their lengths and the angle between them.  Lengths are kept apart
-(``_lengths.py``), unit rows go into the BLAS product.
+as mantissas and exponents, unit rows go into the BLAS product.
 Where most rows point the same way (columns that were not centred), a common offset is subtracted from
 the unit rows first: angles come from differences, which an offset leaves alone, and the product of small
 rows has a small rounding error.
