@@ -6,7 +6,7 @@ from mpmath import mp, mpf
 from scipy import special
 
 from ntklib.kernels import NNGP, NTK, NumericalActivation, nngp_kernel, ntk_kernel
-from ntklib.kernels.activations import _logistic as rules
+from ntklib.kernels.activations import mixtures as rules
 from tests import oracle_duals
 from tests.accuracy_table import NUMERICAL
 

@@ -21,8 +21,8 @@ from .homogeneous import (
     Sign,
     Step,
 )
-from .numerical import Logistic, NumericalActivation, SiLU, Softplus, Tanh
-from .smooth import GELU, RBF, Cos, Erf, Exp, Gaussian, Hermite, Sin
+from .expansions import Logistic, NumericalActivation, SiLU, Softplus, Tanh
+from .closed_forms import GELU, RBF, Cos, Erf, Exp, Gaussian, Hermite, Sin
 
 __all__ = [
     "GELU",

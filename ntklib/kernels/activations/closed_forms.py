@@ -15,7 +15,7 @@ from .._suprema import wave_suprema
 from ..contract import Activation, Dual, as_floats
 from ..duals import closed_forms as closed
 from ..duals.hermite import PolynomialDual
-from . import _logistic as mixtures
+from . import mixtures
 
 __all__ = ["GELU", "RBF", "Cos", "Erf", "Exp", "Gaussian", "Hermite", "Sin"]
 

@@ -12,7 +12,7 @@ from scipy import special
 
 from ..contract import Activation, as_floats
 from ..duals.quadrature import QuadratureDual
-from . import _logistic as mixtures
+from . import mixtures
 
 __all__ = ["Logistic", "NumericalActivation", "SiLU", "Softplus", "Tanh"]
 
