@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..contract import Activation
+from .closed_forms import GELU, RBF, Cos, Erf, Exp, Gaussian, Hermite, Sin
+from .expansions import Logistic, NumericalActivation, SiLU, Softplus, Tanh
 from .homogeneous import (
     ABReLU,
     Abs,
@@ -21,8 +23,6 @@ from .homogeneous import (
     Sign,
     Step,
 )
-from .expansions import Logistic, NumericalActivation, SiLU, Softplus, Tanh
-from .closed_forms import GELU, RBF, Cos, Erf, Exp, Gaussian, Hermite, Sin
 
 __all__ = [
     "GELU",
