@@ -68,7 +68,7 @@ class Activation:
         return slope, supremum(self.second_derivative, low, high, second)
 
     def _turning_points(self) -> tuple[Iterable[float], Iterable[float]]:
-        """Where |sigma'| and |sigma''| may be largest inside an interval: zeros of the next derivative."""
+        """Points where |sigma'| and |sigma''| may be largest inside an interval: zeros of the next one."""
         raise ValueError(
             f"{self!r} tells its derivatives at points only, so that no bound over an interval is known; "
             "use one of the named activations."
@@ -114,13 +114,13 @@ class Dual(Protocol):
     """
 
     def magnifies(self, net: Architecture) -> bool:
-        """Whether the kernel moves by more than an angle near 0 or pi does.
+        """Say if the kernel moves by more than an angle near 0 or pi does.
 
         Tiles are then given how far the lengths of close rows are apart, too (`signed_gaps`).
         """
 
     def needs_float64(self, net: Architecture) -> bool:
-        """Whether float32 would lose digits on the way from float32 rows to a float32 kernel."""
+        """Say if float32 would lose digits on the way from float32 rows to a float32 kernel."""
 
     def plan(self, net: Architecture, rows: Rows) -> Any:
         """Carry the rows through the layers."""

@@ -72,8 +72,8 @@ class _NetworkKernel(Kernel):
         return False
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
-        return f"{type(self).__name__}({shown})"
+        text = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"{type(self).__name__}({text})"
 
 
 def _hyperparameter(name: str, value: float, bounds: Any) -> Hyperparameter:

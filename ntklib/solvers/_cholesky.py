@@ -92,7 +92,7 @@ class CholeskyFactor(Factorization):
         return largest
 
     def single_precision_is_safe(self, penalty: float) -> bool:
-        """Whether a float32 factorisation at this penalty can be refined to full accuracy."""
+        """Say if a float32 factorisation at this penalty can be refined to full accuracy."""
         return _SINGLE_EPS * (self._norm + penalty) <= 1e-2 * penalty
 
     def at(self, penalty: float) -> Factorization:

@@ -118,7 +118,7 @@ class EigenFactor(Factorization):
         return self
 
     def singular(self, penalty: float) -> bool:
-        """Whether the system at this penalty is singular to working precision."""
+        """Say if the system at this penalty is singular to working precision."""
         return bool(self.eigenvalues[0] + check_penalty(penalty) <= self._floor)
 
     def inverses(self, penalty: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a solve returns: frozen records, and the warning that goes with a poor one."""
+"""Records of solves, and the warning that goes with a poor one."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ def _weights(factor: Factorization) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Lost:
-    """What a singular system cannot fit, in the null space of the scaled matrix; empty for a regular one."""
+    """Part that a singular system cannot fit, in the null space of the scaled matrix; else empty."""
 
     basis: np.ndarray  # (n, n - rank)
     targets: np.ndarray  # coordinates of W^{1/2} (y - centre)

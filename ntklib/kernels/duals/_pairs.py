@@ -44,7 +44,7 @@ class Pairs(NamedTuple):
 
     @property
     def positive(self) -> np.ndarray:
-        """Where the correlation is not negative; a gap of -0.0 is that of an opposite pair."""
+        """Mask of correlations that are not negative; a gap of -0.0 is that of an opposite pair."""
         return positive(np.copysign(1.0, self.tau))
 
     @property
@@ -81,7 +81,7 @@ class Partials(NamedTuple):
 
 
 class Motion(NamedTuple):
-    """How pairs move with log weight_std and log bias_std: arrays (2, ...)."""
+    """Derivatives of pairs in log weight_std and log bias_std: arrays (2, ...)."""
 
     log_x: Any  # d log r_x
     log_z: Any
@@ -90,7 +90,7 @@ class Motion(NamedTuple):
 
 
 class Side(NamedTuple):
-    """What a gradient asks of the rows of one side, layer by layer, in the shape of pairs."""
+    """Rows of one side as a gradient needs them, layer by layer, in the shape of pairs."""
 
     lengths: list[Any]
     growth: list[Any]
@@ -102,7 +102,7 @@ def share(length: Any, radius: Any) -> Any:
 
 
 def motion(p: Pairs, x: Side, z: Side, layer: int, d_cosine: Any, bias: float, in_b: np.ndarray) -> Motion:
-    """How pre-activations move, given how what comes from below does.
+    """Derivatives of pre-activations, from those of the layer below.
 
     With c = length / r, s = bias / r and m = d log length - d log bias,
 

@@ -72,7 +72,7 @@ class SmoothDual:
         )
 
     def state(self, r: Any) -> Any:
-        """What pairs need of each row besides its standard deviation, as an array of rows, or None."""
+        """Numbers of each row that pairs need besides its standard deviation, as an array, or None."""
         return None
 
     def magnifies(self, net: Architecture) -> bool:

@@ -70,7 +70,7 @@ class HomogeneousDual:
         return n * n / (2 * n - 1) if n else 0.0
 
     def _passes(self, net: Architecture, layer: int) -> bool:
-        """Whether the cosines that a layer passes on are part of the scale, since nothing is added later."""
+        """Say if the cosines that a layer passes on are part of the scale, since nothing is added later."""
         return not any(net.include[layer:])
 
     def magnifies(self, net: Architecture) -> bool:
@@ -136,7 +136,7 @@ class HomogeneousDual:
         return tau
 
     def _apart(self, tau: np.ndarray, apart: np.ndarray | None) -> np.ndarray:
-        """What only steps look at: how far the lengths of rows are apart, if that was computed."""
+        """Distances of the lengths of rows, which only steps look at, if they were computed."""
         if apart is not None:
             return apart
         return np.full(tau.shape if self.degree == 0 else (0, 0), np.nan, tau.dtype)

@@ -161,7 +161,7 @@ def _inner_dtype(net: Architecture, dtype: np.dtype) -> np.dtype:
 
 
 def _scale(net: Architecture, plan: Any) -> Wide:
-    """What a tile's rows are multiplied by: the NNGP's standard deviation, or what makes K_xx one."""
+    """Factors of a tile's rows: the NNGP's standard deviation, or what makes K_xx one."""
     if not net.normalized:
         return plan.scale
     relative = plan.relative_diagonal
