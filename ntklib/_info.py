@@ -15,7 +15,10 @@ from ntklib._core.threads import get_threads
 
 __all__ = ["show_versions", "versions", "warmup"]
 
-_PACKAGES = ("ntklib", "numpy", "scipy", "scikit-learn", "numba", "threadpoolctl", "matplotlib", "skops")
+_PACKAGES = (
+    *("ntklib", "numpy", "scipy", "scikit-learn", "numba", "threadpoolctl", "platformdirs"),
+    *("matplotlib", "skops", "jinja2", "pandas", "pyarrow"),
+)
 
 
 def versions() -> dict[str, str]:
@@ -23,7 +26,7 @@ def versions() -> dict[str, str]:
     import threadpoolctl
 
     state = {"python": platform.python_version(), "system": platform.platform()}
-    for package in (*_PACKAGES, "pandas", "pyarrow"):
+    for package in _PACKAGES:
         try:
             state[package] = version(package)
         except PackageNotFoundError:

@@ -1,8 +1,11 @@
 """Versions, warm-up and the cost of the import."""
 
 import io
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -23,6 +26,12 @@ def test_versions_name_what_matters():
     file = io.StringIO()
     ntklib.show_versions(file)
     assert len(file.getvalue().splitlines()) == len(found)
+
+
+def test_versions_name_every_package_that_ntklib_needs():
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    needed = project["dependencies"] + project["optional-dependencies"]["parquet"]
+    assert {re.split("[>=]", name)[0] for name in needed} <= versions().keys()
 
 
 def test_warmup_leaves_nothing_to_compile_for_the_kernels():

@@ -24,7 +24,7 @@ DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, not under a screen of usage."""
+    """Parser that reports an error in one line, not under a screen of usage."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f"{self.prog}: error: {printable(message)} (see {self.prog} --help)\n")
@@ -32,14 +32,14 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser with every command in it, and the options of those that are named in ``argv``."""
-    from ntklib.lab.report.versions import library_version
+    from ntklib import __version__
 
     parser = _Parser(
         prog="ntklib",
         description="Neural tangent kernel regression and classification on tables of data.",
         epilog="exit codes: 0 done, 1 the job ran and failed, 2 bad usage or input",
     )
-    parser.add_argument("--version", action="version", version=f"ntklib {library_version()}")
+    parser.add_argument("--version", action="version", version=f"ntklib {__version__}")
     verbs = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     for command in COMMANDS:
         verb = verbs.add_parser(

@@ -22,7 +22,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from ntklib.plotting.names import describe_kernel
     from ntklib.plotting.path import score_title
 
-    from ._model import Model
+    from ._model import TablePredictor
     from ._model_file import save_model
 
     out = Path(arguments.out)
@@ -30,7 +30,7 @@ def _run(arguments: argparse.Namespace) -> None:
     table = read_table(arguments.data, arguments)
     progress = Progress(1)
     with progress.step(f"fitting {table.n_rows} rows"):
-        model = Model.fit(
+        model = TablePredictor.fit(
             table,
             target=arguments.target,
             task=arguments.task,

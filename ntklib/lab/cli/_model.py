@@ -1,4 +1,4 @@
-"""What ``fit`` makes and ``predict`` uses: a fitted pipeline and the schema of the tables it reads."""
+"""Result of ``fit`` that ``predict`` uses: a fitted pipeline and the schema of the tables it reads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _silent(message: str) -> None:
 
 
 @dataclass(frozen=True)
-class Model:
+class TablePredictor:
     """A fitted pipeline with the schema of the tables it reads.
 
     Parameters
@@ -31,11 +31,11 @@ class Model:
     schema : Schema
         The columns.
     target : str
-        What is predicted.
+        Name of the column that is predicted.
     task : {"regression", "classification"}
-        What predicting it is.
+        Kind of the target.
     reason : str
-        Why that task.
+        Why it is of that kind.
     """
 
     pipeline: Pipeline
@@ -54,7 +54,7 @@ class Model:
         categorical: tuple[str, ...] = (),
         impute: str | None = None,
         note: Callable[[str], None] = _silent,
-    ) -> Model:
+    ) -> TablePredictor:
         """Fit the default CV estimator on all rows of a table.
 
         Raises

@@ -12,7 +12,7 @@ import json
 import math
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,15 @@ from numpy.lib import format as npy
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import Pipeline
 
+from ntklib import __version__
 from ntklib._core.files import open_regular
 from ntklib.lab.report.output import write_atomically
-from ntklib.lab.report.versions import library_version
 from ntklib.lab.tables import DataError, Schema
 from ntklib.lab.tables.table import check_names, show
 
 from ._archive import ArchiveError, read_archive, write_archive
-from ._model import Model
-from ._trusted import TRUSTED_TYPES, strangers
+from ._model import TablePredictor
+from ._trusted import make_internal, make_public, strangers, trusted_types
 
 FORMAT = "ntklib-model"
 FORMAT_VERSION = 1
@@ -40,7 +40,7 @@ MAX_PARTS = 4_000_000
 """Items in the JSON of a file: each costs a hundred bytes of memory. A column takes two, a category six."""
 
 
-def save_model(model: Model, path: Path) -> None:
+def save_model(model: TablePredictor, path: Path) -> None:
     """Write a model file, whole or not at all.
 
     Raises
@@ -53,7 +53,7 @@ def save_model(model: Model, path: Path) -> None:
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "ntklib_version": library_version(),
+        "ntklib_version": __version__,
         "target": model.target,
         "task": model.task,
         "reason": model.reason,
@@ -63,8 +63,11 @@ def save_model(model: Model, path: Path) -> None:
     }
     dump = io.BytesIO(skops.io.dumps(_light(model.pipeline)))
     members = read_archive(dump)
-    if unknown := strangers(json.loads(members[DUMP])):  # better now than when it is to be read
+    types = json.loads(members[DUMP])
+    make_public(types)
+    if unknown := strangers(types):  # better now than when it is to be read
         raise TypeError(f"the model holds types that could not be read back: {', '.join(unknown)}")
+    members[DUMP] = json.dumps(types).encode()
     members[HEADER] = json.dumps(header, indent=1).encode()
     if max(_count_parts(members[DUMP]), _count_parts(members[HEADER])) > MAX_PARTS:
         raise DataError(f"{path}: the model has too many categories or columns to be kept in a file")
@@ -79,7 +82,7 @@ def _light(pipeline: Pipeline) -> Pipeline:
     return Pipeline([(pipeline.steps[0][0], preprocessor), pipeline.steps[1]])
 
 
-def load_model(path: str | Path, note: Callable[[str], None] = lambda message: None) -> Model:
+def load_model(path: str | Path, note: Callable[[str], None] = lambda message: None) -> TablePredictor:
     """Read a model file.
 
     Parameters
@@ -91,7 +94,7 @@ def load_model(path: str | Path, note: Callable[[str], None] = lambda message: N
 
     Returns
     -------
-    Model
+    TablePredictor
 
     Raises
     ------
@@ -109,7 +112,7 @@ def load_model(path: str | Path, note: Callable[[str], None] = lambda message: N
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         pipeline = _read_pipeline(path, members, header["ntklib_version"])
-        model = Model(pipeline, schema, header["target"], header["task"], header["reason"])
+        model = TablePredictor(pipeline, schema, header["target"], header["task"], header["reason"])
         _check_model(path, model)
     other = [w.message for w in caught if isinstance(w.message, InconsistentVersionWarning)]
     if other:
@@ -167,7 +170,7 @@ def _read_header(path: Path, text: bytes) -> dict[str, Any]:
         raise senseless
     if version > FORMAT_VERSION:
         raise DataError(
-            f"{path}: written by a newer ntklib ({writer[:40]}, this is {library_version()}); upgrade ntklib "
+            f"{path}: written by a newer ntklib ({writer[:40]}, this is {__version__}); upgrade ntklib "
             "to read it"
         )
     columns, kinds = header.get("columns"), header.get("kinds")
@@ -188,24 +191,26 @@ def _read_header(path: Path, text: bytes) -> dict[str, Any]:
     return header
 
 
-def _read_pipeline(path: Path, members: Mapping[str, bytes], writer: str) -> Pipeline:
+def _read_pipeline(path: Path, members: dict[str, bytes], writer: str) -> Pipeline:
     import skops.io
 
-    if unknown := strangers(_parse(path, DUMP, members.get(DUMP, b""))):
+    types = _parse(path, DUMP, members.get(DUMP, b""))
+    if unknown := strangers(types):
         shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
         raise DataError(f"{path}: refused, it holds types that ntklib does not write: {shown}")
     dump = io.BytesIO()
-    with zipfile.ZipFile(dump, "w") as archive:  # anew, so that skops expands nothing
-        for name, data in members.items():
-            archive.writestr(name, data)
     try:
+        make_internal(types)
+        with zipfile.ZipFile(dump, "w") as archive:  # anew, so that skops expands nothing
+            for name, data in (members | {DUMP: json.dumps(types).encode()}).items():
+                archive.writestr(name, data)
         for name, data in members.items():
             if name != DUMP:
                 _check_array(name, data)
-        pipeline = skops.io.loads(dump.getvalue(), trusted=list(TRUSTED_TYPES))
+        pipeline = skops.io.loads(dump.getvalue(), trusted=trusted_types())
     except Exception as error:  # a dump edited by hand can fail anywhere
         raise DataError(
-            f"{path}: cannot be rebuilt, it is damaged or needs another ntklib than {library_version()} "
+            f"{path}: cannot be rebuilt, it is damaged or needs another ntklib than {__version__} "
             f"(written by {writer[:40]}): {_reason(error)}"
         ) from None
     if not isinstance(pipeline, Pipeline):
@@ -224,7 +229,7 @@ def _check_array(name: str, data: bytes) -> None:
         raise ValueError(f"{name} is not the array it says")
 
 
-def _check_model(path: Path, model: Model) -> None:
+def _check_model(path: Path, model: TablePredictor) -> None:
     try:
         model.check()
     except Exception as error:  # as above

@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from ntklib._core.progress import Progress
 from ntklib._core.sampling import sample_rows
+from ntklib._info import versions
 from ntklib.kernels import NNGP, NTK
 from ntklib.lab.tables import DataError, Schema, Table, make_preprocessor, read_target
 from ntklib.plotting.angle import angle_curve, data_angles
@@ -38,7 +39,6 @@ from .scores import (
     score_classifier,
     score_regressor,
 )
-from .versions import collect_versions
 
 TEST_SHARE = 0.25
 MIN_ROWS = 20
@@ -174,7 +174,7 @@ def analyse(
         **parts,
         interrupted=interrupted,
         seconds=dict(progress.seconds),
-        versions=collect_versions(),
+        versions={name: text for name, text in versions().items() if name != "compiled code"},  # a folder
         notes=tuple(notes),
     )
 

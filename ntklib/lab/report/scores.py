@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 LEVEL = 0.95
 N_RESAMPLES = 2000
-Z = 1.959963984540054  # the 97.5 % quantile of the standard normal distribution
 
 
 @dataclass(frozen=True)
@@ -58,33 +58,6 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
 """The scores of each task; the first is the one models are compared by."""
 
 
-def wilson_interval(successes: int, n: int) -> tuple[float, float]:
-    r"""Return Wilson's 95 % interval for a proportion.
-
-    .. math:: \frac{\hat p + z^2/(2n) \pm z \sqrt{\hat p (1-\hat p)/n + z^2/(4n^2)}}{1 + z^2/n}
-
-    It stays inside [0, 1] and keeps its coverage near the ends, where the textbook interval collapses.
-
-    References
-    ----------
-    Wilson, E. B. (1927), *Probable inference, the law of succession, and statistical inference*, JASA 22.
-
-    Examples
-    --------
-    >>> low, high = wilson_interval(8, 10)
-    >>> round(low, 4), round(high, 4)
-    (0.4902, 0.9433)
-    """
-    p, z2 = successes / n, Z * Z
-    middle = p + z2 / (2 * n)
-    half = Z * np.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    scale = 1 + z2 / n
-    # at the ends the formula gives 0 and 1 but for rounding
-    low = float((middle - half) / scale) if successes else 0.0
-    high = float((middle + half) / scale) if successes < n else 1.0
-    return low, high
-
-
 def resamples(n: int, seed: int) -> NDArray:
     """Rows of each bootstrap resample, shape (2000, n); one draw for all models keeps them paired."""
     return np.random.default_rng(seed).integers(n, size=(N_RESAMPLES, n), dtype=np.int32)
@@ -92,6 +65,9 @@ def resamples(n: int, seed: int) -> NDArray:
 
 def bootstrap(statistic: Callable[[NDArray], NDArray], draws: NDArray) -> Score:
     """Return a statistic of the rows with its percentile bootstrap interval.
+
+    Unlike that of :func:`scipy.stats.bootstrap`, the interval leaves out resamples whose statistic is not
+    finite.
 
     Parameters
     ----------
@@ -129,9 +105,14 @@ def r2_statistic(y: NDArray, predicted: NDArray) -> Callable[[NDArray], NDArray]
 def score_classifier(
     y: NDArray, predicted: NDArray, log_losses: NDArray | None, draws: NDArray
 ) -> dict[str, Score]:
-    """Return accuracy (Wilson) and, where there are probabilities, log-loss (bootstrap)."""
-    right = int(np.count_nonzero(y == predicted))
-    scores = {"accuracy": Score(right / len(y), *wilson_interval(right, len(y)), "Wilson")}
+    """Return accuracy and, where there are probabilities, log-loss.
+
+    Accuracy has Wilson's interval, which keeps its coverage near 0 and 1, where the textbook interval
+    collapses; log-loss that of the bootstrap.
+    """
+    test = binomtest(int(np.count_nonzero(y == predicted)), len(y))
+    interval = test.proportion_ci(LEVEL, method="wilson")
+    scores = {"accuracy": Score(test.statistic, float(interval.low), float(interval.high), "Wilson")}
     if log_losses is not None:
         scores["log_loss"] = bootstrap(lambda rows: log_losses[rows].mean(axis=-1), draws)
     return scores

@@ -1,6 +1,7 @@
 """Model files from strangers: whatever the file, one printable line and exit code 2, and no harm done."""
 
 import copy
+import importlib
 import io
 import itertools
 import json
@@ -8,18 +9,23 @@ import os
 import random
 import socket
 import struct
+import sys
 import tracemalloc
+import types
 import zipfile
 
 import numpy as np
 import pytest
 import sklearn
 
+from ntklib.estimators import NTKClassifierCV
+from ntklib.kernels import NNGP, NTK
 from ntklib.lab.cli import main
 from ntklib.lab.cli._archive import ArchiveError, read_archive, write_archive
-from ntklib.lab.cli._model import Model
+from ntklib.lab.cli._model import TablePredictor
 from ntklib.lab.cli._model_file import DUMP, HEADER, load_model, save_model
 from ntklib.lab.tables import DataError, load_table
+from ntklib.solvers import Solution
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +199,64 @@ def test_types_and_ways_to_build_them_are_a_closed_list(folder, tmp_path, capsys
         refused(capsys, folder, pack(tmp_path / "bad.ntk", bad), "refused, it holds types")
 
 
+def types_in(node):
+    """Every type that is named anywhere in a dump."""
+    if isinstance(node, dict):
+        if "__class__" in node:
+            yield f"{node['__module__']}.{node['__class__']}"
+        node = list(node.values())
+    if isinstance(node, list):
+        for value in node:
+            yield from types_in(value)
+
+
+@pytest.mark.parametrize("name", ["labels", "numbers"])
+def test_types_of_ntklib_are_kept_by_their_public_names(folder, name):
+    schema = json.loads(members(folder / f"{name}.ntk")[DUMP])
+    ours = {kind for kind in types_in(schema) if kind.startswith("ntklib")}
+    assert "ntklib.kernels.NTK" in ours or "ntklib.kernels.NNGP" in ours
+    for kind in ours:
+        package, _, own = kind.rpartition(".")
+        assert not any(part.startswith("_") for part in kind.split("."))
+        assert own in importlib.import_module(package).__all__
+
+
+def test_a_file_is_read_after_its_classes_moved(folder, tmp_path, capsys, monkeypatch):
+    """Classes in other modules than when the file was written, as after an upgrade of ntklib."""
+    before = run(capsys, "predict", folder / "labels.ntk", folder / "new.csv")
+    elsewhere = types.ModuleType("ntklib.elsewhere")
+    monkeypatch.setitem(sys.modules, "ntklib.elsewhere", elsewhere)
+    for kind in (NTK, NNGP, NTKClassifierCV, Solution):
+        monkeypatch.setattr(kind, "__module__", "ntklib.elsewhere")
+        monkeypatch.setattr(elsewhere, kind.__name__, kind, raising=False)
+    assert run(capsys, "predict", folder / "labels.ntk", folder / "new.csv") == before
+    assert before[0] == 0
+    save_model(load_model(folder / "labels.ntk"), tmp_path / "again.ntk")
+    assert b"elsewhere" not in members(tmp_path / "again.ntk")[DUMP]
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (NTK.__module__, "NTK"),  # the module it is defined in
+        ("ntklib.kernels", "EmpiricalNTK"),
+        ("ntklib.estimators", "NTK"),
+        ("ntklib.kernels.NTK", "from_params"),
+        ("ntklib", "NTK"),
+    ],
+)
+def test_names_of_ntklib_other_than_those_it_writes_are_refused(folder, tmp_path, capsys, module, name):
+    content = members(folder / "labels.ntk")
+    node = {"__loader__": "ObjectNode", "__module__": module, "__class__": name, "content": {}, "attrs": {}}
+    bad = {**content, DUMP: json.dumps(json.loads(content[DUMP]) | {"extra": [node]})}
+    refused(
+        capsys,
+        folder,
+        pack(tmp_path / "bad.ntk", bad),
+        f"refused, it holds types that ntklib does not write: {module}.{name}",
+    )
+
+
 def test_settings_that_fit_does_not_use(folder, tmp_path, capsys):
     """Processes by the million or a kernel of a billion layers, in types that are all allowed."""
     content = members(folder / "labels.ntk")
@@ -331,7 +395,7 @@ def test_a_model_with_a_sparse_table_is_read_back(tmp_path, capsys, monkeypatch)
 
 
 def test_too_many_categories_are_refused_when_they_are_written(folder, tmp_path, monkeypatch):
-    model = Model.fit(load_table(folder / "labels.csv"), target="y", impute="median")
+    model = TablePredictor.fit(load_table(folder / "labels.csv"), target="y", impute="median")
     monkeypatch.setattr("ntklib.lab.cli._model_file.MAX_PARTS", 100)
     with pytest.raises(DataError, match="too many categories"):
         save_model(model, tmp_path / "m.ntk")

@@ -27,8 +27,8 @@ from ntklib.lab.report.scores import (
     losses_of,
     r2_statistic,
     resamples,
+    score_classifier,
     score_regressor,
-    wilson_interval,
 )
 from ntklib.lab.tables import DataError, load_table
 
@@ -303,6 +303,12 @@ def test_files_are_written_whole_with_ordinary_permissions(tmp_path):
 
 
 def test_wilson_interval_inverts_the_score_test():
+    def wilson_interval(successes, n):
+        score = score_classifier(np.ones(n), (np.arange(n) < successes).astype(float), None, resamples(n, 0))
+        assert score["accuracy"].value == successes / n
+        assert score["accuracy"].method == "Wilson"
+        return score["accuracy"].low, score["accuracy"].high
+
     # its ends are the p at which |p_hat - p| / sqrt(p (1 - p) / n) is the normal quantile
     for successes, n in [(0, 7), (3, 7), (7, 7), (440, 450)]:
         for p in wilson_interval(successes, n):
