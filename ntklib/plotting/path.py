@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.drawing import COLORS, axes_and_figure, light_axes
+from ntklib._core.naming import short_names
 
 from ._fitted import final_step
-from .names import short_names
 
 MAX_NAMED = 3
 

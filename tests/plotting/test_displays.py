@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ntklib import NTK, NTKClassifierCV, NTKRegressor, NTKRegressorCV
+from ntklib._core.naming import describe_kernel, short_names
 from ntklib.plotting import (
     KernelAngleDisplay,
     KernelHeatmapDisplay,
@@ -23,7 +24,6 @@ from ntklib.plotting import (
 )
 from ntklib.plotting.angle import data_angles
 from ntklib.plotting.heatmap import cosines
-from ntklib.plotting.names import describe_kernel, short_names
 
 matplotlib.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")

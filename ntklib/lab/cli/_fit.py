@@ -17,9 +17,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    from ntklib._core.naming import describe_kernel
     from ntklib._core.progress import Progress
     from ntklib.lab.report.output import check_writable
-    from ntklib.plotting.names import describe_kernel
     from ntklib.plotting.path import score_title
 
     from ._model import TablePredictor

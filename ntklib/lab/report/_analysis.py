@@ -12,6 +12,7 @@ from scipy.linalg import eigvalsh
 from sklearn.gaussian_process.kernels import RBF, Kernel
 from sklearn.model_selection import train_test_split
 
+from ntklib._core.naming import describe_kernel
 from ntklib._core.progress import Progress
 from ntklib._core.sampling import sample_rows
 from ntklib._info import versions
@@ -19,7 +20,6 @@ from ntklib.kernels import NNGP, NTK
 from ntklib.lab.tables import DataError, Schema, Table, make_preprocessor, read_target
 from ntklib.plotting.angle import angle_curve, data_angles
 from ntklib.plotting.heatmap import cosines
-from ntklib.plotting.names import describe_kernel
 from ntklib.plotting.path import score_title, search_paths
 
 from ._bias import follow

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from ntklib.plotting.names import describe_kernel
+from ntklib._core.naming import describe_kernel
 
 N_TREES = 500
 MAX_SEARCH_ROWS = 2000
