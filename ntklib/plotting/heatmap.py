@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ntklib._core.angles import cosines
 from ntklib._core.drawing import axes_and_figure
 from ntklib._core.sampling import sample_rows, take_rows
 
@@ -169,10 +170,3 @@ class KernelHeatmapDisplay:
             at = np.unique(np.linspace(0, len(y) - 1, 5).astype(int))
             names = [f"{v:.3g}" if y.dtype.kind in "fi" else str(v) for v in y[at]]
             ax.set_yticks(at, names)
-
-
-def cosines(gram: NDArray) -> NDArray:
-    """Scale a Gram matrix to ones on the diagonal; rows of a zero diagonal entry stay zero."""
-    scale = np.sqrt(np.clip(np.diag(gram), 0.0, None))
-    inverse = np.divide(1.0, scale, out=np.zeros_like(scale, dtype=float), where=scale > 0)
-    return gram * inverse[:, None] * inverse[None, :]

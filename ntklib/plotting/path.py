@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.drawing import COLORS, axes_and_figure, light_axes
-from ntklib._core.naming import short_names
+from ntklib._core.penalty_paths import search_paths
 
 from ._fitted import final_step
 
@@ -107,7 +107,7 @@ class LeaveOneOutPathDisplay:
         else:  # the chosen kernel's, for each target
             alphas = model.loo_path_.alphas
             paths, best = {f"target {j}": (alphas, scores) for j, scores in enumerate(by_target.T)}, None
-        title = score_title(model) if score_name is None else score_name
+        title = model.loo_path_.score_name if score_name is None else score_name
         return cls(paths, best=best, score_name=title).plot(ax=ax, **plot_kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> LeaveOneOutPathDisplay:
@@ -149,46 +149,3 @@ class LeaveOneOutPathDisplay:
         order = np.argsort([ranked.index(label) if label in ranked else len(ranked) for label in labels])
         ax.legend([handles[i] for i in order], [labels[i] for i in order], frameon=False, loc="best")
         return self
-
-
-def search_paths(model: Any) -> tuple[dict[str, tuple[NDArray, NDArray]], tuple[str, float, float]]:
-    """Return the paths of a fitted CV estimator by name, and the name, penalty and score of its choice.
-
-    The chosen kernel's path is the one over all rows, where the comparison of kernels was on some only.
-
-    Raises
-    ------
-    ValueError
-        If the estimator searched no penalties.
-    """
-    results, chosen = getattr(model, "cv_results_", None), getattr(model, "loo_path_", None)
-    if results is None or chosen is None:
-        raise ValueError(f"{type(model).__name__} searched no penalties: there is no path to draw")
-    objects: list[Any] = []
-    rows: list[list[int]] = []
-    for row, kernel in enumerate(results["param_kernel"]):
-        # one object a kernel: rows of one path follow each other and share it
-        if not objects or objects[-1] is not kernel:
-            objects.append(kernel)
-            rows.append([])
-        rows[-1].append(row)
-    names = short_names(objects)
-    paths = {
-        name: (results["param_alpha"][at], results["mean_test_score"][at])
-        for name, at in zip(names, rows, strict=True)
-    }
-    best = names[
-        next(i for i, kernel in enumerate(objects) if kernel is chosen.kernel or kernel == chosen.kernel)
-    ]
-    paths[best] = chosen.alphas, chosen.scores
-    return paths, (best, float(chosen.alpha), float(chosen.best_score))
-
-
-def score_title(model: Any) -> str:
-    """Say what the scores of a fitted CV estimator are, for an axis."""
-    path = model.loo_path_
-    names = {"neg_mean_squared_error": "negative mean squared error", "r2": "R²"}
-    name = names.get(path.scoring, path.scoring.replace("_", " "))
-    if path.method == "gcv":
-        return "generalised cross-validation score"
-    return f"{'leave-one-out' if path.method == 'leave-one-out' else 'cross-validated'} {name}"

@@ -15,15 +15,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ntklib import NTK, NTKClassifierCV, NTKRegressor, NTKRegressorCV
-from ntklib._core.naming import describe_kernel, short_names
 from ntklib.plotting import (
     KernelAngleDisplay,
     KernelHeatmapDisplay,
     KernelSpectrumDisplay,
     LeaveOneOutPathDisplay,
 )
-from ntklib.plotting.angle import data_angles
-from ntklib.plotting.heatmap import cosines
 
 matplotlib.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -112,10 +109,6 @@ def test_heatmap_marks_numbers_by_value(diabetes):
     assert KernelHeatmapDisplay(np.eye(3)).plot().ax_.get_ylabel() == "samples"
 
 
-def test_cosines_leave_zero_rows_alone():
-    np.testing.assert_array_equal(cosines(np.diag([4.0, 0.0])), np.diag([1.0, 0.0]))
-
-
 def test_path_of_every_kernel_with_the_choice(wine):
     pipeline, _, _ = wine
     model = pipeline[-1]
@@ -148,13 +141,6 @@ def test_angle_curves_are_the_kernel_itself(wine):
     assert fitted.data_angles.sum() == pytest.approx(1)
     assert fitted.curves["fitted"][0] == 1
     assert fitted.ax_.get_xlim() == (0, 180)
-
-
-def test_angles_of_rows():
-    norm, shares = data_angles(np.array([[2.0, 0.0], [0.0, 2.0], [0.0, 0.0]]), n_bins=4)
-    assert norm == 2
-    assert shares.tolist() == [0, 0, 1, 0]
-    assert data_angles(np.zeros((2, 2)), n_bins=2)[1].tolist() == [0.5, 0.5]
 
 
 def zero_kernel(A, B):
@@ -194,14 +180,6 @@ def test_plot_draws_on_given_axes_and_can_be_repeated():
     assert display.figure_ is figure
     assert ax.lines[0].get_color() == "black"
     assert display.plot().ax_ is not ax
-
-
-def test_kernels_in_words():
-    assert describe_kernel(NTK()) == "NTK()"
-    assert describe_kernel(NTK(depth=2, bias_std=1 / 3)) == "NTK(depth=2, bias_std=0.3333)"
-    assert short_names([NTK(depth=1), NTK().nngp()]) == ["NTK", "NNGP"]
-    assert short_names([NTK(), NTK()]) == ["NTK()", "NTK() (2)"]
-    assert describe_kernel(abs) == "abs"
 
 
 def test_matplotlib_is_imported_by_plot_only():

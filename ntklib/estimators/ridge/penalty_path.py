@@ -41,3 +41,12 @@ class PenaltyPath:
     kernel: Any
     n_samples: int
     target_scores: NDArray | None = None
+
+    @property
+    def score_name(self) -> str:
+        """Name of the scores in words, for an axis."""
+        if self.method == "gcv":
+            return "generalised cross-validation score"
+        names = {"neg_mean_squared_error": "negative mean squared error", "r2": "R²"}
+        name = names.get(self.scoring, self.scoring.replace("_", " "))
+        return f"{'leave-one-out' if self.method == 'leave-one-out' else 'cross-validated'} {name}"

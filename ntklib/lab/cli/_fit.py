@@ -20,7 +20,6 @@ def _run(arguments: argparse.Namespace) -> None:
     from ntklib._core.naming import describe_kernel
     from ntklib._core.progress import Progress
     from ntklib.lab.report.output import check_writable
-    from ntklib.plotting.path import score_title
 
     from ._model import TablePredictor
     from ._model_file import save_model
@@ -43,7 +42,9 @@ def _run(arguments: argparse.Namespace) -> None:
     print(f"data:    {printable(table.name)}, {table.n_rows} rows, {len(model.schema.columns)} columns")
     print(f"task:    {model.task} ({printable(model.reason)})")
     print(f"kernel:  {describe_kernel(fitted.kernel_)}, penalty {float(fitted.alpha_):.3g}")
-    print(f"score:   {float(fitted.best_score_):.4g} ({score_title(fitted)}, on the rows of this table)")
+    print(
+        f"score:   {float(fitted.best_score_):.4g} ({fitted.loo_path_.score_name}, on the rows of this table)"
+    )
     print(f"model:   {printable(out)}")
 
 

@@ -12,15 +12,14 @@ from scipy.linalg import eigvalsh
 from sklearn.gaussian_process.kernels import RBF, Kernel
 from sklearn.model_selection import train_test_split
 
+from ntklib._core.angles import angle_curve, cosines, data_angles
 from ntklib._core.naming import describe_kernel
+from ntklib._core.penalty_paths import search_paths
 from ntklib._core.progress import Progress
 from ntklib._core.sampling import sample_rows
 from ntklib._info import versions
 from ntklib.kernels import NNGP, NTK
 from ntklib.lab.tables import DataError, Schema, Table, make_preprocessor, read_target
-from ntklib.plotting.angle import angle_curve, data_angles
-from ntklib.plotting.heatmap import cosines
-from ntklib.plotting.path import score_title, search_paths
 
 from ._bias import follow
 from ._contenders import CONTENDERS, Contender
@@ -264,7 +263,7 @@ def _look(ntk: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResult
         text=describe_kernel(kernel),
         paths=paths,
         best=best,
-        score_name=score_title(ntk),
+        score_name=ntk.loo_path_.score_name,
         penalty=float(ntk.alpha_),
         spectrum=spectrum,
         # eigenvalues grow with the number of rows

@@ -1,0 +1,42 @@
+"""Paths of scores over the ridge penalty that a fitted search kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .naming import short_names
+
+
+def search_paths(model: Any) -> tuple[dict[str, tuple[NDArray, NDArray]], tuple[str, float, float]]:
+    """Return the paths of a fitted CV estimator by name, and the name, penalty and score of its choice.
+
+    The chosen kernel's path is the one over all rows, where the comparison of kernels was on some only.
+
+    Raises
+    ------
+    ValueError
+        If the estimator searched no penalties.
+    """
+    results, chosen = getattr(model, "cv_results_", None), getattr(model, "loo_path_", None)
+    if results is None or chosen is None:
+        raise ValueError(f"{type(model).__name__} searched no penalties: there is no path to draw")
+    objects: list[Any] = []
+    rows: list[list[int]] = []
+    for row, kernel in enumerate(results["param_kernel"]):
+        # one object a kernel: rows of one path follow each other and share it
+        if not objects or objects[-1] is not kernel:
+            objects.append(kernel)
+            rows.append([])
+        rows[-1].append(row)
+    names = short_names(objects)
+    paths = {
+        name: (results["param_alpha"][at], results["mean_test_score"][at])
+        for name, at in zip(names, rows, strict=True)
+    }
+    best = names[
+        next(i for i, kernel in enumerate(objects) if kernel is chosen.kernel or kernel == chosen.kernel)
+    ]
+    paths[best] = chosen.alphas, chosen.scores
+    return paths, (best, float(chosen.alpha), float(chosen.best_score))
