@@ -6,13 +6,13 @@ as ``ax_`` and ``figure_``. Nothing is computed in ``plot``, and matplotlib is i
 else.
 """
 
+from ._angle import KernelAngleDisplay
+from ._heatmap import KernelHeatmapDisplay
 from ._history import HistoryDisplay
+from ._path import LeaveOneOutPathDisplay
 from ._spectrum import KernelSpectrumDisplay
 from ._stopping import StoppingPathDisplay
 from ._trajectory import TrajectoryDisplay
-from .angle import KernelAngleDisplay
-from .heatmap import KernelHeatmapDisplay
-from .path import LeaveOneOutPathDisplay
 
 __all__ = [
     "HistoryDisplay",
