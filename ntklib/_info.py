@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TextIO
 
 from ntklib._core.jit import cache_folder
+from ntklib._core.text import text_list
 from ntklib._core.threads import get_threads
 
 __all__ = ["show_versions", "versions", "warmup"]
@@ -58,10 +59,7 @@ def show_versions(file: TextIO | None = None) -> None:
     >>> ntklib.show_versions()  # doctest: +ELLIPSIS
     python           ...
     """
-    state = versions()
-    width = max(len(name) for name in state) + 2
-    for name, value in state.items():
-        print(f"{name:<{width}}{value}", file=file or sys.stdout)
+    print("\n".join(text_list(versions().items(), indent="")), file=file or sys.stdout)
 
 
 def _compiled_code() -> str:

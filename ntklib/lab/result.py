@@ -13,11 +13,12 @@ import numpy as np
 
 from ntklib._core.drawing import axes_and_figure
 from ntklib._core.files import csv_text, new_folder, plain, write_together
+from ntklib._core.text import text_table
 
 __all__ = ["CSV", "RESULTS", "Draw", "StudyResult", "column", "entry", "result"]
 
 RESULTS, CSV = "results.json", "results.csv"
-_ROWS_SHOWN = 40
+_ROWS_SHOWN = 41
 
 Draw = Callable[..., None]
 """A picture: a function that draws on given axes what a result holds."""
@@ -225,7 +226,9 @@ class StudyResult(ABC):
         return buffer.getvalue()
 
     def __str__(self) -> str:
-        return f"{self.headline()}\n\n{_text_table(self.table())}"
+        table = self.table()
+        head, rows = [name.replace("_", " ") for name in table], zip(*table.values(), strict=True)
+        return f"{self.headline()}\n\n{text_table(head, rows, limit=_ROWS_SHOWN)}"
 
     __repr__ = __str__
 
@@ -233,21 +236,3 @@ class StudyResult(ABC):
         return type(self) is type(other) and self.to_dict() == other.to_dict()  # type: ignore[attr-defined]
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "-" if np.isnan(value) else f"{value:.4g}"
-    return str(value)
-
-
-def _text_table(table: Mapping[str, np.ndarray]) -> str:
-    """Return the columns right-aligned under their names, the middle of a long table left out."""
-    rows = [list(map(_cell, row)) for row in zip(*(c.tolist() for c in table.values()), strict=True)]
-    if len(rows) > _ROWS_SHOWN:
-        half = _ROWS_SHOWN // 2
-        rows = [*rows[:half], ["..."] * len(table), *rows[-half:]]
-    rows.insert(0, [name.replace("_", " ") for name in table])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.blocks import row_blocks, working_memory
+from ntklib._core.text import text_list
 from ntklib._core.validation import check_real, check_rows
 from ntklib.dynamics import SquaredError
 from ntklib.kernels import Activation, Homogeneous
@@ -168,9 +169,8 @@ class LazyCriterion:
             ("  L falls by", f"{_percent(self.predicted_loss_change)}, {_percent(self.loss_change)}"),
             ("  Dh changes by", f"{at_most}, {_percent(self.differential_change)}"),
         ]
-        wide = max(len(name) for name, _ in rows)
-        lines = [f"kappa = |alpha h - y| |D^2h| / (alpha |Dh|^2) = {kappa}: {_verdict(kappa)}"]
-        return "\n".join(lines + [f"  {name:<{wide}}  {text}" for name, text in rows])
+        title = f"kappa = |alpha h - y| |D^2h| / (alpha |Dh|^2) = {kappa}: {_verdict(kappa)}"
+        return "\n".join([title, *text_list(rows)])
 
 
 def _percent(value: float) -> str:

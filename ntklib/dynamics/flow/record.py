@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ntklib._core.text import text_table
 from ntklib._core.validation import check_option
 from ntklib.networks import Params
 
@@ -99,11 +100,6 @@ class Flow:
             title += f"{self.evaluations} gradients, "
         worst = np.max(self.error_estimate), np.max(self.output_error_estimate)
         title += "estimated errors {:.1e} of parameters, {:.1e} of outputs".format(*worst)
-        lines = [f"{'time':>12} {'loss':>12} {'|w - w_0|':>12} {'path length':>12}"]
-        for i in range(len(self)) if len(self) <= 6 else (0, 1, 2, None, -2, -1):
-            if i is None:
-                lines.append(f"{'...':>12}")
-                continue
-            row = self.times[i], self.loss[i], self.distance[i], self.path_length[i]
-            lines.append(" ".join(f"{value:>12.6g}" for value in row))
-        return "\n".join([title, *lines])
+        rows = zip(self.times, self.loss, self.distance, self.path_length, strict=True)
+        table = text_table(["time", "loss", "|w - w_0|", "path length"], rows, digits=6, limit=6)
+        return f"{title}\n{table}"

@@ -175,10 +175,10 @@ def gradient_descent(
     >>> K = np.array([[2.0, 1.0], [1.0, 2.0]])
     >>> print(gradient_descent(K, [1.0, 0.0], [0, 10, 1000], learning_rate=0.5))
     Trajectory: gradient descent, squared_error, learning rate 0.5; 2 samples, 3 times
-            step         loss    |w - w_0|
-               0          0.5            0
-              10  4.76837e-07     0.815699
-            1000            0     0.816497
+    step         loss  |w - w_0|
+       0          0.5          0
+      10  4.76837e-07   0.815699
+    1000            0   0.816497
     """
     steps = check_steps(steps)
     momentum = check_momentum(momentum)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ntklib._core.text import text_table
 from ntklib._core.validation import check_real
 from ntklib.solvers import EigenFactor
 
@@ -58,15 +59,13 @@ class EnsembleTrajectory:
 
     def __repr__(self) -> str:
         method = "gradient flow" if self.learning_rate is None else "gradient descent"
-        lines = [
-            f"EnsembleTrajectory: {method}; {self.mean.shape[1]} samples, {len(self.times)} times",
-            f"{'time' if self.learning_rate is None else 'step':>12} {'mean std':>12}"
-            + ("" if self.test_std is None else f" {'test':>12}"),
-        ]
-        for i, time in enumerate(self.times):
-            row = f"{time:>12.6g} {self.std[i].mean():>12.6g}"
-            lines.append(row + ("" if self.test_std is None else f" {self.test_std[i].mean():>12.6g}"))
-        return "\n".join(lines if len(lines) <= 10 else [*lines[:5], f"{'...':>12}", *lines[-3:]])
+        title = f"EnsembleTrajectory: {method}; {self.mean.shape[1]} samples, {len(self.times)} times"
+        unit = "time" if self.learning_rate is None else "step"
+        columns = {unit: self.times, "mean std": self.std.mean(axis=1)}
+        if self.test_std is not None:
+            columns["test"] = self.test_std.mean(axis=1)
+        table = text_table(list(columns), zip(*columns.values(), strict=True), digits=6, limit=7)
+        return f"{title}\n{table}"
 
 
 def ensemble(

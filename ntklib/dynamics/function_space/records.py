@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ntklib._core.text import text_table
+
 from ..losses import Loss
 
 
@@ -98,14 +100,8 @@ class Trajectory:
         samples = self.outputs.shape[1]
         title = f"Trajectory: {', '.join(settings)}; {samples} samples, {len(self)} times"
         unit = "time" if self.learning_rate is None else "step"
-        lines = [f"{unit:>12} {'loss':>12} {'|w - w_0|':>12}"]
-        chosen = range(len(self)) if len(self) <= 6 else (0, 1, 2, None, -2, -1)
-        for i in chosen:
-            if i is None:
-                lines.append(f"{'...':>12}")
-            else:
-                lines.append(f"{self.times[i]:>12.6g} {self.loss[i]:>12.6g} {self.distance[i]:>12.6g}")
-        return "\n".join([title, *lines])
+        rows = zip(self.times, self.loss, self.distance, strict=True)
+        return f"{title}\n{text_table([unit, 'loss', '|w - w_0|'], rows, digits=6, limit=6)}"
 
     def _extras(self) -> tuple[tuple[str, float], ...]:
         return ("momentum", self.momentum), ("ridge", self.ridge)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ntklib._core.text import text_table
 from ntklib.networks import Params
 
 from ..losses import Loss, Risk
@@ -189,19 +190,10 @@ class History:
     def __repr__(self) -> str:
         batch = "all rows" if self.batch_size is None else f"batches of {self.batch_size}"
         title = f"History: {self.optimizer!r} on {self.criterion.name} ({self.reduction}), {batch}; "
-        lines = [title + self.stop_reason, f"{'step':>10} {'loss':>12} {'|w - w_0|':>12}"]
-        columns: list[tuple[NDArray, NDArray]] = []
-        for name, values in self.monitors.items():
-            lines[1] += f" {name:>16}"
-            columns.append((self.monitor_steps, values))
-        for i in range(len(self)) if len(self) <= 6 else (0, 1, 2, None, -2, -1):
-            if i is None:
-                lines.append(f"{'...':>10}")
-                continue
-            step = self.steps[i]
-            line = f"{step:>10} {self.loss[i]:>12.6g} {self.distance[i]:>12.6g}"
-            for steps, values in columns:
-                value = values[steps == step]
-                line += f" {value[0]:>16.6g}" if value.size else f" {'':>16}"
-            lines.append(line.rstrip())
-        return "\n".join(lines)
+        columns: list[Iterable[Any]] = [self.steps, self.loss, self.distance]
+        for values in self.monitors.values():
+            readings = dict(zip(self.monitor_steps, values, strict=True))
+            columns.append([readings.get(step, "") for step in self.steps])
+        head = ["step", "loss", "|w - w_0|", *self.monitors]
+        table = text_table(head, zip(*columns, strict=True), digits=6, limit=6)
+        return f"{title}{self.stop_reason}\n{table}"

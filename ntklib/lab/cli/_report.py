@@ -135,6 +135,7 @@ def _command_line(arguments: argparse.Namespace) -> str:
 def _summary(analysis: Analysis) -> str:
     """Return the table of scores for the terminal."""
     from ntklib._core.progress import seconds_text
+    from ntklib._core.text import text_table
     from ntklib.lab.report.scores import METRICS
 
     data, metrics = analysis.data, METRICS[analysis.data.task]
@@ -146,7 +147,7 @@ def _summary(analysis: Analysis) -> str:
         "",
     ]
     head = ["", metrics[0].title, "95 % interval", *(m.title for m in metrics[1:]), "fit"]
-    rows = [head]
+    rows = []
     for model in analysis.models:
         main = model.scores[metrics[0].name]
         interval = f"{metrics[0].text(main.low)} to {metrics[0].text(main.high)}"
@@ -154,14 +155,7 @@ def _summary(analysis: Analysis) -> str:
         rows.append(
             [model.title, metrics[0].text(main.value), interval, *others, seconds_text(model.fit_seconds)]
         )
-    widths = [max(len(row[j]) for row in rows) for j in range(len(head))]
-    for row in rows:
-        first, *rest = (
-            text.ljust(w) if j == 0 else text.rjust(w)
-            for j, (text, w) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join([first, *rest]).rstrip())
-    return "\n".join(lines)
+    return "\n".join([*lines, text_table(head, rows, left=1)])
 
 
 REPORT = Command(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ntklib._core.text import text_list
 from ntklib._core.validation import check_option, check_real
 from ntklib.networks import Params
 
@@ -211,7 +212,7 @@ class LazyCertificate:
         verdict = "holds" if self.holds else "does not hold"
         lines = [f"LazyCertificate: theorem {self.theorem} at scale {self.scale:.6g} {verdict}"]
         lines += [f"  because of {failure}" for failure in self.failures]
-        lines += [f"  {name:<10} {text}" for name, text in self.findings().items()]
+        lines += text_list(self.findings().items())
         if self.holds:
             lines.append(
                 "  The bounds are for gradient flow, dw/dt = -grad L; of gradient descent with small steps,"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 
+from ntklib._core.text import text_list
 from ntklib.dynamics import History
 from ntklib.dynamics.training.monitor import flips, hidden_units
 
@@ -134,7 +135,7 @@ class PathCertificate:
             rows["sign flips"] = f"{self.sign_flips} of {self.units} preactivations"
         if self.interval_change is not None:
             rows["exponent"] = f"changed by {self.interval_change:.2g} as the reading interval was halved"
-        return "\n".join([title, *(f"  {name:<16} {text}" for name, text in rows.items() if text)])
+        return "\n".join([title, *text_list((name, text) for name, text in rows.items() if text)])
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ntklib._core.text import text_table
 from ntklib.lab.result import StudyResult, column, entry, result
 
 from .pictures import draw_loss, draw_ratios, draw_thresholds
@@ -192,13 +193,12 @@ def _threshold_lines(settings: Sequence[DecaySetting]) -> list[str]:
         ]
         for one in settings
     ]
-    sizes = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lowest = all(one.kept_down_to == one.least_scale for one in settings)
     note = "the smallest that was run" if lowest else "that and all larger ones"
     return [
         "from which scale on it is certified, down to which scale the promise of theorem A was kept "
         f"nevertheless ({note}), and the width that scale 1 would take by the theorem:",
-        *("  ".join(map(str.rjust, row, sizes)) for row in (head, *rows)),
+        text_table(head, rows),
         _reach(max(settings, key=lambda one: (one.n, one.width))),
     ]
 
