@@ -101,7 +101,7 @@ class CholeskyFactor(Factorization):
         if self._spectral is None and not self._factor(penalty):
             require_memory((2 * self.n, self.n), np.float64, "workspace to solve a singular system")
             self._to_double()
-            self._spectral = EigenFactor.of_weighted(self._matrix, self._root, self.dtype)
+            self._spectral = EigenFactor.of_weighted(self._matrix, self.root, self.dtype)
             del self._matrix
         return self if self._spectral is None else self._spectral
 
@@ -191,7 +191,7 @@ class CholeskyFactor(Factorization):
         for columns in row_blocks(self.n, BLOCK):
             below, square = inverse[columns.stop :, columns], np.tril(inverse[columns, columns])
             out[columns] = np.einsum("ij,ij->j", below, below) + np.einsum("ij,ij->j", square, square)
-        return out if self._root is None else self._root**2 * out
+        return out if self.root is None else self.root**2 * out
 
     def path(self, rhs, penalties) -> Iterator[tuple[Factorization, np.ndarray, np.ndarray]]:
         """At each penalty in turn: the factorisation to solve with, the solution and the inverse diagonal."""
@@ -244,10 +244,10 @@ class CholeskyFactor(Factorization):
         Rows and columns are divided by d_i = sqrt(w_i max K + penalty). In the 1-norm, estimated; that of the
         matrix itself is taken for its largest row sum.
         """
-        if self._root is None:
+        if self.root is None:
             return self._condition
-        largest = float((self._diagonal / self._root / self._root).max())
-        d = np.hypot(self._root * np.sqrt(largest), np.sqrt(penalty))[:, None]
+        largest = float((self._diagonal / self.root / self.root).max())
+        d = np.hypot(self.root * np.sqrt(largest), np.sqrt(penalty))[:, None]
         row_sums = upper_product(self._matrix, self._diagonal + penalty, 1 / d) / d
         (pocon,) = get_lapack_funcs(("pocon",), (self._matrix,))
         rcond, _ = pocon(np.asfortranarray(self._matrix / d), float(np.abs(row_sums).max()), uplo="L")

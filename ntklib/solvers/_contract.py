@@ -33,6 +33,11 @@ class Factorization(ABC):
     double : bool, default=False
         Convert a float32 Gram to float64 before the weights are multiplied in.
 
+    Attributes
+    ----------
+    root : ndarray of shape (n,) or None
+        W^{1/2}, None where all weights are 1.
+
     Raises
     ------
     ValueError
@@ -56,10 +61,10 @@ class Factorization(ABC):
         if double and gram.dtype == np.float32:
             gram, overwrite_gram = gram.astype(np.float64), True
         self._matrix = self._own(gram, overwrite_gram)
-        self._root: np.ndarray | None = None
+        self.root: np.ndarray | None = None
         if weights is not None:
-            self._root = np.sqrt(weights)
-            root = self._root.astype(self._matrix.dtype)
+            self.root = np.sqrt(weights)
+            root = self.root.astype(self._matrix.dtype)
             self._matrix *= root[:, None]
             self._matrix *= root
         self.n = len(gram)
@@ -104,7 +109,7 @@ class Factorization(ABC):
         rhs = rhs[:, None] if rhs.ndim == 1 else rhs
         if len(rhs) != self.n:
             raise ValueError(f"the right-hand side has {len(rhs)} rows, the Gram matrix {self.n}.")
-        return rhs if self._root is None else self._root[:, None] * rhs
+        return rhs if self.root is None else self.root[:, None] * rhs
 
 
 def check_penalty(penalty: float) -> float:

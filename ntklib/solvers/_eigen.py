@@ -55,6 +55,8 @@ class EigenFactor(Factorization):
         Size up to which an eigenvalue is rounding.
     rank : int
         Number of eigenvalues above.
+    root : ndarray of shape (n,) or None
+        W^{1/2}, None where all weights are 1.
 
     Raises
     ------
@@ -87,7 +89,7 @@ class EigenFactor(Factorization):
     def of_weighted(cls, matrix: np.ndarray, root: np.ndarray | None, dtype: np.dtype) -> EigenFactor:
         """Decompose S itself, in its memory; its entries were of `dtype`, and `root` is W^{1/2}."""
         self = cls.__new__(cls)
-        self.n, self.dtype, self._root = len(matrix), dtype, root
+        self.n, self.dtype, self.root = len(matrix), dtype, root
         self._decompose(matrix)
         return self
 
@@ -193,7 +195,7 @@ class EigenFactor(Factorization):
         out = np.empty((inverses.shape[1], self.n))
         for rows in row_blocks(self.n, BLOCK):
             out[:, rows] = (np.square(self.vectors[rows]) @ inverses).T
-        return out if self._root is None else self._root**2 * out
+        return out if self.root is None else self.root**2 * out
 
     def inverse_diagonal(self, penalty: float) -> np.ndarray:
         """Diagonal of (K + penalty W^{-1})^{-1}, shape (n,)."""

@@ -194,12 +194,12 @@ def _right_hand_sides(factorization, y, fit_intercept) -> tuple[np.ndarray, np.n
         raise ValueError(f"y must have shape ({factorization.n}, k), got {y.shape}.")
     if not fit_intercept:
         return np.zeros(y.shape[1]), y
-    centre = np.average(y, axis=0, weights=None if factorization._root is None else factorization._root**2)
+    centre = np.average(y, axis=0, weights=None if factorization.root is None else factorization.root**2)
     return centre, np.column_stack([y - centre, np.ones(len(y))])
 
 
 def _weights(factor: Factorization) -> np.ndarray:
-    return np.ones(factor.n) if factor._root is None else factor._root**2
+    return np.ones(factor.n) if factor.root is None else factor.root**2
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Spectrum:
         else:
             factor = EigenFactor(check_gram(K), weights=sample_weight)
         values = factor.eigenvalues
-        return cls(np.where(values > factor.cut, values, 0.0), factor.vectors, factor._root)
+        return cls(np.where(values > factor.cut, values, 0.0), factor.vectors, factor.root)
 
     @property
     def weights(self) -> NDArray | None:
