@@ -196,8 +196,8 @@ def _read_pipeline(path: Path, members: dict[str, bytes], writer: str) -> Pipeli
 
     types = _parse(path, DUMP, members.get(DUMP, b""))
     if unknown := strangers(types):
-        shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
-        raise DataError(f"{path}: refused, it holds types that ntklib does not write: {shown}")
+        names = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
+        raise DataError(f"{path}: refused, it holds types that ntklib does not write: {names}")
     dump = io.BytesIO()
     try:
         make_internal(types)
