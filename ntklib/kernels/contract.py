@@ -21,6 +21,9 @@ __all__ = ["Activation", "Architecture", "Dual", "as_floats", "check_trainable"]
 class Activation:
     """Base of all activations: sigma(z), elementwise, and the Gaussian dual that kernels need.
 
+    A subclass gives ``__call__``, ``derivative``, ``second_derivative`` and ``dual``, and ``turning_points``
+    (or ``derivative_bounds`` itself) if its derivatives can be bounded over intervals.
+
     Two activations are equal if they are the same function by construction; they hash, pickle and print
     as the expression that makes them.
     """
@@ -63,12 +66,16 @@ class Activation:
         (array([0., 4.]), array([0., 2.]))
         """
         low, high = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
-        first, second = self._turning_points()
+        first, second = self.turning_points()
         slope = supremum(self.derivative, low, high, first)
         return slope, supremum(self.second_derivative, low, high, second)
 
-    def _turning_points(self) -> tuple[Iterable[float], Iterable[float]]:
-        """Points where |sigma'| and |sigma''| may be largest inside an interval: zeros of the next one."""
+    def turning_points(self) -> tuple[Iterable[float], Iterable[float]]:
+        """Return the places where abs(sigma') and abs(sigma'') may be largest inside an interval.
+
+        Zeros of the next derivative, all of them: `derivative_bounds` compares the values there with those at
+        the ends.  An activation that gives them has certificates of lazy training.
+        """
         raise ValueError(
             f"{self!r} tells its derivatives at points only, so that no bound over an interval is known; "
             "use one of the named activations."

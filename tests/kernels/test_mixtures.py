@@ -6,7 +6,7 @@ from mpmath import mp, mpf
 from scipy import special
 
 from ntklib.kernels import NNGP, NTK, NumericalActivation, nngp_kernel, ntk_kernel
-from ntklib.kernels.activations import mixtures as rules
+from ntklib.kernels.activations import _logistic as rules
 from tests import oracle_duals
 from tests.accuracy_table import NUMERICAL
 
@@ -121,7 +121,7 @@ def test_gradients_by_differences(name):
 
 def test_the_rule_has_the_law_of_a_logistic_scale():
     """Its moments: a logistic variable's are those of a normal one times those of the scale."""
-    scales, weights = (np.array(part) for part in rules._logistic_rule())
+    scales, weights = (np.array(part) for part in rules.logistic_rule())
     assert len(scales) == 14
     assert np.sum(weights) == pytest.approx(1, rel=1e-14)
     assert np.sum(weights * scales**2) == pytest.approx(np.pi**2 / 3, rel=1e-13)

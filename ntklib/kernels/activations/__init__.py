@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..contract import Activation
-from .closed_forms import GELU, RBF, Cos, Erf, Exp, Gaussian, Hermite, Sin
-from .expansions import Logistic, NumericalActivation, SiLU, Softplus, Tanh
+from .closed_forms import RBF, Cos, Exp, Gaussian, Sin
+from .expansions import Hermite, NumericalActivation
 from .homogeneous import (
     ABReLU,
     Abs,
@@ -23,6 +23,7 @@ from .homogeneous import (
     Sign,
     Step,
 )
+from .mixtures import GELU, Erf, Logistic, SiLU, Softplus, Tanh
 
 __all__ = [
     "GELU",

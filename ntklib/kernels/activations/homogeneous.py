@@ -1,13 +1,9 @@
-"""Activation functions: small frozen objects that know their values, derivatives and Gaussian dual.
-
-An activation is callable on arrays; ``derivative`` and ``second_derivative`` are the almost-everywhere ones
-(a step contributes 0).
-"""
+"""Activations that are powers on either side of zero: steps, ramps and monomials."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +11,12 @@ from ntklib._core.validation import check_integer, check_real
 
 from .._suprema import power_suprema
 from ..contract import Activation, as_floats
-
-if TYPE_CHECKING:
-    from ..contract import Dual
+from ..duals.homogeneous import HomogeneousDual
 
 __all__ = [
     "ABReLU",
     "Abs",
+    "Homogeneous",
     "Identity",
     "LeakyReLU",
     "Monomial",
@@ -40,9 +35,7 @@ class Homogeneous(Activation):
         raise NotImplementedError  # pragma: no cover
 
     @property
-    def dual(self) -> Dual:
-        from ..duals.homogeneous import HomogeneousDual
-
+    def dual(self) -> HomogeneousDual:
         return HomogeneousDual(*self.parts())
 
     def _powers(self, z: Any, order: int) -> np.ndarray:

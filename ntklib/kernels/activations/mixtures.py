@@ -1,14 +1,5 @@
 """Activations that are steps and ramps smoothed on one scale, or on a mixture of scales.
 
-A logistic variable is a normal one of random scale, s = 2K with K of Kolmogorov's distribution (Andrews &
-Mallows 1974, "Scale mixtures of normal distributions"), so that
-
-    1 / (1 + exp(-z)) = E[Phi(z/s)],    log(1 + exp(z)) = E[(z + s g)_+],    z / (1 + exp(-z)) = E[z Phi(z/s)]
-
-over s and a standard Gaussian g, and the duals of all of them are mixtures of the closed forms of
-``_lengthened.py``.  As functions of log s these are analytic in a strip of width pi about the real line, at
-any variance and correlation: a Gauss rule of a few nodes for the law of log s is exact to rounding.
-
 Sources of the closed forms: steps, Williams (1997), "Computing with infinite networks", eq. 11; gated ramps,
 Tsuchida et al. (2021), "Avoiding kernel fixed points", in the shorter form that two steps of Gaussian
 integration by parts give; smoothed ramps, Cho & Saul (2009), eq. 6, of the lengthened rows.
@@ -16,76 +7,160 @@ integration by parts give; smoothed ramps, Cho & Saul (2009), eq. 6, of the leng
 
 from __future__ import annotations
 
-from functools import cache
-from math import pi, sqrt
+from dataclasses import dataclass
+from math import atanh, pi, sqrt
 
 import numpy as np
+from scipy import special
 
-from ..duals.mixtures import MixtureDual, RampDual, StepDual
+from ..contract import Activation, as_floats
+from ..duals.mixtures import RampDual, StepDual
+from ._approximate import Approximate
+from ._logistic import logistic_rule
 
-__all__ = ["MixtureDual", "erf_dual", "gelu_dual", "logistic_dual", "silu_dual", "softplus_dual", "tanh_dual"]
-
-_NODES = 14
-
-
-def erf_dual() -> StepDual:
-    """Dual of erf(z) = 2 Phi(sqrt(2) z) - 1."""
-    return StepDual((sqrt(0.5),), (1.0,))
+__all__ = ["GELU", "Erf", "Logistic", "SiLU", "Softplus", "Tanh"]
 
 
-def gelu_dual() -> RampDual:
-    """Dual of z Phi(z)."""
-    return RampDual((1.0,), (1.0,))
+def _density(z: np.ndarray) -> np.ndarray:
+    return np.exp(-z * z / 2) / sqrt(2 * pi)
 
 
-def tanh_dual() -> StepDual:
-    """Dual of tanh(z), twice the logistic function of 2z less 1."""
-    scales, weights = _logistic_rule()
-    return StepDual(tuple(s / 2 for s in scales), weights)
+@dataclass(frozen=True)
+class Erf(Activation):
+    """sigma(z) = erf(z) (dual: Williams 1997, eq. 11)."""
+
+    def __call__(self, z):
+        return special.erf(as_floats(z))
+
+    def derivative(self, z):
+        z = as_floats(z)
+        return 2 / sqrt(pi) * np.exp(-z * z)
+
+    def second_derivative(self, z):
+        return -2 * as_floats(z) * self.derivative(z)
+
+    def turning_points(self):
+        return (0.0,), (-sqrt(0.5), sqrt(0.5))
+
+    @property
+    def dual(self) -> StepDual:
+        return StepDual((sqrt(0.5),), (1.0,))  # 2 Phi(sqrt(2) z) - 1
 
 
-def logistic_dual() -> StepDual:
-    """Dual of 1 / (1 + exp(-z))."""
-    return StepDual(*_logistic_rule(), height=0.5, constant=0.5)
+@dataclass(frozen=True)
+class GELU(Activation):
+    """sigma(z) = z Phi(z), Phi the normal distribution function (dual: Tsuchida et al. 2021)."""
+
+    def __call__(self, z):
+        z = as_floats(z)
+        return z * special.ndtr(z)
+
+    def derivative(self, z):
+        z = as_floats(z)
+        return special.ndtr(z) + z * _density(z)
+
+    def second_derivative(self, z):
+        z = as_floats(z)
+        return (2 - z * z) * _density(z)
+
+    def turning_points(self):
+        return (-sqrt(2), sqrt(2)), (-2.0, 0.0, 2.0)
+
+    @property
+    def dual(self) -> RampDual:
+        return RampDual((1.0,), (1.0,))
 
 
-def softplus_dual() -> RampDual:
-    """Dual of log(1 + exp(z))."""
-    return RampDual(*_logistic_rule(), gated=False)
+@dataclass(frozen=True)
+class Tanh(Approximate):
+    """sigma(z) = tanh(z)."""
+
+    def __call__(self, z):
+        return np.tanh(as_floats(z))
+
+    def derivative(self, z):
+        decay = np.exp(-2 * np.abs(as_floats(z)))  # cosh would overflow, in float32 from 89
+        return 4 * decay / (1 + decay) ** 2
+
+    def second_derivative(self, z):
+        return -2 * self(z) * self.derivative(z)
+
+    def turning_points(self):
+        steepest = atanh(sqrt(1 / 3))
+        return (0.0,), (-steepest, steepest)
+
+    @property
+    def dual(self) -> StepDual:
+        scales, weights = logistic_rule()  # tanh z is twice the logistic function of 2 z less 1
+        return StepDual(tuple(s / 2 for s in scales), weights)
 
 
-def silu_dual() -> RampDual:
-    """Dual of z / (1 + exp(-z))."""
-    return RampDual(*_logistic_rule())
+@dataclass(frozen=True)
+class Logistic(Approximate):
+    """sigma(z) = 1 / (1 + exp(-z))."""
+
+    def __call__(self, z):
+        return special.expit(as_floats(z))
+
+    def derivative(self, z):
+        z = as_floats(z)
+        return special.expit(z) * special.expit(-z)
+
+    def second_derivative(self, z):
+        z = as_floats(z)
+        return self.derivative(z) * (special.expit(-z) - special.expit(z))
+
+    def turning_points(self):  # twice those of tanh
+        return tuple(tuple(2 * z for z in points) for points in Tanh().turning_points())
+
+    @property
+    def dual(self) -> StepDual:
+        return StepDual(*logistic_rule(), height=0.5, constant=0.5)
 
 
-@cache
-def _logistic_rule(nodes: int = _NODES) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Scales and weights of the Gauss rule for log s.
+@dataclass(frozen=True)
+class Softplus(Approximate):
+    """sigma(z) = log(1 + exp(z))."""
 
-    The recurrence of the orthogonal polynomials is Lanczos' of the law on a fine grid, on which the
-    trapezoidal rule is exact to rounding.
-    """
-    log_k = np.arange(-160, 130).astype(np.longdouble) / 64
-    law = np.exp(log_k) * _kolmogorov_density(np.exp(log_k))
-    law /= law.sum()
-    before, now = np.zeros_like(log_k), np.sqrt(law)
-    diagonal, side = np.empty(nodes, np.longdouble), np.zeros(nodes, np.longdouble)
-    for k in range(nodes):
-        diagonal[k] = np.sum(log_k * now * now)
-        rest = (log_k - diagonal[k]) * now - side[k - 1] * before
-        side[k] = np.sqrt(np.sum(rest * rest))
-        before, now = now, rest / side[k]
-    jacobi = np.diag(diagonal) + np.diag(side[:-1], 1) + np.diag(side[:-1], -1)
-    points, vectors = np.linalg.eigh(jacobi.astype(np.float64))
-    return tuple(float(s) for s in 2 * np.exp(points)), tuple(float(v) for v in vectors[0] ** 2)
+    def __call__(self, z):
+        z = as_floats(z)
+        return np.logaddexp(z.dtype.type(0), z)
+
+    def derivative(self, z):
+        return special.expit(as_floats(z))
+
+    def second_derivative(self, z):
+        return Logistic().derivative(z)
+
+    def turning_points(self):
+        return (), (0.0,)
+
+    @property
+    def dual(self) -> RampDual:
+        return RampDual(*logistic_rule(), gated=False)
 
 
-def _kolmogorov_density(k: np.ndarray) -> np.ndarray:
-    """Of the two series of a theta function the one that converges in a few terms."""
-    terms = np.arange(1, 12, dtype=np.longdouble)[:, None]
-    decay = (terms * k) ** 2
-    far = 8 * k * np.sum(-((-1) ** terms) * terms**2 * np.exp(-2 * decay), axis=0)
-    rate = ((2 * terms - 1) * pi / k) ** 2 / 8
-    near = np.sqrt(2 * np.longdouble(pi)) / k**2 * np.sum((2 * rate - 1) * np.exp(-rate), axis=0)
-    return np.where(k > 1, far, near)
+@dataclass(frozen=True)
+class SiLU(Approximate):
+    """sigma(z) = z / (1 + exp(-z))."""
+
+    def __call__(self, z):
+        z = as_floats(z)
+        return z * special.expit(z)
+
+    def derivative(self, z):
+        z = as_floats(z)
+        return special.expit(z) * (1 + z * special.expit(-z))
+
+    def second_derivative(self, z):
+        z = as_floats(z)
+        return Logistic().derivative(z) * (2 + z * (special.expit(-z) - special.expit(z)))
+
+    def turning_points(self):
+        # the solutions of z t = 2 and of 6 t = z (3 t^2 - 1), t = tanh(z / 2)
+        first, second = 2.399357280515468, 3.435840993495111
+        return (-first, first), (-second, 0.0, second)
+
+    @property
+    def dual(self) -> RampDual:
+        return RampDual(*logistic_rule())
