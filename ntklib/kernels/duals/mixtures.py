@@ -14,6 +14,7 @@ from ._smooth import SmoothDual
 
 __all__ = ["MixtureDual", "RampDual", "StepDual"]
 
+_STEEP = 8.0  # length from which steps magnify a rounding error enough to pay for sums of angles
 _ROUNDING = 32 * np.finfo(np.float64).eps
 
 
@@ -80,7 +81,7 @@ class StepDual(MixtureDual):
     def gap(self, p, A, cosine):
         """From A_xx + A_zz - 2 A, a sum of angles psi that are small for long rows not opposite."""
         gap, symmetric = signed_gaps_of(cosine), self.constant == 0
-        long = _long(p) & (p.positive | symmetric)
+        long = _long(p, _STEEP) & (p.positive | symmetric)
         if not long.any():
             return gap
         factor, total = 2 / np.pi * self.height**2, sum(self.weights) ** 2
@@ -98,9 +99,9 @@ class StepDual(MixtureDual):
         return Partials(*(factor * part for part in self._sums(p, _step_partials)))
 
 
-def _long(p: Pairs) -> np.ndarray:
+def _long(p: Pairs, least: float = 1.0) -> np.ndarray:
     """Pairs of rows that are both far longer than none."""
-    return (narrow(p.rx) > 1) & (narrow(p.rz) > 1)
+    return (narrow(p.rx) > least) & (narrow(p.rz) > least)
 
 
 def _angle_terms(p: Pairs, s: float, t: Any) -> tuple[Any, ...]:
