@@ -36,8 +36,8 @@ API = {
         AbsoluteError Adam as_loss as_optimizer AveragedMomentum averaging_weights Batch ensemble
         EnsembleTrajectory Flow gradient_descent gradient_flow GradientDescent HeavyBall History
         Huber integrate_flow largest_stable_step linearized_flow LogLoss Loss LOSSES Minibatches
-        Momentum Muon Nesterov Optimizer polar_factor Risk SignDescent Snapshot SquaredError State
-        train Trajectory USAM
+        Momentum Muon Nesterov Optimizer OPTIMIZERS polar_factor Risk SignDescent Snapshot
+        SquaredError State train Trajectory USAM
     """,
     "ntklib.theory": """
         certificate_from_constants Interval jacobian_lipschitz JacobianLipschitz lazy_certificate

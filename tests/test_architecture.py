@@ -134,8 +134,9 @@ def unpublished(path: Path, source: str) -> list[str]:
         part = part_of(module)
         if part in {"lab", "_core", "_info"}:
             continue
-        public = module == "ntklib" or (module.count(".") == 1 and name is not None)
-        if not public or (name is not None and name not in exported(module) and name != "__version__"):
+        if module.count(".") > 1 or (
+            name is not None and name not in exported(module) and name != "__version__"
+        ):
             wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module} {name or ''}")
     return wrong
 

@@ -18,6 +18,7 @@ from .function_space.records import Trajectory
 from .function_space.spectrum import largest_stable_step
 from .losses import LOSSES, AbsoluteError, Huber, LogLoss, Loss, Risk, SquaredError, as_loss
 from .optimizers import (
+    OPTIMIZERS,
     USAM,
     Adam,
     AveragedMomentum,
@@ -40,6 +41,7 @@ from .training.train import train
 
 __all__ = [
     "LOSSES",
+    "OPTIMIZERS",
     "USAM",
     "AbsoluteError",
     "Adam",

@@ -16,8 +16,7 @@ from ntklib._core.validation import (
     check_real,
     check_reals,
 )
-from ntklib.dynamics import Optimizer, as_optimizer
-from ntklib.dynamics.optimizers import OPTIMIZERS
+from ntklib.dynamics import OPTIMIZERS, Optimizer, as_optimizer
 
 __all__ = ["Argument", "Flag", "Integer", "Integers", "OptimizerName", "Option", "Options", "Real", "Reals"]
 
