@@ -1,0 +1,1 @@
+"""Kernel ridge regression on few centres, from sums over rows."""

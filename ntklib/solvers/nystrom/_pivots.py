@@ -1,0 +1,134 @@
+r"""Randomly pivoted Cholesky factors of kernel matrices.
+
+With the residual :math:`d_i = K_{ii} - |F_i|^2`, a pivot is drawn with probability :math:`d_i / \sum d`,
+and its residual column, scaled, is the next column of :math:`F`, so that :math:`K \approx F F^T`.  Many
+pivots are proposed at once and accepted by rejection sampling, which gives the same law.
+
+References
+----------
+Y. Chen, E. N. Epperly, J. A. Tropp and R. J. Webber (2023), "Randomly pivoted Cholesky"; E. N. Epperly,
+J. A. Tropp and R. J. Webber (2024), "Embrace rejection: kernel matrix approximation by accelerated randomly
+pivoted Cholesky".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cholesky, solve_triangular
+
+from ntklib._core.blocks import row_blocks
+from ntklib._core.threads import parallel_for
+
+__all__ = ["PivotedCholesky", "pivoted_cholesky"]
+
+ROWS = 2048  # of a block that one thread updates
+ROUNDING = 64 * float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class PivotedCholesky:
+    """Partial Cholesky factor of a kernel matrix.
+
+    Attributes
+    ----------
+    pivots : ndarray of int, shape (rank,)
+        Rows in the order in which they were drawn.
+    factor : ndarray of shape (n, rank)
+        F with K ~ F F^T; exact on the rows and columns of the pivots.
+    trace : float
+        Trace of K.
+    residual : float
+        Trace of K - F F^T.
+    """
+
+    pivots: NDArray
+    factor: NDArray
+    trace: float
+    residual: float
+
+
+def pivoted_cholesky(
+    cross: Callable[[Any, Any], NDArray],
+    diagonal: NDArray,
+    X: Any,
+    rank: int,
+    *,
+    rng: np.random.Generator,
+    tol: float = 0.0,
+    block: int | None = None,
+) -> PivotedCholesky:
+    """Compute a randomly pivoted Cholesky factor.
+
+    Parameters
+    ----------
+    cross : callable
+        Kernel matrix of two sets of rows.
+    diagonal : ndarray of shape (n,)
+        K(x, x) for every row.
+    X : array or CSR matrix of shape (n, d)
+    rank : int
+        Number of pivots at most.
+    rng : numpy.random.Generator
+    tol : float, default=0
+        Stop when the trace of the residual is at most this share of the trace.
+    block : int or None, default=None
+        Pivots proposed at once; None is a tenth of the rank, 1 is the plain algorithm.
+
+    Returns
+    -------
+    PivotedCholesky
+        With fewer pivots if nothing else is left of K.
+    """
+    diagonal = np.asarray(diagonal, dtype=np.float64)
+    n = len(diagonal)
+    rank = min(rank, n)
+    block = max(1, -(-rank // 10)) if block is None else block
+    left, trace = diagonal.copy(), float(diagonal.sum())
+    factor = np.empty((n, rank))
+    pivots: list[int] = []
+    floor = max(tol, ROUNDING) * trace
+    while len(pivots) < rank and (total := left.sum()) > floor:
+        # sorted lists of unique proposals would be biased: they are taken in the order drawn
+        proposed = rng.choice(n, size=block, p=left / total)
+        done = len(pivots)
+        base = factor[proposed, :done]
+        residual = np.asarray(cross(X[proposed], X[proposed]), dtype=np.float64) - base @ base.T
+        accepted = _accept(residual, left[proposed], rng)[: rank - done]
+        if not accepted:
+            continue
+        new = proposed[accepted]
+        triangle = cholesky(residual[np.ix_(accepted, accepted)], lower=True)
+        columns = slice(done, done + len(new))
+
+        def extend(rows: slice, new=new, done=done, columns=columns, triangle=triangle) -> None:
+            part = np.asarray(cross(X[rows], X[new]), dtype=np.float64)
+            part -= factor[rows, :done] @ factor[new, :done].T
+            solved = solve_triangular(triangle, part.T, lower=True, overwrite_b=True, check_finite=False).T
+            factor[rows, columns] = solved
+            left[rows] = np.maximum(left[rows] - np.einsum("ij,ij->i", solved, solved), 0.0)
+
+        # rows of pivots are read by all blocks: they are whole before any new column is written
+        parallel_for(extend, row_blocks(n, ROWS))
+        left[new] = 0.0
+        pivots += new.tolist()
+    return PivotedCholesky(
+        np.array(pivots, dtype=np.intp), factor[:, : len(pivots)], trace, float(left.sum())
+    )
+
+
+def _accept(residual: NDArray, proposal: NDArray, rng: np.random.Generator) -> list[int]:
+    """Positions of the accepted proposals: each with what is left of it over what it was proposed by."""
+    left = residual.copy()
+    accepted: list[int] = []
+    scale = ROUNDING * proposal
+    for j, draw in enumerate(rng.random(len(proposal))):
+        if left[j, j] > scale[j] and draw * proposal[j] < left[j, j]:
+            accepted.append(j)
+            column = left[:, j] / np.sqrt(left[j, j])
+            left -= np.outer(column, column)
+    return accepted

@@ -1,0 +1,161 @@
+r"""Sums over rows: all that a regression on centres needs of the data.
+
+Blocks of rows are added in chains of a fixed length, and the chains' sums in a binary tree by their number,
+so that the same blocks give the same bytes, whatever computed them and in whatever order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.blas import dsyrk, ssyrk
+from scipy.linalg.lapack import dtpttr, dtrttp
+
+from ntklib._core.threads import get_threads, parallel_for
+
+__all__ = ["CHAIN", "ROWS", "RowSums", "tree_sum"]
+
+ROWS = 4096
+"""Rows of a block."""
+
+CHAIN = 8
+"""Blocks of a chain."""
+
+
+@dataclass
+class RowSums:
+    """Weighted sums over rows of features p, targets t and their products.
+
+    Attributes
+    ----------
+    squares : ndarray of shape (M, M), Fortran order
+        Sum of w p p^T, its lower triangle.
+    products : ndarray of shape (M, k)
+        Sum of w p t^T.
+    features : ndarray of shape (M,)
+        Sum of w p.
+    targets, target_squares : ndarray of shape (k,)
+        Sums of w t and w t^2.
+    weight : float
+        Sum of w.
+    count : float
+        Sum of the counts.
+    n_rows : int
+    """
+
+    squares: NDArray
+    products: NDArray
+    features: NDArray
+    targets: NDArray
+    target_squares: NDArray
+    weight: float = 0.0
+    count: float = 0.0
+    n_rows: int = 0
+
+    @classmethod
+    def zeros(cls, n_centres: int, n_targets: int) -> RowSums:
+        """Return the sums over no rows."""
+        M, k = n_centres, n_targets
+        return cls(np.zeros((M, M), order="F"), np.zeros((M, k)), np.zeros(M), np.zeros(k), np.zeros(k))
+
+    def add(self, features: NDArray, targets: NDArray, weights: NDArray, counts: NDArray) -> None:
+        """Add the rows of a block.
+
+        Parameters
+        ----------
+        features : ndarray of shape (M, n), Fortran order, float32 or float64
+            One column a row; overwritten.
+        targets : ndarray of shape (n, k)
+        weights, counts : ndarray of shape (n,)
+        """
+        root = np.sqrt(weights)
+        features *= root.astype(features.dtype)
+        weighted = root[:, None] * targets
+        syrk = ssyrk if features.dtype == np.float32 else dsyrk
+        if len(weights):
+            self.squares += syrk(1.0, features, lower=1)
+        self.products += features @ weighted.astype(features.dtype)
+        self.features += features @ root.astype(features.dtype)
+        self.targets += weights @ targets
+        self.target_squares += weights @ targets**2
+        self.weight += float(weights.sum())
+        self.count += float(counts.sum())
+        self.n_rows += len(weights)
+
+    def merge(self, other: RowSums) -> RowSums:
+        """Add the sums over other rows to these, and return these."""
+        self.squares += other.squares
+        self.products += other.products
+        self.features += other.features
+        self.targets += other.targets
+        self.target_squares += other.target_squares
+        self.weight += other.weight
+        self.count += other.count
+        self.n_rows += other.n_rows
+        return self
+
+
+def tree_sum(
+    blocks: Iterable[Any], add: Callable[[RowSums, Any], None], zeros: Callable[[], RowSums]
+) -> RowSums:
+    """Sum over blocks in chains and a binary tree.
+
+    Parameters
+    ----------
+    blocks : iterable
+        What ``add`` takes, in order.
+    add : callable
+        Adds a block to sums; called in several threads, each with sums of its own.
+    zeros : callable
+        Makes empty sums.
+
+    Returns
+    -------
+    RowSums
+    """
+    levels: list[tuple[int, Any]] = []  # sums of 2^level chains each, waiting for their right neighbour
+    for chains in _batches(_batches(iter(blocks), CHAIN), get_threads()):
+        sums = [zeros() for _ in chains]
+
+        def run(index: int, chains=chains, sums=sums) -> None:
+            for block in chains[index]:
+                add(sums[index], block)
+
+        parallel_for(run, range(len(chains)))
+        for total in sums:
+            level = 0
+            while levels and levels[-1][0] == level:
+                total, level = _unpacked(levels.pop()[1]).merge(total), level + 1
+            levels.append((level, _packed(total)))
+    if not levels:
+        return zeros()
+    total = _unpacked(levels.pop()[1])
+    while levels:
+        total = _unpacked(levels.pop()[1]).merge(total)
+    return total
+
+
+def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _packed(sums: RowSums) -> RowSums:
+    """Sums whose squares are the packed triangle."""
+    sums.squares = dtrttp(sums.squares, uplo="L")[0]
+    return sums
+
+
+def _unpacked(sums: RowSums) -> RowSums:
+    sums.squares = dtpttr(len(sums.features), sums.squares, uplo="L")[0]
+    return sums

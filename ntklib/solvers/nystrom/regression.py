@@ -1,0 +1,226 @@
+r"""Ridge regression on centres (Nystrom, subset of regressors).
+
+With whitened features :math:`\Phi`, weighted means taken off (:math:`P`, and targets likewise) and
+:math:`s^2, V` the eigendecomposition of :math:`P^T W P`, the fit at a penalty is
+:math:`P V (s^2 + \lambda)^{-1} V^T P^T W y`.  One pass over the rows serves every penalty and target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh, solve_triangular
+
+from ntklib._core.blocks import row_blocks
+
+from ._basis import Basis
+from ._sums import ROWS, RowSums, tree_sum
+
+__all__ = ["CentreFit", "CentreRegression", "Rows"]
+
+MAX_REFINEMENTS = 10
+GOAL = 1e-10
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows, targets, weights and counts, in blocks of a constant number of rows.
+
+    Attributes
+    ----------
+    X : array, memory map or CSR matrix of shape (n, d)
+    targets : ndarray of shape (n, k)
+    weights, counts : ndarray of shape (n,) or None
+        None is ones; weights are counts times importances.
+    """
+
+    X: Any
+    targets: NDArray
+    weights: NDArray | None = None
+    counts: NDArray | None = None
+
+    def __iter__(self) -> Iterator[tuple[Any, NDArray, NDArray, NDArray]]:
+        for rows in row_blocks(len(self.targets), ROWS):
+            targets = np.asarray(self.targets[rows], dtype=np.float64)
+            ones = np.ones(len(targets))
+            weights = ones if self.weights is None else np.asarray(self.weights[rows], dtype=np.float64)
+            counts = ones if self.counts is None else np.asarray(self.counts[rows], dtype=np.float64)
+            yield self.X[rows], targets, weights, counts
+
+
+@dataclass(frozen=True)
+class CentreFit:
+    """Fit at one penalty: f(x) = k(x, C) dual_coef + intercept.
+
+    Attributes
+    ----------
+    penalty : float
+    dual_coef : ndarray of shape (M, k)
+    intercept : ndarray of shape (k,)
+    residual : float
+        Relative residual of the system for the coefficients, computed in float64.
+    refinements : int
+        Steps of refinement.
+    degrees_of_freedom : float
+    """
+
+    penalty: float
+    dual_coef: NDArray
+    intercept: NDArray
+    residual: float
+    refinements: int
+    degrees_of_freedom: float
+
+
+class CentreRegression:
+    """Sums over rows turned into fits at any penalty.
+
+    Parameters
+    ----------
+    basis : Basis
+    sums : RowSums
+        Of the basis' features.
+    fit_intercept : bool
+    """
+
+    def __init__(self, basis: Basis, sums: RowSums, *, fit_intercept: bool) -> None:
+        self.basis, self.sums, self.fit_intercept = basis, sums, fit_intercept
+        weight = sums.weight if fit_intercept else 1.0
+        self.mean = sums.features / weight * fit_intercept
+        self.target_mean = sums.targets / weight * fit_intercept
+        matrix = sums.squares - weight * np.outer(self.mean, self.mean)
+        values, self.vectors = eigh(matrix, lower=True, overwrite_a=True, check_finite=False, driver="evd")
+        self.values = np.maximum(values, 0.0)
+        self.moments = sums.products - weight * np.outer(self.mean, self.target_mean)
+        self.projected = self.vectors.T @ self.moments
+
+    @classmethod
+    def of(
+        cls,
+        basis: Basis,
+        blocks: Iterable[tuple[Any, NDArray, NDArray, NDArray]],
+        n_targets: int,
+        *,
+        fit_intercept: bool = True,
+        dtype: Any = np.float64,
+    ) -> CentreRegression:
+        """Sum over blocks of rows (X, targets, weights, counts) in tiles of the given precision."""
+
+        def add(sums: RowSums, block: Any) -> None:
+            X, targets, weights, counts = block
+            sums.add(basis.features(X, dtype), targets, weights, counts)
+
+        sums = tree_sum(blocks, add, lambda: RowSums.zeros(len(basis.kept), n_targets))
+        return cls(basis, sums, fit_intercept=fit_intercept)
+
+    def degrees_of_freedom(self, penalty: float) -> float:
+        """Trace of the matrix that maps targets to fitted values, intercept included."""
+        return float((self.values / (self.values + penalty)).sum()) + self.fit_intercept
+
+    def residual_squares(self, penalty: float) -> NDArray:
+        """Weighted sum of the squared residuals of each target."""
+        total = self.sums.target_squares - self.sums.weight * self.target_mean**2
+        shrunk = self.values + penalty
+        return total - ((self.values + 2 * penalty) / shrunk**2) @ self.projected**2
+
+    def gcv(self, penalty: float) -> NDArray:
+        """Generalised cross-validation: an estimate of the mean squared error of each target."""
+        count = self.sums.count
+        free = count - self.degrees_of_freedom(penalty)
+        return count * self.residual_squares(penalty) / free**2
+
+    def coordinates(self, penalty: float) -> NDArray:
+        """Coefficients of the centred, whitened features, shape (M, k)."""
+        return self._solve(self.projected, penalty)
+
+    def _solve(self, projected: NDArray, penalty: float) -> NDArray:
+        return self.vectors @ (projected / (self.values + penalty)[:, None])
+
+    def fit(self, penalty: float, blocks: Iterable[Any] | None = None) -> CentreFit:
+        """Fit at a penalty; refine by residuals over the rows if their blocks are given.
+
+        Refinement needs no products of features: with vectors whitened, not tiles, it costs the kernel's
+        values in float64.
+        """
+        w, level = self.coordinates(penalty), self.target_mean
+        residual, best, steps = np.nan, np.inf, 0
+        while blocks is not None:
+            gradient, excess, size = self._gradient(w, level, penalty, blocks)
+            residual = (
+                float(np.hypot(np.linalg.norm(gradient), np.linalg.norm(excess)) / size) if size else 0.0
+            )
+            if residual <= GOAL or residual > best / 2 or steps == MAX_REFINEMENTS:
+                break
+            best, steps = residual, steps + 1
+            w = w + self._solve(self.vectors.T @ gradient, penalty)
+            level = level + excess / np.sqrt(self.sums.weight)
+        return CentreFit(
+            penalty,
+            self.basis.coefficients(w),
+            level - (self.basis.offset + self.mean) @ w,
+            residual,
+            steps,
+            self.degrees_of_freedom(penalty),
+        )
+
+    def _gradient(
+        self, w: NDArray, level: NDArray, penalty: float, blocks: Iterable[Any]
+    ) -> tuple[NDArray, NDArray, float]:
+        """Residuals in float64 of the systems for w and for the level, and their scale."""
+        basis, k = self.basis, w.shape[1]
+        a, offset = basis.coefficients(w), basis.offset + self.mean
+        shift = offset @ w
+
+        def add(sums: RowSums, block: Any) -> None:
+            X, targets, weights, _ = block
+            values = basis.kernel(X, np.float64)
+            centred = targets - self.target_mean
+            errors = weights[:, None] * np.hstack([targets - level - (values @ a - shift), centred])
+            sums.products += values.T @ errors
+            sums.targets += errors.sum(axis=0)
+
+        def zeros() -> RowSums:
+            sums = RowSums.zeros(0, 2 * k)
+            sums.products = np.zeros((len(w), 2 * k))
+            return sums
+
+        sums = tree_sum(blocks, add, zeros)
+        both = solve_triangular(basis.triangle, sums.products, lower=True, check_finite=False)
+        both -= np.outer(offset, sums.targets)
+        excess = sums.targets[:k] / np.sqrt(self.sums.weight) * self.fit_intercept
+        return both[:, :k] - penalty * w, excess, float(np.linalg.norm(both[:, k:]))
+
+    def held_out(
+        self, penalties: NDArray, blocks: Iterable[Any], dtype: Any = np.float64
+    ) -> Iterator[tuple[Any, NDArray]]:
+        """Predictions of rows by the fits without one copy of each.
+
+        Yields
+        ------
+        block
+            As it was given.
+        predictions : ndarray of shape (n, k, n_penalties)
+        """
+        scale = 1 / (self.values[:, None] + penalties)
+        for block in blocks:
+            X, targets, weights, counts = block
+            rotated = (self.basis.features(X, dtype).T - self.mean.astype(dtype)) @ self.vectors.astype(dtype)
+            leverage = weights[:, None] * (rotated.astype(np.float64) ** 2 @ scale)
+            if self.fit_intercept:
+                leverage += (weights / self.sums.weight)[:, None]
+            fitted = np.einsum("nm,mk,mp->nkp", rotated, self.projected, scale, optimize=True)
+            fitted += self.target_mean[:, None]
+            error = (targets[:, :, None] - fitted) / (1 - leverage / counts[:, None])[:, None, :]
+            yield block, targets[:, :, None] - error
+
+    def variance(self, X: Any, diagonal: NDArray, penalty: float) -> NDArray:
+        """Posterior variance of f at rows, in units of the targets' (deterministic training conditional)."""
+        phi = self.basis.features(X, np.float64) + self.basis.offset[:, None]
+        centred = self.vectors.T @ (phi - (self.basis.offset + self.mean)[:, None])
+        inside = penalty * (centred**2 / (self.values + penalty)[:, None]).sum(axis=0)
+        outside = np.maximum(diagonal - (phi**2).sum(axis=0), 0.0)
+        return outside + inside + self.fit_intercept * penalty / self.sums.weight

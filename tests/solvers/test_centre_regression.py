@@ -1,0 +1,186 @@
+"""Regression on centres against dense formulas and refits."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import ntklib
+from ntklib.kernels import NNGP, NTK
+from ntklib.solvers.nystrom._basis import make_basis
+from ntklib.solvers.nystrom._sums import CHAIN, RowSums, tree_sum
+from ntklib.solvers.nystrom.regression import CentreRegression, Rows
+
+KERNEL = NTK(depth=2, bias_std=0.5)
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(120, 3))
+Y = np.column_stack([np.sin(X[:, 0]), X[:, 1] * X[:, 2]]) + 5.0
+WEIGHTS = RNG.uniform(0.2, 3.0, size=120)
+
+
+def dense(kernel, X, C, Y, penalty, weights, intercept):
+    """Coefficients and intercept from the normal equations of the subset of regressors, in another basis."""
+    K, M = kernel(X, C), kernel(C, C)
+    design = np.hstack([K, np.ones((len(X), 1))]) if intercept else K
+    ridge = np.zeros((design.shape[1],) * 2)
+    ridge[: len(C), : len(C)] = penalty * M
+    solution = np.linalg.lstsq(
+        design.T @ (weights[:, None] * design) + ridge, design.T @ (weights[:, None] * Y), rcond=None
+    )[0]
+    return (solution[:-1], solution[-1]) if intercept else (solution, np.zeros(Y.shape[1]))
+
+
+def fitted(kernel, X, C, Y, weights=None, intercept=True, dtype=np.float64):
+    basis = make_basis(kernel, C, centred=intercept)
+    rows = Rows(X, Y, weights)
+    regression = CentreRegression.of(basis, rows, Y.shape[1], fit_intercept=intercept, dtype=dtype)
+    return basis, rows, regression
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["equal", "weighted"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_it_is_ridge_regression_on_the_centres(dtype, weights, intercept):
+    basis, rows, regression = fitted(
+        KERNEL, X.astype(dtype), X[:15].astype(dtype), Y, weights, intercept, dtype
+    )
+    exact = X.astype(dtype).astype(float)
+    for penalty in (0.3, 10.0):
+        fit = regression.fit(penalty, rows)
+        assert fit.residual < 1e-10
+        ones = np.ones(len(X)) if weights is None else weights
+        a, b = dense(KERNEL, exact, exact[:15], Y, penalty, ones, intercept)
+        new = RNG.normal(size=(20, 3))
+        got = KERNEL(new, basis.centres.astype(float)) @ fit.dual_coef + fit.intercept
+        np.testing.assert_allclose(got, KERNEL(new, exact[:15]) @ a + b, rtol=1e-8, atol=1e-8)
+
+
+def test_all_rows_as_centres_are_kernel_ridge_regression():
+    _, rows, regression = fitted(KERNEL, X, X, Y, WEIGHTS)
+    fit = regression.fit(0.1, rows)
+    K = KERNEL(X)
+    system = np.block(
+        [[K + 0.1 * np.diag(1 / WEIGHTS), np.ones((120, 1))], [np.ones((1, 120)), np.zeros((1, 1))]]
+    )
+    solution = np.linalg.solve(system, np.vstack([Y, np.zeros((1, 2))]))
+    np.testing.assert_allclose(
+        KERNEL(X, regression.basis.centres) @ fit.dual_coef + fit.intercept,
+        K @ solution[:-1] + solution[-1],
+        rtol=1e-8,
+    )
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_held_out_predictions_are_those_of_refits(intercept):
+    """Of fits without one copy of a row; weights are counts times importances."""
+    counts = RNG.integers(1, 4, size=120).astype(float)
+    weights = counts * RNG.uniform(0.5, 2.0, size=120)
+    basis = make_basis(KERNEL, X[:15], centred=intercept)
+    rows = Rows(X, Y, weights, counts)
+    regression = CentreRegression.of(basis, rows, 2, fit_intercept=intercept)
+    penalties = np.array([0.01, 1.0])
+    ((_, held_out),) = regression.held_out(penalties, rows)
+    for i in (0, 14, 15, 119):
+        for p, penalty in enumerate(penalties):
+            less = weights.copy()
+            less[i] *= (counts[i] - 1) / counts[i]
+            a, b = dense(KERNEL, X, X[:15], Y, penalty, less, intercept)
+            np.testing.assert_allclose(held_out[i, :, p], (KERNEL(X[[i]], X[:15]) @ a + b)[0], rtol=1e-9)
+
+
+def test_generalised_cross_validation():
+    basis, _, regression = fitted(KERNEL, X, X[:15], Y, WEIGHTS)
+    fit = regression.fit(0.3)
+    P = KERNEL(X, X[:15]) @ np.linalg.inv(np.linalg.cholesky(KERNEL(X[:15]))).T
+    mean = WEIGHTS @ P / WEIGHTS.sum()
+    P = P - mean
+    inner = P.T @ (WEIGHTS[:, None] * P)
+    df = 1 + np.trace(np.linalg.solve(inner + 0.3 * np.eye(15), inner))
+    assert regression.degrees_of_freedom(0.3) == pytest.approx(df, rel=1e-10)
+    error = Y - KERNEL(X, basis.centres) @ fit.dual_coef - fit.intercept
+    rss = WEIGHTS @ error**2
+    np.testing.assert_allclose(regression.residual_squares(0.3), rss, rtol=1e-9)
+    np.testing.assert_allclose(regression.gcv(0.3), 120 * rss / (120 - df) ** 2, rtol=1e-9)
+
+
+def test_the_variance_is_that_of_a_linear_model_on_the_features_and_of_what_they_lack():
+    basis, _, regression = fitted(KERNEL, X, X[:15], Y, WEIGHTS)
+    new = RNG.normal(size=(7, 3))
+    phi = np.linalg.solve(np.linalg.cholesky(KERNEL(X[:15])), KERNEL(X[:15], new)).T
+    P = np.linalg.solve(np.linalg.cholesky(KERNEL(X[:15])), KERNEL(X[:15], X)).T
+    # an unpenalised intercept is a feature of infinite prior variance: a column of ones without penalty
+    design, row = np.hstack([P, np.ones((120, 1))]), np.hstack([phi, np.ones((7, 1))])
+    ridge = np.diag([0.3] * 15 + [0.0])
+    covariance = 0.3 * np.linalg.inv(design.T @ (WEIGHTS[:, None] * design) + ridge)
+    expected = KERNEL.diag(new) - (phi**2).sum(axis=1) + np.einsum("ij,jk,ik->i", row, covariance, row)
+    np.testing.assert_allclose(regression.variance(new, KERNEL.diag(new), 0.3), expected, rtol=1e-9)
+    assert len(basis.kept) == 15
+
+
+def test_centres_that_repeat_are_left_out():
+    C = np.vstack([X[:10], X[:10], X[:5] * (1 + 1e-15)])
+    basis, rows, regression = fitted(NNGP(bias_std=1.0), X, C, Y)
+    assert len(basis.kept) == 10
+    once, same, alone = fitted(NNGP(bias_std=1.0), X, X[:10], Y)
+    for b, r, s in ((basis, regression, rows), (once, alone, same)):
+        fit = r.fit(0.1, s)
+        values = NNGP(bias_std=1.0)(X, b.centres) @ fit.dual_coef + fit.intercept
+        assert fit.residual < 1e-10
+    np.testing.assert_allclose(values, values)
+    with pytest.raises(ValueError, match="kernel is 0 on the centres"):
+        make_basis(NTK(), np.zeros((3, 3)), centred=True)
+
+
+def test_offsets_and_large_numbers_cost_no_digits():
+    """Features that hardly vary beside their mean, targets far from 0."""
+    far, huge = X * 0.01 + 3.0, 1e8 + Y
+    basis, rows, regression = fitted(KERNEL, far, far[:15], huge)
+    fit = regression.fit(1e-4, rows)
+    _, _, plain = fitted(KERNEL, far, far[:15], Y)
+    expected = plain.fit(1e-4, Rows(far, Y))
+    np.testing.assert_allclose(
+        KERNEL(far, basis.centres) @ fit.dual_coef + fit.intercept - 1e8,
+        KERNEL(far, basis.centres) @ expected.dual_coef + expected.intercept,
+        atol=1e-6,
+    )
+
+
+def test_the_same_bytes_at_any_number_of_threads_and_for_sparse_rows():
+    rows = np.random.default_rng(1).normal(size=(70_000, 2)).astype(np.float32)
+    targets = rows[:, :1] ** 2
+    basis, seen = make_basis(KERNEL, rows[:20], centred=True), set()
+    for threads in (1, 2, 3):
+        with ntklib.set_threads(threads):
+            regression = CentreRegression.of(basis, Rows(rows, targets), 1, dtype=np.float32)
+            sums = regression.sums
+            seen.add(sums.squares.tobytes() + sums.products.tobytes() + sums.features.tobytes())
+    assert len(seen) == 1
+    thin = CentreRegression.of(basis, Rows(sparse.csr_array(rows), targets), 1, dtype=np.float32)
+    np.testing.assert_allclose(thin.sums.features, regression.sums.features, rtol=1e-5)
+
+
+def test_sums_are_added_in_chains_and_then_a_tree():
+    """The order is that of the definition, whatever the number of blocks."""
+    for n_blocks in (0, 1, CHAIN, CHAIN + 1, 5 * CHAIN + 3, 8 * CHAIN):
+        values = np.random.default_rng(n_blocks).normal(size=(n_blocks, 2, 2)) * 10.0 ** np.arange(-8, 8)[:2]
+
+        def zeros():
+            return RowSums.zeros(2, 1)
+
+        def add(sums, value):
+            sums.squares += np.tril(value)
+
+        chains = []
+        for start in range(0, n_blocks, CHAIN):
+            total = np.zeros((2, 2))
+            for value in values[start : start + CHAIN]:
+                total += np.tril(value)
+            chains.append(total)
+
+        def tree(parts):
+            if len(parts) < 2:
+                return parts[0] if parts else np.zeros((2, 2))
+            half = 1 << (len(parts) - 1).bit_length() - 1  # the largest power of two below
+            return tree(parts[:half]) + tree(parts[half:])
+
+        got = tree_sum(values, add, zeros).squares
+        np.testing.assert_array_equal(np.tril(got), tree(chains))
