@@ -30,7 +30,7 @@ def dense(kernel, X, C, Y, penalty, weights, intercept):
 
 
 def fitted(kernel, X, C, Y, weights=None, intercept=True, dtype=np.float64):
-    basis = make_basis(kernel, C, centred=intercept)
+    basis = make_basis(kernel, kernel.diag, C, centred=intercept)
     rows = Rows(X, Y, weights)
     regression = CentreRegression.of(basis, rows, Y.shape[1], fit_intercept=intercept, dtype=dtype)
     return basis, rows, regression
@@ -74,7 +74,7 @@ def test_held_out_predictions_are_those_of_refits(intercept):
     """Of fits without one copy of a row; weights are counts times importances."""
     counts = RNG.integers(1, 4, size=120).astype(float)
     weights = counts * RNG.uniform(0.5, 2.0, size=120)
-    basis = make_basis(KERNEL, X[:15], centred=intercept)
+    basis = make_basis(KERNEL, KERNEL.diag, X[:15], centred=intercept)
     rows = Rows(X, Y, weights, counts)
     regression = CentreRegression.of(basis, rows, 2, fit_intercept=intercept)
     penalties = np.array([0.01, 1.0])
@@ -112,7 +112,9 @@ def test_the_variance_is_that_of_a_linear_model_on_the_features_and_of_what_they
     ridge = np.diag([0.3] * 15 + [0.0])
     covariance = 0.3 * np.linalg.inv(design.T @ (WEIGHTS[:, None] * design) + ridge)
     expected = KERNEL.diag(new) - (phi**2).sum(axis=1) + np.einsum("ij,jk,ik->i", row, covariance, row)
-    np.testing.assert_allclose(regression.variance(new, KERNEL.diag(new), 0.3), expected, rtol=1e-9)
+    np.testing.assert_allclose(regression.posterior(new, KERNEL.diag(new), 0.3), expected, rtol=1e-9)
+    full = KERNEL(new) - phi @ phi.T + row @ covariance @ row.T
+    np.testing.assert_allclose(regression.posterior(new, KERNEL(new), 0.3), full, rtol=1e-9, atol=1e-12)
     assert len(basis.kept) == 15
 
 
@@ -127,7 +129,7 @@ def test_centres_that_repeat_are_left_out():
         assert fit.residual < 1e-10
     np.testing.assert_allclose(values, values)
     with pytest.raises(ValueError, match="kernel is 0 on the centres"):
-        make_basis(NTK(), np.zeros((3, 3)), centred=True)
+        make_basis(NTK(), NTK().diag, np.zeros((3, 3)), centred=True)
 
 
 def test_offsets_and_large_numbers_cost_no_digits():
@@ -147,7 +149,7 @@ def test_offsets_and_large_numbers_cost_no_digits():
 def test_the_same_bytes_at_any_number_of_threads_and_for_sparse_rows():
     rows = np.random.default_rng(1).normal(size=(70_000, 2)).astype(np.float32)
     targets = rows[:, :1] ** 2
-    basis, seen = make_basis(KERNEL, rows[:20], centred=True), set()
+    basis, seen = make_basis(KERNEL, KERNEL.diag, rows[:20], centred=True), set()
     for threads in (1, 2, 3):
         with ntklib.set_threads(threads):
             regression = CentreRegression.of(basis, Rows(rows, targets), 1, dtype=np.float32)
@@ -184,3 +186,43 @@ def test_sums_are_added_in_chains_and_then_a_tree():
 
         got = tree_sum(values, add, zeros).squares
         np.testing.assert_array_equal(np.tril(got), tree(chains))
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_the_distance_to_the_exact_fit_is_bounded(intercept):
+    basis, rows, regression = fitted(KERNEL, X, X[:40], Y, WEIGHTS, intercept)
+    K, root = KERNEL(X), np.sqrt(WEIGHTS)
+    Q = KERNEL(X, X[:40]) @ np.linalg.solve(KERNEL(X[:40]), KERNEL(X[:40], X))
+    assert regression.lack == pytest.approx(WEIGHTS @ (K - Q).diagonal(), rel=1e-8)
+    for penalty in (0.01, 1.0, 100.0):
+        fit = regression.fit(penalty, rows)
+        system = K + penalty * np.diag(1 / WEIGHTS)
+        level = np.zeros(2)
+        if intercept:
+            level = np.linalg.solve(system, Y).sum(axis=0) / np.linalg.solve(system, np.ones(120)).sum()
+        exact = np.linalg.solve(system, Y - level)
+        near = np.zeros_like(exact)
+        near[basis.kept] = fit.dual_coef
+        gap = near - exact
+        values = K @ gap + (fit.intercept - level if intercept else 0.0)
+        size = WEIGHTS @ values**2 + penalty * np.einsum("ik,ij,jk->k", gap, K, gap)
+        bound = regression.distance(penalty)
+        assert (size <= bound * (1 + 1e-6)).all()
+        residuals = root[:, None] * (Y - K @ near - fit.intercept)
+        norm = np.einsum("ik,ij,jk->k", near, K, near)
+        np.testing.assert_allclose(
+            regression.objective(penalty), (residuals**2).sum(axis=0) + penalty * norm, rtol=1e-7
+        )
+
+
+def test_without_a_penalty_the_answer_is_that_of_least_norm():
+    few = X[:10]
+    _, rows, regression = fitted(KERNEL, few, X[:15], Y[:10], intercept=False)
+    fit = regression.fit(0.0, rows)
+    C = X[:15][regression.basis.kept]
+    np.testing.assert_allclose(KERNEL(few, C) @ fit.dual_coef, Y[:10], rtol=1e-7)
+    M, cross = KERNEL(C), KERNEL(few, C)
+    whitened = np.linalg.solve(np.linalg.cholesky(M), cross.T).T
+    least = np.linalg.pinv(whitened) @ Y[:10]
+    norm = np.einsum("ik,ij,jk->k", fit.dual_coef, M, fit.dual_coef)
+    np.testing.assert_allclose(norm, (least**2).sum(axis=0), rtol=1e-6)

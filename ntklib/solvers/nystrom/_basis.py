@@ -34,6 +34,8 @@ class Basis:
         Taken off the features: where they are large beside their spread, sums of their squares lose digits.
     cross : callable
         Kernel matrix of two sets of rows.
+    diagonal : callable
+        Kernel of every row with itself.
     """
 
     centres: Any
@@ -41,6 +43,7 @@ class Basis:
     triangle: NDArray
     offset: NDArray
     cross: Callable[[Any, Any], NDArray]
+    diagonal: Callable[[Any], NDArray]
 
     def kernel(self, X: Any, dtype: Any) -> NDArray:
         """Kernel values of rows and centres, shape (n, M), computed in the given precision."""
@@ -62,12 +65,14 @@ class Basis:
         return solve_triangular(self.triangle, w, lower=True, trans=1, check_finite=False)
 
 
-def make_basis(cross: Callable[[Any, Any], NDArray], centres: Any, *, centred: bool) -> Basis:
+def make_basis(
+    cross: Callable[[Any, Any], NDArray], diagonal: Callable[[Any], NDArray], centres: Any, *, centred: bool
+) -> Basis:
     """Whiten the kernel on centres, without those that depend on others to working precision.
 
     Parameters
     ----------
-    cross : callable
+    cross, diagonal : callable
     centres : array or CSR matrix of shape (M, d)
     centred : bool
         Take off the mean over the centres.
@@ -91,4 +96,4 @@ def make_basis(cross: Callable[[Any, Any], NDArray], centres: Any, *, centred: b
     triangle = np.asfortranarray(np.tril(factor[:rank, :rank]))
     # phi of a centre is its row of L
     offset = triangle.mean(axis=0) if centred else np.zeros(rank)
-    return Basis(centres[kept], kept, triangle, offset, cross)
+    return Basis(centres[kept], kept, triangle, offset, cross, diagonal)

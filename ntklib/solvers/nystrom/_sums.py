@@ -40,6 +40,8 @@ class RowSums:
         Sum of w p.
     targets, target_squares : ndarray of shape (k,)
         Sums of w t and w t^2.
+    diagonal : float
+        Sum of w K(x, x).
     weight : float
         Sum of w.
     count : float
@@ -52,6 +54,7 @@ class RowSums:
     features: NDArray
     targets: NDArray
     target_squares: NDArray
+    diagonal: float = 0.0
     weight: float = 0.0
     count: float = 0.0
     n_rows: int = 0
@@ -62,7 +65,9 @@ class RowSums:
         M, k = n_centres, n_targets
         return cls(np.zeros((M, M), order="F"), np.zeros((M, k)), np.zeros(M), np.zeros(k), np.zeros(k))
 
-    def add(self, features: NDArray, targets: NDArray, weights: NDArray, counts: NDArray) -> None:
+    def add(
+        self, features: NDArray, targets: NDArray, weights: NDArray, counts: NDArray, diagonal: NDArray
+    ) -> None:
         """Add the rows of a block.
 
         Parameters
@@ -70,7 +75,7 @@ class RowSums:
         features : ndarray of shape (M, n), Fortran order, float32 or float64
             One column a row; overwritten.
         targets : ndarray of shape (n, k)
-        weights, counts : ndarray of shape (n,)
+        weights, counts, diagonal : ndarray of shape (n,)
         """
         root = np.sqrt(weights)
         features *= root.astype(features.dtype)
@@ -82,6 +87,7 @@ class RowSums:
         self.features += features @ root.astype(features.dtype)
         self.targets += weights @ targets
         self.target_squares += weights @ targets**2
+        self.diagonal += float(weights @ diagonal)
         self.weight += float(weights.sum())
         self.count += float(counts.sum())
         self.n_rows += len(weights)
@@ -93,6 +99,7 @@ class RowSums:
         self.features += other.features
         self.targets += other.targets
         self.target_squares += other.target_squares
+        self.diagonal += other.diagonal
         self.weight += other.weight
         self.count += other.count
         self.n_rows += other.n_rows

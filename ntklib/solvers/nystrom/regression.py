@@ -94,7 +94,9 @@ class CentreRegression:
         self.target_mean = sums.targets / weight * fit_intercept
         matrix = sums.squares - weight * np.outer(self.mean, self.mean)
         values, self.vectors = eigh(matrix, lower=True, overwrite_a=True, check_finite=False, driver="evd")
-        self.values = np.maximum(values, 0.0)
+        # what rounding leaves of zeros is 0, so that a penalty of 0 gives the answer of least norm
+        rounding = len(values) * np.finfo(np.float64).eps * float(values.max(initial=0.0))
+        self.values = np.where(values > rounding, values, 0.0)
         self.moments = sums.products - weight * np.outer(self.mean, self.target_mean)
         self.projected = self.vectors.T @ self.moments
 
@@ -112,20 +114,52 @@ class CentreRegression:
 
         def add(sums: RowSums, block: Any) -> None:
             X, targets, weights, counts = block
-            sums.add(basis.features(X, dtype), targets, weights, counts)
+            sums.add(basis.features(X, dtype), targets, weights, counts, basis.diagonal(X))
 
         sums = tree_sum(blocks, add, lambda: RowSums.zeros(len(basis.kept), n_targets))
         return cls(basis, sums, fit_intercept=fit_intercept)
 
+    def _inverse(self, penalties: Any) -> NDArray:
+        """1 / (s^2 + penalty), 0 where both are."""
+        shifted = self.values[:, None] + penalties
+        return np.divide(1.0, shifted, out=np.zeros_like(shifted), where=shifted > 0)
+
     def degrees_of_freedom(self, penalty: float) -> float:
         """Trace of the matrix that maps targets to fitted values, intercept included."""
-        return float((self.values / (self.values + penalty)).sum()) + self.fit_intercept
+        return float(self.values @ self._inverse([penalty])[:, 0]) + self.fit_intercept
+
+    def objective(self, penalty: float) -> NDArray:
+        """Least value of the sum of w (y - f - b)^2 plus the penalty times |f|^2, for each target."""
+        total = self.sums.target_squares - self.sums.weight * self.target_mean**2
+        return np.maximum(total - self._inverse([penalty])[:, 0] @ self.projected**2, 0.0)
+
+    def distance(self, penalty: float) -> NDArray:
+        r"""Bound on the distance to the exact fit, for each target.
+
+        With t the trace of what the centres lack of the kernel,
+        :math:`\sum w (f - f^*)^2 + \lambda |f - f^*|^2` is at most
+        :math:`J(\lambda) - J(\lambda + t) \lambda / (\lambda + t)`, J the objective.
+        """
+        lack = self.lack
+        if penalty == 0:
+            return self.objective(0.0)
+        return np.maximum(
+            self.objective(penalty) - self.objective(penalty + lack) * penalty / (penalty + lack), 0.0
+        )
+
+    @property
+    def lack(self) -> float:
+        """Trace of what the centres lack of the weighted kernel matrix of the rows."""
+        offset, sums = self.basis.offset, self.sums
+        # of phi itself, not of phi less its offset
+        squares = sums.squares.trace() + 2 * offset @ sums.features + sums.weight * offset @ offset
+        return max(sums.diagonal - float(squares), 0.0)
 
     def residual_squares(self, penalty: float) -> NDArray:
         """Weighted sum of the squared residuals of each target."""
         total = self.sums.target_squares - self.sums.weight * self.target_mean**2
-        shrunk = self.values + penalty
-        return total - ((self.values + 2 * penalty) / shrunk**2) @ self.projected**2
+        inverse = self._inverse([penalty])[:, 0]
+        return total - ((self.values + 2 * penalty) * inverse**2) @ self.projected**2
 
     def gcv(self, penalty: float) -> NDArray:
         """Generalised cross-validation: an estimate of the mean squared error of each target."""
@@ -138,7 +172,7 @@ class CentreRegression:
         return self._solve(self.projected, penalty)
 
     def _solve(self, projected: NDArray, penalty: float) -> NDArray:
-        return self.vectors @ (projected / (self.values + penalty)[:, None])
+        return self.vectors @ (projected * self._inverse([penalty]))
 
     def fit(self, penalty: float, blocks: Iterable[Any] | None = None) -> CentreFit:
         """Fit at a penalty; refine by residuals over the rows if their blocks are given.
@@ -205,7 +239,7 @@ class CentreRegression:
             As it was given.
         predictions : ndarray of shape (n, k, n_penalties)
         """
-        scale = 1 / (self.values[:, None] + penalties)
+        scale = self._inverse(penalties)
         for block in blocks:
             X, targets, weights, counts = block
             rotated = (self.basis.features(X, dtype).T - self.mean.astype(dtype)) @ self.vectors.astype(dtype)
@@ -217,10 +251,28 @@ class CentreRegression:
             error = (targets[:, :, None] - fitted) / (1 - leverage / counts[:, None])[:, None, :]
             yield block, targets[:, :, None] - error
 
-    def variance(self, X: Any, diagonal: NDArray, penalty: float) -> NDArray:
-        """Posterior variance of f at rows, in units of the targets' (deterministic training conditional)."""
+    def posterior(self, X: Any, prior: NDArray, penalty: float) -> NDArray:
+        """Posterior variances of f at rows, or covariances, for targets of scale 1.
+
+        Of the deterministic training conditional: what the centres lack of the prior stays as it is.
+
+        Parameters
+        ----------
+        X : array or CSR matrix of shape (m, d)
+        prior : ndarray of shape (m,) or (m, m)
+            Kernel of the rows with themselves, or with each other.
+        penalty : float
+
+        Returns
+        -------
+        ndarray
+            Shaped like the prior.
+        """
         phi = self.basis.features(X, np.float64) + self.basis.offset[:, None]
         centred = self.vectors.T @ (phi - (self.basis.offset + self.mean)[:, None])
-        inside = penalty * (centred**2 / (self.values + penalty)[:, None]).sum(axis=0)
-        outside = np.maximum(diagonal - (phi**2).sum(axis=0), 0.0)
-        return outside + inside + self.fit_intercept * penalty / self.sums.weight
+        centred *= np.sqrt(penalty * self._inverse([penalty]))
+        constant = self.fit_intercept * penalty / self.sums.weight
+        if prior.ndim == 1:
+            outside = np.maximum(prior - (phi**2).sum(axis=0), 0.0)
+            return outside + (centred**2).sum(axis=0) + constant
+        return prior - phi.T @ phi + centred.T @ centred + constant

@@ -1,0 +1,207 @@
+"""Solver objects: ways to solve the kernel ridge system, as the parameter ``solver`` takes them."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.cluster import kmeans_plusplus
+
+from ntklib._core.validation import check_flag, check_integer, check_option, check_real
+
+__all__ = [
+    "ApproximationWarning",
+    "Cholesky",
+    "ConjugateGradient",
+    "Nystrom",
+    "Solver",
+    "resolve_solver",
+]
+
+EXACT_ROWS, EXACT_SEARCH_ROWS = 30_000, 10_000
+"""Rows up to which "auto" solves exactly: a factorisation, and the decompositions of a search."""
+
+LEAST_CENTERS, MOST_CENTERS, OPERATIONS = 1_000, 4_000, 4e12
+"""Centres of "auto": as many as rows times their square stay below the operations, within these limits."""
+
+
+class ApproximationWarning(UserWarning):
+    """A fit uses centres since there are too many rows for an exact one."""
+
+
+class Solver(BaseEstimator):
+    """A way to solve the kernel ridge system."""
+
+    def _check(self) -> None:
+        """Refuse parameters that are out of range."""
+
+
+class Cholesky(Solver):
+    """Exact solution by a Cholesky factorisation, or an eigendecomposition where the system is singular.
+
+    Time grows with the cube of the number of rows n, memory with its square.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib import NTKRegressor
+    >>> from ntklib.solvers import Cholesky
+    >>> X = np.linspace(-2, 2, 30)[:, None]
+    >>> NTKRegressor(solver=Cholesky()).fit(X, np.sin(X[:, 0])).solve_.method
+    'cholesky'
+    """
+
+
+class Nystrom(Solver):
+    """Regression on centres (Nystrom, subset of regressors): one pass over the rows for all targets.
+
+    The function is an expansion over M centres only; time grows with n M^2, memory with M^2.
+
+    Parameters
+    ----------
+    n_centers : int or "auto", default="auto"
+        Number of centres M.  "auto" is 4,000 up to 250,000 rows, fewer beyond, 1,000 at least.
+    centers : {"rpcholesky", "uniform", "kmeans++"} or array of shape (M, d), default="rpcholesky"
+        Choice of rows: by randomly pivoted Cholesky, uniformly, or spread out by distance; or the centres
+        themselves.
+    subset : int, default=50_000
+        Rows at most, drawn uniformly, among which "rpcholesky" and "kmeans++" choose.
+    refine : bool, default=True
+        Refine float32 sums by residuals in float64, down to a relative residual of 1e-10.
+    random_state : int, default=0
+
+    References
+    ----------
+    C. Williams and M. Seeger (2001), "Using the Nystrom method to speed up kernel machines"; A. Rudi,
+    R. Camoriano and L. Rosasco (2015), "Less is more: Nystrom computational regularization".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib import NTKRegressor
+    >>> from ntklib.solvers import Nystrom
+    >>> X = np.linspace(-2, 2, 300)[:, None]
+    >>> model = NTKRegressor(solver=Nystrom(n_centers=20)).fit(X, np.sin(X[:, 0]))
+    >>> model.X_fit_.shape, model.solve_.method
+    ((20, 1), 'nystrom')
+    """
+
+    def __init__(self, n_centers="auto", *, centers="rpcholesky", subset=50_000, refine=True, random_state=0):
+        self.n_centers = n_centers
+        self.centers = centers
+        self.subset = subset
+        self.refine = refine
+        self.random_state = random_state
+
+    def _check(self) -> None:
+        if self.n_centers != "auto":
+            check_integer(self.n_centers, "n_centers", minimum=1)
+        if isinstance(self.centers, str):
+            check_option(self.centers, "centers", ("rpcholesky", "uniform", "kmeans++"))
+        check_integer(self.subset, "subset", minimum=1)
+        check_flag(self.refine, "refine")
+        check_integer(self.random_state, "random_state", minimum=0)
+
+    def count(self, n: int) -> int:
+        """Number of centres for n rows."""
+        if isinstance(self.n_centers, Integral):
+            return min(n, int(self.n_centers))
+        return min(n, int(np.clip(np.sqrt(OPERATIONS / n), LEAST_CENTERS, MOST_CENTERS)))
+
+
+class ConjugateGradient(Solver):
+    """Full kernel ridge regression without the matrix, by preconditioned conjugate gradients.
+
+    Every iteration computes half the kernel matrix tile by tile; memory grows with n times the rank of the
+    preconditioner.  Leave-one-out and standard deviations are not available.
+
+    Parameters
+    ----------
+    rank : int or "auto", default="auto"
+        Rank of the preconditioner, a randomly pivoted Cholesky factor.  "auto" is the root of n times 8, at
+        most 2,000.
+    tol : float, default=1e-6
+        Relative residual at which to stop.
+    max_iter : int, default=1000
+    random_state : int, default=0
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ntklib import NTKRegressor
+    >>> from ntklib.solvers import ConjugateGradient
+    >>> X = np.linspace(-2, 2, 300)[:, None]
+    >>> model = NTKRegressor(solver=ConjugateGradient(rank=20)).fit(X, np.sin(X[:, 0]))
+    >>> model.solve_.outcome, model.solve_.residual <= 1e-6
+    ('ok', True)
+    """
+
+    def __init__(self, rank="auto", *, tol=1e-6, max_iter=1000, random_state=0):
+        self.rank = rank
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+
+    def _check(self) -> None:
+        if self.rank != "auto":
+            check_integer(self.rank, "rank", minimum=1)
+        check_real(self.tol, "tol", minimum=0, strict=True)
+        check_integer(self.max_iter, "max_iter", minimum=1)
+        check_integer(self.random_state, "random_state", minimum=0)
+
+    def count(self, n: int) -> int:
+        """Rank for n rows."""
+        return min(n, int(self.rank) if isinstance(self.rank, Integral) else int(min(8 * np.sqrt(n), 2000)))
+
+
+_NAMED: dict[str, type[Solver]] = {"cholesky": Cholesky, "nystrom": Nystrom, "cg": ConjugateGradient}
+
+
+def check_solver(solver: Any, name: str = "solver") -> None:
+    """Refuse what is no solver."""
+    if isinstance(solver, Solver):
+        solver._check()
+    elif not (isinstance(solver, str) and (solver == "auto" or solver in _NAMED)):
+        raise ValueError(
+            f"{name} must be 'auto', {', '.join(map(repr, _NAMED))} or a solver such as "
+            f"ntklib.solvers.Nystrom(n_centers=2000); got {solver!r}."
+        )
+
+
+def resolve_solver(solver: Any, n: int, *, search: bool = False, exact: bool = False) -> Solver:
+    """Return the solver object for n rows.
+
+    "auto" depends on the number of rows and the task alone: `search` says that decompositions are made, and
+    `exact` that nothing but an exact fit is possible, as on a precomputed matrix.
+    """
+    check_solver(solver)
+    if isinstance(solver, Solver):
+        return solver
+    if solver != "auto":
+        return _NAMED[solver]()
+    limit = EXACT_SEARCH_ROWS if search else EXACT_ROWS
+    if exact or n <= limit:
+        return Cholesky()
+    chosen = Nystrom()
+    warnings.warn(
+        f"{n:,} rows are more than the {limit:,} up to which solver='auto' is exact: the fit uses "
+        f"{chosen.count(n):,} of them as centres (solver='nystrom'). Give solver='nystrom' to accept this in "
+        "silence, 'cholesky' or 'cg' for the exact fit.",
+        ApproximationWarning,
+        stacklevel=4,
+    )
+    return chosen
+
+
+def choose_rows(X: Any, count: int, centers: str, subset: int, rng: np.random.Generator) -> NDArray:
+    """Rows to be centres, "uniform" or "kmeans++"."""
+    n = X.shape[0]
+    if centers == "uniform":
+        return np.sort(rng.choice(n, size=count, replace=False))
+    among = np.sort(rng.choice(n, size=min(n, max(subset, count)), replace=False))
+    seed = int(rng.integers(2**31 - 1))
+    return among[kmeans_plusplus(X[among], count, random_state=seed)[1]]
