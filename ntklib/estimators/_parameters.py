@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import get_scorer_names
 
 from ntklib._core.validation import check_flag, check_integer, check_real
+from ntklib.solvers import check_solver
 
 from .defaults import CLASSIFIER_SCORING
 
@@ -93,6 +94,7 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "max_search_samples": _limit,
     "random_state": _seed,
     "scoring": _scoring,
+    "solver": check_solver,
     "target_scale": _scale,
     "validation_fraction": _share,
     "verbose": _verbosity,

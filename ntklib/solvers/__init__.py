@@ -13,23 +13,47 @@ frozen :class:`Solution` that tells what was done: rank, residual, condition num
 """
 
 from ._cholesky import CholeskyFactor, check_semidefinite
+from ._conjugate_gradient import IterativeSolution, ridge_by_iterations
 from ._contract import Factorization
 from ._eigen import EigenFactor
 from ._path_factor import path_factor
 from ._records import IllConditionedWarning, RidgeFit, Solution
 from ._ridge import half_constant, leave_one_out, ridge, ridge_path
+from ._solver import (
+    ApproximationWarning,
+    Cholesky,
+    ConjugateGradient,
+    Nystrom,
+    Solver,
+    check_solver,
+    resolve_solver,
+)
+from .nystrom import CentreModel, CentreRows, CentreSolution, fit_on_centres
 
 __all__ = [
+    "ApproximationWarning",
+    "CentreModel",
+    "CentreRows",
+    "CentreSolution",
+    "Cholesky",
     "CholeskyFactor",
+    "ConjugateGradient",
     "EigenFactor",
     "Factorization",
     "IllConditionedWarning",
+    "IterativeSolution",
+    "Nystrom",
     "RidgeFit",
     "Solution",
+    "Solver",
     "check_semidefinite",
+    "check_solver",
+    "fit_on_centres",
     "half_constant",
     "leave_one_out",
     "path_factor",
+    "resolve_solver",
     "ridge",
+    "ridge_by_iterations",
     "ridge_path",
 ]

@@ -10,6 +10,7 @@ With r the residual of coefficients a, the function f they make and the exact so
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +18,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from sklearn.exceptions import ConvergenceWarning
 
-from ntklib._core.blocks import row_blocks
+from ntklib._core.blocks import require_memory, row_blocks
+from ntklib._core.scaling import exponents, scaled_back
 from ntklib._core.threads import parallel_for
 
-__all__ = ["Iterations", "TiledGram", "conjugate_gradients"]
+from ._solver import ConjugateGradient
+from .nystrom import pivoted_cholesky
+
+__all__ = [
+    "Iterations",
+    "IterativeFit",
+    "IterativeSolution",
+    "TiledGram",
+    "conjugate_gradients",
+    "ridge_by_iterations",
+]
 
 TILE = 2048
 """Rows of a strip of tiles, constant: sums do not depend on threads or memory."""
@@ -157,3 +170,142 @@ def conjugate_gradients(
         relative = float((residual / goal).max())
         if relative <= tol or done >= max_iter:
             return Iterations(a, done, relative <= tol, residual, relative)
+
+
+@dataclass(frozen=True)
+class IterativeSolution:
+    """Record of a solve by conjugate gradients at one penalty.
+
+    Attributes
+    ----------
+    outcome : {"ok", "not converged"}
+    method : str
+        "cg".
+    penalty : float
+    rank : int
+        Of the preconditioner.
+    iterations : int
+    residual : float
+        Relative residual, the largest of all targets, computed anew at the end.
+    distance : float
+        Bound on the weighted root mean square over the rows of the difference to the exact fit, the largest
+        of all targets; in units of the targets.  With an intercept, for the same intercept.
+    """
+
+    outcome: str
+    method: str
+    penalty: float
+    rank: int
+    iterations: int
+    residual: float
+    distance: float
+
+
+@dataclass(frozen=True)
+class IterativeFit:
+    """Kernel ridge regression by conjugate gradients, one column a target.
+
+    Attributes
+    ----------
+    dual_coef : ndarray of shape (n, k)
+    intercept : ndarray of shape (k,)
+    solutions : list of IterativeSolution
+        One a distinct penalty.
+    """
+
+    dual_coef: NDArray
+    intercept: NDArray
+    solutions: list[IterativeSolution]
+
+
+def ridge_by_iterations(
+    cross: Callable[..., NDArray],
+    diagonal: NDArray,
+    X: Any,
+    targets: NDArray,
+    penalties: NDArray,
+    solver: ConjugateGradient,
+    *,
+    weights: NDArray | None = None,
+    fit_intercept: bool = True,
+) -> IterativeFit:
+    """Fit every target at its penalty.
+
+    Parameters
+    ----------
+    cross : callable
+        Kernel matrix of two sets of rows, or of one with itself.
+    diagonal : ndarray of shape (n,)
+        Kernel of every row with itself.
+    X : array or CSR matrix of shape (n, d)
+    targets : ndarray of shape (n, k)
+    penalties : ndarray of shape (k,)
+        Positive.
+    solver : ConjugateGradient
+    weights : ndarray of shape (n,) or None, default=None
+    fit_intercept : bool, default=True
+
+    Returns
+    -------
+    IterativeFit
+
+    Raises
+    ------
+    ValueError
+        If a penalty is 0.
+    MemoryError
+        If the factor of the preconditioner cannot fit.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the residual is above the tolerance after all iterations.
+    """
+    if penalties.min() <= 0:
+        raise ValueError("alpha must be positive for conjugate gradients; solver='cholesky' takes alpha=0.")
+    n, rank = X.shape[0], solver.count(X.shape[0])
+    require_memory((n, rank), np.float64, "preconditioner", "give ConjugateGradient a smaller rank")
+    rng = np.random.default_rng(solver.random_state)
+    factor = pivoted_cholesky(cross, diagonal, X, rank, rng=rng).factor
+    total = np.ones(n) if weights is None else weights
+    powers = np.asarray(exponents(targets, axis=0))
+    mean = np.average(np.ldexp(targets, -powers), axis=0, weights=weights) * fit_intercept
+    rhs = np.ldexp(targets, -powers) - mean
+    dual, intercept = np.empty(targets.shape), np.empty(targets.shape[1])
+    solutions = []
+    for penalty in np.unique(penalties):
+        columns = np.flatnonzero(penalties == penalty)
+        both = np.hstack([rhs[:, columns], np.ones((n, int(fit_intercept)))])
+        result = conjugate_gradients(
+            TiledGram(cross, X), both, float(penalty), factor=factor, weights=weights, tol=solver.tol,
+            max_iter=solver.max_iter,
+        )  # fmt: skip
+        a, level = result.value[:, : len(columns)], np.zeros(len(columns))
+        if fit_intercept:
+            ones = result.value[:, -1]
+            level = a.sum(axis=0) / ones.sum()
+            a = a - np.outer(ones, level)
+        dual[:, columns] = scaled_back(a, powers[columns])
+        intercept[columns] = scaled_back(mean[columns] + level, powers[columns])
+        # the residual of y - level, from those of y and of ones
+        size = result.residual[: len(columns)] + abs(level) * (result.residual[-1] if fit_intercept else 0.0)
+        if not result.converged:
+            warnings.warn(
+                f"conjugate gradients stopped after {result.iterations} iterations at a relative residual of "
+                f"{result.relative:.2g}, above tol={solver.tol:g}: raise max_iter, the rank of the "
+                "preconditioner or alpha, or take solver='nystrom'.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        solutions.append(
+            IterativeSolution(
+                outcome="ok" if result.converged else "not converged",
+                method="cg",
+                penalty=float(penalty),
+                rank=factor.shape[1],
+                iterations=result.iterations,
+                residual=result.relative,
+                distance=float(scaled_back(size / np.sqrt(total.sum()), powers[columns]).max()),
+            )
+        )
+    return IterativeFit(dual, intercept, solutions)

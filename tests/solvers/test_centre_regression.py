@@ -8,7 +8,7 @@ import ntklib
 from ntklib.kernels import NNGP, NTK
 from ntklib.solvers.nystrom._basis import make_basis
 from ntklib.solvers.nystrom._sums import CHAIN, RowSums, tree_sum
-from ntklib.solvers.nystrom.regression import CentreRegression, Rows
+from ntklib.solvers.nystrom.regression import CentreRegression, CentreRows
 
 KERNEL = NTK(depth=2, bias_std=0.5)
 RNG = np.random.default_rng(0)
@@ -31,7 +31,7 @@ def dense(kernel, X, C, Y, penalty, weights, intercept):
 
 def fitted(kernel, X, C, Y, weights=None, intercept=True, dtype=np.float64):
     basis = make_basis(kernel, kernel.diag, C, centred=intercept)
-    rows = Rows(X, Y, weights)
+    rows = CentreRows(X, Y, weights)
     regression = CentreRegression.of(basis, rows, Y.shape[1], fit_intercept=intercept, dtype=dtype)
     return basis, rows, regression
 
@@ -75,7 +75,7 @@ def test_held_out_predictions_are_those_of_refits(intercept):
     counts = RNG.integers(1, 4, size=120).astype(float)
     weights = counts * RNG.uniform(0.5, 2.0, size=120)
     basis = make_basis(KERNEL, KERNEL.diag, X[:15], centred=intercept)
-    rows = Rows(X, Y, weights, counts)
+    rows = CentreRows(X, Y, weights, counts)
     regression = CentreRegression.of(basis, rows, 2, fit_intercept=intercept)
     penalties = np.array([0.01, 1.0])
     ((_, held_out),) = regression.held_out(penalties, rows)
@@ -138,7 +138,7 @@ def test_offsets_and_large_numbers_cost_no_digits():
     basis, rows, regression = fitted(KERNEL, far, far[:15], huge)
     fit = regression.fit(1e-4, rows)
     _, _, plain = fitted(KERNEL, far, far[:15], Y)
-    expected = plain.fit(1e-4, Rows(far, Y))
+    expected = plain.fit(1e-4, CentreRows(far, Y))
     np.testing.assert_allclose(
         KERNEL(far, basis.centres) @ fit.dual_coef + fit.intercept - 1e8,
         KERNEL(far, basis.centres) @ expected.dual_coef + expected.intercept,
@@ -152,11 +152,11 @@ def test_the_same_bytes_at_any_number_of_threads_and_for_sparse_rows():
     basis, seen = make_basis(KERNEL, KERNEL.diag, rows[:20], centred=True), set()
     for threads in (1, 2, 3):
         with ntklib.set_threads(threads):
-            regression = CentreRegression.of(basis, Rows(rows, targets), 1, dtype=np.float32)
+            regression = CentreRegression.of(basis, CentreRows(rows, targets), 1, dtype=np.float32)
             sums = regression.sums
             seen.add(sums.squares.tobytes() + sums.products.tobytes() + sums.features.tobytes())
     assert len(seen) == 1
-    thin = CentreRegression.of(basis, Rows(sparse.csr_array(rows), targets), 1, dtype=np.float32)
+    thin = CentreRegression.of(basis, CentreRows(sparse.csr_array(rows), targets), 1, dtype=np.float32)
     np.testing.assert_allclose(thin.sums.features, regression.sums.features, rtol=1e-5)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -10,12 +11,33 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from ntklib.solvers import CholeskyFactor, Factorization, RidgeFit, ridge
+from ntklib.solvers import (
+    CentreModel,
+    CholeskyFactor,
+    ConjugateGradient,
+    Factorization,
+    Nystrom,
+    Solver,
+    fit_on_centres,
+    leave_one_out,
+    resolve_solver,
+    ridge,
+    ridge_by_iterations,
+)
 
 from .._base import KernelEstimator
-from .._kernel import adds_noise, evaluate_expansion, gram, resolve_kernel, warn_blind
+from .._kernel import (
+    adds_noise,
+    cross_gram,
+    evaluate_expansion,
+    gram,
+    gram_diagonal,
+    resolve_kernel,
+    warn_blind,
+)
 from .._parameters import penalties_of
 from .._units import Units, merge_copies
+from ._many_rows import centre_rows, check_rows_kernel, held_out_values
 
 
 class RidgeEstimator(KernelEstimator):
@@ -23,6 +45,7 @@ class RidgeEstimator(KernelEstimator):
 
     alpha: Any
     fit_intercept: Any
+    solver: Any
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the regression, or that of each class and the temperature.
@@ -70,9 +93,24 @@ class RidgeEstimator(KernelEstimator):
         matrix, ours = gram(self.kernel_, units.X)
         return CholeskyFactor(matrix, weights=units.weights, overwrite_gram=ours, double=double)
 
-    def _fit_units(self, units: Units, penalties: NDArray, factor: CholeskyFactor) -> list[RidgeFit]:
-        """Fit every column of the targets at its penalty; columns that share one are solved together."""
-        fits = []
+    def _solver(self, n: int, *, search: bool = False) -> Solver:
+        """The solver for n rows."""
+        return resolve_solver(self.solver, n, search=search, exact=self._precomputed)
+
+    def _fit_units(self, units: Units, penalties: NDArray, *, left_out: bool = False) -> NDArray | None:
+        """Fit every column of the targets at its penalty, and return leave-one-out values if asked for."""
+        solver = self._solver(len(units))
+        if isinstance(solver, Nystrom):
+            return self._fit_on_centres(units, penalties, solver, left_out=left_out)
+        if isinstance(solver, ConjugateGradient):
+            if left_out:
+                raise ValueError(
+                    "the solver ConjugateGradient has no leave-one-out, which calibration needs: give "
+                    "calibrate=False, or solver='nystrom'."
+                )
+            self._fit_by_iterations(units, penalties, solver)
+            return None
+        factor, fits = self._factor(units, double=left_out), []
         dual, intercept = np.empty(units.targets.shape), np.empty(units.targets.shape[1])
         for penalty in np.unique(penalties):
             columns = np.flatnonzero(penalties == penalty)
@@ -80,7 +118,32 @@ class RidgeEstimator(KernelEstimator):
             dual[:, columns], intercept[columns] = fit.dual_coef, fit.intercept
             fits.append(fit)
         self._store(units, dual, intercept, penalties, [fit.solution for fit in fits])
-        return fits
+        return leave_one_out(factor, units.targets, fits[0], counts=units.counts) if left_out else None
+
+    def _fit_on_centres(
+        self, units: Units, penalties: NDArray, solver: Nystrom, *, left_out: bool
+    ) -> NDArray | None:
+        check_rows_kernel(self.kernel_, "nystrom")
+        kernel, rows = self.kernel_, centre_rows(units)
+        model = fit_on_centres(
+            partial(cross_gram, kernel), partial(gram_diagonal, kernel), rows, penalties, solver,
+            fit_intercept=self.fit_intercept,
+        )  # fmt: skip
+        self._store_centres(units, model, penalties)
+        return held_out_values(model, rows, penalties) if left_out else None
+
+    def _fit_by_iterations(self, units: Units, penalties: NDArray, solver: ConjugateGradient) -> None:
+        check_rows_kernel(self.kernel_, "cg")
+        kernel = self.kernel_
+
+        def values(X: Any, Y: Any = None) -> NDArray:
+            return gram(kernel, X)[0] if Y is None else cross_gram(kernel, X, Y)
+
+        fit = ridge_by_iterations(
+            values, gram_diagonal(kernel, units.X), units.X, units.targets, penalties, solver,
+            weights=units.weights, fit_intercept=self.fit_intercept,
+        )  # fmt: skip
+        self._store(units, fit.dual_coef, fit.intercept, penalties, fit.solutions)
 
     @abstractmethod
     def _fit_at(self, units: Units, penalties: NDArray) -> None:
@@ -98,6 +161,7 @@ class RidgeEstimator(KernelEstimator):
     ) -> None:
         """Keep the fit and all that it was made with: parameters may be changed afterwards."""
         warn_blind(self.kernel_, units.X)
+        self._centres: CentreModel | None = None
         self.X_fit_, self.support_ = units.X, units.support
         self._penalties, self._constant = np.array(penalties), bool(self.fit_intercept)
         self._weights = units.weights
@@ -105,6 +169,14 @@ class RidgeEstimator(KernelEstimator):
         self.intercept_: Any = intercept
         self.solve_: Any = solutions[0] if len(solutions) == 1 else tuple(solutions)
         self._variance_factor: Factorization | None = None
+
+    def _store_centres(self, units: Units, model: CentreModel, penalties: NDArray) -> None:
+        """Keep a fit on centres: the expansion is over these, the rest of the rows is not needed."""
+        at = np.where(model.chosen < 0, 0, model.chosen)
+        support = np.where(model.chosen < 0, -1, units.support[at])
+        centres = Units(model.regression.basis.centres, units.targets[at], None, support)
+        self._store(centres, model.dual_coef, model.intercept, penalties, model.solutions)
+        self._centres = model
 
     def _expand(self, X: Any) -> NDArray:
         """Values of all outputs at rows X, (m, k), of which `_rows` has taken care."""

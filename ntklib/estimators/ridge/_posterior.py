@@ -46,7 +46,10 @@ class PosteriorEstimator(RidgeEstimator):
                 "target_scale='fit' needs at least 2 samples, or 1 without intercept, got n_samples = 1: "
                 "give a number."
             )
-        self._root_scale = likely_root_scale(units, self.dual_coef_, freedom, centred=self._constant)
+        if self._centres is not None:
+            self._root_scale = self._centres.root_scale(self._penalties, freedom)
+        else:
+            self._root_scale = likely_root_scale(units, self.dual_coef_, freedom, centred=self._constant)
         with np.errstate(over="ignore", under="ignore"):  # the root is used
             self.target_scale_ = np.square(self._root_scale)
 
@@ -100,6 +103,13 @@ class PosteriorEstimator(RidgeEstimator):
 
     def _posterior(self, X: Any, prior: NDArray, penalty: float) -> NDArray:
         """The prior, variances or a covariance matrix, given the training samples."""
+        if self._centres is not None:
+            return self._centres.regression.posterior(X, prior, float(penalty))
+        if any(getattr(one, "method", "") == "cg" for one in np.ravel(self.solve_)):
+            raise ValueError(
+                "the solver ConjugateGradient gives no standard deviations: fit with solver='nystrom' (or "
+                "'cholesky') for return_std, return_cov and sample_y."
+            )
         factor, out = self._prepared_factor(), prior.copy()
         ones, precision = half_constant(factor, penalty) if self._constant else (None, np.inf)
         for rows in batches(X.shape[0], len(self.support_)) if prior.ndim == 1 else [slice(None)]:

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ntklib.solvers import leave_one_out
-
 from .._calibration import fit_temperature, probabilities
 from .._classification import Classification
 from .._kernel import tells_nothing
@@ -26,10 +24,9 @@ class RidgeClassification(Classification, RidgeEstimator):
     def _fit_at(self, units: Units, penalties: NDArray) -> None:
         """Fit at one penalty, and the temperature on the leave-one-out scores of that fit."""
         units = self._merged(units, [self.kernel_])
-        factor = self._factor(units, double=self.calibrate)
-        fits = self._fit_units(units, penalties, factor)
-        if self.calibrate:
-            self._use_left_out(units, leave_one_out(factor, units.targets, fits[0], counts=units.counts))
+        left_out = self._fit_units(units, penalties, left_out=bool(self.calibrate))
+        if left_out is not None:
+            self._use_left_out(units, left_out)
 
     def _use_left_out(self, units: Units, values: NDArray) -> None:
         """Fit the temperature; keep the shares of the classes where the kernel tells no samples apart."""
@@ -66,6 +63,8 @@ class NTKClassifier(RidgeClassification):
         Penalty; nonnegative.
     fit_intercept : bool, default=True
         Fit an unpenalised constant in each regression.
+    solver : {"auto", "cholesky", "nystrom", "cg"} or Solver, default="auto"
+        As in :class:`NTKRegressor`; ``ConjugateGradient`` needs ``calibrate=False``.
     class_weight : dict, "balanced" or None, default=None
         Importances of the classes, multiplied into the sample weights; "balanced" ones make the weights of
         all classes sum to the same.
@@ -103,10 +102,18 @@ class NTKClassifier(RidgeClassification):
     """
 
     def __init__(
-        self, kernel=None, *, alpha=DEFAULT_ALPHA, fit_intercept=True, class_weight=None, calibrate=True
+        self,
+        kernel=None,
+        *,
+        alpha=DEFAULT_ALPHA,
+        fit_intercept=True,
+        solver="auto",
+        class_weight=None,
+        calibrate=True,
     ):
         self.kernel = kernel
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.solver = solver
         self.class_weight = class_weight
         self.calibrate = calibrate

@@ -18,7 +18,7 @@ class RidgeRegression(Regression, PosteriorEstimator):
     """Kernel ridge regression that predicts, with its uncertainty."""
 
     def _fit_at(self, units: Units, penalties: NDArray) -> None:
-        self._fit_units(units, penalties, self._factor(units))
+        self._fit_units(units, penalties)
         self._fit_scale(units)
 
     def _use_left_out(self, units: Units, values: NDArray) -> None:
@@ -145,6 +145,11 @@ class NTKRegressor(RidgeRegression):
         0 gives the fit of least squares and, among these, of least norm.
     fit_intercept : bool, default=True
         Fit the constant b.
+    solver : {"auto", "cholesky", "nystrom", "cg"} or Solver, default="auto"
+        Way to solve the system: exactly (:class:`~ntklib.solvers.Cholesky`), on centres
+        (:class:`~ntklib.solvers.Nystrom`), or by iterations without the matrix
+        (:class:`~ntklib.solvers.ConjugateGradient`).  "auto" is exact up to 30,000 rows and uses centres
+        beyond, with an :class:`~ntklib.solvers.ApproximationWarning`.
     target_scale : float or "fit", default=1.0
         s^2, by which the covariance of the process is K times s^2 and the noise :math:`s^2 \alpha / w_i`;
         predictions do not depend on it, standard deviations do. "fit" is the estimate of greatest
@@ -197,8 +202,11 @@ class NTKRegressor(RidgeRegression):
     True
     """
 
-    def __init__(self, kernel=None, *, alpha=DEFAULT_ALPHA, fit_intercept=True, target_scale=1.0):
+    def __init__(
+        self, kernel=None, *, alpha=DEFAULT_ALPHA, fit_intercept=True, solver="auto", target_scale=1.0
+    ):
         self.kernel = kernel
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.solver = solver
         self.target_scale = target_scale

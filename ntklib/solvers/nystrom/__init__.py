@@ -1,1 +1,14 @@
 """Kernel ridge regression on few centres, from sums over rows."""
+
+from ._pivots import PivotedCholesky, pivoted_cholesky
+from .fit import CentreModel, CentreSolution, fit_on_centres
+from .regression import CentreRows
+
+__all__ = [
+    "CentreModel",
+    "CentreRows",
+    "CentreSolution",
+    "PivotedCholesky",
+    "fit_on_centres",
+    "pivoted_cholesky",
+]

@@ -20,15 +20,15 @@ from ntklib._core.blocks import row_blocks
 from ._basis import Basis
 from ._sums import ROWS, RowSums, tree_sum
 
-__all__ = ["CentreFit", "CentreRegression", "Rows"]
+__all__ = ["CentreFit", "CentreRegression", "CentreRows"]
 
 MAX_REFINEMENTS = 10
 GOAL = 1e-10
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows, targets, weights and counts, in blocks of a constant number of rows.
+class CentreRows:
+    """CentreRows, targets, weights and counts, in blocks of a constant number of rows.
 
     Attributes
     ----------

@@ -1,0 +1,185 @@
+"""Choice of centres, and fits on them with targets of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntklib._core.scaling import exponents, scaled_back
+
+from .._solver import Nystrom, choose_rows
+from ._basis import make_basis
+from ._pivots import pivoted_cholesky
+from .regression import CentreRegression, CentreRows
+
+__all__ = ["CentreModel", "CentreSolution", "fit_on_centres"]
+
+
+@dataclass(frozen=True)
+class CentreSolution:
+    """Record of a fit on centres at one penalty.
+
+    Attributes
+    ----------
+    outcome : {"ok", "unrefined"}
+        "unrefined": the residual is above 1e-10, since the kernel's values do not allow for less, or
+        refinement was not asked for.
+    method : str
+        "nystrom".
+    penalty : float
+    n_centers : int
+        Centres that do not depend on others.
+    centers : str
+        How they were chosen.
+    residual : float
+        Relative residual of the system for the coefficients in float64; NaN without refinement.
+    refinements : int
+    lack : float
+        Trace of what the centres lack of the kernel matrix, over its trace.
+    distance : float
+        Bound on the root mean square over the rows of the difference to the exact fit at the same penalty,
+        the largest of all targets; in units of the targets.
+    degrees_of_freedom : float
+    dtype : numpy.dtype
+        Precision of the tiles.
+    """
+
+    outcome: str
+    method: str
+    penalty: float
+    n_centers: int
+    centers: str
+    residual: float
+    refinements: int
+    lack: float
+    distance: float
+    degrees_of_freedom: float
+    dtype: np.dtype
+
+
+@dataclass(frozen=True)
+class CentreModel:
+    """Fits on centres, one column a target.
+
+    Attributes
+    ----------
+    regression : CentreRegression
+        Of targets divided by powers of two.
+    exponents : ndarray of int, shape (k,)
+        Of these powers.
+    chosen : ndarray of int, shape (M,)
+        CentreRows that are the centres; -1 for centres that were given.
+    dual_coef : ndarray of shape (M, k)
+    intercept : ndarray of shape (k,)
+    solutions : list of CentreSolution
+        One a distinct penalty.
+    """
+
+    regression: CentreRegression
+    exponents: NDArray
+    chosen: NDArray
+    dual_coef: NDArray
+    intercept: NDArray
+    solutions: list[CentreSolution]
+
+    def held_out(self, penalties: NDArray, rows: CentreRows) -> Iterator[NDArray]:
+        """Leave-one-out values of blocks of rows at each penalty, shape (n, k, n_penalties)."""
+        unit = CentreRows(rows.X, np.ldexp(rows.targets, -self.exponents), rows.weights, rows.counts)
+        dtype = np.float32 if rows.X.dtype == np.float32 else np.float64
+        for _, values in self.regression.held_out(penalties, unit, dtype):
+            yield scaled_back(values, self.exponents[:, None])
+
+    def root_scale(self, penalties: NDArray, freedom: float) -> NDArray:
+        """Root of the scale of greatest likelihood, y^T C y / freedom, for each target at its penalty."""
+        form = np.array([self.regression.objective(p)[j] / p for j, p in enumerate(penalties)])
+        return scaled_back(np.sqrt(form / freedom), self.exponents)
+
+
+def fit_on_centres(
+    cross: Callable[[Any, Any], NDArray],
+    diagonal: Callable[[Any], NDArray],
+    rows: CentreRows,
+    penalties: NDArray,
+    solver: Nystrom,
+    *,
+    fit_intercept: bool,
+) -> CentreModel:
+    """Choose centres and fit every target at its penalty.
+
+    Parameters
+    ----------
+    cross, diagonal : callable
+        Kernel matrix of two sets of rows, and kernel of rows with themselves.
+    rows : CentreRows
+    penalties : ndarray of shape (k,)
+    solver : Nystrom
+    fit_intercept : bool
+
+    Returns
+    -------
+    CentreModel
+
+    Raises
+    ------
+    ValueError
+        If given centres do not have as many columns as the rows, or the kernel is 0 on all centres.
+    """
+    chosen, centres = _choose(cross, diagonal, rows.X, solver)
+    basis = make_basis(cross, diagonal, centres, centred=fit_intercept)
+    dtype = np.dtype(np.float32 if rows.X.dtype == np.float32 else np.float64)
+    powers = np.asarray(exponents(rows.targets, axis=0))
+    unit = CentreRows(rows.X, np.ldexp(rows.targets, -powers), rows.weights, rows.counts)
+    regression = CentreRegression.of(basis, unit, len(penalties), fit_intercept=fit_intercept, dtype=dtype)
+    dual, intercept = np.empty((len(basis.kept), len(penalties))), np.empty(len(penalties))
+    solutions = []
+    for penalty in np.unique(penalties):
+        columns = penalties == penalty
+        fit = regression.fit(float(penalty), unit if solver.refine else None)
+        dual[:, columns] = scaled_back(fit.dual_coef, powers)[:, columns]
+        intercept[columns] = scaled_back(fit.intercept, powers)[columns]
+        root = np.sqrt(regression.distance(float(penalty)) / regression.sums.weight)
+        solutions.append(
+            CentreSolution(
+                outcome="ok" if fit.residual <= 1e-10 else "unrefined",
+                method="nystrom",
+                penalty=float(penalty),
+                n_centers=len(basis.kept),
+                centers=solver.centers if isinstance(solver.centers, str) else "given",
+                residual=fit.residual,
+                refinements=fit.refinements,
+                lack=regression.lack / regression.sums.diagonal if regression.sums.diagonal else 0.0,
+                distance=float(scaled_back(root, powers)[columns].max()),
+                degrees_of_freedom=fit.degrees_of_freedom,
+                dtype=dtype,
+            )
+        )
+    return CentreModel(regression, powers, chosen[basis.kept], dual, intercept, solutions)
+
+
+def _choose(
+    cross: Callable[[Any, Any], NDArray], diagonal: Callable[[Any], NDArray], X: Any, solver: Nystrom
+) -> tuple[NDArray, Any]:
+    """Numbers of the rows that are the centres, and the centres."""
+    if not isinstance(solver.centers, str):
+        centres = np.asarray(solver.centers, dtype=X.dtype)
+        if centres.ndim != 2 or centres.shape[1] != X.shape[1] or len(centres) == 0:
+            raise ValueError(
+                f"centers must have shape (n_centers, {X.shape[1]}), one row a centre; got {centres.shape}."
+            )
+        if not np.isfinite(centres).all():
+            raise ValueError("centers must not contain NaN or infinity.")
+        return np.full(len(centres), -1), centres
+    rng, count = np.random.default_rng(solver.random_state), solver.count(X.shape[0])
+    if solver.centers == "rpcholesky":
+        among = np.sort(rng.choice(X.shape[0], min(X.shape[0], max(solver.subset, count)), replace=False))
+        subset = X[among]
+        chosen = among[pivoted_cholesky(cross, diagonal(subset), subset, count, rng=rng).pivots]
+        if len(chosen) == 0:
+            raise ValueError("the kernel is 0 on these rows: nothing but a constant can be fitted.")
+    else:
+        chosen = choose_rows(X, count, solver.centers, solver.subset, rng)
+    return chosen, X[chosen]
