@@ -98,7 +98,7 @@ class Nystrom(Solver):
         self.random_state = random_state
 
     def _check(self) -> None:
-        if self.n_centers != "auto":
+        if not (isinstance(self.n_centers, str) and self.n_centers == "auto"):
             check_integer(self.n_centers, "n_centers", minimum=1)
         if isinstance(self.centers, str):
             check_option(self.centers, "centers", ("rpcholesky", "uniform", "kmeans++"))
@@ -147,7 +147,7 @@ class ConjugateGradient(Solver):
         self.random_state = random_state
 
     def _check(self) -> None:
-        if self.rank != "auto":
+        if not (isinstance(self.rank, str) and self.rank == "auto"):
             check_integer(self.rank, "rank", minimum=1)
         check_real(self.tol, "tol", minimum=0, strict=True)
         check_integer(self.max_iter, "max_iter", minimum=1)

@@ -1,0 +1,215 @@
+"""The parameter ``solver``: the same function from all solvers, and what each can and cannot do."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import kernels as theirs
+from sklearn.model_selection import GridSearchCV
+
+import ntklib.solvers._solver
+from ntklib import NTKClassifier, NTKRegressor
+from ntklib.kernels import NNGP, NTK, ArcCosine
+from ntklib.networks import EmpiricalNTK, TwoLayerNet
+from ntklib.solvers import ApproximationWarning, Cholesky, ConjugateGradient, Nystrom
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(150, 4))
+Y = np.column_stack([np.sin(X[:, 0]), X[:, 1] * X[:, 2] + 3])
+LABELS = np.array(["a", "b", "c"])[(X[:, 0] + X[:, 1] ** 2 > 0.5).astype(int) + (X[:, 2] > 1)]
+NEW = RNG.normal(size=(20, 4))
+ALL = Nystrom(150, centers="uniform")
+
+
+def plain(A, B):
+    return (1 + np.asarray(A, float) @ np.asarray(B, float).T) ** 2
+
+
+KERNELS = [
+    NTK(depth=2, bias_std=0.5),
+    NNGP(bias_std=1.0, activation="erf"),
+    ArcCosine(1),
+    NTK(bias_std=0.3) + 0.1 * NNGP(depth=2, bias_std=1.0),
+    EmpiricalNTK(TwoLayerNet(64, bias_std=0.5)),
+    theirs.RBF(1.5),
+    plain,
+]
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: getattr(kernel, "__name__", str(kernel))[:30])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_centres_at_all_rows_and_iterations_are_the_exact_fit(kernel, intercept):
+    options = {"kernel": kernel, "alpha": [0.5, 0.01], "fit_intercept": intercept}
+    exact = NTKRegressor(**options).fit(X, Y)
+    centres = NTKRegressor(solver=ALL, **options).fit(X, Y)
+    size = abs(exact.predict(NEW)).max()
+    np.testing.assert_allclose(centres.predict(NEW), exact.predict(NEW), atol=1e-8 * size)
+    iterations = NTKRegressor(solver=ConjugateGradient(30, tol=1e-9), **options).fit(X, Y)
+    np.testing.assert_allclose(iterations.predict(NEW), exact.predict(NEW), atol=1e-5 * size)
+    for record in iterations.solve_:
+        assert record.outcome == "ok"
+        assert record.residual <= 1e-9
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("target_scale", [2.0, "fit"])
+def test_uncertainty_on_all_rows_is_the_exact_one(intercept, target_scale):
+    options = {"alpha": [0.5, 0.1], "fit_intercept": intercept, "target_scale": target_scale}
+    exact = NTKRegressor(**options).fit(X, Y)
+    centres = NTKRegressor(solver=ALL, **options).fit(X, Y)
+    np.testing.assert_allclose(centres.target_scale_, exact.target_scale_, rtol=1e-8)
+    for asked in ("return_std", "return_cov"):
+        np.testing.assert_allclose(
+            centres.predict(NEW, **{asked: True})[1], exact.predict(NEW, **{asked: True})[1], atol=1e-7
+        )
+    np.testing.assert_allclose(centres.sample_y(NEW, 3).mean(), exact.sample_y(NEW, 3).mean(), atol=0.5)
+    assert centres.sample_y(NEW, 3).shape == (20, 2, 3)
+
+
+def test_uncertainty_of_few_centres_grows_away_from_the_data():
+    model = NTKRegressor(solver=Nystrom(10), alpha=0.1).fit(X, Y[:, 0])
+    near, far = (model.predict(rows, return_std=True)[1] for rows in (X, 10 * X))
+    assert near.mean() < far.mean()
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS == "a"], ids=["three", "two"])
+def test_classification_on_all_rows_is_the_exact_one(labels):
+    weights = RNG.integers(1, 4, size=150)
+    exact = NTKClassifier().fit(X, labels, weights)
+    centres = NTKClassifier(solver=ALL).fit(X, labels, weights)
+    assert centres.temperature_ == pytest.approx(exact.temperature_, rel=1e-4)
+    np.testing.assert_allclose(centres.predict_proba(NEW), exact.predict_proba(NEW), atol=1e-5)
+    iterations = NTKClassifier(solver="cg", calibrate=False).fit(X, labels, weights)
+    np.testing.assert_array_equal(iterations.predict(NEW), exact.predict(NEW))
+
+
+def test_few_centres_predict_nearly_as_well():
+    X = np.random.default_rng(1).normal(size=(2000, 3))
+    y = np.sin(2 * X[:, 0]) + X[:, 1]
+    new = np.random.default_rng(2).normal(size=(500, 3))
+    exact = NTKRegressor(alpha=0.1).fit(X, y).predict(new)
+    errors = []
+    for centers in ("rpcholesky", "uniform", "kmeans++"):
+        model = NTKRegressor(alpha=0.1, solver=Nystrom(200, centers=centers)).fit(X, y)
+        errors.append(np.sqrt(np.mean((model.predict(new) - exact) ** 2)))
+        assert model.X_fit_.shape == (200, 3)
+        np.testing.assert_array_equal(model.X_fit_, X[model.support_])
+        assert model.solve_.centers == centers
+        on_rows = np.sqrt(np.mean((model.predict(X) - NTKRegressor(alpha=0.1).fit(X, y).predict(X)) ** 2))
+        assert on_rows <= model.solve_.distance
+    assert max(errors) < 0.2  # of a standard deviation of 1.2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("solver", [Nystrom(centers=X[:40]), ConjugateGradient(50, tol=1e-8)])
+def test_weights_are_repeated_rows(solver, dtype):
+    counts = RNG.integers(0, 4, size=150)
+    rows = X.astype(dtype)
+    weighted = NTKRegressor(solver=solver, target_scale="fit").fit(rows, Y, counts)
+    repeated = NTKRegressor(solver=solver, target_scale="fit").fit(
+        np.repeat(rows, counts, axis=0), np.repeat(Y, counts, axis=0)
+    )
+    tolerance = 1e-9 if dtype == np.float64 else 1e-4
+    np.testing.assert_allclose(weighted.predict(NEW), repeated.predict(NEW), rtol=1e-4, atol=10 * tolerance)
+    np.testing.assert_allclose(weighted.target_scale_, repeated.target_scale_, rtol=1e-4)
+
+
+@pytest.mark.parametrize("factor", [1e-170, 1e-3, 1e150])
+@pytest.mark.parametrize("solver", [Nystrom(40), ConjugateGradient(30)])
+def test_targets_of_any_size(solver, factor):
+    plain, large = (NTKRegressor(solver=solver).fit(X, Y * f) for f in (1.0, factor))
+    np.testing.assert_allclose(large.predict(NEW) / factor, plain.predict(NEW), rtol=1e-6, atol=1e-6)
+    assert large.solve_.distance / factor == pytest.approx(plain.solve_.distance, rel=1e-3)
+
+
+def test_sparse_rows():
+    thin = sparse.csr_array(np.where(abs(X) > 1, X, 0))
+    for solver in (Nystrom(40, random_state=3), ConjugateGradient(30, tol=1e-9)):
+        model = NTKRegressor(solver=solver).fit(thin, Y)
+        dense = NTKRegressor(solver=solver).fit(thin.toarray(), Y)
+        np.testing.assert_allclose(model.predict(NEW), dense.predict(NEW), rtol=1e-5, atol=1e-6)
+
+
+def test_parameters_can_be_searched_and_models_cloned_and_pickled():
+    search = GridSearchCV(
+        NTKRegressor(solver=Nystrom()), {"solver__n_centers": [5, 60], "alpha": [0.01, 1.0]}, cv=3
+    ).fit(X, Y[:, 0])
+    assert search.best_params_["solver__n_centers"] == 60
+    model = clone(search.best_estimator_).fit(X, Y[:, 0])
+    copy = pickle.loads(pickle.dumps(model))
+    for asked in ({}, {"return_std": True}):
+        np.testing.assert_array_equal(copy.predict(NEW, **asked), model.predict(NEW, **asked))
+    np.testing.assert_array_equal(NTKRegressor(solver=Nystrom(30)).fit(X, Y).X_fit_.shape, (30, 4))
+
+
+def test_auto_depends_on_the_number_of_rows_and_says_so(monkeypatch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert NTKRegressor().fit(X, Y).solve_.method == "cholesky"
+    monkeypatch.setattr(ntklib.solvers._solver, "EXACT_ROWS", 100)
+    with pytest.warns(ApproximationWarning, match="150 rows are more than the 100 up to which"):
+        model = NTKRegressor().fit(X, Y)
+    assert model.solve_.method == "nystrom"
+    for named in ("cholesky", "nystrom", "cg"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert NTKRegressor(solver=named).fit(X, Y).solve_.method == named
+    K = NTK(bias_std=1.0)(X)
+    assert NTKRegressor(kernel="precomputed").fit(K, Y).solve_.method == "cholesky"
+    counts = [Nystrom().count(n) for n in (500, 30_000, 1_000_000, 100_000_000)]
+    assert counts == [500, 4000, 2000, 1000]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"solver": "lu"}, "solver must be 'auto', 'cholesky', 'nystrom', 'cg' or a solver"),
+        ({"solver": Nystrom}, "solver must be 'auto'"),
+        ({"solver": Nystrom(0)}, "n_centers must be at least 1"),
+        ({"solver": Nystrom(centers="random")}, "centers must be one of"),
+        ({"solver": Nystrom(centers=np.zeros((3, 2)))}, r"centers must have shape \(n_centers, 4\)"),
+        ({"solver": Nystrom(centers=np.full((3, 4), np.nan))}, "centers must not contain NaN"),
+        ({"solver": ConjugateGradient(tol=0)}, "tol must be"),
+        ({"solver": "cg", "alpha": 0.0}, "alpha must be positive for conjugate gradients"),
+    ],
+)
+def test_bad_parameters(options, message):
+    with pytest.raises(TypeError, match="n_centers must be an integer"):
+        NTKRegressor(solver=Nystrom(X[:40])).fit(X, Y)
+    with pytest.raises(ValueError, match=message):
+        NTKRegressor(**options).fit(X, Y)
+
+
+def test_what_a_solver_cannot_do_names_the_way_out():
+    model = NTKRegressor(solver="cg").fit(X, Y)
+    for call in (lambda: model.predict(NEW, return_std=True), lambda: model.sample_y(NEW)):
+        with pytest.raises(ValueError, match="fit with solver='nystrom'"):
+            call()
+    with pytest.raises(ValueError, match="calibrate=False, or solver='nystrom'"):
+        NTKClassifier(solver="cg").fit(X, LABELS)
+    for solver in ("nystrom", "cg"):
+        with pytest.raises(ValueError, match="kernel='precomputed' is the whole matrix"):
+            NTKRegressor(kernel="precomputed", solver=solver).fit(NTK()(X), Y)
+    with pytest.raises(ValueError, match="kernel is 0 on these rows"):
+        NTKRegressor(kernel=NTK(), solver="nystrom").fit(np.zeros((5, 2)), np.arange(5.0))
+    with pytest.warns(ConvergenceWarning, match="stopped after 2 iterations"):
+        model = NTKRegressor(solver=ConjugateGradient(1, max_iter=2), alpha=1e-6).fit(X, Y)
+    assert model.solve_.outcome == "not converged"
+
+
+def test_one_row_and_equal_rows():
+    for solver in (Nystrom(), ConjugateGradient()):
+        one = NTKRegressor(solver=solver).fit(X[:1], [3.0])
+        np.testing.assert_allclose(one.predict(NEW), 3.0)
+        equal = NTKRegressor(solver=solver).fit(np.ones((10, 2)), np.arange(10.0))
+        np.testing.assert_allclose(equal.predict(np.ones((1, 2))), 4.5, rtol=1e-6)
+
+
+def test_solvers_print_and_compare():
+    assert repr(Nystrom(100)) == "Nystrom(n_centers=100)"
+    assert repr(Cholesky()) == "Cholesky()"
+    assert clone(ConjugateGradient(5)).rank == 5
