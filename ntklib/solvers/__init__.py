@@ -13,7 +13,7 @@ frozen :class:`Solution` that tells what was done: rank, residual, condition num
 """
 
 from ._cholesky import CholeskyFactor, check_semidefinite
-from ._conjugate_gradient import IterativeSolution, ridge_by_iterations
+from ._conjugate_gradient import IterativeFit, IterativeSolution, ridge_by_iterations
 from ._contract import Factorization
 from ._eigen import EigenFactor
 from ._path_factor import path_factor
@@ -28,19 +28,21 @@ from ._solver import (
     check_solver,
     resolve_solver,
 )
-from .nystrom import CentreModel, CentreRows, CentreSolution, fit_on_centres
+from .nystrom import CentreModel, CentreRows, CentreSolution, CentreSums, sum_on_centres
 
 __all__ = [
     "ApproximationWarning",
     "CentreModel",
     "CentreRows",
     "CentreSolution",
+    "CentreSums",
     "Cholesky",
     "CholeskyFactor",
     "ConjugateGradient",
     "EigenFactor",
     "Factorization",
     "IllConditionedWarning",
+    "IterativeFit",
     "IterativeSolution",
     "Nystrom",
     "RidgeFit",
@@ -48,7 +50,6 @@ __all__ = [
     "Solver",
     "check_semidefinite",
     "check_solver",
-    "fit_on_centres",
     "half_constant",
     "leave_one_out",
     "path_factor",
@@ -56,4 +57,5 @@ __all__ = [
     "ridge",
     "ridge_by_iterations",
     "ridge_path",
+    "sum_on_centres",
 ]

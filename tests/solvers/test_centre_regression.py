@@ -78,7 +78,7 @@ def test_held_out_predictions_are_those_of_refits(intercept):
     rows = CentreRows(X, Y, weights, counts)
     regression = CentreRegression.of(basis, rows, 2, fit_intercept=intercept)
     penalties = np.array([0.01, 1.0])
-    ((_, held_out),) = regression.held_out(penalties, rows)
+    held_out = regression.held_out(penalties, rows)
     for i in (0, 14, 15, 119):
         for p, penalty in enumerate(penalties):
             less = weights.copy()

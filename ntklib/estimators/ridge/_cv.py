@@ -10,6 +10,8 @@ from sklearn.base import is_classifier
 from sklearn.gaussian_process.kernels import Kernel
 from sklearn.utils import check_random_state
 
+from ntklib.solvers import ConjugateGradient, Solver, resolve_solver
+
 from .._folds import Splits, check_folds, folds
 from .._kernel import resolve_kernel
 from .._parameters import penalties_of
@@ -66,16 +68,26 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
             splits = folds(self.cv, X, y, units, metadata, classifier=is_classifier(self))
         elif not (metadata.score or self.store_held_out or refuses_weights(self.scoring)):
             units = self._merged(units, kernels)
-        result = self._search(kernels, units, self._criteria(units, metadata), splits)
+        result, rows = self._search(kernels, units, self._criteria(units, metadata), splits)
         choice, penalties = result.choice, np.full(units.targets.shape[1], self.alpha_)
         if choice is None:
             self._fit_at(units, penalties)
+        elif len(choice.left_out) < len(units):
+            self._fit_units(units, choice.penalties)
+            self._use_left_out(units.take(rows) if is_classifier(self) else units, choice.left_out)
+        elif choice.model is not None:
+            self._store_centres(units, choice.model, choice.penalties)
+            self._use_left_out(units, choice.left_out)
         else:
             self._store(units, choice.dual_coef, choice.intercept, choice.penalties, choice.solutions)
             self._use_left_out(units, choice.left_out)
         self._keep_held_out(X, units, result.held_out)
         self._shape_fit()
         return self
+
+    def _solver(self, n: int) -> Solver:
+        """The solver for n rows, on which decompositions are made."""
+        return resolve_solver(self.solver, n, search=True, exact=self._precomputed or self._splits_samples)
 
     def _kernels(self) -> list:
         return list(self.kernels) if isinstance(self.kernels, (list, tuple)) else [self.kernels]
@@ -90,8 +102,8 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
 
     def _search(
         self, kernels: list, units: Units, criteria: tuple[Criterion, ...], splits: Splits | None
-    ) -> SearchResult:
-        """Search, and store the choice."""
+    ) -> tuple[SearchResult, NDArray]:
+        """Search, store the choice, and return it with the units that kernels were compared on."""
         gcv, scoring = isinstance(self.cv, str), self.scoring
         if gcv and scoring is not None:
             raise ValueError("cv='gcv' is its own criterion: leave scoring=None.")
@@ -114,10 +126,16 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
             keep_held_out=keep,
         )
         rows = search_rows(len(units), self.max_search_samples, self.random_state, units.labels)
-        result, self.cv_results_ = search_kernels(search, kernels, units, rows)
+        solver = self._solver(len(units))
+        if isinstance(solver, ConjugateGradient) and keep:
+            raise ValueError(
+                "store_held_out=True needs leave-one-out on all rows, which the solver ConjugateGradient has "
+                "not: give solver='nystrom'."
+            )
+        result, self.cv_results_ = search_kernels(search, kernels, units, rows, solver)
         path = self.loo_path_ = result.path
         self.kernel_, self.alpha_, self.best_score_ = path.kernel, path.alpha, path.best_score
-        return result
+        return result, rows
 
     def _keep_held_out(self, X: Any, units: Units, held_out: NDArray) -> None:
         """Set `held_out_predictions_`: a sample of weight 0 is held out by the fit itself."""

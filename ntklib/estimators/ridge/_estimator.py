@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -13,31 +12,28 @@ from sklearn.utils.validation import check_is_fitted
 
 from ntklib.solvers import (
     CentreModel,
+    CentreSums,
     CholeskyFactor,
     ConjugateGradient,
     Factorization,
     Nystrom,
     Solver,
-    fit_on_centres,
     leave_one_out,
     resolve_solver,
     ridge,
-    ridge_by_iterations,
 )
 
 from .._base import KernelEstimator
 from .._kernel import (
     adds_noise,
-    cross_gram,
     evaluate_expansion,
     gram,
-    gram_diagonal,
     resolve_kernel,
     warn_blind,
 )
 from .._parameters import penalties_of
 from .._units import Units, merge_copies
-from ._many_rows import centre_rows, check_rows_kernel, held_out_values
+from ._many_rows import iterate_units, sum_units
 
 
 class RidgeEstimator(KernelEstimator):
@@ -93,9 +89,9 @@ class RidgeEstimator(KernelEstimator):
         matrix, ours = gram(self.kernel_, units.X)
         return CholeskyFactor(matrix, weights=units.weights, overwrite_gram=ours, double=double)
 
-    def _solver(self, n: int, *, search: bool = False) -> Solver:
+    def _solver(self, n: int) -> Solver:
         """The solver for n rows."""
-        return resolve_solver(self.solver, n, search=search, exact=self._precomputed)
+        return resolve_solver(self.solver, n, exact=self._precomputed)
 
     def _fit_units(self, units: Units, penalties: NDArray, *, left_out: bool = False) -> NDArray | None:
         """Fit every column of the targets at its penalty, and return leave-one-out values if asked for."""
@@ -123,26 +119,15 @@ class RidgeEstimator(KernelEstimator):
     def _fit_on_centres(
         self, units: Units, penalties: NDArray, solver: Nystrom, *, left_out: bool
     ) -> NDArray | None:
-        check_rows_kernel(self.kernel_, "nystrom")
-        kernel, rows = self.kernel_, centre_rows(units)
-        model = fit_on_centres(
-            partial(cross_gram, kernel), partial(gram_diagonal, kernel), rows, penalties, solver,
-            fit_intercept=self.fit_intercept,
-        )  # fmt: skip
-        self._store_centres(units, model, penalties)
-        return held_out_values(model, rows, penalties) if left_out else None
+        sums = sum_units(self.kernel_, units, solver, fit_intercept=self.fit_intercept)
+        self._store_centres(units, sums.fit(penalties, refine=solver.refine), penalties)
+        if not left_out:
+            return None
+        distinct, at = np.unique(penalties, return_inverse=True)
+        return sums.held_out(distinct)[:, np.arange(len(penalties)), at]
 
     def _fit_by_iterations(self, units: Units, penalties: NDArray, solver: ConjugateGradient) -> None:
-        check_rows_kernel(self.kernel_, "cg")
-        kernel = self.kernel_
-
-        def values(X: Any, Y: Any = None) -> NDArray:
-            return gram(kernel, X)[0] if Y is None else cross_gram(kernel, X, Y)
-
-        fit = ridge_by_iterations(
-            values, gram_diagonal(kernel, units.X), units.X, units.targets, penalties, solver,
-            weights=units.weights, fit_intercept=self.fit_intercept,
-        )  # fmt: skip
+        fit = iterate_units(self.kernel_, units, penalties, solver, fit_intercept=self.fit_intercept)
         self._store(units, fit.dual_coef, fit.intercept, penalties, fit.solutions)
 
     @abstractmethod
@@ -161,7 +146,7 @@ class RidgeEstimator(KernelEstimator):
     ) -> None:
         """Keep the fit and all that it was made with: parameters may be changed afterwards."""
         warn_blind(self.kernel_, units.X)
-        self._centres: CentreModel | None = None
+        self._centres: CentreSums | None = None
         self.X_fit_, self.support_ = units.X, units.support
         self._penalties, self._constant = np.array(penalties), bool(self.fit_intercept)
         self._weights = units.weights
@@ -172,11 +157,11 @@ class RidgeEstimator(KernelEstimator):
 
     def _store_centres(self, units: Units, model: CentreModel, penalties: NDArray) -> None:
         """Keep a fit on centres: the expansion is over these, the rest of the rows is not needed."""
-        at = np.where(model.chosen < 0, 0, model.chosen)
-        support = np.where(model.chosen < 0, -1, units.support[at])
-        centres = Units(model.regression.basis.centres, units.targets[at], None, support)
+        chosen = model.sums.chosen
+        support = np.where(chosen < 0, -1, units.support[chosen])
+        centres = Units(model.sums.regression.basis.centres, units.targets[chosen], None, support)
         self._store(centres, model.dual_coef, model.intercept, penalties, model.solutions)
-        self._centres = model
+        self._centres = model.sums
 
     def _expand(self, X: Any) -> NDArray:
         """Values of all outputs at rows X, (m, k), of which `_rows` has taken care."""

@@ -18,13 +18,24 @@ from numpy.typing import NDArray
 from ntklib._core.blocks import working_memory
 from ntklib._core.scaling import scaled_back
 from ntklib._core.threads import get_threads, parallel_for
-from ntklib.solvers import RidgeFit, path_factor, ridge, ridge_path
+from ntklib.solvers import (
+    CentreModel,
+    CentreSums,
+    ConjugateGradient,
+    Nystrom,
+    RidgeFit,
+    Solver,
+    path_factor,
+    ridge,
+    ridge_path,
+)
 
 from .._folds import Splits
 from .._kernel import gram
 from .._scoring import Criterion, check_scores, comparable, ranking
 from .._units import Units
 from ..defaults import default_penalties
+from ._many_rows import sum_units
 from .penalty_path import PenaltyPath
 
 _COPIES = 5  # n x n arrays alive at once in the search of one kernel
@@ -33,13 +44,17 @@ _SMALL = 500
 
 @dataclass(frozen=True)
 class BestFits:
-    """The best fits: penalties (k,), coefficients and left-out values by output; records of their solves."""
+    """The best fits: penalties (k,), coefficients and left-out values by output; records of their solves.
+
+    `model` is the fit on centres, where it is one.
+    """
 
     penalties: NDArray
     dual_coef: NDArray
     intercept: NDArray
     left_out: NDArray
     solutions: list[Any] = field(default_factory=list)
+    model: CentreModel | None = None
 
 
 @dataclass(frozen=True)
@@ -73,16 +88,18 @@ class KernelSearch:
         """Name of the way predictions are held out."""
         return "cross-validation" if self.splits is not None else "gcv" if self.gcv else "leave-one-out"
 
-    def run(self, kernel: Any, units: Units, rows: NDArray) -> SearchResult:
-        """Search the penalties for one kernel on the units at `rows`."""
+    def run(self, kernel: Any, units: Units, rows: NDArray, solver: Solver | None = None) -> SearchResult:
+        """Search the penalties for one kernel on the units at `rows`: exactly, or as a solver solves."""
         part = units if len(rows) == len(units) else units.take(rows)
         if len(part) < 2:
             raise ValueError("choosing a penalty needs at least 2 different samples, got n_samples = 1.")
+        if isinstance(solver, Nystrom):
+            sums = sum_units(kernel, part, solver, fit_intercept=self.fit_intercept)
+            alphas = self._grid(sums.scale)
+            ranks, best = self._from_centres(sums, part, rows, alphas, refine=solver.refine)
+            return self._result(kernel, part, alphas, ranks, best, best.left_out)
         matrix, ours = gram(kernel, part.X)
-        alphas = self.alphas
-        if alphas is None:
-            alphas = default_penalties(float(np.average(matrix.diagonal(), weights=part.weights)))
-        alphas = np.sort(alphas)[::-1]
+        alphas = self._grid(float(np.average(matrix.diagonal(), weights=part.weights)))
         if self.splits is None:
             factor = path_factor(matrix, weights=part.weights, overwrite_gram=ours)
             fits = ridge_path(
@@ -97,6 +114,22 @@ class KernelSearch:
         else:
             ranks, held_out = self._from_splits(matrix, part, rows, alphas)
             choice = None
+        return self._result(kernel, part, alphas, ranks, choice, held_out)
+
+    def _grid(self, scale: float) -> NDArray:
+        """Penalties, the largest first, for a Gram matrix of this mean diagonal."""
+        return np.sort(default_penalties(scale) if self.alphas is None else self.alphas)[::-1]
+
+    def _result(
+        self,
+        kernel: Any,
+        part: Units,
+        alphas: NDArray,
+        ranks: NDArray,
+        choice: BestFits | None,
+        held_out: NDArray,
+    ) -> SearchResult:
+        """The best of the ranks (p, n_criteria, 2), and all of them as a path."""
         order = comparable(ranks)
         best = [max(range(len(alphas)), key=lambda i: (*order[i, j], -i)) for j in range(len(self.criteria))]
         shared = len(best) == 1
@@ -154,6 +187,35 @@ class KernelSearch:
         penalties, dual, intercept, left_out = (np.hstack(parts) for parts in zip(*kept, strict=True))
         return np.array(ranks), BestFits(penalties[0], dual, intercept[0], left_out)
 
+    def _from_centres(
+        self, sums: CentreSums, part: Units, rows: NDArray, alphas: NDArray, *, refine: bool
+    ) -> tuple[NDArray, BestFits]:
+        """Ranks, (p, n_criteria, 2), and the best fit on centres."""
+        k, n_criteria = part.targets.shape[1], len(self.criteria)
+        columns = [slice(0, k)] if n_criteria == 1 else [slice(j, j + 1) for j in range(k)]
+        held_out = np.empty(0) if self.gcv else sums.held_out(alphas)
+        ranks = np.empty((len(alphas), n_criteria, 2))
+        for i, alpha in enumerate(alphas):
+            for j, criterion in enumerate(self.criteria):
+                if self.gcv:
+                    ranks[i, j] = sums.gcv(float(alpha), columns[j], criterion.exponent // 2), 0.0
+                else:
+                    ranks[i, j] = criterion(held_out[:, columns[j], i], rows)
+        order = comparable(ranks)
+        penalties = np.empty(k)
+        for j, at in enumerate(columns):
+            best = max(range(len(alphas)), key=lambda i: (*order[i, j], -i))
+            penalties[at] = alphas[best]
+        model = sums.fit(penalties, refine=refine)
+        if self.gcv:
+            distinct, place = np.unique(penalties, return_inverse=True)
+            left_out = sums.held_out(distinct)[:, np.arange(k), place]
+        else:
+            place = np.array([np.flatnonzero(alphas == penalty)[0] for penalty in penalties])
+            left_out = held_out[:, np.arange(k), place]
+        choice = BestFits(penalties, model.dual_coef, model.intercept, left_out, model.solutions, model)
+        return ranks, choice
+
     def _gcv(self, fit: RidgeFit, part: Units, columns: slice, exponent: int) -> tuple[float, float]:
         """-(sum_i w_i r_i^2 / sum_i w_i) / (1 - df/N)^2, N the sum of the counts, averaged over some outputs.
 
@@ -195,9 +257,12 @@ class KernelSearch:
 
 
 def search_kernels(
-    search: KernelSearch, kernels: list, units: Units, rows: NDArray
+    search: KernelSearch, kernels: list, units: Units, rows: NDArray, solver: Solver
 ) -> tuple[SearchResult, dict]:
     """Compare the kernels on the units at `rows`, then search the winner's penalty on all units.
+
+    The comparison is exact, unless all units are compared on and the solver is not; the winner is searched as
+    the solver solves, by `ConjugateGradient` not at all: it keeps the penalty of the comparison.
 
     Kernels are shared out to threads, each with a single-threaded BLAS, as far as `working_memory` allows: an
     eigendecomposition gains little from threads of its own, and one below a few hundred rows loses by them.
@@ -210,7 +275,8 @@ def search_kernels(
     lock = Lock()
 
     def run(i: int) -> None:
-        one = search.run(kernels[i], units, rows)
+        exact = len(rows) < len(units) or isinstance(solver, ConjugateGradient)
+        one = search.run(kernels[i], units, rows, None if exact else solver)
         with lock:  # keep one fit only: each holds the left-out values of all units
             paths[i], finite[i] = one.path, one.finite
             best[:] = [max([*best, (one.rank, -i, one)], key=lambda entry: entry[:2])]
@@ -222,8 +288,8 @@ def search_kernels(
         for i in range(len(kernels)):
             run(i)
     winner = best[0][2]
-    if len(rows) < len(units):
-        winner = search.run(winner.path.kernel, units, np.arange(len(units)))
+    if len(rows) < len(units) and not isinstance(solver, ConjugateGradient):
+        winner = search.run(winner.path.kernel, units, np.arange(len(units)), solver)
     check_scores(winner.rank[0], all(finite) and winner.finite, f"{search.scoring}, {search.method}")
     return winner, _results(paths)
 

@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ntklib.solvers import CentreModel, CentreRows
+from ntklib.solvers import (
+    CentreRows,
+    CentreSums,
+    ConjugateGradient,
+    IterativeFit,
+    Nystrom,
+    ridge_by_iterations,
+    sum_on_centres,
+)
 
-from .._kernel import is_precomputed
+from .._kernel import cross_gram, gram, gram_diagonal, is_precomputed
 from .._units import Units
 
-__all__ = ["centre_rows", "check_rows_kernel", "held_out_values"]
+__all__ = ["iterate_units", "sum_units"]
 
 
-def check_rows_kernel(kernel: Any, solver: str) -> None:
-    """Refuse a precomputed matrix where the kernel is needed between other rows."""
+def sum_units(kernel: Any, units: Units, solver: Nystrom, *, fit_intercept: bool) -> CentreSums:
+    """Sums over the units for regression on centres among them."""
+    _refuse_precomputed(kernel, "nystrom")
+    rows = CentreRows(units.X, units.targets, units.weights, units.counts)
+    cross, diagonal = partial(cross_gram, kernel), partial(gram_diagonal, kernel)
+    return sum_on_centres(cross, diagonal, rows, solver, fit_intercept=fit_intercept)
+
+
+def iterate_units(
+    kernel: Any, units: Units, penalties: NDArray, solver: ConjugateGradient, *, fit_intercept: bool
+) -> IterativeFit:
+    """Fit the units by conjugate gradients."""
+    _refuse_precomputed(kernel, "cg")
+
+    def values(X: Any, Y: Any = None) -> NDArray:
+        return gram(kernel, X)[0] if Y is None else cross_gram(kernel, X, Y)
+
+    return ridge_by_iterations(
+        values,
+        gram_diagonal(kernel, units.X),
+        units.X,
+        units.targets,
+        penalties,
+        solver,
+        weights=units.weights,
+        fit_intercept=fit_intercept,
+    )
+
+
+def _refuse_precomputed(kernel: Any, solver: str) -> None:
     if is_precomputed(kernel):
         raise ValueError(
             f"solver={solver!r} computes the kernel block by block, and kernel='precomputed' is the whole "
             "matrix: leave solver='auto', or give the kernel."
         )
-
-
-def centre_rows(units: Units) -> CentreRows:
-    """Rows of the units, in blocks."""
-    return CentreRows(units.X, units.targets, units.weights, units.counts)
-
-
-def held_out_values(model: CentreModel, rows: CentreRows, penalties: NDArray) -> NDArray:
-    """Leave-one-out values, (n, k), of the fits at the penalties (k,), in a pass of its own."""
-    distinct = np.unique(penalties)
-    at = np.searchsorted(distinct, penalties)
-    columns = np.arange(len(penalties))
-    return np.vstack([values[:, columns, at] for values in model.held_out(distinct, rows)])

@@ -18,6 +18,10 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
     ----------
     kernels, alphas, fit_intercept, store_held_out, random_state
         As in :class:`NTKRegressorCV`.
+    solver : {"auto", "cholesky", "nystrom", "cg"} or Solver, default="auto"
+        Way to solve the system of the chosen kernel, as in :class:`NTKRegressor`; "auto" is exact up to
+        10,000 rows.  ``Nystrom`` searches the penalty on all rows; with ``ConjugateGradient`` kernel, penalty
+        and all that leave-one-out gives are of the comparison on `max_search_samples`.
     scoring : str, callable or None, default=None
         Any scikit-learn scorer, applied to the classes, decision values or calibrated probabilities of
         held-out samples, with the weights; one that takes none is given the values of every copy. Equal
@@ -74,6 +78,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         alphas=None,
         *,
         fit_intercept=True,
+        solver="auto",
         scoring=None,
         cv=None,
         max_search_samples=3000,
@@ -84,6 +89,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         self.kernels = kernels
         self.alphas = alphas
         self.fit_intercept = fit_intercept
+        self.solver = solver
         self.scoring = scoring
         self.cv = cv
         self.max_search_samples = max_search_samples

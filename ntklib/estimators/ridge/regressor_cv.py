@@ -36,6 +36,10 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         Penalties to choose from; None is a grid relative to trace(K)/n for each kernel.
     fit_intercept : bool, default=True
         Fit an unpenalised constant.
+    solver : {"auto", "cholesky", "nystrom", "cg"} or Solver, default="auto"
+        Way to solve the system of the chosen kernel, as in :class:`NTKRegressor`; "auto" is exact up to
+        10,000 rows.  ``Nystrom`` searches the penalty on all rows; with ``ConjugateGradient`` kernel, penalty
+        and all that leave-one-out gives are of the comparison on `max_search_samples`.
     scoring : str, callable or None, default=None
         Any scikit-learn scorer of predictions, applied to all held-out predictions at once (per fold with a
         splitter), with the weights; one that takes none is given the values of every copy. None is the
@@ -106,6 +110,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         alphas=None,
         *,
         fit_intercept=True,
+        solver="auto",
         scoring=None,
         cv=None,
         max_search_samples=3000,
@@ -117,6 +122,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         self.kernels = kernels
         self.alphas = alphas
         self.fit_intercept = fit_intercept
+        self.solver = solver
         self.scoring = scoring
         self.cv = cv
         self.max_search_samples = max_search_samples

@@ -1,14 +1,15 @@
 """Kernel ridge regression on few centres, from sums over rows."""
 
 from ._pivots import PivotedCholesky, pivoted_cholesky
-from .fit import CentreModel, CentreSolution, fit_on_centres
+from .fit import CentreModel, CentreSolution, CentreSums, sum_on_centres
 from .regression import CentreRows
 
 __all__ = [
     "CentreModel",
     "CentreRows",
     "CentreSolution",
+    "CentreSums",
     "PivotedCholesky",
-    "fit_on_centres",
     "pivoted_cholesky",
+    "sum_on_centres",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,9 @@ from ntklib._core.scaling import exponents, scaled_back
 from .._solver import Nystrom, choose_rows
 from ._basis import make_basis
 from ._pivots import pivoted_cholesky
-from .regression import CentreRegression, CentreRows
+from .regression import GOAL, CentreRegression, CentreRows
 
-__all__ = ["CentreModel", "CentreSolution", "fit_on_centres"]
+__all__ = ["CentreModel", "CentreSolution", "CentreSums", "sum_on_centres"]
 
 
 @dataclass(frozen=True)
@@ -67,61 +67,125 @@ class CentreModel:
 
     Attributes
     ----------
-    regression : CentreRegression
-        Of targets divided by powers of two.
-    exponents : ndarray of int, shape (k,)
-        Of these powers.
-    chosen : ndarray of int, shape (M,)
-        CentreRows that are the centres; -1 for centres that were given.
+    sums : CentreSums
     dual_coef : ndarray of shape (M, k)
     intercept : ndarray of shape (k,)
     solutions : list of CentreSolution
         One a distinct penalty.
     """
 
-    regression: CentreRegression
-    exponents: NDArray
-    chosen: NDArray
+    sums: CentreSums
     dual_coef: NDArray
     intercept: NDArray
     solutions: list[CentreSolution]
 
-    def held_out(self, penalties: NDArray, rows: CentreRows) -> Iterator[NDArray]:
-        """Leave-one-out values of blocks of rows at each penalty, shape (n, k, n_penalties)."""
-        unit = CentreRows(rows.X, np.ldexp(rows.targets, -self.exponents), rows.weights, rows.counts)
-        dtype = np.float32 if rows.X.dtype == np.float32 else np.float64
-        for _, values in self.regression.held_out(penalties, unit, dtype):
-            yield scaled_back(values, self.exponents[:, None])
+
+@dataclass(frozen=True)
+class CentreSums:
+    """Centres and the sums over rows, ready for fits at any penalty.
+
+    Attributes
+    ----------
+    regression : CentreRegression
+        Of targets divided by powers of two.
+    exponents : ndarray of int, shape (k,)
+        Of these powers.
+    chosen : ndarray of int, shape (M,)
+        Rows that are the centres; -1 for centres that were given.
+    rule : str
+        How they were chosen.
+    rows : CentreRows or None
+        The rows, with targets divided by the powers; None in a fitted model.
+    """
+
+    regression: CentreRegression
+    exponents: NDArray
+    chosen: NDArray
+    rule: str
+    rows: CentreRows | None
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Precision of the tiles."""
+        assert self.rows is not None
+        return np.dtype(np.float32 if self.rows.X.dtype == np.float32 else np.float64)
+
+    @property
+    def scale(self) -> float:
+        """Weighted mean of K(x, x) over the rows."""
+        return self.regression.sums.diagonal / self.regression.sums.weight
+
+    def held_out(self, penalties: NDArray) -> NDArray:
+        """Leave-one-out values of the rows at each penalty, shape (n, k, n_penalties), in a second pass."""
+        assert self.rows is not None
+        values = self.regression.held_out(penalties, self.rows, self.dtype)
+        return scaled_back(values, self.exponents[:, None])
+
+    def gcv(self, penalty: float, columns: slice, exponent: int) -> float:
+        """Negative generalised cross-validation, the mean over some targets, in units of 2^(2 exponent)."""
+        sums = self.regression.sums
+        share = 1 - self.regression.degrees_of_freedom(penalty) / sums.count
+        if share <= 1e-12:  # 0 but for rounding: the fit has as many parameters as samples
+            return -np.inf
+        squares = np.maximum(self.regression.residual_squares(penalty), 0.0)[columns]
+        loss = np.ldexp(squares, 2 * (self.exponents[columns] - exponent)).mean() / sums.weight
+        return -float(loss) / share**2
 
     def root_scale(self, penalties: NDArray, freedom: float) -> NDArray:
         """Root of the scale of greatest likelihood, y^T C y / freedom, for each target at its penalty."""
         form = np.array([self.regression.objective(p)[j] / p for j, p in enumerate(penalties)])
         return scaled_back(np.sqrt(form / freedom), self.exponents)
 
+    def fit(self, penalties: NDArray, *, refine: bool = True) -> CentreModel:
+        """Fit every target at its penalty."""
+        regression, powers = self.regression, self.exponents
+        dual, intercept = np.empty(regression.moments.shape), np.empty(len(penalties))
+        solutions = []
+        for penalty in np.unique(penalties):
+            columns = penalties == penalty
+            fit = regression.fit(float(penalty), self.rows if refine else None)
+            dual[:, columns] = scaled_back(fit.dual_coef, powers)[:, columns]
+            intercept[columns] = scaled_back(fit.intercept, powers)[columns]
+            root = np.sqrt(regression.distance(float(penalty)) / regression.sums.weight)
+            solutions.append(
+                CentreSolution(
+                    outcome="ok" if fit.residual <= GOAL else "unrefined",
+                    method="nystrom",
+                    penalty=float(penalty),
+                    n_centers=len(self.chosen),
+                    centers=self.rule,
+                    residual=fit.residual,
+                    refinements=fit.refinements,
+                    lack=regression.lack / regression.sums.diagonal if regression.sums.diagonal else 0.0,
+                    distance=float(scaled_back(root, powers)[columns].max()),
+                    degrees_of_freedom=fit.degrees_of_freedom,
+                    dtype=self.dtype,
+                )
+            )
+        return CentreModel(replace(self, rows=None), dual, intercept, solutions)
 
-def fit_on_centres(
+
+def sum_on_centres(
     cross: Callable[[Any, Any], NDArray],
     diagonal: Callable[[Any], NDArray],
     rows: CentreRows,
-    penalties: NDArray,
     solver: Nystrom,
     *,
     fit_intercept: bool,
-) -> CentreModel:
-    """Choose centres and fit every target at its penalty.
+) -> CentreSums:
+    """Choose centres and sum over the rows.
 
     Parameters
     ----------
     cross, diagonal : callable
         Kernel matrix of two sets of rows, and kernel of rows with themselves.
     rows : CentreRows
-    penalties : ndarray of shape (k,)
     solver : Nystrom
     fit_intercept : bool
 
     Returns
     -------
-    CentreModel
+    CentreSums
 
     Raises
     ------
@@ -130,34 +194,13 @@ def fit_on_centres(
     """
     chosen, centres = _choose(cross, diagonal, rows.X, solver)
     basis = make_basis(cross, diagonal, centres, centred=fit_intercept)
-    dtype = np.dtype(np.float32 if rows.X.dtype == np.float32 else np.float64)
     powers = np.asarray(exponents(rows.targets, axis=0))
     unit = CentreRows(rows.X, np.ldexp(rows.targets, -powers), rows.weights, rows.counts)
-    regression = CentreRegression.of(basis, unit, len(penalties), fit_intercept=fit_intercept, dtype=dtype)
-    dual, intercept = np.empty((len(basis.kept), len(penalties))), np.empty(len(penalties))
-    solutions = []
-    for penalty in np.unique(penalties):
-        columns = penalties == penalty
-        fit = regression.fit(float(penalty), unit if solver.refine else None)
-        dual[:, columns] = scaled_back(fit.dual_coef, powers)[:, columns]
-        intercept[columns] = scaled_back(fit.intercept, powers)[columns]
-        root = np.sqrt(regression.distance(float(penalty)) / regression.sums.weight)
-        solutions.append(
-            CentreSolution(
-                outcome="ok" if fit.residual <= 1e-10 else "unrefined",
-                method="nystrom",
-                penalty=float(penalty),
-                n_centers=len(basis.kept),
-                centers=solver.centers if isinstance(solver.centers, str) else "given",
-                residual=fit.residual,
-                refinements=fit.refinements,
-                lack=regression.lack / regression.sums.diagonal if regression.sums.diagonal else 0.0,
-                distance=float(scaled_back(root, powers)[columns].max()),
-                degrees_of_freedom=fit.degrees_of_freedom,
-                dtype=dtype,
-            )
-        )
-    return CentreModel(regression, powers, chosen[basis.kept], dual, intercept, solutions)
+    dtype = np.float32 if rows.X.dtype == np.float32 else np.float64
+    k = rows.targets.shape[1]
+    regression = CentreRegression.of(basis, unit, k, fit_intercept=fit_intercept, dtype=dtype)
+    rule = solver.centers if isinstance(solver.centers, str) else "given"
+    return CentreSums(regression, powers, chosen[basis.kept], rule, unit)
 
 
 def _choose(

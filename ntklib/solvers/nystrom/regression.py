@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, solve_triangular
 
 from ntklib._core.blocks import row_blocks
+from ntklib._core.threads import parallel_for
 
 from ._basis import Basis
 from ._sums import ROWS, RowSums, tree_sum
 
 __all__ = ["CentreFit", "CentreRegression", "CentreRows"]
+
+Block = tuple[Any, NDArray, NDArray, NDArray]
 
 MAX_REFINEMENTS = 10
 GOAL = 1e-10
@@ -43,13 +46,16 @@ class CentreRows:
     weights: NDArray | None = None
     counts: NDArray | None = None
 
-    def __iter__(self) -> Iterator[tuple[Any, NDArray, NDArray, NDArray]]:
-        for rows in row_blocks(len(self.targets), ROWS):
-            targets = np.asarray(self.targets[rows], dtype=np.float64)
-            ones = np.ones(len(targets))
-            weights = ones if self.weights is None else np.asarray(self.weights[rows], dtype=np.float64)
-            counts = ones if self.counts is None else np.asarray(self.counts[rows], dtype=np.float64)
-            yield self.X[rows], targets, weights, counts
+    def __iter__(self) -> Iterator[Block]:
+        return map(self.block, row_blocks(len(self.targets), ROWS))
+
+    def block(self, rows: slice) -> Block:
+        """Rows, targets, weights and counts of some rows."""
+        targets = np.asarray(self.targets[rows], dtype=np.float64)
+        ones = np.ones(len(targets))
+        weights = ones if self.weights is None else np.asarray(self.weights[rows], dtype=np.float64)
+        counts = ones if self.counts is None else np.asarray(self.counts[rows], dtype=np.float64)
+        return self.X[rows], targets, weights, counts
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ class CentreRegression:
     def of(
         cls,
         basis: Basis,
-        blocks: Iterable[tuple[Any, NDArray, NDArray, NDArray]],
+        blocks: Iterable[Block],
         n_targets: int,
         *,
         fit_intercept: bool = True,
@@ -228,28 +234,26 @@ class CentreRegression:
         excess = sums.targets[:k] / np.sqrt(self.sums.weight) * self.fit_intercept
         return both[:, :k] - penalty * w, excess, float(np.linalg.norm(both[:, k:]))
 
-    def held_out(
-        self, penalties: NDArray, blocks: Iterable[Any], dtype: Any = np.float64
-    ) -> Iterator[tuple[Any, NDArray]]:
-        """Predictions of rows by the fits without one copy of each.
+    def held_out(self, penalties: NDArray, rows: CentreRows, dtype: Any = np.float64) -> NDArray:
+        """Predictions of rows by the fits without one copy of each, shape (n, k, n_penalties)."""
+        scale, k = self._inverse(penalties), len(self.target_mean)
+        vectors, mean = self.vectors.astype(dtype), self.mean.astype(dtype)
+        coordinates = (self.projected[:, :, None] * scale[:, None, :]).reshape(len(vectors), -1)
+        out = np.empty((len(rows.targets), k, len(penalties)))
 
-        Yields
-        ------
-        block
-            As it was given.
-        predictions : ndarray of shape (n, k, n_penalties)
-        """
-        scale = self._inverse(penalties)
-        for block in blocks:
-            X, targets, weights, counts = block
-            rotated = (self.basis.features(X, dtype).T - self.mean.astype(dtype)) @ self.vectors.astype(dtype)
-            leverage = weights[:, None] * (rotated.astype(np.float64) ** 2 @ scale)
+        def fill(at: slice) -> None:
+            X, targets, weights, counts = rows.block(at)
+            rotated = (self.basis.features(X, dtype).T - mean) @ vectors
+            leverage = weights[:, None] * (np.square(rotated) @ scale.astype(dtype)).astype(np.float64)
             if self.fit_intercept:
                 leverage += (weights / self.sums.weight)[:, None]
-            fitted = np.einsum("nm,mk,mp->nkp", rotated, self.projected, scale, optimize=True)
-            fitted += self.target_mean[:, None]
-            error = (targets[:, :, None] - fitted) / (1 - leverage / counts[:, None])[:, None, :]
-            yield block, targets[:, :, None] - error
+            fitted = (rotated @ coordinates.astype(dtype)).astype(np.float64).reshape(len(targets), k, -1)
+            error = targets[:, :, None] - fitted - self.target_mean[:, None]
+            free = 1 - leverage / counts[:, None]
+            out[at] = targets[:, :, None] - error / free[:, None, :]
+
+        parallel_for(fill, row_blocks(len(rows.targets), ROWS))
+        return out
 
     def posterior(self, X: Any, prior: NDArray, penalty: float) -> NDArray:
         """Posterior variances of f at rows, or covariances, for targets of scale 1.

@@ -12,7 +12,7 @@ from sklearn.gaussian_process import kernels as theirs
 from sklearn.model_selection import GridSearchCV
 
 import ntklib.solvers._solver
-from ntklib import NTKClassifier, NTKRegressor
+from ntklib import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
 from ntklib.kernels import NNGP, NTK, ArcCosine
 from ntklib.networks import EmpiricalNTK, TwoLayerNet
 from ntklib.solvers import ApproximationWarning, Cholesky, ConjugateGradient, Nystrom
@@ -213,3 +213,61 @@ def test_solvers_print_and_compare():
     assert repr(Nystrom(100)) == "Nystrom(n_centers=100)"
     assert repr(Cholesky()) == "Cholesky()"
     assert clone(ConjugateGradient(5)).rank == 5
+
+
+SEARCHES = [NTKRegressorCV, NTKClassifierCV]
+GRID = [NTK(bias_std=1.0), NNGP(depth=2, bias_std=0.3)]
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("cv", [None, "gcv"])
+@pytest.mark.parametrize("weights", [None, RNG.uniform(0.5, 2, 150)], ids=["equal", "weighted"])
+def test_a_search_on_all_rows_as_centres_is_the_exact_search(search, cv, weights):
+    y = LABELS if search is NTKClassifierCV else Y
+    exact = search(GRID, cv=cv).fit(X, y, weights)
+    for limit in (3000, 100):  # compared on all rows, or on some
+        options = {"cv": cv, "store_held_out": True}
+        centres = search(GRID, solver=ALL, max_search_samples=limit, **options).fit(X, y, weights)
+        if limit > 150:
+            assert centres.kernel_ == exact.kernel_
+            scores = (model.cv_results_["mean_test_score"] for model in (centres, exact))
+            np.testing.assert_allclose(*scores, rtol=1e-3 if cv else 1e-5)  # differences of large sums
+        same = search([centres.kernel_], **options).fit(X, y, weights)
+        assert centres.alpha_ == pytest.approx(same.alpha_, rel=1e-9)
+        assert centres.best_score_ == pytest.approx(same.best_score_, rel=1e-3 if cv else 1e-5)
+        np.testing.assert_allclose(centres.held_out_predictions_, same.held_out_predictions_, atol=1e-6)
+        outputs = "decision_function" if search is NTKClassifierCV else "predict"
+        np.testing.assert_allclose(getattr(centres, outputs)(NEW), getattr(same, outputs)(NEW), atol=1e-7)
+
+
+def test_penalties_per_target_on_centres():
+    exact = NTKRegressorCV(GRID, alpha_per_target=True).fit(X, Y)
+    centres = NTKRegressorCV(GRID, alpha_per_target=True, solver=ALL).fit(X, Y)
+    np.testing.assert_allclose(centres.alpha_, exact.alpha_)
+    np.testing.assert_allclose(centres.predict(NEW), exact.predict(NEW), atol=1e-7)
+    assert {one.penalty for one in np.ravel(centres.solve_)} == set(centres.alpha_)
+
+
+def test_iterations_use_the_choice_of_the_comparison():
+    model = NTKRegressorCV(GRID, solver=ConjugateGradient(tol=1e-9), max_search_samples=100).fit(X, Y)
+    assert model.solve_.method == "cg"
+    assert model.loo_path_.n_samples == 100
+    exact = NTKRegressor(model.kernel_, alpha=model.alpha_).fit(X, Y)
+    np.testing.assert_allclose(model.predict(NEW), exact.predict(NEW), atol=1e-4)
+    few = NTKClassifierCV(GRID, solver="cg", max_search_samples=60).fit(X, LABELS)
+    assert few.loo_path_.n_samples == 60
+    assert few.X_fit_.shape == X.shape
+    assert few.predict_proba(NEW).shape == (20, 3)
+    with pytest.raises(ValueError, match="store_held_out=True needs leave-one-out on all rows"):
+        NTKRegressorCV(GRID, solver="cg", store_held_out=True).fit(X, Y)
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_auto_in_a_search(search, monkeypatch):
+    monkeypatch.setattr(ntklib.solvers._solver, "EXACT_SEARCH_ROWS", 100)
+    y = LABELS if search is NTKClassifierCV else Y[:, 0]
+    with pytest.warns(ApproximationWarning, match="150 rows are more than the 100"):
+        model = search(GRID, max_search_samples=80).fit(X, y)
+    assert model.solve_.method == "nystrom"
+    assert model.score(X, y) > 0.8
+    assert search(GRID, cv=3).fit(X, y).solve_.method == "cholesky"
