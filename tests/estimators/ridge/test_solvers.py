@@ -231,10 +231,11 @@ def test_a_search_on_all_rows_as_centres_is_the_exact_search(search, cv, weights
         if limit > 150:
             assert centres.kernel_ == exact.kernel_
             scores = (model.cv_results_["mean_test_score"] for model in (centres, exact))
-            np.testing.assert_allclose(*scores, rtol=1e-3 if cv else 1e-5)  # differences of large sums
+            # with as many centres as rows, the last penalties of gcv are 0/0 but for rounding
+            np.testing.assert_allclose(*scores, rtol=1e-5, atol=1e-4 if cv else 0)
         same = search([centres.kernel_], **options).fit(X, y, weights)
         assert centres.alpha_ == pytest.approx(same.alpha_, rel=1e-9)
-        assert centres.best_score_ == pytest.approx(same.best_score_, rel=1e-3 if cv else 1e-5)
+        assert centres.best_score_ == pytest.approx(same.best_score_, rel=1e-5, abs=1e-4 if cv else 0)
         np.testing.assert_allclose(centres.held_out_predictions_, same.held_out_predictions_, atol=1e-6)
         outputs = "decision_function" if search is NTKClassifierCV else "predict"
         np.testing.assert_allclose(getattr(centres, outputs)(NEW), getattr(same, outputs)(NEW), atol=1e-7)
