@@ -28,11 +28,12 @@ from ._solver import (
     check_solver,
     resolve_solver,
 )
-from .nystrom import CentreModel, CentreRows, CentreSolution, CentreSums, sum_on_centres
+from .nystrom import CentreModel, CentrePosterior, CentreRows, CentreSolution, CentreSums, sum_on_centres
 
 __all__ = [
     "ApproximationWarning",
     "CentreModel",
+    "CentrePosterior",
     "CentreRows",
     "CentreSolution",
     "CentreSums",

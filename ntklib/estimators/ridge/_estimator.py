@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ntklib.solvers import (
     CentreModel,
-    CentreSums,
+    CentrePosterior,
     CholeskyFactor,
     ConjugateGradient,
     Factorization,
@@ -146,7 +146,7 @@ class RidgeEstimator(KernelEstimator):
     ) -> None:
         """Keep the fit and all that it was made with: parameters may be changed afterwards."""
         warn_blind(self.kernel_, units.X)
-        self._centres: CentreSums | None = None
+        self._centres: CentrePosterior | None = None
         self.X_fit_, self.support_ = units.X, units.support
         self._penalties, self._constant = np.array(penalties), bool(self.fit_intercept)
         self._weights = units.weights
@@ -157,11 +157,10 @@ class RidgeEstimator(KernelEstimator):
 
     def _store_centres(self, units: Units, model: CentreModel, penalties: NDArray) -> None:
         """Keep a fit on centres: the expansion is over these, the rest of the rows is not needed."""
-        chosen = model.sums.chosen
-        support = np.where(chosen < 0, -1, units.support[chosen])
-        centres = Units(model.sums.regression.basis.centres, units.targets[chosen], None, support)
+        support = np.where(model.chosen < 0, -1, units.support[model.chosen])
+        centres = Units(model.centres, units.targets[model.chosen], None, support)
         self._store(centres, model.dual_coef, model.intercept, penalties, model.solutions)
-        self._centres = model.sums
+        self._centres, self._root_form = model.posterior, model.root_form
 
     def _expand(self, X: Any) -> NDArray:
         """Values of all outputs at rows X, (m, k), of which `_rows` has taken care."""

@@ -47,7 +47,9 @@ class PosteriorEstimator(RidgeEstimator):
                 "give a number."
             )
         if self._centres is not None:
-            self._root_scale = self._centres.root_scale(self._penalties, freedom)
+            if self._penalties.min() == 0:
+                raise ValueError("target_scale='fit' needs a positive alpha where the fit is on centres.")
+            self._root_scale = self._root_form / np.sqrt(freedom)
         else:
             self._root_scale = likely_root_scale(units, self.dual_coef_, freedom, centred=self._constant)
         with np.errstate(over="ignore", under="ignore"):  # the root is used
@@ -104,7 +106,7 @@ class PosteriorEstimator(RidgeEstimator):
     def _posterior(self, X: Any, prior: NDArray, penalty: float) -> NDArray:
         """The prior, variances or a covariance matrix, given the training samples."""
         if self._centres is not None:
-            return self._centres.regression.posterior(X, prior, float(penalty))
+            return self._centres(cross_gram(self.kernel_, X, self.X_fit_), prior, float(penalty))
         if any(getattr(one, "method", "") == "cg" for one in np.ravel(self.solve_)):
             raise ValueError(
                 "the solver ConjugateGradient gives no standard deviations: fit with solver='nystrom' (or "

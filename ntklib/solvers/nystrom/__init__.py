@@ -2,10 +2,11 @@
 
 from ._pivots import PivotedCholesky, pivoted_cholesky
 from .fit import CentreModel, CentreSolution, CentreSums, sum_on_centres
-from .regression import CentreRows
+from .regression import CentrePosterior, CentreRows
 
 __all__ = [
     "CentreModel",
+    "CentrePosterior",
     "CentreRows",
     "CentreSolution",
     "CentreSums",

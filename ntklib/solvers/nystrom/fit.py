@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ntklib._core.scaling import exponents, scaled_back
 from .._solver import Nystrom, choose_rows
 from ._basis import make_basis
 from ._pivots import pivoted_cholesky
-from .regression import GOAL, CentreRegression, CentreRows
+from .regression import GOAL, CentrePosterior, CentreRegression, CentreRows
 
 __all__ = ["CentreModel", "CentreSolution", "CentreSums", "sum_on_centres"]
 
@@ -67,17 +67,25 @@ class CentreModel:
 
     Attributes
     ----------
-    sums : CentreSums
+    centres : array or CSR matrix of shape (M, d)
+    chosen : ndarray of int, shape (M,)
+        Rows that are the centres; -1 for centres that were given.
     dual_coef : ndarray of shape (M, k)
     intercept : ndarray of shape (k,)
     solutions : list of CentreSolution
         One a distinct penalty.
+    posterior : CentrePosterior
+    root_form : ndarray of shape (k,)
+        Root of the quadratic form y^T C y of each target.
     """
 
-    sums: CentreSums
+    centres: Any
+    chosen: NDArray
     dual_coef: NDArray
     intercept: NDArray
     solutions: list[CentreSolution]
+    posterior: CentrePosterior
+    root_form: NDArray
 
 
 @dataclass(frozen=True)
@@ -94,20 +102,19 @@ class CentreSums:
         Rows that are the centres; -1 for centres that were given.
     rule : str
         How they were chosen.
-    rows : CentreRows or None
-        The rows, with targets divided by the powers; None in a fitted model.
+    rows : CentreRows
+        The rows, with targets divided by the powers.
     """
 
     regression: CentreRegression
     exponents: NDArray
     chosen: NDArray
     rule: str
-    rows: CentreRows | None
+    rows: CentreRows
 
     @property
     def dtype(self) -> np.dtype:
         """Precision of the tiles."""
-        assert self.rows is not None
         return np.dtype(np.float32 if self.rows.X.dtype == np.float32 else np.float64)
 
     @property
@@ -117,7 +124,6 @@ class CentreSums:
 
     def held_out(self, penalties: NDArray) -> NDArray:
         """Leave-one-out values of the rows at each penalty, shape (n, k, n_penalties), in a second pass."""
-        assert self.rows is not None
         values = self.regression.held_out(penalties, self.rows, self.dtype)
         return scaled_back(values, self.exponents[:, None])
 
@@ -131,10 +137,11 @@ class CentreSums:
         loss = np.ldexp(squares, 2 * (self.exponents[columns] - exponent)).mean() / sums.weight
         return -float(loss) / share**2
 
-    def root_scale(self, penalties: NDArray, freedom: float) -> NDArray:
-        """Root of the scale of greatest likelihood, y^T C y / freedom, for each target at its penalty."""
-        form = np.array([self.regression.objective(p)[j] / p for j, p in enumerate(penalties)])
-        return scaled_back(np.sqrt(form / freedom), self.exponents)
+    def root_form(self, penalties: NDArray) -> NDArray:
+        """Root of the quadratic form y^T C y of each target at its penalty."""
+        pairs = enumerate(penalties)
+        form = np.array([self.regression.objective(p)[j] / p if p else np.nan for j, p in pairs])
+        return scaled_back(np.sqrt(form), self.exponents)
 
     def fit(self, penalties: NDArray, *, refine: bool = True) -> CentreModel:
         """Fit every target at its penalty."""
@@ -162,7 +169,15 @@ class CentreSums:
                     dtype=self.dtype,
                 )
             )
-        return CentreModel(replace(self, rows=None), dual, intercept, solutions)
+        return CentreModel(
+            regression.basis.centres,
+            self.chosen,
+            dual,
+            intercept,
+            solutions,
+            regression.posterior,
+            self.root_form(penalties),
+        )
 
 
 def sum_on_centres(

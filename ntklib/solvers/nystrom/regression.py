@@ -21,7 +21,7 @@ from ntklib._core.threads import parallel_for
 from ._basis import Basis
 from ._sums import ROWS, RowSums, tree_sum
 
-__all__ = ["CentreFit", "CentreRegression", "CentreRows"]
+__all__ = ["CentreFit", "CentrePosterior", "CentreRegression", "CentreRows"]
 
 Block = tuple[Any, NDArray, NDArray, NDArray]
 
@@ -82,6 +82,63 @@ class CentreFit:
     degrees_of_freedom: float
 
 
+@dataclass(frozen=True)
+class CentrePosterior:
+    """Posterior variances of f for targets of scale 1: the deterministic training conditional.
+
+    What the centres lack of the prior stays as it is.
+
+    Attributes
+    ----------
+    triangle, offset : ndarray
+        Of the basis.
+    mean : ndarray of shape (M,)
+        Weighted mean of the features less their offset.
+    vectors, values : ndarray
+        Eigendecomposition of the sums of squares.
+    weight : float
+        Sum of the weights; infinite without intercept.
+    """
+
+    triangle: NDArray
+    offset: NDArray
+    mean: NDArray
+    vectors: NDArray
+    values: NDArray
+    weight: float
+
+    def __call__(self, cross: NDArray, prior: NDArray, penalty: float) -> NDArray:
+        """Return the posterior variances of f at some rows, or their covariances.
+
+        Parameters
+        ----------
+        cross : ndarray of shape (m, M)
+            Kernel of the rows with the centres.
+        prior : ndarray of shape (m,) or (m, m)
+            Kernel of the rows with themselves, or with each other.
+        penalty : float
+
+        Returns
+        -------
+        ndarray
+            Shaped like the prior.
+        """
+        phi = solve_triangular(self.triangle, np.asarray(cross, np.float64).T, lower=True)
+        shrunk = penalty * _inverse(self.values, [penalty])
+        centred = np.sqrt(shrunk) * (self.vectors.T @ (phi - (self.offset + self.mean)[:, None]))
+        constant = penalty / self.weight
+        if prior.ndim == 1:
+            outside = np.maximum(prior - (phi**2).sum(axis=0), 0.0)
+            return outside + (centred**2).sum(axis=0) + constant
+        return prior - phi.T @ phi + centred.T @ centred + constant
+
+
+def _inverse(values: NDArray, penalties: Any) -> NDArray:
+    """1 / (s^2 + penalty), a column a penalty; 0 where both are."""
+    shifted = values[:, None] + penalties
+    return np.divide(1.0, shifted, out=np.zeros_like(shifted), where=shifted > 0)
+
+
 class CentreRegression:
     """Sums over rows turned into fits at any penalty.
 
@@ -125,19 +182,14 @@ class CentreRegression:
         sums = tree_sum(blocks, add, lambda: RowSums.zeros(len(basis.kept), n_targets))
         return cls(basis, sums, fit_intercept=fit_intercept)
 
-    def _inverse(self, penalties: Any) -> NDArray:
-        """1 / (s^2 + penalty), 0 where both are."""
-        shifted = self.values[:, None] + penalties
-        return np.divide(1.0, shifted, out=np.zeros_like(shifted), where=shifted > 0)
-
     def degrees_of_freedom(self, penalty: float) -> float:
         """Trace of the matrix that maps targets to fitted values, intercept included."""
-        return float(self.values @ self._inverse([penalty])[:, 0]) + self.fit_intercept
+        return float(self.values @ _inverse(self.values, [penalty])[:, 0]) + self.fit_intercept
 
     def objective(self, penalty: float) -> NDArray:
         """Least value of the sum of w (y - f - b)^2 plus the penalty times |f|^2, for each target."""
         total = self.sums.target_squares - self.sums.weight * self.target_mean**2
-        return np.maximum(total - self._inverse([penalty])[:, 0] @ self.projected**2, 0.0)
+        return np.maximum(total - _inverse(self.values, [penalty])[:, 0] @ self.projected**2, 0.0)
 
     def distance(self, penalty: float) -> NDArray:
         r"""Bound on the distance to the exact fit, for each target.
@@ -164,7 +216,7 @@ class CentreRegression:
     def residual_squares(self, penalty: float) -> NDArray:
         """Weighted sum of the squared residuals of each target."""
         total = self.sums.target_squares - self.sums.weight * self.target_mean**2
-        inverse = self._inverse([penalty])[:, 0]
+        inverse = _inverse(self.values, [penalty])[:, 0]
         return total - ((self.values + 2 * penalty) * inverse**2) @ self.projected**2
 
     def gcv(self, penalty: float) -> NDArray:
@@ -178,7 +230,7 @@ class CentreRegression:
         return self._solve(self.projected, penalty)
 
     def _solve(self, projected: NDArray, penalty: float) -> NDArray:
-        return self.vectors @ (projected * self._inverse([penalty]))
+        return self.vectors @ (projected * _inverse(self.values, [penalty]))
 
     def fit(self, penalty: float, blocks: Iterable[Any] | None = None) -> CentreFit:
         """Fit at a penalty; refine by residuals over the rows if their blocks are given.
@@ -236,7 +288,7 @@ class CentreRegression:
 
     def held_out(self, penalties: NDArray, rows: CentreRows, dtype: Any = np.float64) -> NDArray:
         """Predictions of rows by the fits without one copy of each, shape (n, k, n_penalties)."""
-        scale, k = self._inverse(penalties), len(self.target_mean)
+        scale, k = _inverse(self.values, penalties), len(self.target_mean)
         vectors, mean = self.vectors.astype(dtype), self.mean.astype(dtype)
         coordinates = (self.projected[:, :, None] * scale[:, None, :]).reshape(len(vectors), -1)
         out = np.empty((len(rows.targets), k, len(penalties)))
@@ -255,28 +307,8 @@ class CentreRegression:
         parallel_for(fill, row_blocks(len(rows.targets), ROWS))
         return out
 
-    def posterior(self, X: Any, prior: NDArray, penalty: float) -> NDArray:
-        """Posterior variances of f at rows, or covariances, for targets of scale 1.
-
-        Of the deterministic training conditional: what the centres lack of the prior stays as it is.
-
-        Parameters
-        ----------
-        X : array or CSR matrix of shape (m, d)
-        prior : ndarray of shape (m,) or (m, m)
-            Kernel of the rows with themselves, or with each other.
-        penalty : float
-
-        Returns
-        -------
-        ndarray
-            Shaped like the prior.
-        """
-        phi = self.basis.features(X, np.float64) + self.basis.offset[:, None]
-        centred = self.vectors.T @ (phi - (self.basis.offset + self.mean)[:, None])
-        centred *= np.sqrt(penalty * self._inverse([penalty]))
-        constant = self.fit_intercept * penalty / self.sums.weight
-        if prior.ndim == 1:
-            outside = np.maximum(prior - (phi**2).sum(axis=0), 0.0)
-            return outside + (centred**2).sum(axis=0) + constant
-        return prior - phi.T @ phi + centred.T @ centred + constant
+    @property
+    def posterior(self) -> CentrePosterior:
+        """What posterior variances are computed from."""
+        basis, weight = self.basis, self.sums.weight if self.fit_intercept else np.inf
+        return CentrePosterior(basis.triangle, basis.offset, self.mean, self.vectors, self.values, weight)
