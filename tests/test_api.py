@@ -29,8 +29,10 @@ API = {
         PARAMETERIZATIONS Params QuadraticModel taylor TwoLayerNet
     """,
     "ntklib.solvers": """
-        check_semidefinite CholeskyFactor EigenFactor Factorization half_constant
-        IllConditionedWarning leave_one_out path_factor ridge ridge_path RidgeFit Solution
+        ApproximationWarning CentrePosterior CentreSolution check_semidefinite Cholesky
+        CholeskyFactor ConjugateGradient EigenFactor Factorization half_constant
+        IllConditionedWarning IterativeSolution leave_one_out Nystrom path_factor ridge ridge_path
+        RidgeFit Solution Solver
     """,
     "ntklib.dynamics": """
         AbsoluteError Adam as_loss as_optimizer AveragedMomentum averaging_weights Batch ensemble

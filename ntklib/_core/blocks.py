@@ -31,7 +31,7 @@ def available_memory() -> int | None:
         return None
 
 
-_NYSTROEM = "approximate it with sklearn.kernel_approximation.Nystroem(kernel=NTK())"
+_NYSTROEM = "give the estimator solver='nystrom' (or use sklearn.kernel_approximation.Nystroem)"
 
 
 def require_memory(

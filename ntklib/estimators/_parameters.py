@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import get_scorer_names
 
 from ntklib._core.validation import check_flag, check_integer, check_real
-from ntklib.solvers import check_solver
+from ntklib.solvers.solver import check_solver
 
 from .defaults import CLASSIFIER_SCORING
 

@@ -10,53 +10,40 @@ A :class:`Factorization` takes the Gram once and then solves for any number of r
 for whole paths of penalties and for singular systems, which have the answer of least norm. Every answer is a
 frozen :class:`Solution` that tells what was done: rank, residual, condition number. :func:`ridge` and
 :func:`ridge_path` add the unpenalised intercept and exact leave-one-out predictions.
+
+For estimators a :class:`Solver` says how the system is solved: :class:`Cholesky`, :class:`Nystrom` on a few
+centres, or :class:`ConjugateGradient` without the matrix.
 """
 
 from ._cholesky import CholeskyFactor, check_semidefinite
-from ._conjugate_gradient import IterativeFit, IterativeSolution, ridge_by_iterations
 from ._contract import Factorization
 from ._eigen import EigenFactor
 from ._path_factor import path_factor
 from ._records import IllConditionedWarning, RidgeFit, Solution
 from ._ridge import half_constant, leave_one_out, ridge, ridge_path
-from ._solver import (
-    ApproximationWarning,
-    Cholesky,
-    ConjugateGradient,
-    Nystrom,
-    Solver,
-    check_solver,
-    resolve_solver,
-)
-from .nystrom import CentreModel, CentrePosterior, CentreRows, CentreSolution, CentreSums, sum_on_centres
+from .conjugate_gradient import IterativeSolution
+from .nystrom import CentrePosterior, CentreSolution
+from .solver import ApproximationWarning, Cholesky, ConjugateGradient, Nystrom, Solver
 
 __all__ = [
     "ApproximationWarning",
-    "CentreModel",
     "CentrePosterior",
-    "CentreRows",
     "CentreSolution",
-    "CentreSums",
     "Cholesky",
     "CholeskyFactor",
     "ConjugateGradient",
     "EigenFactor",
     "Factorization",
     "IllConditionedWarning",
-    "IterativeFit",
     "IterativeSolution",
     "Nystrom",
     "RidgeFit",
     "Solution",
     "Solver",
     "check_semidefinite",
-    "check_solver",
     "half_constant",
     "leave_one_out",
     "path_factor",
-    "resolve_solver",
     "ridge",
-    "ridge_by_iterations",
     "ridge_path",
-    "sum_on_centres",
 ]

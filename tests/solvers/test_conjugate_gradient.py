@@ -5,7 +5,7 @@ import pytest
 
 import ntklib
 from ntklib.kernels import NTK
-from ntklib.solvers._conjugate_gradient import TILE, TiledGram, conjugate_gradients
+from ntklib.solvers.conjugate_gradient import TILE, TiledGram, conjugate_gradients
 from ntklib.solvers.nystrom._pivots import pivoted_cholesky
 
 KERNEL = NTK(depth=2, bias_std=0.3)

@@ -10,7 +10,8 @@ from sklearn.base import is_classifier
 from sklearn.gaussian_process.kernels import Kernel
 from sklearn.utils import check_random_state
 
-from ntklib.solvers import ConjugateGradient, Solver, resolve_solver
+from ntklib.solvers import ConjugateGradient, Solver
+from ntklib.solvers.solver import resolve_solver
 
 from .._folds import Splits, check_folds, folds
 from .._kernel import resolve_kernel

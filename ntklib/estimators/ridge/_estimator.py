@@ -11,7 +11,6 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from ntklib.solvers import (
-    CentreModel,
     CentrePosterior,
     CholeskyFactor,
     ConjugateGradient,
@@ -19,9 +18,10 @@ from ntklib.solvers import (
     Nystrom,
     Solver,
     leave_one_out,
-    resolve_solver,
     ridge,
 )
+from ntklib.solvers.nystrom import CentreModel
+from ntklib.solvers.solver import resolve_solver
 
 from .._base import KernelEstimator
 from .._kernel import (

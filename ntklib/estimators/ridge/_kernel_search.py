@@ -18,17 +18,8 @@ from numpy.typing import NDArray
 from ntklib._core.blocks import working_memory
 from ntklib._core.scaling import scaled_back
 from ntklib._core.threads import get_threads, parallel_for
-from ntklib.solvers import (
-    CentreModel,
-    CentreSums,
-    ConjugateGradient,
-    Nystrom,
-    RidgeFit,
-    Solver,
-    path_factor,
-    ridge,
-    ridge_path,
-)
+from ntklib.solvers import ConjugateGradient, Nystrom, RidgeFit, Solver, path_factor, ridge, ridge_path
+from ntklib.solvers.nystrom import CentreModel, CentreSums
 
 from .._folds import Splits
 from .._kernel import gram

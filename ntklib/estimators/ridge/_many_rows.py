@@ -7,15 +7,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ntklib.solvers import (
-    CentreRows,
-    CentreSums,
-    ConjugateGradient,
-    IterativeFit,
-    Nystrom,
-    ridge_by_iterations,
-    sum_on_centres,
-)
+from ntklib.solvers import ConjugateGradient, Nystrom
+from ntklib.solvers.conjugate_gradient import IterativeFit, ridge_by_iterations
+from ntklib.solvers.nystrom import CentreRows, CentreSums, sum_on_centres
 
 from .._kernel import cross_gram, gram, gram_diagonal, is_precomputed
 from .._units import Units

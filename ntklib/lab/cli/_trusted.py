@@ -19,7 +19,7 @@ from ntklib import estimators, kernels, solvers
 _NAMES = {
     estimators: ("NTKClassifierCV", "NTKRegressorCV", "PenaltyPath"),
     kernels: ("ArcCosine", "NNGP", "NTK"),
-    solvers: ("Solution",),
+    solvers: ("CentrePosterior", "CentreSolution", "Solution"),
 }
 
 PUBLIC_TYPES: dict[str, type] = {

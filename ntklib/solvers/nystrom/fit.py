@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ntklib._core.scaling import exponents, scaled_back
 
-from .._solver import Nystrom, choose_rows
+from ..solver import Nystrom, choose_rows
 from ._basis import make_basis
 from ._pivots import pivoted_cholesky
 from .regression import GOAL, CentrePosterior, CentreRegression, CentreRows

@@ -309,6 +309,6 @@ class CentreRegression:
 
     @property
     def posterior(self) -> CentrePosterior:
-        """What posterior variances are computed from."""
+        """Arrays that posterior variances are computed from."""
         basis, weight = self.basis, self.sums.weight if self.fit_intercept else np.inf
         return CentrePosterior(basis.triangle, basis.offset, self.mean, self.vectors, self.values, weight)

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import kernels as theirs
 from sklearn.model_selection import GridSearchCV
 
-import ntklib.solvers._solver
+import ntklib.solvers.solver
 from ntklib import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
 from ntklib.kernels import NNGP, NTK, ArcCosine
 from ntklib.networks import EmpiricalNTK, TwoLayerNet
@@ -150,7 +150,7 @@ def test_auto_depends_on_the_number_of_rows_and_says_so(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert NTKRegressor().fit(X, Y).solve_.method == "cholesky"
-    monkeypatch.setattr(ntklib.solvers._solver, "EXACT_ROWS", 100)
+    monkeypatch.setattr(ntklib.solvers.solver, "EXACT_ROWS", 100)
     with pytest.warns(ApproximationWarning, match="150 rows are more than the 100 up to which"):
         model = NTKRegressor().fit(X, Y)
     assert model.solve_.method == "nystrom"
@@ -268,7 +268,7 @@ def test_iterations_use_the_choice_of_the_comparison():
 
 @pytest.mark.parametrize("search", SEARCHES)
 def test_auto_in_a_search(search, monkeypatch):
-    monkeypatch.setattr(ntklib.solvers._solver, "EXACT_SEARCH_ROWS", 100)
+    monkeypatch.setattr(ntklib.solvers.solver, "EXACT_SEARCH_ROWS", 100)
     y = LABELS if search is NTKClassifierCV else Y[:, 0]
     with pytest.warns(ApproximationWarning, match="150 rows are more than the 100"):
         model = search(GRID, max_search_samples=80).fit(X, y)

@@ -423,3 +423,24 @@ def test_text_of_the_file_reaches_the_terminal_escaped(folder, tmp_path, capsys)
     ):
         refused(capsys, folder, pack(tmp_path / "bad.ntk", {**content, HEADER: json.dumps(header | change)}))
     refused(capsys, folder, tmp_path / "none\n\x1b[31m.ntk", "none\\n\\x1b[31m.ntk")
+
+
+def test_a_model_on_centres_predicts_as_it_did(folder, tmp_path, capsys, monkeypatch):
+    """Tables of more rows than an exact search takes are fitted on centres; their files hold arrays only."""
+    monkeypatch.setattr("ntklib.solvers.solver.EXACT_SEARCH_ROWS", 20)
+    for name in ("labels", "numbers"):
+        file = tmp_path / f"{name}.ntk"
+        code, _, err = run(
+            capsys, "fit", folder / f"{name}.csv", "--target", "y", "--impute", "median", "--out", file
+        )
+        assert code == 0
+        assert "30 rows are more than the 20 up to which solver='auto' is exact" in err
+        model = load_model(file)
+        estimator = model.pipeline[-1]
+        assert estimator.solve_.method == "nystrom"
+        assert run(capsys, "predict", file, folder / "new.csv")[0] == 0
+        if name == "numbers":
+            X = np.zeros((2, estimator.n_features_in_))
+            mean, std = estimator.predict(X, return_std=True)
+            assert np.isfinite(mean).all()
+            assert (std > 0).all()

@@ -24,8 +24,8 @@ from ntklib._core.blocks import require_memory, row_blocks
 from ntklib._core.scaling import exponents, scaled_back
 from ntklib._core.threads import parallel_for
 
-from ._solver import ConjugateGradient
 from .nystrom import pivoted_cholesky
+from .solver import ConjugateGradient
 
 __all__ = [
     "Iterations",
