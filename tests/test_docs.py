@@ -87,3 +87,12 @@ def test_links_lead_somewhere(page):
 def test_the_readme_begins_with_the_two_set_up_commands():
     first = next(blocks(ROOT / "README.md", "sh"))[1]
     assert [line.split("  #")[0].strip() for line in first.splitlines()] == SET_UP
+
+
+@pytest.mark.parametrize("page", ["architecture.md", "contributing.md"])
+def test_files_that_are_named_are_there(page):
+    files = [f"/{path.relative_to(ROOT).as_posix()}" for path in ROOT.glob("*/**/*.py")]
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/]+\.py)`", text))
+    assert len(named) > 5
+    assert {name for name in named if not any(file.endswith(f"/{name}") for file in files)} == set()
