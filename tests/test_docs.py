@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import study_options
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -96,3 +98,8 @@ def test_files_that_are_named_are_there(page):
     named = set(re.findall(r"`([\w/]+\.py)`", text))
     assert len(named) > 5
     assert {name for name in named if not any(file.endswith(f"/{name}") for file in files)} == set()
+
+
+def test_the_page_of_studies_is_that_of_their_declarations():
+    """After a change: ``python -m tests.study_options``."""
+    assert study_options.PAGE.read_text(encoding="utf-8") == study_options.page()

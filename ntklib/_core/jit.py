@@ -1,6 +1,6 @@
 """Compile policy of all Numba loops of the library, and the cache of machine code.
 
-Loops run without the GIL in threads of our own (``_threads.py``), never in a Numba threading layer: the
+Loops run without the GIL in threads of our own (``threads.py``), never in a Numba threading layer: the
 ``omp`` layer dies after a fork and ``workqueue`` aborts under two Python threads.
 
 Machine code is cached on disk, so a new process pays for loading it and not for compiling it (``ntklib
@@ -9,7 +9,7 @@ does not know stay behind when a package is removed. A cache that cannot be read
 nothing else.
 
 ``contract`` lets the compiler fuse a multiplication and an addition.  Nothing else of fast-math is on:
-the sign of zero tells opposite rows from equal ones, see ``kernels/_gaps.py``.
+the sign of zero tells opposite rows from equal ones, see ``kernels/gram/gaps.py``.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from sklearn import get_config, metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 
-from ntklib._core.scaling import exponents, scaled_back
+from ntklib._core.exponents import exponents, scaled_back
 
 from ._calibration import calibrated_log_loss, fit_temperature, probabilities
 from ._routing import Metadata

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ntklib._core.threads import parallel_for
 
-from .parts import generator
 from .power_law import PowerLaw, fit_power_law
+from .seeds import generator
 
 __all__ = ["mean_and_error", "measure_draws", "power_of_width", "root_mean_square"]
 

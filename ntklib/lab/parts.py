@@ -18,7 +18,7 @@ from scipy import sparse
 from ntklib._core.files import new_folder, open_regular, plain, write_atomically
 from ntklib._core.progress import Progress
 
-__all__ = ["PARTS", "announcing", "digest", "generator", "replacing_parts", "run_parts"]
+__all__ = ["PARTS", "announcing", "digest", "replacing_parts", "run_parts"]
 
 PARTS = "parts"
 """The folder, inside a study's own, that finished parts are kept in."""
@@ -47,11 +47,6 @@ def announcing(announce: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         _announce.reset(token)
-
-
-def generator(random_state: int, *key: int) -> np.random.Generator:
-    """Return the random numbers of one draw, which depend on the seed and its key alone."""
-    return np.random.default_rng(np.random.SeedSequence(random_state, spawn_key=key))
 
 
 def run_parts(

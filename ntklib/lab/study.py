@@ -14,8 +14,8 @@ from ntklib._core.validation import check_integer, check_rows
 from ntklib.networks import MLP, TwoLayerNet
 
 from .arguments import Argument
+from .check_samples import check_samples
 from .docstring import Docstring
-from .samples import check_samples
 
 __all__ = [
     "NETWORK_OPTIONS",

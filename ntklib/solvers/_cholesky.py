@@ -13,7 +13,7 @@ from scipy.linalg.blas import get_blas_funcs
 from scipy.linalg.lapack import get_lapack_funcs
 
 from ntklib._core.blocks import require_memory, row_blocks
-from ntklib._core.scaling import units
+from ntklib._core.exponents import units
 
 from ._contract import BLOCK, Factorization, check_penalty, mirror_upper, relative_residual, upper_product
 from ._eigen import ROUNDING, EigenFactor

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg.blas import dsymv
 
 from ntklib._core.blocks import row_blocks
-from ntklib._core.scaling import units
+from ntklib._core.exponents import units
 
 from ._records import Solution
 

@@ -21,7 +21,7 @@ from scipy.linalg import cho_factor, cho_solve
 from sklearn.exceptions import ConvergenceWarning
 
 from ntklib._core.blocks import require_memory, row_blocks
-from ntklib._core.scaling import exponents, scaled_back
+from ntklib._core.exponents import exponents, scaled_back
 from ntklib._core.threads import parallel_for
 
 from .nystrom import pivoted_cholesky

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ntklib._core.scaling import exponents, scaled_back
+from ntklib._core.exponents import exponents, scaled_back
 from ntklib._core.validation import check_real
 from ntklib.solvers import EigenFactor
 

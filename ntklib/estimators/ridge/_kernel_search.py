@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib._core.blocks import working_memory
-from ntklib._core.scaling import scaled_back
+from ntklib._core.exponents import scaled_back
 from ntklib._core.threads import get_threads, parallel_for
 from ntklib.solvers import ConjugateGradient, Nystrom, RidgeFit, Solver, path_factor, ridge, ridge_path
 from ntklib.solvers.nystrom import CentreModel, CentreSums

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntklib._core.scaling import exponents, scaled_back
+from ntklib._core.exponents import exponents, scaled_back
 from ntklib._core.threads import parallel_for
 from ntklib.dynamics import Loss, Risk
 

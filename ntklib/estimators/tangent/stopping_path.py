@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ntklib._core.scaling import standard_deviation
+from ntklib._core.exponents import standard_deviation
 
 from .._scoring import ranking
 

@@ -7,7 +7,7 @@ the order nor on the number of threads.
 
 from ntklib.lab.power_law import PowerLaw, fit_power_law
 from ntklib.lab.result import StudyResult
-from ntklib.lab.scaling import ScalingLaw, predicted_powers
+from ntklib.lab.width_powers import ScalingLaw, predicted_powers
 
 from .criterion.result import CriterionStudy
 from .criterion.study import criterion_study

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntklib._core.scaling import exponents, scaled_back
+from ntklib._core.exponents import exponents, scaled_back
 
 from ..solver import Nystrom, choose_rows
 from ._basis import make_basis

@@ -9,8 +9,9 @@ import pytest
 from scipy import sparse
 
 from ntklib._core.progress import Progress
-from ntklib.lab.parts import PARTS, announcing, digest, generator, replacing_parts, run_parts
+from ntklib.lab.parts import PARTS, announcing, digest, replacing_parts, run_parts
 from ntklib.lab.result import column, entry, result
+from ntklib.lab.seeds import generator
 from ntklib.lab.studies import StudyResult
 
 

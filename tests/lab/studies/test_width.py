@@ -16,7 +16,7 @@ from sklearn import config_context
 import ntklib
 import ntklib.theory
 from ntklib.kernels import ABReLU, Monomial, NumericalActivation, RectifiedPower
-from ntklib.lab.networks import network_text
+from ntklib.lab.network_text import network_text
 from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import WidthStudy, fit_power_law, width_study
 from ntklib.networks import MLP, TwoLayerNet

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ntklib.lab.draws import mean_and_error
 from ntklib.lab.power_law import fit_power_law
 from ntklib.lab.result import StudyResult, column, entry, result
-from ntklib.lab.scaling import ScalingLaw, find_law
+from ntklib.lab.width_powers import ScalingLaw, find_law
 
 from .pictures import draw_kappa, draw_parts
 

@@ -14,11 +14,11 @@ from ntklib._core.progress import Progress, seconds_text
 from ntklib._core.threads import get_threads
 from ntklib.lab.arguments import Integer, Integers, Options
 from ntklib.lab.draws import mean_and_error, measure_draws
-from ntklib.lab.networks import network_text
+from ntklib.lab.network_text import network_text
 from ntklib.lab.parts import digest, run_parts
-from ntklib.lab.scaling import fit_laws, predicted_powers
 from ntklib.lab.study import Networks, RowSource, study
 from ntklib.lab.timing import seconds_of
+from ntklib.lab.width_powers import fit_laws, predicted_powers
 from ntklib.networks import MLP, PARAMETERIZATIONS, TwoLayerNet
 from ntklib.theory import second_derivative_norm
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ntklib._core.threads import set_threads
 from ntklib.dynamics import Snapshot, gradient_descent
-from ntklib.lab.parts import generator
+from ntklib.lab.seeds import generator
 from ntklib.lab.timing import seconds_of
 from ntklib.lab.training import train_whole
 from ntklib.networks import Params

@@ -13,7 +13,7 @@ import numpy as np
 from ntklib._core.progress import Progress, seconds_text
 from ntklib.kernels import RectifiedPower
 from ntklib.lab.arguments import Integer, Integers, Reals
-from ntklib.lab.networks import network_text
+from ntklib.lab.network_text import network_text
 from ntklib.lab.parts import digest, run_parts
 from ntklib.lab.study import RowSource, study
 from ntklib.lab.timing import seconds_of

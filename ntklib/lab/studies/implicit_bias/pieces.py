@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ntklib._core.validation import check_rows
 from ntklib.kernels import NTK
-from ntklib.lab.parts import generator
+from ntklib.lab.seeds import generator
 from ntklib.networks import MLP, TwoLayerNet
 
 from .influence import Influence, network_influence, ridge_influence

@@ -14,8 +14,9 @@ from ntklib._core.progress import Progress
 from ntklib._core.validation import check_rows
 from ntklib.lab.arguments import Integer, Real, Reals
 from ntklib.lab.draws import mean_and_error
-from ntklib.lab.networks import network_text
-from ntklib.lab.parts import digest, generator, run_parts
+from ntklib.lab.network_text import network_text
+from ntklib.lab.parts import digest, run_parts
+from ntklib.lab.seeds import generator
 from ntklib.lab.study import NETWORK_OPTIONS, Networks, RowSource, study
 from ntklib.networks import MLP, TwoLayerNet
 

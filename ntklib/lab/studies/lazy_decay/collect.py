@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ntklib.lab.networks import network_text
+from ntklib.lab.network_text import network_text
 
 from .measure import EARLY, THEOREMS, DecayPlan
 from .result import DecaySetting, LazyDecayStudy

@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from ntklib._core.progress import seconds_text
 from ntklib.dynamics import integrate_flow, linearized_flow
-from ntklib.lab.parts import generator
+from ntklib.lab.seeds import generator
 from ntklib.networks import Params
 from ntklib.theory import jacobian_lipschitz, lazy_certificate
 

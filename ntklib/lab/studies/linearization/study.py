@@ -16,7 +16,7 @@ from ntklib._core.validation import check_rows, check_same_features
 from ntklib.dynamics import largest_stable_step
 from ntklib.lab.arguments import Integer, Integers, Real
 from ntklib.lab.draws import power_of_width, root_mean_square
-from ntklib.lab.networks import network_text
+from ntklib.lab.network_text import network_text
 from ntklib.lab.parts import digest, run_parts
 from ntklib.lab.power_law import PowerLaw
 from ntklib.lab.study import Networks, RowSource, study

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib.lab.result import StudyResult, column, entry, result
-from ntklib.lab.scaling import ScalingLaw, find_law
+from ntklib.lab.width_powers import ScalingLaw, find_law
 
 from ..rescaling import RescalingStudy
 from .pictures import draw_change, draw_entries, draw_norms, draw_steps, draw_sweep

@@ -15,11 +15,12 @@ from ntklib._core.progress import Progress
 from ntklib.dynamics import Optimizer, as_optimizer, largest_stable_step
 from ntklib.lab.arguments import Integer, Integers, OptimizerName, Options
 from ntklib.lab.draws import mean_and_error, measure_draws
-from ntklib.lab.networks import network_text
-from ntklib.lab.parts import digest, generator, run_parts
-from ntklib.lab.scaling import fit_laws, predicted_powers, reference_step
+from ntklib.lab.network_text import network_text
+from ntklib.lab.parts import digest, run_parts
+from ntklib.lab.seeds import generator
 from ntklib.lab.study import TRAINED_OPTIONS, Networks, RowSource, study
 from ntklib.lab.training import described, first_move
+from ntklib.lab.width_powers import fit_laws, predicted_powers, reference_step
 from ntklib.networks import MLP, PARAMETERIZATIONS, TwoLayerNet
 
 from ..rescaling import rescaling_study

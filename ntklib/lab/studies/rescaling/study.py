@@ -13,7 +13,7 @@ from ntklib._core.progress import Progress
 from ntklib._core.threads import parallel_for
 from ntklib.dynamics import Adam, GradientDescent, Muon, Optimizer, SignDescent, largest_stable_step
 from ntklib.lab.arguments import Integer, Reals
-from ntklib.lab.networks import network_text
+from ntklib.lab.network_text import network_text
 from ntklib.lab.parts import digest, run_parts
 from ntklib.lab.study import TRAINED_OPTIONS, Networks, RowSource, study
 from ntklib.lab.training import described, first_move, train_whole

@@ -16,7 +16,7 @@ from ntklib._core.progress import Progress, seconds_text
 from ntklib.dynamics import SquaredError
 from ntklib.kernels import NumericalActivation
 from ntklib.lab.arguments import Real, Reals
-from ntklib.lab.networks import network_text
+from ntklib.lab.network_text import network_text
 from ntklib.lab.parts import digest, run_parts
 from ntklib.lab.study import NETWORK_OPTIONS, Networks, RowSource, study
 from ntklib.lab.timing import seconds_of

@@ -14,7 +14,8 @@ from ntklib._core.progress import Progress
 from ntklib.dynamics import USAM
 from ntklib.lab.arguments import Integer, Reals
 from ntklib.lab.landscapes import WideningValley
-from ntklib.lab.parts import generator, run_parts
+from ntklib.lab.parts import run_parts
+from ntklib.lab.seeds import generator
 from ntklib.lab.study import study
 
 from .result import CONVERGED, ValleyStudy

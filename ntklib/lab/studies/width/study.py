@@ -15,7 +15,7 @@ from ntklib._core.progress import Progress
 from ntklib._core.threads import get_threads
 from ntklib.lab.arguments import Integer, Integers
 from ntklib.lab.draws import mean_and_error, measure_draws, power_of_width, root_mean_square
-from ntklib.lab.networks import network_text
+from ntklib.lab.network_text import network_text
 from ntklib.lab.parts import digest, run_parts
 from ntklib.lab.study import Networks, RowSource, study
 from ntklib.networks import MLP, TwoLayerNet
