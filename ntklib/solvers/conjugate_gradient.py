@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sklearn.exceptions import ConvergenceWarning
 
 from ntklib._core.blocks import require_memory, row_blocks
 from ntklib._core.exponents import exponents, scaled_back
 from ntklib._core.threads import parallel_for
 
-from .nystrom import pivoted_cholesky
+from .nystrom import check_finite, pivoted_cholesky
 from .solver import ConjugateGradient
 
 __all__ = [
@@ -73,6 +73,7 @@ class TiledGram:
 
         # the last strips are the longest
         parallel_for(multiply, reversed(range(len(strips))))
+        check_finite(np.array([part.sum() for part in own]))
         result = np.vstack(own)
         for others in above:
             result[: len(others)] += others
@@ -137,7 +138,13 @@ def conjugate_gradients(
     w = np.ones(gram.n) if weights is None else weights
     w = w[:, None]
     weighted = w * factor
-    inner = cho_factor(factor.T @ weighted + penalty * np.eye(factor.shape[1]), lower=True)
+    try:
+        inner = cho_factor(factor.T @ weighted + penalty * np.eye(factor.shape[1]), lower=True)
+    except (LinAlgError, ValueError):
+        raise ValueError(
+            "the preconditioner cannot be factored: alpha, the features or the sample weights are too far "
+            "from 1, or from each other; scale them, or give solver='cholesky'."
+        ) from None
 
     def precondition(r: NDArray) -> NDArray:
         return (w * r - weighted @ cho_solve(inner, weighted.T @ r)) / penalty
@@ -168,7 +175,7 @@ def conjugate_gradients(
         r = rhs - gram @ a - penalty * a / w
         residual = size(r)
         relative = float((residual / goal).max())
-        if relative <= tol or done >= max_iter:
+        if not relative > tol or done >= max_iter:
             return Iterations(a, done, relative <= tol, residual, relative)
 
 

@@ -172,7 +172,9 @@ def check_solver(solver: Any, name: str = "solver") -> None:
         )
 
 
-def resolve_solver(solver: Any, n: int, *, search: bool = False, exact: bool = False) -> Solver:
+def resolve_solver(
+    solver: Any, n: int, *, search: bool = False, exact: bool = False, stacklevel: int = 2
+) -> Solver:
     """Return the solver object for n rows.
 
     "auto" depends on the number of rows and the task alone: `search` says that decompositions are made, and
@@ -192,7 +194,7 @@ def resolve_solver(solver: Any, n: int, *, search: bool = False, exact: bool = F
         f"{chosen.count(n):,} of them as centres (solver='nystrom'). Give solver='nystrom' to accept this in "
         "silence, 'cholesky' or 'cg' for the exact fit.",
         ApproximationWarning,
-        stacklevel=4,
+        stacklevel=stacklevel,
     )
     return chosen
 

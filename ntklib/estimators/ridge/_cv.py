@@ -10,7 +10,7 @@ from sklearn.base import is_classifier
 from sklearn.gaussian_process.kernels import Kernel
 from sklearn.utils import check_random_state
 
-from ntklib.solvers import ConjugateGradient, Solver
+from ntklib.solvers import ConjugateGradient, Nystrom, Solver
 from ntklib.solvers.solver import resolve_solver
 
 from .._folds import Splits, check_folds, folds
@@ -88,7 +88,8 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
 
     def _solver(self, n: int) -> Solver:
         """The solver for n rows, on which decompositions are made."""
-        return resolve_solver(self.solver, n, search=True, exact=self._precomputed or self._splits_samples)
+        exact = self._needs_matrix or self._splits_samples
+        return resolve_solver(self.solver, n, search=True, exact=exact, stacklevel=5)
 
     def _kernels(self) -> list:
         return list(self.kernels) if isinstance(self.kernels, (list, tuple)) else [self.kernels]
@@ -128,6 +129,10 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         )
         rows = search_rows(len(units), self.max_search_samples, self.random_state, units.labels)
         solver = self._solver(len(units))
+        if isinstance(solver, Nystrom) and keep and splits is not None and len(rows) < len(units):
+            raise ValueError(
+                "store_held_out=True needs folds on all rows: give solver='cholesky', or leave cv=None."
+            )
         if isinstance(solver, ConjugateGradient) and keep:
             raise ValueError(
                 "store_held_out=True needs leave-one-out on all rows, which the solver ConjugateGradient has "

@@ -91,7 +91,13 @@ class RidgeEstimator(KernelEstimator):
 
     def _solver(self, n: int) -> Solver:
         """The solver for n rows."""
-        return resolve_solver(self.solver, n, exact=self._precomputed)
+        return resolve_solver(self.solver, n, exact=self._needs_matrix, stacklevel=6)
+
+    @property
+    def _needs_matrix(self) -> bool:
+        """Whole kernel matrices only: given ones, and those of kernels with noise of their own."""
+        row = np.ones((1, self.n_features_in_))
+        return self._precomputed or any(adds_noise(kernel, row) for kernel in self._kernels())
 
     def _fit_units(self, units: Units, penalties: NDArray, *, left_out: bool = False) -> NDArray | None:
         """Fit every column of the targets at its penalty, and return leave-one-out values if asked for."""

@@ -84,7 +84,7 @@ class KernelSearch:
         part = units if len(rows) == len(units) else units.take(rows)
         if len(part) < 2:
             raise ValueError("choosing a penalty needs at least 2 different samples, got n_samples = 1.")
-        if isinstance(solver, Nystrom):
+        if isinstance(solver, Nystrom) and self.splits is None:
             sums = sum_units(kernel, part, solver, fit_intercept=self.fit_intercept)
             alphas = self._grid(sums.scale)
             ranks, best = self._from_centres(sums, part, rows, alphas, refine=solver.refine)
@@ -253,7 +253,7 @@ def search_kernels(
     """Compare the kernels on the units at `rows`, then search the winner's penalty on all units.
 
     The comparison is exact, unless all units are compared on and the solver is not; the winner is searched as
-    the solver solves, by `ConjugateGradient` not at all: it keeps the penalty of the comparison.
+    the solver solves. `ConjugateGradient`, and `Nystrom` with folds, keep the penalty of the comparison.
 
     Kernels are shared out to threads, each with a single-threaded BLAS, as far as `working_memory` allows: an
     eigendecomposition gains little from threads of its own, and one below a few hundred rows loses by them.
@@ -279,7 +279,8 @@ def search_kernels(
         for i in range(len(kernels)):
             run(i)
     winner = best[0][2]
-    if len(rows) < len(units) and not isinstance(solver, ConjugateGradient):
+    by_folds = isinstance(solver, Nystrom) and search.splits is not None
+    if len(rows) < len(units) and not by_folds and not isinstance(solver, ConjugateGradient):
         winner = search.run(winner.path.kernel, units, np.arange(len(units)), solver)
     check_scores(winner.rank[0], all(finite) and winner.finite, f"{search.scoring}, {search.method}")
     return winner, _results(paths)

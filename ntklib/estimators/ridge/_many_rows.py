@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ntklib.solvers import ConjugateGradient, Nystrom
 from ntklib.solvers.conjugate_gradient import IterativeFit, ridge_by_iterations
 from ntklib.solvers.nystrom import CentreRows, CentreSums, sum_on_centres
 
-from .._kernel import cross_gram, gram, gram_diagonal, is_precomputed
+from .._kernel import adds_noise, cross_gram, gram, gram_diagonal, is_precomputed
 from .._units import Units
 
 __all__ = ["iterate_units", "sum_units"]
@@ -19,7 +20,7 @@ __all__ = ["iterate_units", "sum_units"]
 
 def sum_units(kernel: Any, units: Units, solver: Nystrom, *, fit_intercept: bool) -> CentreSums:
     """Sums over the units for regression on centres among them."""
-    _refuse_precomputed(kernel, "nystrom")
+    _refuse(kernel, units, "nystrom")
     rows = CentreRows(units.X, units.targets, units.weights, units.counts)
     cross, diagonal = partial(cross_gram, kernel), partial(gram_diagonal, kernel)
     return sum_on_centres(cross, diagonal, rows, solver, fit_intercept=fit_intercept)
@@ -29,7 +30,7 @@ def iterate_units(
     kernel: Any, units: Units, penalties: NDArray, solver: ConjugateGradient, *, fit_intercept: bool
 ) -> IterativeFit:
     """Fit the units by conjugate gradients."""
-    _refuse_precomputed(kernel, "cg")
+    _refuse(kernel, units, "cg")
 
     def values(X: Any, Y: Any = None) -> NDArray:
         return gram(kernel, X)[0] if Y is None else cross_gram(kernel, X, Y)
@@ -46,9 +47,15 @@ def iterate_units(
     )
 
 
-def _refuse_precomputed(kernel: Any, solver: str) -> None:
+def _refuse(kernel: Any, units: Units, solver: str) -> None:
+    """Refuse kernels that are not known block by block."""
     if is_precomputed(kernel):
         raise ValueError(
             f"solver={solver!r} computes the kernel block by block, and kernel='precomputed' is the whole "
             "matrix: leave solver='auto', or give the kernel."
+        )
+    if adds_noise(kernel, np.ones((1, units.X.shape[1]))):
+        raise ValueError(
+            f"solver={solver!r} takes no kernel with noise of its own, such as WhiteKernel: leave the noise "
+            "to alpha, or give solver='cholesky'."
         )

@@ -1,6 +1,6 @@
 """Kernel ridge regression on few centres, from sums over rows."""
 
-from ._pivots import PivotedCholesky, pivoted_cholesky
+from ._pivots import PivotedCholesky, check_finite, pivoted_cholesky
 from .fit import CentreModel, CentreSolution, CentreSums, sum_on_centres
 from .regression import CentrePosterior, CentreRows
 
@@ -11,6 +11,7 @@ __all__ = [
     "CentreSolution",
     "CentreSums",
     "PivotedCholesky",
+    "check_finite",
     "pivoted_cholesky",
     "sum_on_centres",
 ]

@@ -16,6 +16,8 @@ from scipy.linalg import solve_triangular
 from scipy.linalg.blas import dtrsm, strsm
 from scipy.linalg.lapack import dpstrf
 
+from ._pivots import check_finite
+
 __all__ = ["Basis", "make_basis"]
 
 
@@ -84,10 +86,11 @@ def make_basis(
     Raises
     ------
     ValueError
-        If the kernel is 0 on the centres.
+        If the kernel is 0 on the centres, or not finite.
     """
     double = centres.astype(np.float64, copy=False)
     matrix = np.array(cross(double, double), dtype=np.float64, order="F")
+    check_finite(matrix)
     tolerance = len(matrix) * np.finfo(np.float64).eps * float(matrix.diagonal().max())
     factor, order, rank, _ = dpstrf(matrix, lower=1, tol=tolerance, overwrite_a=1)
     if rank == 0 or not matrix.diagonal().max() > 0:

@@ -24,7 +24,7 @@ from scipy.linalg import cholesky, solve_triangular
 from ntklib._core.blocks import row_blocks
 from ntklib._core.threads import parallel_for
 
-__all__ = ["PivotedCholesky", "pivoted_cholesky"]
+__all__ = ["PivotedCholesky", "check_finite", "pivoted_cholesky"]
 
 ROWS = 2048  # of a block that one thread updates
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
@@ -85,6 +85,7 @@ def pivoted_cholesky(
         With fewer pivots if nothing else is left of K.
     """
     diagonal = np.asarray(diagonal, dtype=np.float64)
+    check_finite(diagonal)
     n = len(diagonal)
     rank = min(rank, n)
     block = max(1, -(-rank // 10)) if block is None else block
@@ -98,8 +99,11 @@ def pivoted_cholesky(
         done = len(pivots)
         base = factor[proposed, :done]
         residual = np.asarray(cross(X[proposed], X[proposed]), dtype=np.float64) - base @ base.T
+        check_finite(residual)
         accepted = _accept(residual, left[proposed], rng)[: rank - done]
-        if not accepted:
+        if not accepted:  # all that is left of these rows is rounding
+            left[proposed] = np.minimum(left[proposed], np.maximum(residual.diagonal(), 0.0))
+            left[proposed[left[proposed] <= ROUNDING * diagonal[proposed]]] = 0.0
             continue
         new = proposed[accepted]
         triangle = cholesky(residual[np.ix_(accepted, accepted)], lower=True)
@@ -119,6 +123,14 @@ def pivoted_cholesky(
     return PivotedCholesky(
         np.array(pivots, dtype=np.intp), factor[:, : len(pivots)], trace, float(left.sum())
     )
+
+
+def check_finite(values: NDArray) -> None:
+    """Refuse kernel values that are NaN or infinite."""
+    if not np.isfinite(values).all():
+        raise ValueError(
+            "the kernel is NaN or infinite on some rows: scale the features, as StandardScaler does."
+        )
 
 
 def _accept(residual: NDArray, proposal: NDArray, rng: np.random.Generator) -> list[int]:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import check_array
 
 from ntklib._core.exponents import exponents, scaled_back
 
+from .._records import IllConditionedWarning
 from ..solver import Nystrom, choose_rows
 from ._basis import make_basis
 from ._pivots import pivoted_cholesky
 from .regression import GOAL, CentrePosterior, CentreRegression, CentreRows
 
 __all__ = ["CentreModel", "CentreSolution", "CentreSums", "sum_on_centres"]
+
+
+POOR = 1e-6
+"""Relative residual above which a fit is warned about."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +138,10 @@ class CentreSums:
     def gcv(self, penalty: float, columns: slice, exponent: int) -> float:
         """Negative generalised cross-validation, the mean over some targets, in units of 2^(2 exponent)."""
         sums = self.regression.sums
-        share = 1 - self.regression.degrees_of_freedom(penalty) / sums.count
+        share = self.regression.free(penalty) / sums.count
         if share <= 1e-12:  # 0 but for rounding: the fit has as many parameters as samples
             return -np.inf
-        squares = np.maximum(self.regression.residual_squares(penalty), 0.0)[columns]
+        squares = self.regression.residual_squares(penalty)[columns]
         loss = np.ldexp(squares, 2 * (self.exponents[columns] - exponent)).mean() / sums.weight
         return -float(loss) / share**2
 
@@ -168,6 +176,19 @@ class CentreSums:
                     degrees_of_freedom=fit.degrees_of_freedom,
                     dtype=self.dtype,
                 )
+            )
+        if not (np.isfinite(dual).all() and np.isfinite(intercept).all()):
+            raise ValueError(
+                "the fit on centres leaves the range of floats: scale the features, the targets and the "
+                "sample weights, or give solver='cholesky'."
+            )
+        worst = max((one.residual for one in solutions), default=0.0)
+        if worst > POOR:
+            warnings.warn(
+                f"the system on the centres is solved to a relative residual of {worst:.1g} only: the "
+                "penalty is small beside the rounding of the sums. Raise alpha, or give solver='cholesky'.",
+                IllConditionedWarning,
+                stacklevel=6,
             )
         return CentreModel(
             regression.basis.centres,
@@ -223,14 +244,14 @@ def _choose(
 ) -> tuple[NDArray, Any]:
     """Numbers of the rows that are the centres, and the centres."""
     if not isinstance(solver.centers, str):
-        centres = np.asarray(solver.centers, dtype=X.dtype)
-        if centres.ndim != 2 or centres.shape[1] != X.shape[1] or len(centres) == 0:
+        accept = "csr" if sparse.issparse(X) else False
+        given = solver.centers.toarray() if sparse.issparse(solver.centers) and not accept else solver.centers
+        centres = check_array(given, accept_sparse=accept, dtype=X.dtype, input_name="centers")
+        if centres.shape[1] != X.shape[1]:
             raise ValueError(
                 f"centers must have shape (n_centers, {X.shape[1]}), one row a centre; got {centres.shape}."
             )
-        if not np.isfinite(centres).all():
-            raise ValueError("centers must not contain NaN or infinity.")
-        return np.full(len(centres), -1), centres
+        return np.full(centres.shape[0], -1), centres
     rng, count = np.random.default_rng(solver.random_state), solver.count(X.shape[0])
     if solver.centers == "rpcholesky":
         among = np.sort(rng.choice(X.shape[0], min(X.shape[0], max(solver.subset, count)), replace=False))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -124,8 +125,9 @@ class CentrePosterior:
             Shaped like the prior.
         """
         phi = solve_triangular(self.triangle, np.asarray(cross, np.float64).T, lower=True)
-        shrunk = penalty * _inverse(self.values, [penalty])
-        centred = np.sqrt(shrunk) * (self.vectors.T @ (phi - (self.offset + self.mean)[:, None]))
+        shrunk = np.ones_like(self.values)
+        np.divide(penalty, self.values + penalty, out=shrunk, where=self.values > 0)
+        centred = np.sqrt(shrunk)[:, None] * (self.vectors.T @ (phi - (self.offset + self.mean)[:, None]))
         constant = penalty / self.weight
         if prior.ndim == 1:
             outside = np.maximum(prior - (phi**2).sum(axis=0), 0.0)
@@ -134,9 +136,9 @@ class CentrePosterior:
 
 
 def _inverse(values: NDArray, penalties: Any) -> NDArray:
-    """1 / (s^2 + penalty), a column a penalty; 0 where both are."""
+    """1 / (s^2 + penalty), a column a penalty; 0 where s is: there the targets have no part."""
     shifted = values[:, None] + penalties
-    return np.divide(1.0, shifted, out=np.zeros_like(shifted), where=shifted > 0)
+    return np.divide(1.0, shifted, out=np.zeros_like(shifted), where=values[:, None] > 0)
 
 
 class CentreRegression:
@@ -157,7 +159,7 @@ class CentreRegression:
         self.target_mean = sums.targets / weight * fit_intercept
         matrix = sums.squares - weight * np.outer(self.mean, self.mean)
         values, self.vectors = eigh(matrix, lower=True, overwrite_a=True, check_finite=False, driver="evd")
-        # what rounding leaves of zeros is 0, so that a penalty of 0 gives the answer of least norm
+        # what rounding leaves of zeros is 0: such directions are left out, which is the answer of least norm
         rounding = len(values) * np.finfo(np.float64).eps * float(values.max(initial=0.0))
         self.values = np.where(values > rounding, values, 0.0)
         self.moments = sums.products - weight * np.outer(self.mean, self.target_mean)
@@ -185,6 +187,19 @@ class CentreRegression:
     def degrees_of_freedom(self, penalty: float) -> float:
         """Trace of the matrix that maps targets to fitted values, intercept included."""
         return float(self.values @ _inverse(self.values, [penalty])[:, 0]) + self.fit_intercept
+
+    def free(self, penalty: float) -> float:
+        """Number of counts less the degrees of freedom, from terms that do not cancel."""
+        positive = self.values > 0
+        shares = penalty / (self.values[positive] + penalty)
+        return float(self.sums.count - self.fit_intercept - positive.sum() + shares.sum())
+
+    @cached_property
+    def _outside(self) -> NDArray:
+        """Weighted sum of squares of what no fit reaches, for each target."""
+        total = self.sums.target_squares - self.sums.weight * self.target_mean**2
+        outside = total - _inverse(self.values, [0.0])[:, 0] @ self.projected**2
+        return np.where(outside > len(self.values) * np.finfo(np.float64).eps * total, outside, 0.0)
 
     def objective(self, penalty: float) -> NDArray:
         """Least value of the sum of w (y - f - b)^2 plus the penalty times |f|^2, for each target."""
@@ -215,15 +230,12 @@ class CentreRegression:
 
     def residual_squares(self, penalty: float) -> NDArray:
         """Weighted sum of the squared residuals of each target."""
-        total = self.sums.target_squares - self.sums.weight * self.target_mean**2
-        inverse = _inverse(self.values, [penalty])[:, 0]
-        return total - ((self.values + 2 * penalty) * inverse**2) @ self.projected**2
+        shrunk = penalty * _inverse(self.values, [penalty])[:, 0]
+        return self._outside + (shrunk**2 * _inverse(self.values, [0.0])[:, 0]) @ self.projected**2
 
     def gcv(self, penalty: float) -> NDArray:
         """Generalised cross-validation: an estimate of the mean squared error of each target."""
-        count = self.sums.count
-        free = count - self.degrees_of_freedom(penalty)
-        return count * self.residual_squares(penalty) / free**2
+        return self.sums.count * self.residual_squares(penalty) / self.free(penalty) ** 2
 
     def coordinates(self, penalty: float) -> NDArray:
         """Coefficients of the centred, whitened features, shape (M, k)."""
@@ -302,6 +314,8 @@ class CentreRegression:
             fitted = (rotated @ coordinates.astype(dtype)).astype(np.float64).reshape(len(targets), k, -1)
             error = targets[:, :, None] - fitted - self.target_mean[:, None]
             free = 1 - leverage / counts[:, None]
+            # where nothing but rounding is free, nothing is known of a fit without the row
+            free[free < (1e-4 if dtype == np.float32 else 1e-9)] = np.nan
             out[at] = targets[:, :, None] - error / free[:, None, :]
 
         parallel_for(fill, row_blocks(len(rows.targets), ROWS))

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import kernels as theirs
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, GroupKFold
 
 import ntklib.solvers.solver
 from ntklib import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
@@ -172,7 +172,7 @@ def test_auto_depends_on_the_number_of_rows_and_says_so(monkeypatch):
         ({"solver": Nystrom(0)}, "n_centers must be at least 1"),
         ({"solver": Nystrom(centers="random")}, "centers must be one of"),
         ({"solver": Nystrom(centers=np.zeros((3, 2)))}, r"centers must have shape \(n_centers, 4\)"),
-        ({"solver": Nystrom(centers=np.full((3, 4), np.nan))}, "centers must not contain NaN"),
+        ({"solver": Nystrom(centers=np.full((3, 4), np.nan))}, "Input centers contains NaN"),
         ({"solver": ConjugateGradient(tol=0)}, "tol must be"),
         (
             {"solver": "nystrom", "alpha": 0.0, "target_scale": "fit"},
@@ -275,3 +275,87 @@ def test_auto_in_a_search(search, monkeypatch):
     assert model.solve_.method == "nystrom"
     assert model.score(X, y) > 0.8
     assert search(GRID, cv=3).fit(X, y).solve_.method == "cholesky"
+
+
+NOISY = theirs.RBF(1.0) + theirs.WhiteKernel(0.1)
+
+
+@pytest.mark.parametrize("solver", ["nystrom", "cg"])
+def test_kernels_with_noise_of_their_own_are_refused(solver, monkeypatch):
+    with pytest.raises(ValueError, match="takes no kernel with noise of its own, such as WhiteKernel"):
+        NTKRegressor(NOISY, solver=solver).fit(X, Y)
+    monkeypatch.setattr(ntklib.solvers.solver, "EXACT_ROWS", 100)
+    assert NTKRegressor(NOISY).fit(X, Y).solve_.method == "cholesky"  # auto knows
+
+
+@pytest.mark.parametrize("solver", ["nystrom", "cg"])
+@pytest.mark.parametrize("size", [1e200, 1e300])
+def test_kernels_beyond_the_floats_are_an_error(solver, size):
+    with pytest.raises(ValueError, match=r"NaN or infinite|leaves the range of floats|cannot be factored"):
+        NTKRegressor(solver=solver).fit(X * size, Y)
+
+
+@pytest.mark.parametrize("alpha", [1e-8, 1e-12, 1e-15, 1e-30, 1e-200])
+def test_small_penalties_fit_as_well_as_the_exact_solver(alpha):
+    """Or say that they cannot."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = NTKRegressor(alpha=alpha, solver="nystrom").fit(X, Y)
+    exact = NTKRegressor(alpha=1e-8).fit(X, Y)
+    error = np.abs(model.predict(NEW) - exact.predict(NEW)).max()
+    assert np.isfinite(error)
+    assert error < 0.02 or any("relative residual" in str(one.message) for one in caught)
+
+
+@pytest.mark.parametrize("scale", [1e9, 1e20])
+def test_large_features_and_weights(scale):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for rows, weights in ((X * scale, None), (X, np.full(150, scale))):
+            model = NTKRegressor(solver="nystrom").fit(rows, Y, weights)
+            exact = NTKRegressor(solver="cholesky").fit(rows, Y, weights)
+            new = NEW * scale if weights is None else NEW
+            assert np.abs(model.predict(new) - exact.predict(new)).max() < 0.05
+
+
+def test_folds_are_honoured():
+    """Rows of a group are nearly equal: leave-one-out sees the group, folds by group do not."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(range(20), 10)
+    rows = rng.normal(size=(20, 3))[groups] + 0.01 * rng.normal(size=(200, 3))
+    y = rng.normal(size=20)[groups]
+    splits = list(GroupKFold(5).split(rows, y, groups))
+    exact, centres = (
+        NTKRegressorCV([theirs.RBF(0.3)], solver=solver, cv=splits).fit(rows, y)
+        for solver in ("cholesky", "nystrom")
+    )
+    assert centres.alpha_ == exact.alpha_
+    assert centres.best_score_ == pytest.approx(exact.best_score_)
+    assert centres.solve_.method == "nystrom"
+
+
+@pytest.mark.parametrize("cv", [None, "gcv"])
+def test_penalties_that_leave_nothing_free_are_not_chosen_by_rounding(cv):
+    alphas = [1e-30, 1e-12, 1e-8, 1e-2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        centres = NTKRegressorCV([GRID[0]], alphas, cv=cv, solver=Nystrom(60)).fit(X, Y[:, 0])
+    held_out = -NTKRegressorCV([GRID[0]], [1e-2], solver=Nystrom(60)).fit(X, Y[:, 0]).best_score_
+    assert -centres.best_score_ > 0.2 * held_out
+
+
+def test_centres_of_any_container():
+    dense = NTKRegressor(solver=Nystrom(centers=X[:20])).fit(X, Y).predict(NEW)
+    for rows in (X, sparse.csr_array(X)):
+        for centers in (sparse.csr_array(X[:20]), X[:20].tolist()):
+            model = NTKRegressor(solver=Nystrom(centers=centers)).fit(rows, Y)
+            np.testing.assert_allclose(model.predict(NEW), dense, rtol=1e-6)
+
+
+def test_the_warning_is_at_the_callers_line(monkeypatch):
+    monkeypatch.setattr(ntklib.solvers.solver, "EXACT_ROWS", 100)
+    monkeypatch.setattr(ntklib.solvers.solver, "EXACT_SEARCH_ROWS", 100)
+    for model in (NTKRegressor(), NTKClassifier(), NTKRegressorCV(GRID), NTKClassifierCV(GRID)):
+        with pytest.warns(ApproximationWarning) as caught:
+            model.fit(X, LABELS if "Classifier" in type(model).__name__ else Y)
+        assert caught[0].filename == __file__
