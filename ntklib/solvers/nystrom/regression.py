@@ -251,15 +251,18 @@ class CentreRegression:
         values in float64.
         """
         w, level = self.coordinates(penalty), self.target_mean
-        residual, best, steps = np.nan, np.inf, 0
+        residual, steps = np.nan, 0
+        best = np.inf, w, level
         while blocks is not None:
             gradient, excess, size = self._gradient(w, level, penalty, blocks)
-            residual = (
-                float(np.hypot(np.linalg.norm(gradient), np.linalg.norm(excess)) / size) if size else 0.0
-            )
-            if residual <= GOAL or residual > best / 2 or steps == MAX_REFINEMENTS:
+            both = np.hypot(np.linalg.norm(gradient), np.linalg.norm(excess))
+            residual, before = float(both / size) if size else 0.0, best[0]
+            if residual < before:
+                best = residual, w, level
+            if not GOAL < residual <= before / 2 or steps == MAX_REFINEMENTS:
+                residual, w, level = best
                 break
-            best, steps = residual, steps + 1
+            steps += 1
             w = w + self._solve(self.vectors.T @ gradient, penalty)
             level = level + excess / np.sqrt(self.sums.weight)
         return CentreFit(

@@ -29,7 +29,7 @@ Lipschitz = Callable[[float], float]
 _INWARD = 1 - 32 * EPS
 _PRECISION = 1e-7  # of radii that are searched, relative
 _LAST_PLACES = 1 + 4 * EPS
-"""What given constants may be wrong by; sigma_min of a network is rounded down by more."""
+"""Relative rounding allowed for in given constants; sigma_min of a network is rounded down by more."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ntklib.networks import Params, TwoLayerNet
 __all__ = ["COSINES", "Student", "TaughtRows", "Teacher", "draw_sample", "neurons", "rescaled", "student"]
 
 COSINES = np.linspace(-1, 1, 201)
-"""Where laws of cosines are tabulated."""
+"""Grid of cosines on which their distributions are tabulated."""
 
 
 class Teacher(NamedTuple):

@@ -28,7 +28,7 @@ NETWORK = TwoLayerNet(256)
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 _FIRST_CHANGE = 0.05
-"""What the first step of a method whose steps have a fixed size may change, relative to the targets."""
+"""Largest change by the first step of a method with fixed step sizes, relative to the targets."""
 
 
 @study(

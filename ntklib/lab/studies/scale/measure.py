@@ -35,7 +35,7 @@ MEASURES = (
     "loss",
     "linear_loss",
 )
-"""What is measured of each model at each scale."""
+"""Names of the measurements of each model at each scale."""
 
 
 class ScaledModel(NamedTuple):

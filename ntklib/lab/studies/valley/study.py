@@ -26,7 +26,7 @@ LEARNING_RATES = (0.01, 0.02, 0.05, 0.1)
 RHOS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 _PATH_START = (3.0, 1.0)
-"""Where the paths in the picture begin: |u| and v."""
+"""Starting point of the paths in the figure: |u| and v."""
 
 
 @study(
