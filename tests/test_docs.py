@@ -17,7 +17,7 @@ import pytest
 from tests import study_options
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 SET_UP = ["pip install . && ntklib report", 'pip install ".[test]" && pytest']
 
@@ -68,7 +68,7 @@ def test_command_lines_parse(page):
 
 
 def anchors(page: Path) -> set[str]:
-    """Anchors of a page's headings, as GitHub and mkdocs make them."""
+    """Anchors of a page's headings, as GitHub and MyST make them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 

@@ -61,7 +61,7 @@ class TangentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
     signs_ : ndarray of shape (kp,) or None
         Its sign, 1 or -1.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Only when X has string column names.
 
     See Also
@@ -157,7 +157,7 @@ class TangentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
 
         Returns
         -------
-        ndarray of shape (n, n_components_)
+        ndarray of shape (n, n_components)
             Float32 if X and the parameters are.
 
         Raises

@@ -41,7 +41,7 @@ class Activation:
         raise NotImplementedError  # pragma: no cover
 
     def derivative_bounds(self, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return the suprema of |sigma'| and of |sigma''| over intervals.
+        r"""Return the suprema of :math:`|\sigma'|` and of :math:`|\sigma''|` over intervals.
 
         Parameters
         ----------

@@ -48,7 +48,8 @@ class LazyCriterion:
     gradient : float
         :math:`|\nabla L(w_0)|`.
     loss_change, differential_change : float
-        Measured after one step: (L(w_0) - L(w_1)) / L(w_0), and |Dh(w_1) - Dh(w_0)| / |Dh(w_0)|.
+        Measured after one step: :math:`(L(w_0) - L(w_1)) / L(w_0)`, and
+        :math:`|Dh(w_1) - Dh(w_0)| / |Dh(w_0)|`.
     homogeneity : int or None
         q with h(lambda w) = lambda^q h(w), None if the network is not homogeneous.
     kinks : bool

@@ -38,7 +38,7 @@ class Snapshot:
         On the training rows.
     test_outputs : ndarray of shape (m,) or (m, k), or None
     distance : float
-        |w - w_0|.
+        Movement :math:`|w - w_0|`.
     seconds : float
         Since training began.
 

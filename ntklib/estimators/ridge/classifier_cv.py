@@ -57,7 +57,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
     References
     ----------
     R. Rifkin, G. Yeo and T. Poggio, "Regularized least-squares classification", 2003.
-    S. An, W. Liu and S. Venkatesh, "Fast cross-validation algorithms for least squares support vector
+    An, Liu and Venkatesh, "Fast cross-validation algorithms for least squares support vector
     machine and kernel ridge regression", Pattern Recognition 40, 2007.
 
     Examples

@@ -89,7 +89,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
     ----------
     G. H. Golub, M. Heath and G. Wahba, "Generalized cross-validation as a method for choosing a good ridge
     parameter", Technometrics 21, 1979.
-    S. An, W. Liu and S. Venkatesh, "Fast cross-validation algorithms for least squares support vector
+    An, Liu and Venkatesh, "Fast cross-validation algorithms for least squares support vector
     machine and kernel ridge regression", Pattern Recognition 40, 2007.
 
     Examples

@@ -71,15 +71,15 @@ class Cone(Landscape):
         return distance, error / np.where(distance == 0, 1.0, distance)
 
     def value(self, w: ArrayLike) -> NDArray:
-        """Return G |w - w*|, shape (...)."""
+        """Return :math:`G |w - w^*|`, shape (...)."""
         return self.slope * self._polar(w)[0][..., 0]
 
     def gradient(self, w: ArrayLike) -> NDArray:
-        """Return G (w - w*)/|w - w*|, and 0 at w*, shape (..., d)."""
+        """Return :math:`G (w - w^*)/|w - w^*|`, and 0 at the minimiser, shape (..., d)."""
         return self.slope * self._polar(w)[1]
 
     def hessian(self, w: ArrayLike) -> NDArray:
-        """Return (G/|w - w*|)(I - n n^T) with n the direction from w*, shape (..., d, d).
+        """Return :math:`(G/|w - w^*|)(I - n n^T)` with n the direction from the minimiser, shape (..., d, d).
 
         Raises
         ------
@@ -91,7 +91,7 @@ class Cone(Landscape):
         return bend[..., None] * (np.eye(n.shape[-1]) - n[..., :, None] * n[..., None, :])
 
     def trace(self, w: ArrayLike) -> NDArray:
-        """Return (d - 1) G/|w - w*|, shape (...); ValueError at the minimiser."""
+        """Return :math:`(d - 1) G/|w - w^*|`, shape (...); ValueError at the minimiser."""
         return (len(self.minimizer) - 1) * self._bend(self._polar(w)[0])[..., 0]
 
     def _bend(self, distance: NDArray) -> NDArray:

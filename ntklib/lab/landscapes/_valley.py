@@ -44,7 +44,7 @@ class WideningValley(Landscape):
     """
 
     def _parts(self, w: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
-        """u of shape (..., d), |u|^2 and v of shape (..., 1)."""
+        """u of shape (..., d), its square and v of shape (..., 1)."""
         points = self._points(w)
         if points.shape[-1] < 2:
             raise ValueError(f"a point of the valley has at least 2 coordinates, got shape {points.shape}.")
@@ -57,23 +57,23 @@ class WideningValley(Landscape):
         return (square * v * v)[..., 0] / 2
 
     def gradient(self, w: ArrayLike) -> NDArray:
-        """Return (v^2 u, |u|^2 v), shape (..., d + 1)."""
+        """Return :math:`(v^2 u, |u|^2 v)`, shape (..., d + 1)."""
         u, square, v = self._parts(w)
         return np.concatenate([v * v * u, square * v], axis=-1)
 
     def hessian(self, w: ArrayLike) -> NDArray:
-        """Return [[v^2 I, 2 v u], [2 v u^T, |u|^2]], shape (..., d + 1, d + 1)."""
+        """Return :math:`[[v^2 I, 2 v u], [2 v u^T, |u|^2]]`, shape (..., d + 1, d + 1)."""
         u, square, v = self._parts(w)
         top = np.concatenate([(v * v)[..., None] * np.eye(u.shape[-1]), (2 * v * u)[..., None]], axis=-1)
         return np.concatenate([top, np.concatenate([2 * v * u, square], axis=-1)[..., None, :]], axis=-2)
 
     def trace(self, w: ArrayLike) -> NDArray:
-        """Return d v^2 + |u|^2, shape (...)."""
+        """Return :math:`d v^2 + |u|^2`, shape (...)."""
         u, square, v = self._parts(w)
         return (u.shape[-1] * v * v + square)[..., 0]
 
     def sharpness(self, w: ArrayLike) -> NDArray:
-        """Return the largest eigenvalue of the Hessian, shape (...): at a minimum |u|^2 or v^2."""
+        """Return the largest eigenvalue of the Hessian, shape (...): at a minimum :math:`|u|^2` or :math:`v^2`."""
         _, square, v = self._parts(w)
         p, q = square[..., 0], (v * v)[..., 0]
         # beside v^2 it has the eigenvalues of [[v^2, 2 v |u|], [2 v |u|, |u|^2]]
