@@ -58,6 +58,7 @@ def skip_foreign(app, kind, name, obj, skip, options):
 
 
 def setup(app):
+    """Register the rule above."""
     app.connect("autodoc-skip-member", skip_foreign)
 
 

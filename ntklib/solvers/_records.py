@@ -35,8 +35,8 @@ class Solution:
     rank : int
         Eigenvalues above rounding; less than n only if `outcome` is "minimum-norm".
     residual : float
-        Largest over the columns of :math:`|A a - b| / |b|` in the Euclidean norm, weighted by sqrt(w), for the
-        system asked for: what a singular one cannot fit is part of it.
+        Largest over the columns of :math:`|A a - b| / |b|` in the Euclidean norm, weighted by sqrt(w), for
+        the system asked for: what a singular one cannot fit is part of it.
     condition : float
         Condition number of the weighted system W^{1/2} K W^{1/2} + penalty I: an estimate in the 1-norm from
         Cholesky, exact in the 2-norm from the eigendecomposition; infinite if an eigenvalue is 0.

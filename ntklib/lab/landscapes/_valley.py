@@ -73,7 +73,10 @@ class WideningValley(Landscape):
         return (u.shape[-1] * v * v + square)[..., 0]
 
     def sharpness(self, w: ArrayLike) -> NDArray:
-        """Return the largest eigenvalue of the Hessian, shape (...): at a minimum :math:`|u|^2` or :math:`v^2`."""
+        """Return the largest eigenvalue of the Hessian, shape (...).
+
+        At a minimum it is :math:`|u|^2` or :math:`v^2`.
+        """
         _, square, v = self._parts(w)
         p, q = square[..., 0], (v * v)[..., 0]
         # beside v^2 it has the eigenvalues of [[v^2, 2 v |u|], [2 v |u|, |u|^2]]

@@ -73,8 +73,8 @@ def scale_study(
     - a **symmetric** start, two copies of the network whose outputs cancel, makes h odd under their exchange:
       that term vanishes, and outputs differ by :math:`\alpha^{-2}`;
     - a **plain** network with h(w_0) other than 0 does not become lazy: the residual
-      :math:`|h(w_0) - y/\alpha|`, which has to be undone by h itself, tends to :math:`|h(w_0)|`, and movement and
-      relative gaps to constants;
+      :math:`|h(w_0) - y/\alpha|`, which has to be undone by h itself, tends to :math:`|h(w_0)|`, and movement
+      and relative gaps to constants;
     - a symmetric start that is a little off (``offset``) looks lazy up to :math:`\alpha \approx |y|/|h(w_0)|`
       and stops there.
 

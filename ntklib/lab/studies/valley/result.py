@@ -45,8 +45,8 @@ class ValleyStudy(StudyResult):
     flow_traces: NDArray = entry("Trace where the flow would end, of shape (n_rhos, n_starts).")
     losses: NDArray = entry("Loss at the end of each run.")
     paths: NDArray = entry(
-        "The first steps from :math:`|u| = 3`, v = 1, in the plane that they stay in: u along u_0, and v; of shape "
-        "(n_learning_rates, n_rhos, path_steps + 1, 2)."
+        "The first steps from :math:`|u| = 3`, v = 1, in the plane that they stay in: u along u_0, and v; of "
+        "shape (n_learning_rates, n_rhos, path_steps + 1, 2)."
     )
     n_starts: int = entry("Number of starts.")
     dimension: int = entry("Length of u.")

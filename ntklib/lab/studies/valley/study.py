@@ -50,8 +50,8 @@ def valley_study(
     r"""Flatness of the minima that sharpness-aware steps end in.
 
     Runs unnormalised sharpness-aware minimisation and gradient descent down the widening valley
-    ``|u|^2 v^2 / 2`` from random starts, over a grid of learning rates and rhos, and compares the traces of the
-    Hessian at their ends with each other, with the limit of small steps and with what is stable.
+    ``|u|^2 v^2 / 2`` from random starts, over a grid of learning rates and rhos, and compares the traces of
+    the Hessian at their ends with each other, with the limit of small steps and with what is stable.
 
     The widening valley :math:`L(u, v) = \frac12 |u|^2 v^2` has minima of every flatness.  Two effects lead to
     flat ones.  Small steps follow a flow that conserves :math:`(1 + \rho|u|^2)/(1 + \rho v^2)`, and ends at
