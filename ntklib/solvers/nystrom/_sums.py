@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy.linalg.lapack import dtpttr, dtrttp
 
 from ntklib._core.threads import get_threads, parallel_for
 
-__all__ = ["CHAIN", "ROWS", "RowSums", "tree_sum"]
+__all__ = ["CHAIN", "ROWS", "RowSums", "SumTree", "tree_sum"]
 
 ROWS = 4096
 """Rows of a block."""
@@ -33,7 +34,7 @@ class RowSums:
     Attributes
     ----------
     squares : ndarray of shape (M, M), Fortran order
-        Sum of w p p^T, its lower triangle.
+        Sum of w p p^T, its lower triangle; of a single block in the precision of its features.
     products : ndarray of shape (M, k)
         Sum of w p t^T.
     features : ndarray of shape (M,)
@@ -78,11 +79,13 @@ class RowSums:
         weights, counts, diagonal : ndarray of shape (n,)
         """
         root = np.sqrt(weights)
-        features *= root.astype(features.dtype)
+        if (root != 1).any():
+            features *= root.astype(features.dtype)
         weighted = root[:, None] * targets
         syrk = ssyrk if features.dtype == np.float32 else dsyrk
         if len(weights):
-            self.squares += syrk(1.0, features, lower=1)
+            squares = syrk(1.0, features, lower=1)
+            self.squares = self._plus(squares) if self.n_rows else squares
         self.products += features @ weighted.astype(features.dtype)
         self.features += features @ root.astype(features.dtype)
         self.targets += weights @ targets
@@ -94,7 +97,7 @@ class RowSums:
 
     def merge(self, other: RowSums) -> RowSums:
         """Add the sums over other rows to these, and return these."""
-        self.squares += other.squares
+        self.squares = self._plus(other.squares)
         self.products += other.products
         self.features += other.features
         self.targets += other.targets
@@ -104,6 +107,46 @@ class RowSums:
         self.count += other.count
         self.n_rows += other.n_rows
         return self
+
+    def _plus(self, squares: NDArray) -> NDArray:
+        total = self.squares.astype(np.float64, copy=False)
+        total += squares
+        return total
+
+
+class SumTree:
+    """Sums over blocks that are added in their order: in chains, and these in a binary tree.
+
+    Parameters
+    ----------
+    zeros : callable
+        Makes empty sums.
+    """
+
+    def __init__(self, zeros: Callable[[], RowSums]) -> None:
+        self.zeros, self.n_blocks = zeros, 0
+        self.chain = zeros()
+        self.levels: list[tuple[int, RowSums]] = []  # of 2^level chains each, waiting for their neighbour
+
+    def add(self, block: RowSums) -> None:
+        """Add the sums over the next block."""
+        self.chain.merge(block)
+        self.n_blocks += 1
+        if self.n_blocks % CHAIN == 0:
+            total, level = self.chain, 0
+            while self.levels and self.levels[-1][0] == level:
+                total, level = _unpacked(self.levels.pop()[1]).merge(total), level + 1
+            self.levels.append((level, _packed(total)))
+            self.chain = self.zeros()
+
+    def total(self) -> RowSums:
+        """Return the sums over all blocks; the tree is used up."""
+        total = self.chain
+        if self.levels and self.n_blocks % CHAIN == 0:
+            total = _unpacked(self.levels.pop()[1])
+        while self.levels:
+            total = _unpacked(self.levels.pop()[1]).merge(total)
+        return total
 
 
 def tree_sum(
@@ -116,7 +159,7 @@ def tree_sum(
     blocks : iterable
         What ``add`` takes, in order.
     add : callable
-        Adds a block to sums; called in several threads, each with sums of its own.
+        Adds a block to empty sums; called in several threads.
     zeros : callable
         Makes empty sums.
 
@@ -124,26 +167,21 @@ def tree_sum(
     -------
     RowSums
     """
-    levels: list[tuple[int, Any]] = []  # sums of 2^level chains each, waiting for their right neighbour
-    for chains in _batches(_batches(iter(blocks), CHAIN), get_threads()):
-        sums = [zeros() for _ in chains]
+    tree, turn = SumTree(zeros), Lock()
+    waiting: dict[int, RowSums] = {}  # sums over blocks that were done before their forerunners
 
-        def run(index: int, chains=chains, sums=sums) -> None:
-            for block in chains[index]:
-                add(sums[index], block)
+    def run(numbered: tuple[int, Any]) -> None:
+        number, block = numbered
+        sums = zeros()
+        add(sums, block)
+        with turn:
+            waiting[number] = sums
+            while tree.n_blocks in waiting:
+                tree.add(waiting.pop(tree.n_blocks))
 
-        parallel_for(run, range(len(chains)))
-        for total in sums:
-            level = 0
-            while levels and levels[-1][0] == level:
-                total, level = _unpacked(levels.pop()[1]).merge(total), level + 1
-            levels.append((level, _packed(total)))
-    if not levels:
-        return zeros()
-    total = _unpacked(levels.pop()[1])
-    while levels:
-        total = _unpacked(levels.pop()[1]).merge(total)
-    return total
+    for batch in _batches(enumerate(blocks), CHAIN * get_threads()):
+        parallel_for(run, batch)
+    return tree.total()
 
 
 def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
