@@ -27,7 +27,7 @@ from .estimators import (
     TangentRegressor,
     TangentRegressorCV,
 )
-from .kernels import NNGP, NTK, ArcCosine
+from .kernels import NNGP, NTK, ArcCosine, Laplace
 from .networks import EmpiricalNTK
 
 try:
@@ -40,6 +40,7 @@ __all__ = [
     "NTK",
     "ArcCosine",
     "EmpiricalNTK",
+    "Laplace",
     "NTKClassifier",
     "NTKClassifierCV",
     "NTKRegressor",

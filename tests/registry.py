@@ -106,4 +106,6 @@ def kernel_objects() -> list[Any]:
         kernels.NTK(depth=2, activation="erf", bias_std=0.2, trainable=(0, 2)),
         kernels.NTK(activation=kernels.RectifiedPower(2), weight_std=0.5, bias_std=0.2),
         kernels.NTK(activation="tanh", bias_std=0.2),
+        kernels.Laplace(2.0),
+        kernels.Laplace(1.5, norm=2, exponent=1.5),
     ]

@@ -6,7 +6,7 @@ import pytest
 
 API = {
     "ntklib": """
-        __version__ ArcCosine dynamics EmpiricalNTK get_threads kernels lab NetworkClassifier
+        __version__ ArcCosine dynamics EmpiricalNTK get_threads kernels lab Laplace NetworkClassifier
         NetworkRegressor networks NNGP NTK NTKClassifier NTKClassifierCV NTKRegressor NTKRegressorCV
         set_threads show_versions TangentClassifier TangentClassifierCV TangentFeatures
         TangentRegressor TangentRegressorCV theory
@@ -18,7 +18,7 @@ API = {
     """,
     "ntklib.kernels": """
         ABReLU Abs Activation arc_cosine_kernel arc_cosine_of_angle ArcCosine Cos Erf Exp Gaussian
-        GELU Hermite Homogeneous Identity LeakyReLU Logistic Monomial NNGP nngp_kernel NTK
+        GELU Hermite Homogeneous Identity Laplace LeakyReLU Logistic Monomial NNGP nngp_kernel NTK
         ntk_kernel NumericalActivation RBF RectifiedPower ReLU Sign SiLU Sin Softplus Step Tanh
     """,
     "ntklib.kernels.conventions": """

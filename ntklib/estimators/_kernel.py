@@ -12,14 +12,14 @@ from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Kernel
 
 from ntklib._core.blocks import require_memory, row_blocks, working_memory
-from ntklib.kernels import NNGP, NTK, ArcCosine
+from ntklib.kernels import NNGP, NTK, ArcCosine, Laplace
 from ntklib.networks import EmpiricalNTK
 
 from ._units import distinct_rows
 from .defaults import default_kernel
 
 _PRECOMPUTED = "precomputed"
-_OURS = (NTK, NNGP, ArcCosine, EmpiricalNTK)
+_OURS = (NTK, NNGP, ArcCosine, Laplace, EmpiricalNTK)
 
 
 def is_precomputed(kernel: Any) -> bool:

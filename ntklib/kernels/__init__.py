@@ -27,6 +27,7 @@ from .activations import (
     Tanh,
 )
 from .functions import arc_cosine_kernel, arc_cosine_of_angle, nngp_kernel, ntk_kernel
+from .laplace import Laplace
 from .objects import NNGP, NTK, ArcCosine
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Hermite",
     "Homogeneous",
     "Identity",
+    "Laplace",
     "LeakyReLU",
     "Logistic",
     "Monomial",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from ntklib.kernels import NNGP, NTK, arc_cosine_kernel, arc_cosine_of_angle, ntk_kernel
+from ntklib.kernels import NNGP, NTK, Laplace, arc_cosine_kernel, arc_cosine_of_angle, ntk_kernel
 from tests import naive
 from tests.registry import ACTIVATIONS
 
@@ -42,6 +42,15 @@ def test_degrees(degree, dtype):
     angles = np.array([0.0, 1e-9, 0.5, 2.0, np.pi - 1e-6, np.pi])
     twins = [naive.arc_cosine_of_angle(float(angle), degree) for angle in angles]
     np.testing.assert_allclose(arc_cosine_of_angle(angles, degree=degree), twins, rtol=1e-8, atol=1e-30)
+
+
+@pytest.mark.parametrize("norm", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_laplace(norm, dtype):
+    rows = np.tile(X, 3).astype(dtype)  # nine features: a sweep of eight and one
+    distances = np.linalg.norm(rows[:, None].astype(float) - rows.astype(float), norm, axis=2)
+    for data in (rows, sparse.csr_array(rows)):
+        np.testing.assert_allclose(Laplace(2.0, norm=norm)(data), np.exp(-distances / 2), rtol=1e-6)
 
 
 def test_large_shift_and_zero_rows():

@@ -18,7 +18,7 @@ from ntklib import estimators, kernels, solvers
 
 _NAMES = {
     estimators: ("NTKClassifierCV", "NTKRegressorCV", "PenaltyPath"),
-    kernels: ("ArcCosine", "NNGP", "NTK"),
+    kernels: ("ArcCosine", "Laplace", "NNGP", "NTK"),
     solvers: ("CentrePosterior", "CentreSolution", "Solution"),
 }
 
