@@ -29,7 +29,8 @@ API = {
         PARAMETERIZATIONS Params QuadraticModel taylor TwoLayerNet
     """,
     "ntklib.solvers": """
-        ApproximationWarning CentrePosterior CentreSolution check_semidefinite Cholesky
+        ApproximationWarning CentrePosterior CentreSolution CentreSpectrum CentreTriangle
+        check_semidefinite Cholesky
         CholeskyFactor ConjugateGradient EigenFactor Factorization half_constant
         IllConditionedWarning IterativeSolution leave_one_out Nystrom path_factor ridge ridge_path
         RidgeFit Solution Solver

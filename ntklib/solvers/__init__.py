@@ -22,13 +22,15 @@ from ._path_factor import path_factor
 from ._records import IllConditionedWarning, RidgeFit, Solution
 from ._ridge import half_constant, leave_one_out, ridge, ridge_path
 from .conjugate_gradient import IterativeSolution
-from .nystrom import CentrePosterior, CentreSolution
+from .nystrom import CentrePosterior, CentreSolution, CentreSpectrum, CentreTriangle
 from .solver import ApproximationWarning, Cholesky, ConjugateGradient, Nystrom, Solver
 
 __all__ = [
     "ApproximationWarning",
     "CentrePosterior",
     "CentreSolution",
+    "CentreSpectrum",
+    "CentreTriangle",
     "Cholesky",
     "CholeskyFactor",
     "ConjugateGradient",

@@ -6,7 +6,10 @@ from scipy import sparse
 
 import ntklib
 from ntklib.kernels import NNGP, NTK
+from ntklib.solvers import CentreSpectrum, CentreTriangle
+from ntklib.solvers.nystrom import _basis
 from ntklib.solvers.nystrom._basis import make_basis
+from ntklib.solvers.nystrom._inverse import factored
 from ntklib.solvers.nystrom._sums import CHAIN, RowSums, tree_sum
 from ntklib.solvers.nystrom.regression import CentreRegression, CentreRows
 
@@ -52,6 +55,61 @@ def test_it_is_ridge_regression_on_the_centres(dtype, weights, intercept):
         new = RNG.normal(size=(20, 3))
         got = KERNEL(new, basis.centres.astype(float)) @ fit.dual_coef + fit.intercept
         np.testing.assert_allclose(got, KERNEL(new, exact[:15]) @ a + b, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_tiles_solved_with_leading_columns_only_give_the_same_fit(monkeypatch, dtype):
+    monkeypatch.setattr(_basis, "LEAST_LEAD", 4)
+    monkeypatch.setattr(_basis, "MAGNIFIED", np.inf)
+    rows, C = X.astype(dtype), X[:15].astype(dtype)
+    basis, rows, regression = fitted(KERNEL, rows, C, Y, WEIGHTS, dtype=dtype)
+    assert basis.lead == 4
+    exact = X.astype(dtype).astype(float)
+    phi = np.linalg.solve(np.linalg.cholesky(KERNEL(exact[:15])), KERNEL(exact[:15], exact))
+    tolerance = 1e-10 if dtype == np.float64 else 2e-4
+    spread = (phi - phi[:, :15].mean(axis=1)[:, None]) ** 2
+    assert np.trace(regression.sums.squares) == pytest.approx((spread @ WEIGHTS).sum(), rel=1e-5)
+    fit = regression.fit(0.3, rows)
+    assert fit.residual < 1e-10
+    a, b = dense(KERNEL, exact, exact[:15], Y, 0.3, WEIGHTS, True)
+    new = RNG.normal(size=(20, 3))
+    got = KERNEL(new, basis.centres.astype(float)) @ fit.dual_coef + fit.intercept
+    np.testing.assert_allclose(got, KERNEL(new, exact[:15]) @ a + b, rtol=1e-8, atol=1e-8)
+    less = WEIGHTS.copy()
+    less[3] = 0.0
+    a, b = dense(KERNEL, exact, exact[:15], Y, 0.3, less, True)
+    held_out = regression.held_out(np.array([0.3]), rows, dtype)[3, :, 0]
+    np.testing.assert_allclose(held_out, (KERNEL(exact[[3]], exact[:15]) @ a + b)[0], rtol=tolerance)
+
+
+def test_rounding_is_magnified_by_no_more_than_promised():
+    """Centres of a smooth kernel need all columns, those of a rough one in many dimensions few."""
+    rng = np.random.default_rng(0)
+    smooth, rough = rng.normal(size=(300, 1)), rng.normal(size=(300, 40))
+    for C, few in ((smooth, False), (rough, True)):
+        basis = make_basis(KERNEL, KERNEL.diag, C, centred=True)
+        assert (basis.lead < len(basis.kept)) == few
+    K = KERNEL(rough[basis.kept])
+    lead = basis.lead
+    left = K[lead:, lead:] - K[lead:, :lead] @ np.linalg.solve(K[:lead, :lead], K[:lead, lead:])
+    whitened = basis.rest @ (left / np.outer(basis.spread, basis.spread)) @ basis.rest.T
+    np.testing.assert_allclose(whitened, np.eye(len(left)), atol=1e-9)
+    assert np.linalg.norm(basis.rest, axis=1).max() <= _basis.MAGNIFIED
+
+
+def test_a_cholesky_factor_and_an_eigendecomposition_are_one_inverse():
+    A = RNG.normal(size=(12, 9))
+    A = np.asfortranarray(A @ A.T)  # of rank 9
+    rhs, dense_inverse = RNG.normal(size=(12, 2)), np.linalg.inv(A + 0.3 * np.eye(12))
+    for inverse in (CentreSpectrum.of(A.copy(order="F")), factored(A.copy(order="F"), 0.3)):
+        np.testing.assert_allclose(
+            inverse.half(rhs, 0.3).T @ inverse.half(rhs, 0.3), 0.3 * rhs.T @ dense_inverse @ rhs
+        )
+        assert inverse.trace(0.3) == pytest.approx(np.trace(A @ dense_inverse), rel=1e-12)
+        image = A @ rhs
+        np.testing.assert_allclose(inverse.solve(image, 0.3), dense_inverse @ image, rtol=1e-9, atol=1e-12)
+    assert factored(A.copy(order="F"), 1e-13) is None
+    assert factored(-A, 1.0) is None
 
 
 def test_all_rows_as_centres_are_kernel_ridge_regression():
@@ -102,7 +160,8 @@ def test_generalised_cross_validation():
     np.testing.assert_allclose(regression.gcv(0.3), 120 * rss / (120 - df) ** 2, rtol=1e-9)
 
 
-def test_the_variance_is_that_of_a_linear_model_on_the_features_and_of_what_they_lack():
+@pytest.mark.parametrize("decomposed", [False, True])
+def test_the_variance_is_that_of_a_linear_model_on_the_features_and_of_what_they_lack(decomposed):
     basis, _, regression = fitted(KERNEL, X, X[:15], Y, WEIGHTS)
     new = RNG.normal(size=(7, 3))
     phi = np.linalg.solve(np.linalg.cholesky(KERNEL(X[:15])), KERNEL(X[:15], new)).T
@@ -113,9 +172,13 @@ def test_the_variance_is_that_of_a_linear_model_on_the_features_and_of_what_they
     covariance = 0.3 * np.linalg.inv(design.T @ (WEIGHTS[:, None] * design) + ridge)
     expected = KERNEL.diag(new) - (phi**2).sum(axis=1) + np.einsum("ij,jk,ik->i", row, covariance, row)
     cross = KERNEL(new, X[:15][basis.kept])
-    np.testing.assert_allclose(regression.posterior(cross, KERNEL.diag(new), 0.3), expected, rtol=1e-9)
+    if decomposed:
+        _ = regression.spectrum
+    posterior = regression.posterior(np.array([0.3]))
+    assert isinstance(posterior.inverse, CentreSpectrum if decomposed else CentreTriangle)
+    np.testing.assert_allclose(posterior(cross, KERNEL.diag(new), 0.3), expected, rtol=1e-9)
     full = KERNEL(new) - phi @ phi.T + row @ covariance @ row.T
-    np.testing.assert_allclose(regression.posterior(cross, KERNEL(new), 0.3), full, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(posterior(cross, KERNEL(new), 0.3), full, rtol=1e-9, atol=1e-12)
     assert len(basis.kept) == 15
 
 

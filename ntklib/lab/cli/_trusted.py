@@ -19,7 +19,7 @@ from ntklib import estimators, kernels, solvers
 _NAMES = {
     estimators: ("NTKClassifierCV", "NTKRegressorCV", "PenaltyPath"),
     kernels: ("ArcCosine", "Laplace", "NNGP", "NTK"),
-    solvers: ("CentrePosterior", "CentreSolution", "Solution"),
+    solvers: ("CentrePosterior", "CentreSolution", "CentreSpectrum", "CentreTriangle", "Solution"),
 }
 
 PUBLIC_TYPES: dict[str, type] = {

@@ -1,5 +1,6 @@
 """Kernel ridge regression on few centres, from sums over rows."""
 
+from ._inverse import CentreSpectrum, CentreTriangle
 from ._pivots import PivotedCholesky, check_finite, pivoted_cholesky
 from .fit import CentreModel, CentreSolution, CentreSums, sum_on_centres
 from .regression import CentrePosterior, CentreRows
@@ -9,7 +10,9 @@ __all__ = [
     "CentrePosterior",
     "CentreRows",
     "CentreSolution",
+    "CentreSpectrum",
     "CentreSums",
+    "CentreTriangle",
     "PivotedCholesky",
     "check_finite",
     "pivoted_cholesky",

@@ -2,6 +2,11 @@ r"""Whitened features of rows on centres.
 
 With :math:`K_{MM} = L L^T` of the centres, :math:`\phi(x) = L^{-1} k(C, x)` has
 :math:`\phi(x) \cdot \phi(z) = Q(x, z)`, the Nystrom approximation of the kernel.
+
+Two things are done to kernel values for the sake of digits and time.  Their means over the centres are taken
+off before the triangular solve, whose rounding errors would be those of large numbers.  And what some leading
+centres leave of the others is often nearly uncorrelated: then tiles are solved with L's leading columns only,
+the others are diagonal, and their sums are whitened in the end.
 """
 
 from __future__ import annotations
@@ -14,11 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.blas import dtrsm, strsm
-from scipy.linalg.lapack import dpstrf
+from scipy.linalg.lapack import dpstrf, dtrtri
 
 from ._pivots import check_finite
+from ._sums import RowSums
 
 __all__ = ["Basis", "make_basis"]
+
+LEAST_LEAD = 128
+"""Fewest leading centres."""
+
+MAGNIFIED = 1.5
+"""Largest magnification of a tile's rounding errors."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +44,16 @@ class Basis:
         Their places among the centres that were given: those that depend on others are left out.
     triangle : ndarray of shape (M, M)
         L, lower; Fortran order.
+    means : ndarray of shape (M,)
+        Taken off the kernel values; 0, or nearly their means over the centres.
     offset : ndarray of shape (M,)
-        Taken off the features: where they are large beside their spread, sums of their squares lose digits.
+        L^{-1} means, which that takes off the features.
+    lead : int
+        Columns of L that tiles are solved with.
+    rest : ndarray of shape (M - lead, M - lead)
+        What whitens the other features of a tile, in float64: lower.
+    spread : ndarray of shape (M - lead,)
+        Roots of the diagonal of what the leading centres leave of the others.
     cross : callable
         Kernel matrix of two sets of rows.
     diagonal : callable
@@ -43,7 +63,11 @@ class Basis:
     centres: Any
     kept: NDArray
     triangle: NDArray
+    means: NDArray
     offset: NDArray
+    lead: int
+    rest: NDArray
+    spread: NDArray
     cross: Callable[[Any, Any], NDArray]
     diagonal: Callable[[Any], NDArray]
 
@@ -53,14 +77,39 @@ class Basis:
         return np.asarray(values, dtype=dtype)
 
     def features(self, X: Any, dtype: Any) -> NDArray:
-        """Return phi(x) - offset, one column a row: shape (M, n), Fortran order."""
-        values = self.kernel(X, dtype)
+        """Features of a tile, one column a row: shape (M, n), Fortran order.
+
+        They are phi - offset but for the last step, which their sums take in `whiten_sums`.
+        """
+        values, lead = self.kernel(X, dtype), self.lead
         if not values.flags.c_contiguous or not values.flags.owndata:
             values = np.array(values, order="C")
+        values -= self.means.astype(dtype)
         solve = strsm if values.dtype == np.float32 else dtrsm
-        whitened = solve(1.0, self.triangle.astype(dtype, copy=False), values.T, lower=1, overwrite_b=1)
-        whitened -= self.offset.astype(dtype)[:, None]
-        return whitened
+        triangle = self.triangle[:lead, :lead].astype(dtype, order="F")
+        if lead == len(self.means):
+            return solve(1.0, triangle, values.T, lower=1, overwrite_b=1)
+        head, tail = solve(1.0, triangle, values[:, :lead].T, lower=1).T, values[:, lead:]
+        tail -= head @ self.triangle[lead:, :lead].T.astype(dtype)
+        tail *= (1 / self.spread).astype(dtype)
+        values[:, :lead] = head
+        return values.T
+
+    def unwhitened(self, coefficients: NDArray) -> NDArray:
+        """Coefficients of a tile's features, of those of phi - offset."""
+        return np.vstack([coefficients[: self.lead], self.rest.T @ coefficients[self.lead :]])
+
+    def whiten_sums(self, sums: RowSums) -> RowSums:
+        """Turn sums over features of tiles into those over phi - offset, and return them."""
+        lead = self.lead
+        if lead < len(self.means):
+            squares, block = sums.squares, sums.squares[lead:, lead:]
+            block = np.tril(block) + np.tril(block, -1).T
+            squares[lead:, :lead] = self.rest @ squares[lead:, :lead]
+            squares[lead:, lead:] = self.rest @ (self.rest @ block).T
+            sums.products[lead:] = self.rest @ sums.products[lead:]
+            sums.features[lead:] = self.rest @ sums.features[lead:]
+        return sums
 
     def coefficients(self, w: NDArray) -> NDArray:
         """Coefficients a of the centres with k(x, C) a = phi(x) . w."""
@@ -97,6 +146,29 @@ def make_basis(
         raise ValueError("the kernel is 0 on the centres: nothing but a constant can be fitted on them.")
     kept = np.asarray(order[:rank], dtype=np.intp) - 1
     triangle = np.asfortranarray(np.tril(factor[:rank, :rank]))
-    # phi of a centre is its row of L
-    offset = triangle.mean(axis=0) if centred else np.zeros(rank)
-    return Basis(centres[kept], kept, triangle, offset, cross, diagonal)
+    means = np.zeros(rank)
+    if centred:  # phi of a centre is its row of L
+        mantissa, exponent = np.frexp(triangle @ triangle.mean(axis=0))
+        # of few bits, so that what is taken off is the same in all precisions
+        means = np.ldexp(mantissa.astype(np.float32).astype(np.float64), exponent)
+    offset = solve_triangular(triangle, means, lower=True, check_finite=False)
+    lead, rest, spread = _lead(triangle)
+    return Basis(centres[kept], kept, triangle, means, offset, lead, rest, spread, cross, diagonal)
+
+
+def _lead(triangle: NDArray) -> tuple[int, NDArray, NDArray]:
+    """Least number of leading columns that suffices; what whitens the others, and their spreads.
+
+    Rounding errors of a tile's other features, alike and independent, are magnified by the norms of the rows
+    of what whitens them.
+    """
+    M = len(triangle)
+    inverse = dtrtri(triangle, lower=1)[0]
+    lead = LEAST_LEAD
+    while 2 * lead <= M:
+        spread = np.linalg.norm(triangle[lead:, lead:], axis=1)
+        rest = inverse[lead:, lead:] * spread  # the inverse's block is that of the block
+        if np.linalg.norm(rest, axis=1).max() <= MAGNIFIED:
+            return lead, rest, spread
+        lead *= 2
+    return M, np.empty((0, 0)), np.empty(0)

@@ -23,6 +23,9 @@ from .regression import GOAL, CentrePosterior, CentreRegression, CentreRows
 __all__ = ["CentreModel", "CentreSolution", "CentreSums", "sum_on_centres"]
 
 
+FACTORS = 3
+"""Penalties up to which Cholesky factors take less time than an eigendecomposition."""
+
 POOR = 1e-6
 """Relative residual above which a fit is warned about."""
 
@@ -147,16 +150,20 @@ class CentreSums:
 
     def root_form(self, penalties: NDArray) -> NDArray:
         """Root of the quadratic form y^T C y of each target at its penalty."""
-        pairs = enumerate(penalties)
-        form = np.array([self.regression.objective(p)[j] / p if p else np.nan for j, p in pairs])
+        form = np.full(len(penalties), np.nan)
+        for penalty in np.unique(penalties[penalties > 0]):
+            columns = penalties == penalty
+            form[columns] = self.regression.objective(float(penalty))[columns] / penalty
         return scaled_back(np.sqrt(form), self.exponents)
 
     def fit(self, penalties: NDArray, *, refine: bool = True) -> CentreModel:
         """Fit every target at its penalty."""
         regression, powers = self.regression, self.exponents
         dual, intercept = np.empty(regression.moments.shape), np.empty(len(penalties))
-        solutions = []
-        for penalty in np.unique(penalties):
+        solutions, distinct = [], np.unique(penalties)
+        if len(distinct) > FACTORS:
+            _ = regression.spectrum
+        for penalty in distinct:
             columns = penalties == penalty
             fit = regression.fit(float(penalty), self.rows if refine else None)
             dual[:, columns] = scaled_back(fit.dual_coef, powers)[:, columns]
@@ -196,7 +203,7 @@ class CentreSums:
             dual,
             intercept,
             solutions,
-            regression.posterior,
+            regression.posterior(penalties),
             self.root_form(penalties),
         )
 

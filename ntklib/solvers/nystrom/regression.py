@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh, solve_triangular
+from scipy.linalg import solve_triangular
 
 from ntklib._core.blocks import row_blocks
 from ntklib._core.threads import parallel_for
 
 from ._basis import Basis
+from ._inverse import CentreSpectrum, CentreTriangle, factored, inverse_values
 from ._sums import ROWS, RowSums, tree_sum
 
 __all__ = ["CentreFit", "CentrePosterior", "CentreRegression", "CentreRows"]
@@ -95,8 +96,8 @@ class CentrePosterior:
         Of the basis.
     mean : ndarray of shape (M,)
         Weighted mean of the features less their offset.
-    vectors, values : ndarray
-        Eigendecomposition of the sums of squares.
+    inverse : CentreSpectrum or CentreTriangle
+        Of the sums of squares.
     weight : float
         Sum of the weights; infinite without intercept.
     """
@@ -104,8 +105,7 @@ class CentrePosterior:
     triangle: NDArray
     offset: NDArray
     mean: NDArray
-    vectors: NDArray
-    values: NDArray
+    inverse: CentreSpectrum | CentreTriangle
     weight: float
 
     def __call__(self, cross: NDArray, prior: NDArray, penalty: float) -> NDArray:
@@ -125,20 +125,12 @@ class CentrePosterior:
             Shaped like the prior.
         """
         phi = solve_triangular(self.triangle, np.asarray(cross, np.float64).T, lower=True)
-        shrunk = np.ones_like(self.values)
-        np.divide(penalty, self.values + penalty, out=shrunk, where=self.values > 0)
-        centred = np.sqrt(shrunk)[:, None] * (self.vectors.T @ (phi - (self.offset + self.mean)[:, None]))
+        centred = self.inverse.half(phi - (self.offset + self.mean)[:, None], penalty)
         constant = penalty / self.weight
         if prior.ndim == 1:
             outside = np.maximum(prior - (phi**2).sum(axis=0), 0.0)
             return outside + (centred**2).sum(axis=0) + constant
         return prior - phi.T @ phi + centred.T @ centred + constant
-
-
-def _inverse(values: NDArray, penalties: Any) -> NDArray:
-    """1 / (s^2 + penalty), a column a penalty; 0 where s is: there the targets have no part."""
-    shifted = values[:, None] + penalties
-    return np.divide(1.0, shifted, out=np.zeros_like(shifted), where=values[:, None] > 0)
 
 
 class CentreRegression:
@@ -157,13 +149,8 @@ class CentreRegression:
         weight = sums.weight if fit_intercept else 1.0
         self.mean = sums.features / weight * fit_intercept
         self.target_mean = sums.targets / weight * fit_intercept
-        matrix = sums.squares - weight * np.outer(self.mean, self.mean)
-        values, self.vectors = eigh(matrix, lower=True, overwrite_a=True, check_finite=False, driver="evd")
-        # what rounding leaves of zeros is 0: such directions are left out, which is the answer of least norm
-        rounding = len(values) * np.finfo(np.float64).eps * float(values.max(initial=0.0))
-        self.values = np.where(values > rounding, values, 0.0)
         self.moments = sums.products - weight * np.outer(self.mean, self.target_mean)
-        self.projected = self.vectors.T @ self.moments
+        self._triangle: CentreTriangle | None = None  # of the last penalty
 
     @classmethod
     def of(
@@ -182,29 +169,52 @@ class CentreRegression:
             sums.add(basis.features(X, dtype), targets, weights, counts, basis.diagonal(X))
 
         sums = tree_sum(blocks, add, lambda: RowSums.zeros(len(basis.kept), n_targets))
-        return cls(basis, sums, fit_intercept=fit_intercept)
+        return cls(basis, basis.whiten_sums(sums), fit_intercept=fit_intercept)
+
+    def _matrix(self) -> NDArray:
+        """P^T W P, its lower triangle."""
+        weight = self.sums.weight if self.fit_intercept else 1.0
+        return np.asfortranarray(self.sums.squares - weight * np.outer(self.mean, self.mean))
+
+    @cached_property
+    def spectrum(self) -> CentreSpectrum:
+        """Eigendecomposition of P^T W P."""
+        return CentreSpectrum.of(self._matrix())
+
+    @cached_property
+    def _projected(self) -> NDArray:
+        return self.spectrum.vectors.T @ self.moments
+
+    def inverse(self, penalty: float) -> CentreSpectrum | CentreTriangle:
+        """Inverse of P^T W P + penalty, by a Cholesky factor if there is no eigendecomposition as yet."""
+        if "spectrum" in self.__dict__:
+            return self.spectrum
+        if self._triangle is None or self._triangle.penalty != penalty:
+            self._triangle = factored(self._matrix(), penalty)
+        return self.spectrum if self._triangle is None else self._triangle
 
     def degrees_of_freedom(self, penalty: float) -> float:
         """Trace of the matrix that maps targets to fitted values, intercept included."""
-        return float(self.values @ _inverse(self.values, [penalty])[:, 0]) + self.fit_intercept
+        return self.inverse(penalty).trace(penalty) + self.fit_intercept
 
     def free(self, penalty: float) -> float:
         """Number of counts less the degrees of freedom, from terms that do not cancel."""
-        positive = self.values > 0
-        shares = penalty / (self.values[positive] + penalty)
-        return float(self.sums.count - self.fit_intercept - positive.sum() + shares.sum())
+        values = self.spectrum.values[self.spectrum.values > 0]
+        shares = penalty / (values + penalty)
+        return float(self.sums.count - self.fit_intercept - len(values) + shares.sum())
 
     @cached_property
     def _outside(self) -> NDArray:
         """Weighted sum of squares of what no fit reaches, for each target."""
         total = self.sums.target_squares - self.sums.weight * self.target_mean**2
-        outside = total - _inverse(self.values, [0.0])[:, 0] @ self.projected**2
-        return np.where(outside > len(self.values) * np.finfo(np.float64).eps * total, outside, 0.0)
+        outside = total - inverse_values(self.spectrum.values, [0.0])[:, 0] @ self._projected**2
+        return np.where(outside > len(self.moments) * np.finfo(np.float64).eps * total, outside, 0.0)
 
     def objective(self, penalty: float) -> NDArray:
         """Least value of the sum of w (y - f - b)^2 plus the penalty times |f|^2, for each target."""
         total = self.sums.target_squares - self.sums.weight * self.target_mean**2
-        return np.maximum(total - _inverse(self.values, [penalty])[:, 0] @ self.projected**2, 0.0)
+        reached = np.einsum("ij,ij->j", self.moments, self.inverse(penalty).solve(self.moments, penalty))
+        return np.maximum(total - reached, 0.0)
 
     def distance(self, penalty: float) -> NDArray:
         r"""Bound on the distance to the exact fit, for each target.
@@ -216,9 +226,8 @@ class CentreRegression:
         lack = self.lack
         if penalty == 0:
             return self.objective(0.0)
-        return np.maximum(
-            self.objective(penalty) - self.objective(penalty + lack) * penalty / (penalty + lack), 0.0
-        )
+        nearest = self.objective(penalty + lack) * penalty / (penalty + lack)
+        return np.maximum(self.objective(penalty) - nearest, 0.0)
 
     @property
     def lack(self) -> float:
@@ -230,19 +239,13 @@ class CentreRegression:
 
     def residual_squares(self, penalty: float) -> NDArray:
         """Weighted sum of the squared residuals of each target."""
-        shrunk = penalty * _inverse(self.values, [penalty])[:, 0]
-        return self._outside + (shrunk**2 * _inverse(self.values, [0.0])[:, 0]) @ self.projected**2
+        values = self.spectrum.values
+        shrunk = penalty * inverse_values(values, [penalty])[:, 0]
+        return self._outside + (shrunk**2 * inverse_values(values, [0.0])[:, 0]) @ self._projected**2
 
     def gcv(self, penalty: float) -> NDArray:
         """Generalised cross-validation: an estimate of the mean squared error of each target."""
         return self.sums.count * self.residual_squares(penalty) / self.free(penalty) ** 2
-
-    def coordinates(self, penalty: float) -> NDArray:
-        """Coefficients of the centred, whitened features, shape (M, k)."""
-        return self._solve(self.projected, penalty)
-
-    def _solve(self, projected: NDArray, penalty: float) -> NDArray:
-        return self.vectors @ (projected * _inverse(self.values, [penalty]))
 
     def fit(self, penalty: float, blocks: Iterable[Any] | None = None) -> CentreFit:
         """Fit at a penalty; refine by residuals over the rows if their blocks are given.
@@ -250,7 +253,8 @@ class CentreRegression:
         Refinement needs no products of features: with vectors whitened, not tiles, it costs the kernel's
         values in float64.
         """
-        w, level = self.coordinates(penalty), self.target_mean
+        inverse = self.inverse(penalty)
+        w, level = inverse.solve(self.moments, penalty), self.target_mean
         residual, steps = np.nan, 0
         best = np.inf, w, level
         while blocks is not None:
@@ -263,7 +267,7 @@ class CentreRegression:
                 residual, w, level = best
                 break
             steps += 1
-            w = w + self._solve(self.vectors.T @ gradient, penalty)
+            w = w + inverse.solve(gradient, penalty)
             level = level + excess / np.sqrt(self.sums.weight)
         return CentreFit(
             penalty,
@@ -303,14 +307,17 @@ class CentreRegression:
 
     def held_out(self, penalties: NDArray, rows: CentreRows, dtype: Any = np.float64) -> NDArray:
         """Predictions of rows by the fits without one copy of each, shape (n, k, n_penalties)."""
-        scale, k = _inverse(self.values, penalties), len(self.target_mean)
-        vectors, mean = self.vectors.astype(dtype), self.mean.astype(dtype)
-        coordinates = (self.projected[:, :, None] * scale[:, None, :]).reshape(len(vectors), -1)
+        scale, k = inverse_values(self.spectrum.values, penalties), len(self.target_mean)
+        coordinates = (self._projected[:, :, None] * scale[:, None, :]).reshape(len(scale), -1)
+        # tiles are whitened and rotated in one product
+        vectors = self.basis.unwhitened(self.spectrum.vectors).astype(dtype)
+        mean = (self.spectrum.vectors.T @ self.mean).astype(dtype)
         out = np.empty((len(rows.targets), k, len(penalties)))
 
         def fill(at: slice) -> None:
             X, targets, weights, counts = rows.block(at)
-            rotated = (self.basis.features(X, dtype).T - mean) @ vectors
+            rotated = self.basis.features(X, dtype).T @ vectors
+            rotated -= mean
             leverage = weights[:, None] * (np.square(rotated) @ scale.astype(dtype)).astype(np.float64)
             if self.fit_intercept:
                 leverage += (weights / self.sums.weight)[:, None]
@@ -324,8 +331,8 @@ class CentreRegression:
         parallel_for(fill, row_blocks(len(rows.targets), ROWS))
         return out
 
-    @property
-    def posterior(self) -> CentrePosterior:
-        """Arrays that posterior variances are computed from."""
+    def posterior(self, penalties: NDArray) -> CentrePosterior:
+        """Arrays that posterior variances at these penalties are computed from."""
         basis, weight = self.basis, self.sums.weight if self.fit_intercept else np.inf
-        return CentrePosterior(basis.triangle, basis.offset, self.mean, self.vectors, self.values, weight)
+        inverse = self.inverse(float(penalties[0])) if len(np.unique(penalties)) == 1 else self.spectrum
+        return CentrePosterior(basis.triangle, basis.offset, self.mean, inverse, weight)
