@@ -67,8 +67,9 @@ API = {
         Cone HuberLandscape Landscape Quadratic SquarePlusAbs WideningValley
     """,
     "ntklib.lab.tables": """
-        DataError EMBEDDED load_embedded load_table make_preprocessor read_target Schema Table
-        Target
+        DataError EMBEDDED encode_rows EncodedRows ExactMoments load_embedded load_table
+        make_preprocessor MedianSearch open_tables read_target Schema summarise Table TableStream
+        TableSummary Target TargetColumn
     """,
     "ntklib.lab.report": """
         analyse Analysis DataSummary KernelResult ModelResult PAGE render_page RESULTS Section

@@ -8,9 +8,10 @@ import math
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -73,8 +74,12 @@ def not_a_file(path: str | Path) -> str | None:
     return f"is {'a folder' if stat.S_ISDIR(mode) else special(mode)}, the name of a file is needed"
 
 
-def write_atomically(path: str | Path, content: bytes | str, *, overwrite: bool = True) -> None:
+def write_atomically(
+    path: str | Path, content: bytes | str | Iterable[str], *, overwrite: bool = True
+) -> None:
     """Write a file beside its place and move it there in one step.
+
+    Content that comes in parts is written as it comes.
 
     Whoever looks sees the old file or the whole new one, never a part; a failure leaves nothing behind.
     Only a regular file is replaced: no link is followed, and none replaced.
@@ -132,9 +137,11 @@ def _partial(folder: Path) -> Path:
     return folder / f".{secrets.token_hex(8)}.part"
 
 
-def _write(partial: Path, content: bytes | str) -> None:
+def _write(partial: Path, content: bytes | str | Iterable[str]) -> None:
+    parts = [content] if isinstance(content, bytes | str) else content
     with partial.open("xb") as file:  # x: a file or link that somebody laid there is not written to
-        file.write(content.encode() if isinstance(content, str) else content)
+        for part in parts:
+            file.write(part.encode() if isinstance(part, str) else part)
         file.flush()
         os.fsync(file.fileno())
 
@@ -175,17 +182,18 @@ def is_formula(cell: object) -> bool:
     return cell[:1] in {"\t", "\r", "\n"} or cell.lstrip()[:1] in {"=", "+", "-", "@", "＝", "＋", "－", "＠"}
 
 
-def csv_text(columns: Mapping[str, np.ndarray], *, safe: bool = False) -> str:
+def csv_text(columns: Mapping[str, np.ndarray], *, safe: bool = False, header: bool = True) -> str:
     """Return a table as CSV; every float as the shortest text that reads back to the same number.
 
     ``safe`` puts a quote mark before text that a spreadsheet would take for a formula, and double quotes
-    around all text.
+    around all text; ``header=False`` leaves out the line of names, for rows that follow others.
     """
     lines = _Lines()
     writer = csv.writer(
         lines, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC if safe else csv.QUOTE_MINIMAL
     )
-    for row in [columns, *zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True)]:
+    rows = zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True)
+    for row in chain([columns] if header else [], rows):
         writer.writerow([f"'{cell}" if safe and is_formula(cell) else cell for cell in row])
     return "".join(lines)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ntklib.lab.tables import Table
+    from ntklib.lab.tables import Table, TableStream
 
 LINE_LIMIT = 2000
 
@@ -136,6 +136,15 @@ def read_table(source: str, arguments: argparse.Namespace) -> Table:
     """Load the table that an argument names, as the options of :func:`add_text_options` say."""
     from ntklib.lab.tables import load_table
 
-    return load_table(
-        source, delimiter=arguments.delimiter, decimal=arguments.decimal, encoding=arguments.encoding
-    )
+    return load_table(source, **_text_options(arguments))
+
+
+def open_rows(arguments: argparse.Namespace) -> Table | TableStream:
+    """Open the files that the arguments ``data`` name, of any size, as one table."""
+    from ntklib.lab.tables import open_tables
+
+    return open_tables(arguments.data, **_text_options(arguments))
+
+
+def _text_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(arguments, name) for name in ("delimiter", "decimal", "encoding")}

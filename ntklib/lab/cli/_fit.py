@@ -5,11 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ._command import Command, add_reading_options, note, printable, read_table
+from ._command import Command, add_reading_options, note, open_rows, printable
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", help="a .csv, .npz or .parquet file, or an embedded data set")
+    parser.add_argument(
+        "data",
+        nargs="+",
+        metavar="DATA",
+        help="a .csv, .npz or .parquet file, or an embedded data set; several .csv or .parquet files with "
+        "the same columns, a folder of them, or a pattern such as 'data/*.parquet' are one table, in sorted "
+        "order",
+    )
     parser.add_argument("--target", metavar="COLUMN", help="the column to predict (.npz files: y)")
     parser.add_argument("--out", required=True, metavar="MODEL", help="the model file to write")
     parser.add_argument("--force", action="store_true", help="overwrite the model file if there is one")
@@ -20,26 +27,32 @@ def _run(arguments: argparse.Namespace) -> None:
     from ntklib._core.naming import describe_kernel
     from ntklib._core.progress import Progress
     from ntklib.lab.report.output import check_writable
+    from ntklib.lab.tables import summarise
 
     from ._model import TablePredictor
     from ._model_file import save_model
 
     out = Path(arguments.out)
     check_writable(out, force=arguments.force)
-    table = read_table(arguments.data, arguments)
-    progress = Progress(1)
-    with progress.step(f"fitting {table.n_rows} rows"):
-        model = TablePredictor.fit(
-            table,
-            target=arguments.target,
-            task=arguments.task,
-            categorical=tuple(arguments.categorical),
-            impute=arguments.impute,
-            note=note,
-        )
+    table = open_rows(arguments)
+    categorical = tuple(arguments.categorical)
+    progress = Progress(3)
+    with progress.step(f"reading {table.name}"):
+        summary = summarise(table, text=categorical)
+    model = TablePredictor.fit(
+        table,
+        summary=summary,
+        target=arguments.target,
+        task=arguments.task,
+        categorical=categorical,
+        impute=arguments.impute,
+        note=note,
+        progress=progress,
+    )
     save_model(model, out)
     fitted = model.pipeline[-1]
-    print(f"data:    {printable(table.name)}, {table.n_rows} rows, {len(model.schema.columns)} columns")
+    n_columns = len(model.schema.columns)
+    print(f"data:    {printable(table.name)}, {summary.n_rows} rows, {n_columns} columns")
     print(f"task:    {model.task} ({printable(model.reason)})")
     print(f"kernel:  {describe_kernel(fitted.kernel_)}, penalty {float(fitted.alpha_):.3g}")
     print(

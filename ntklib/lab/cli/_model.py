@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from ntklib._core.progress import Progress
 from ntklib.kernels import NNGP, NTK
-from ntklib.lab.tables import DataError, Schema, Table, make_preprocessor, read_target
-from ntklib.lab.tables.table import show
+from ntklib.lab.tables import (
+    DataError,
+    Schema,
+    Table,
+    TableStream,
+    TableSummary,
+    TargetColumn,
+    encode_rows,
+    make_preprocessor,
+    summarise,
+)
+from ntklib.lab.tables.blocks import equal_blocks, place_of
+from ntklib.lab.tables.target import target_name
 
 MAX_DEPTH = 100
+
+_CELLS, _ROWS = 2**24, 2**13
+"""Numbers and rows, at most, of a block that is predicted at once."""
 
 
 def _silent(message: str) -> None:
@@ -47,30 +64,46 @@ class TablePredictor:
     @classmethod
     def fit(
         cls,
-        table: Table,
+        table: Table | TableStream,
         *,
+        summary: TableSummary | None = None,
         target: str | None = None,
         task: str = "auto",
         categorical: tuple[str, ...] = (),
         impute: str | None = None,
         note: Callable[[str], None] = _silent,
+        progress: Progress | None = None,
     ) -> TablePredictor:
         """Fit the default CV estimator on all rows of a table.
+
+        ``summary`` is that of the table, from a first pass over its rows with ``text=categorical``; the
+        second one encodes them. ``progress`` has two steps left: this pass and the fit.
 
         Raises
         ------
         DataError
             If the table does not suit.
         """
-        as_text = (target or table.target) in categorical
-        chosen = read_target(table, target, task=task, categorical=as_text, note=note)
-        schema = Schema.infer(table, target=chosen.name, categorical=categorical, impute=impute, note=note)
-        X = schema.encode(table, note)
-        pipeline = _unfitted(schema, chosen.task).fit(X, chosen.values)
+        progress = progress or Progress(2, io.StringIO())
+        name = target_name(table, target)
+        summary = summary or summarise(table, text=categorical)
+        column = TargetColumn.of(table, summary, name)
+        schema = Schema.of(summary, target=name, categorical=categorical, impute=impute, note=note)
+        schema.check(summary, note)
+        with progress.step(f"encoding {summary.n_rows} rows"):
+            X, y, preprocessor = encode_rows(table, schema, column)
+        chosen = column.decide(y, task=task, categorical=name in categorical, note=note)
+        with progress.step(f"fitting {summary.n_rows} rows"):
+            estimator = _estimator(chosen.task).fit(X, chosen.values)
+        pipeline = make_pipeline(preprocessor, estimator)
         return cls(pipeline, schema, chosen.name, chosen.task, chosen.reason)
 
     def predict(
-        self, table: Table, *, proba: bool = False, note: Callable[[str], None] = _silent
+        self,
+        table: Table | TableStream,
+        *,
+        proba: bool = False,
+        note: Callable[[str], None] = _silent,
     ) -> dict[str, NDArray]:
         """Return the columns of the answer: ``prediction``, and ``probability_<class>`` if asked for.
 
@@ -79,24 +112,66 @@ class TablePredictor:
         DataError
             If the table lacks a column or has a cell that cannot be used.
         """
-        X = self.schema.encode(table, note)
+        blocks = list(self.predict_blocks(table, proba=proba, note=note))
+        return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+    def predict_blocks(
+        self,
+        table: Table | TableStream,
+        *,
+        proba: bool = False,
+        note: Callable[[str], None] = _silent,
+        tick: Callable[[int], None] = lambda rows: None,
+    ) -> Iterator[dict[str, NDArray]]:
+        """Iterate over the answer in blocks of rows, after a pass that checks all cells.
+
+        The blocks, and so the predictions to the last digit, do not depend on those of the table. ``tick``
+        receives the number of rows that are predicted.
+
+        Raises
+        ------
+        DataError
+            As :meth:`predict`; before the first block unless a row has no finite prediction.
+        """
+        self._check(table, note)
+        start = 0
+        for X in equal_blocks(map(self.schema.encode_block, table.blocks()), self._block_rows):
+            prediction = self.pipeline.predict(X)
+            columns = {"prediction": prediction}
+            numbers = prediction[:, None] if self.task == "regression" else self.pipeline.predict_proba(X)
+            lost = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
+            if len(lost):
+                raise DataError(
+                    f"{place_of(table, start + int(lost[0]))}: no finite prediction; are its values far from "
+                    "those of training?"
+                )
+            if proba:
+                columns |= {f"probability_{c}": numbers[:, j] for j, c in enumerate(self.pipeline.classes_)}
+            yield columns
+            start += len(X)
+            tick(start)
+
+    @property
+    def _block_rows(self) -> int:
+        """Rows that are predicted at once; the last digits depend on it, so it depends on the model alone."""
+        width = max(part.stop for part in self.pipeline[0].output_indices_.values())
+        return min(max(_CELLS // width, 1), _ROWS)
+
+    def _check(self, table: Table | TableStream, note: Callable[[str], None]) -> None:
+        """Refuse cells that cannot be used, and tell of what is left out, filled in or new."""
+        names = self.schema.of_kind("text")
+        known = self.pipeline[0].named_transformers_["text"].categories_ if names else ()
+        categories = {name: frozenset(own.tolist()) for name, own in zip(names, known, strict=True)}
+        new = self.schema.check_rows(table, categories, note)
         used = {*self.schema.columns, self.target}
         if unused := [name for name in table.columns if name not in used]:
             more = f", ... ({len(unused)} in all)" if len(unused) > 8 else ""
             note(f"{table.name}: columns the model does not use: {', '.join(unused[:8])}{more}")
-        self._note_new_categories(table, X, note)
-        prediction = self.pipeline.predict(X)
-        columns = {"prediction": prediction}
-        numbers = prediction[:, None] if self.task == "regression" else self.pipeline.predict_proba(X)
-        lost = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
-        if len(lost):
-            raise DataError(
-                f"{table.name}: {table.row_word} {int(table.rows[lost[0]])}: no finite prediction "
-                f"({len(lost)} in all); are its values far from those of training?"
+        for cells in new:
+            note(
+                f"{cells.first} was not met in training{cells.more(' in this column')}; treated as none of "
+                "its categories"
             )
-        if proba:
-            columns |= {f"probability_{c}": numbers[:, j] for j, c in enumerate(self.pipeline.classes_)}
-        return columns
 
     def check(self) -> None:
         """Raise an error of some kind unless the pipeline is one of :meth:`fit` and predicts a row.
@@ -123,28 +198,15 @@ class TablePredictor:
         if answer.dtype.kind != "f" or not np.isfinite(answer).all():
             raise ValueError("it predicts no finite number")
 
-    def _note_new_categories(self, table: Table, X: NDArray, note: Callable[[str], None]) -> None:
-        text = [j for j, kind in enumerate(self.schema.kinds) if kind == "text"]
-        if not text:
-            return
-        encoder = self.pipeline[0].named_transformers_["text"]
-        for j, known in zip(text, encoder.categories_, strict=True):
-            met = frozenset(known.tolist())
-            new = [i for i, cell in enumerate(X[:, j].tolist()) if cell not in met]
-            if new:
-                place = table.place(new[0], self.schema.columns[j])
-                more = f" (and {len(new) - 1} more in this column)" if len(new) > 1 else ""
-                note(
-                    f"{place}: {show(X[new[0], j])} was not met in training{more}; treated as none of its "
-                    "categories"
-                )
-
 
 def _unfitted(schema: Schema, task: str) -> Pipeline:
+    return make_pipeline(make_preprocessor(schema), _estimator(task))
+
+
+def _estimator(task: str) -> Any:
     from ntklib.estimators import NTKClassifierCV, NTKRegressorCV
 
-    estimator = NTKClassifierCV() if task == "classification" else NTKRegressorCV()
-    return make_pipeline(make_preprocessor(schema), estimator)
+    return NTKClassifierCV() if task == "classification" else NTKRegressorCV()
 
 
 def _plan(pipeline: Pipeline) -> list:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ._command import Command, add_text_options, note, read_table, write_data
+from ._command import Command, add_text_options, note, open_rows, write_data
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a file written by ntklib fit")
-    parser.add_argument("data", metavar="DATA", help="a table with the columns the model was fitted on")
+    parser.add_argument(
+        "data",
+        nargs="+",
+        metavar="DATA",
+        help="a table with the columns the model was fitted on: a file, several, a folder or a pattern, as "
+        "for fit",
+    )
     parser.add_argument("--out", metavar="FILE", help="write the CSV here (default: standard output)")
     parser.add_argument("--proba", action="store_true", help="add a column of probabilities for each class")
     parser.add_argument("--force", action="store_true", help="overwrite the output file if there is one")
@@ -24,7 +35,6 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from ntklib._core.files import csv_text, is_formula
     from ntklib.lab.report.output import check_writable, write_atomically
     from ntklib.lab.tables import DataError
 
@@ -36,15 +46,24 @@ def _run(arguments: argparse.Namespace) -> None:
     model = load_model(arguments.model, note)
     if arguments.proba and model.task != "classification":
         raise DataError(f"{arguments.model}: --proba needs a classifier, this model is for regression")
-    table = read_table(arguments.data, arguments)
-    columns = model.predict(table, proba=arguments.proba, note=note)
-    if not arguments.safe_csv and any(map(is_formula, {*columns["prediction"].tolist()})):
-        note("some labels begin as formulas do, and a spreadsheet may run them; --safe-csv quotes them")
-    text = csv_text(columns, safe=arguments.safe_csv)
-    if out is None:
-        write_data(text)
-    else:
+    text = _lines(model.predict_blocks(open_rows(arguments), proba=arguments.proba, note=note), arguments)
+    if out is not None:
         write_atomically(out, text)
+        return
+    for part in text:
+        write_data(part)
+
+
+def _lines(blocks: Iterable[dict[str, NDArray]], arguments: argparse.Namespace) -> Iterator[str]:
+    """The CSV of some blocks of predictions, block by block."""
+    from ntklib._core.files import csv_text, is_formula
+
+    warned = arguments.safe_csv
+    for i, columns in enumerate(blocks):
+        if not warned and any(map(is_formula, {*columns["prediction"].tolist()})):
+            note("some labels begin as formulas do, and a spreadsheet may run them; --safe-csv quotes them")
+            warned = True
+        yield csv_text(columns, safe=arguments.safe_csv, header=i == 0)
 
 
 PREDICT = Command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ntklib._core import files as _files
@@ -50,7 +51,7 @@ def check_folder(folder: Path) -> None:
         raise DataError(f"{folder}: no permission to write in this folder")
 
 
-def write_atomically(path: Path, content: bytes | str) -> None:
+def write_atomically(path: Path, content: bytes | str | Iterable[str]) -> None:
     """Write a file whole or not at all, with a failure as DataError."""
     try:
         _files.write_atomically(path, content)

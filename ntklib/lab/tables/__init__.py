@@ -7,20 +7,32 @@ line that names the file, the row and the column.
 """
 
 from ._embedded import EMBEDDED, load_embedded
-from ._files import load_table
+from ._files import load_table, open_tables
 from ._preprocessing import make_preprocessor
 from ._schema import Schema
+from .encoding import EncodedRows, encode_rows
+from .stream import TableStream
+from .summaries import ExactMoments, MedianSearch, TableSummary, summarise
 from .table import DataError, Table
-from .target import Target, read_target
+from .target import Target, TargetColumn, read_target
 
 __all__ = [
     "EMBEDDED",
     "DataError",
+    "EncodedRows",
+    "ExactMoments",
+    "MedianSearch",
     "Schema",
     "Table",
+    "TableStream",
+    "TableSummary",
     "Target",
+    "TargetColumn",
+    "encode_rows",
     "load_embedded",
     "load_table",
     "make_preprocessor",
+    "open_tables",
     "read_target",
+    "summarise",
 ]

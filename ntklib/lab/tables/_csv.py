@@ -6,7 +6,9 @@ import codecs
 import csv
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +17,7 @@ import numpy as np
 from ntklib._core.files import open_regular
 
 from ._numbers import parse_numbers
+from .stream import TableStream, block_rows, check_same_columns
 from .table import DataError, Table, check_names, show
 
 _MARKS = (  # UTF-32 before UTF-16, whose mark is its beginning
@@ -24,61 +27,127 @@ _MARKS = (  # UTF-32 before UTF-16, whose mark is its beginning
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_CHUNK = 2**20
 _LONGEST_LINE = 2**27  # of ten million columns; what is no text may be one line larger than memory
 
+_Record = tuple[list[str], int]
 
-def read_csv(path: Path, *, delimiter: str = ",", decimal: str = ".", encoding: str | None = None) -> Table:
-    """Read a CSV file (RFC 4180: quoted fields, CRLF or LF) with a header line.
+
+def csv_stream(
+    paths: Sequence[Path],
+    name: str,
+    *,
+    delimiter: str = ",",
+    decimal: str = ".",
+    encoding: str | None = None,
+) -> TableStream:
+    """Open CSV files (RFC 4180: quoted fields, CRLF or LF) with the same columns in their header lines.
 
     Parameters
     ----------
-    path : Path
-        The file.
+    paths : sequence of Path
+        The files, one or more.
+    name : str
+        Name of the table.
     delimiter : str, default=","
         The character between fields.
     decimal : {".", ","}, default="."
-        The decimal sign of its numbers.
+        The decimal sign of their numbers.
     encoding : str or None, default=None
         The text encoding; None is UTF-8, or what a byte order mark at the beginning says.
 
     Returns
     -------
-    Table
-        All columns as text; ``rows`` are line numbers (a quoted field may span lines: the last one counts).
+    TableStream
+        All columns as text, in the order of the first file; ``rows`` of its blocks are line numbers (a quoted
+        field may span lines: the last one counts).
 
     Raises
     ------
     DataError
         For an empty file, text in another encoding, a NUL character, a header of numbers only, empty or
-        repeated column names, a row of the wrong length, a blank line between rows, or an unclosed quote.
+        repeated column names, other columns than in the first file; while it is read, for a row of the wrong
+        length, a blank line between rows, or an unclosed quote.
     OSError
-        If the file cannot be read, or is no regular file.
+        If a file cannot be read, or is no regular file.
     """
-    name = str(path)
-    with open_regular(path) as file:
-        codec, start = _codec(name, file, encoding)
-        try:
-            records, lines = _records(name, file, codec, delimiter)
-        except UnicodeError:
-            raise DataError(_undecodable(name, file, codec, start, encoding)) from None
-    while records and not records[-1]:  # blank lines at the very end hold no data
-        records.pop()
-        lines.pop()
-    if not records:
-        raise DataError(f"{name}: the file is empty")
-    header = records[0]
-    _check_header(name, header, delimiter, decimal)
-    for line, record in zip(lines[1:], records[1:], strict=True):
-        if not record:
-            raise DataError(f"{name}: line {line} is blank in the middle of the data")
-        if len(record) != len(header):
-            raise DataError(f"{name}: line {line} has {len(record)} fields, the header has {len(header)}")
-    cells = np.empty((len(records) - 1, len(header)), dtype=object)
-    if len(cells):
-        cells[:] = records[1:]
-    columns = tuple(np.ascontiguousarray(column) for column in cells.T)
-    rows = np.array(lines[1:], dtype=int)
-    return Table(name, tuple(header), columns, rows, row_word="line", typed=False, decimal=decimal)
+    files = [_CsvFile(path, delimiter, decimal, encoding) for path in paths]
+    headers = [file.header() for file in files]
+    for file, header in zip(files, headers, strict=True):
+        check_same_columns(str(file.path), header, str(files[0].path), headers[0])
+    columns = tuple(headers[0])
+
+    def read() -> Iterator[Table]:
+        for file in files:
+            yield from file.blocks(columns)
+
+    return TableStream(name, columns, read, typed=False, decimal=decimal)
+
+
+@dataclass(frozen=True)
+class _CsvFile:
+    """A CSV file and how it is written."""
+
+    path: Path
+    delimiter: str
+    decimal: str
+    encoding: str | None
+
+    def header(self) -> list[str]:
+        """Return the checked header."""
+        for header, _ in self._records():
+            _check_header(str(self.path), header, self.delimiter, self.decimal)
+            return header
+        raise DataError(f"{self.path}: the file is empty")
+
+    def blocks(self, columns: tuple[str, ...]) -> Iterator[Table]:
+        """Iterate over the rows, with their columns in the given order."""
+        records = self._records()
+        header = next(records)[0]
+        order = {name: position for position, name in enumerate(header)}
+        positions = [order[name] for name in columns]
+        rows, size = self._rows(records, len(header)), block_rows(len(header))
+        while block := list(islice(rows, size)):
+            cells = np.empty((len(block), len(header)), dtype=object)
+            cells[:] = [record for record, _ in block]
+            values = tuple(np.ascontiguousarray(cells[:, position]) for position in positions)
+            lines = np.array([line for _, line in block])
+            yield Table(
+                str(self.path), columns, values, lines, row_word="line", typed=False, decimal=self.decimal
+            )
+
+    def _rows(self, records: Iterator[_Record], length: int) -> Iterator[_Record]:
+        """Iterate over the records behind the header, each of which is to have the given length."""
+        for record, line in records:
+            if not record:
+                raise DataError(f"{self.path}: line {line} is blank in the middle of the data")
+            if len(record) != length:
+                raise DataError(f"{self.path}: line {line} has {len(record)} fields, the header has {length}")
+            yield record, line
+
+    def _records(self) -> Iterator[_Record]:
+        """Iterate over the records, each with its last line's number; blank lines at the end are none."""
+        name = str(self.path)
+        with open_regular(self.path) as file:
+            codec, start = _codec(name, file, self.encoding)
+            text = io.TextIOWrapper(file, encoding=codec, newline="")
+            reader = csv.reader(_lines(name, text), delimiter=self.delimiter, strict=True)
+            blank = 0
+            try:
+                for record in reader:
+                    if not record:
+                        blank = blank or reader.line_num
+                        continue
+                    if blank:
+                        yield [], blank
+                        blank = 0
+                    yield record, reader.line_num
+            except csv.Error as error:
+                raise DataError(f"{name}: line {reader.line_num}: {error}") from None
+            except UnicodeError:
+                raise DataError(_undecodable(name, file, codec, start, self.encoding)) from None
+            finally:
+                text.detach()  # or it would close the file
 
 
 def _codec(name: str, file: BinaryIO, encoding: str | None) -> tuple[str, int]:
@@ -105,23 +174,6 @@ def _codec(name: str, file: BinaryIO, encoding: str | None) -> tuple[str, int]:
     return marked, len(mark)
 
 
-def _records(name: str, file: BinaryIO, codec: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
-    """Split the file into records, each with the number of its last line."""
-    records: list[list[str]] = []
-    lines: list[int] = []
-    text = io.TextIOWrapper(file, encoding=codec, newline="")
-    reader = csv.reader(_lines(name, text), delimiter=delimiter, strict=True)
-    try:
-        for record in reader:
-            records.append(record)
-            lines.append(reader.line_num)
-    except csv.Error as error:
-        raise DataError(f"{name}: line {reader.line_num}: {error}") from None
-    finally:
-        text.detach()  # or it would close the file
-    return records, lines
-
-
 def _lines(name: str, text: io.TextIOWrapper) -> Iterator[str]:
     for number in itertools.count(1):
         line = text.readline(_LONGEST_LINE)
@@ -140,21 +192,30 @@ def _lines(name: str, text: io.TextIOWrapper) -> Iterator[str]:
 
 
 def _undecodable(name: str, file: BinaryIO, codec: str, start: int, encoding: str | None) -> str:
-    """Say where a file stops being text; the whole of it is read again, for a place within it all."""
+    """Say where a file stops being text; it is read again, for a place within it all."""
     file.seek(start)
-    data = file.read()
-    at, byte = 0, data[:1]
-    try:
-        data.decode(codec)
-    except UnicodeDecodeError as error:
-        at, byte = error.start, data[error.start : error.start + 1]
-    except UnicodeError:  # of the odder codecs, which give no place
-        pass
-    line = data[:at].decode(codec, "ignore").count("\n") + 1
-    known = "--encoding utf-16-le or utf-16-be" if b"\0" in data else "--encoding latin-1 or cp1252"
+    decoder = codecs.getincrementaldecoder(codec)()
+    at, byte, line, has_nul = start, b"", 1, False
+    while True:
+        chunk = file.read(_CHUNK)
+        has_nul = has_nul or b"\0" in chunk
+        try:
+            line += decoder.decode(chunk, final=not chunk).count("\n")
+        except UnicodeDecodeError as error:  # in bytes that were kept back, and the chunk behind them
+            data, place = bytes(error.object), error.start
+            at += place - (len(data) - len(chunk))
+            byte = data[place : place + 1]
+            line += data[:place].decode(codec, "ignore").count("\n")
+            break
+        except UnicodeError:  # of the odder codecs, which give no place
+            break
+        at += len(chunk)
+        if not chunk:
+            break
+    known = "--encoding utf-16-le or utf-16-be" if has_nul else "--encoding latin-1 or cp1252"
     way_out = known if encoding is None else "another --encoding"
     return (
-        f"{name}: not {codec.upper()} text: line {line}, byte 0x{byte.hex()} at position {start + at} of the "
+        f"{name}: not {codec.upper()} text: line {line}, byte 0x{byte.hex()} at position {at} of the "
         f"file; if it is text, {way_out} may read it"
     )
 

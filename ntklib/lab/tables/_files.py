@@ -1,20 +1,29 @@
-"""Find out what the user means by a data argument, and read ``.npz`` and ``.parquet`` files."""
+"""Find out what the user means by data arguments, and read ``.npz`` files."""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from glob import glob, has_magic
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ntklib._core.files import open_regular, special
 
-from ._csv import read_csv
+from ._csv import csv_stream
 from ._embedded import EMBEDDED, load_embedded
+from ._parquet import parquet_stream
+from .stream import TableStream
 from .table import DataError, Table, check_text, shorten, show
+
+_TEXT = {".csv": ",", ".tsv": "\t"}
+_STREAMED = (*_TEXT, ".parquet", ".pq")
 
 
 def load_table(
@@ -53,40 +62,149 @@ def load_table(
     >>> table.n_rows, table.target, table.columns[0]
     (178, 'cultivar', 'alcohol')
     """
-    path = Path(source)
     if str(source) in EMBEDDED:
         return load_embedded(str(source))
+    path = Path(source)
+    with _readable(path):
+        if _check_kind(path) == ".npz":
+            return _read_npz(path, _check_decimal(decimal))
+    stream = _stream([path], str(path), delimiter, decimal, encoding)
+    with _readable(path):
+        return stream.table()
+
+
+def open_tables(
+    sources: Sequence[str | Path],
+    *,
+    delimiter: str | None = None,
+    decimal: str = ".",
+    encoding: str | None = None,
+) -> Table | TableStream:
+    """Open files of any size with the same columns as one table, or load a data set as :func:`load_table`.
+
+    Parameters
+    ----------
+    sources : sequence of str or Path
+        Paths of ``.csv`` and ``.tsv`` or of ``.parquet`` files, folders that hold such files, and patterns
+        such as ``"data/*.parquet"``. Their rows follow each other in the sorted order of the paths. A single
+        source may also be what :func:`load_table` takes.
+    delimiter, decimal, encoding
+        As for :func:`load_table`.
+
+    Returns
+    -------
+    Table or TableStream
+        A stream for text and Parquet files.
+
+    Raises
+    ------
+    DataError
+        As :func:`load_table`, and if nothing matches, a file is named twice, or files differ in their
+        columns.
+    """
+    if len(sources) == 1 and (str(sources[0]) in EMBEDDED or Path(sources[0]).suffix.lower() == ".npz"):
+        return load_table(sources[0], decimal=decimal)
+    paths = sorted(path for source in sources for path in _expand(source))
+    for path, following in pairwise(paths):
+        if path == following:
+            raise DataError(f"{path}: is named twice")
+    return _stream(paths, ", ".join(map(str, sources)), delimiter, decimal, encoding)
+
+
+def _expand(source: str | Path) -> list[Path]:
+    """The files that a path, a folder or a pattern stands for."""
+    path = Path(source)
+    with _readable(path):
+        if path.is_dir():
+            paths = [entry for entry in path.iterdir() if entry.suffix.lower() in _STREAMED]
+            paths = [entry for entry in paths if entry.name[0] not in "._"]
+            if not paths:
+                raise DataError(f"{source}: a folder without .csv, .tsv or .parquet files")
+        elif has_magic(str(source)) and not os.path.lexists(path):
+            paths = [Path(name) for name in glob(str(source), recursive=True)]
+            if not paths:
+                raise DataError(f"{source}: no file matches")
+        else:
+            paths = [path]
+    return paths
+
+
+def _stream(
+    paths: Sequence[Path], name: str, delimiter: str | None, decimal: str, encoding: str | None
+) -> TableStream:
     if delimiter is not None and len(delimiter) != 1:
         raise DataError(f"the delimiter has to be one character, got {show(delimiter)}")
     if delimiter is not None and delimiter in '"\r\n\0':
         raise DataError(f"the delimiter cannot be {delimiter!r}, which has another meaning in text files")
-    if decimal not in {".", ","}:
-        raise DataError(f"the decimal sign has to be '.' or ',', got {show(decimal)}")
-    suffix = path.suffix.lower()
+    _check_decimal(decimal)
+    suffixes = []
+    for path in paths:
+        with _readable(path):
+            suffixes.append(_check_kind(path))
+    for path, suffix in zip(paths, suffixes, strict=True):
+        if suffix not in _STREAMED:
+            raise DataError(f"{path}: only .csv, .tsv and .parquet files can be read together")
+        if suffix != suffixes[0]:
+            raise DataError(f"{path}: is of another kind than {paths[0]}; name files of one kind")
+    with _readable(paths[0]):
+        if suffixes[0] in _TEXT:
+            delimiter = delimiter or _TEXT[suffixes[0]]
+            stream = csv_stream(paths, name, delimiter=delimiter, decimal=decimal, encoding=encoding)
+        else:
+            stream = parquet_stream(paths, name)
+    states = [_state(path) for path in paths]
+
+    def read() -> Iterator[Table]:
+        with _readable(name):
+            yield from stream.read()
+            for path, state in zip(paths, states, strict=True):
+                if _state(path) != state:
+                    raise DataError(f"{path}: has changed while it was read")
+
+    return replace(stream, read=read)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size and time of the last change of a file."""
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
+
+
+@contextmanager
+def _readable(source: str | Path) -> Iterator[None]:
+    """Turn the errors of a file system into one line."""
     try:
-        try:
-            mode = os.stat(path).st_mode
-        except ValueError as error:  # a NUL in the name, or half a surrogate pair
-            raise DataError(f"{source}: cannot be read ({error})") from None
-        if stat.S_ISDIR(mode):
-            raise DataError(f"{source}: is a folder, a .csv, .npz or .parquet file is needed")
-        if not stat.S_ISREG(mode):
-            raise DataError(f"{source}: is {special(mode)}, a .csv, .npz or .parquet file is needed")
-        if suffix in {".csv", ".tsv"}:
-            delimiter = delimiter or ("\t" if suffix == ".tsv" else ",")
-            return read_csv(path, delimiter=delimiter, decimal=decimal, encoding=encoding)
-        if suffix == ".npz":
-            return _read_npz(path, decimal)
-        if suffix in {".parquet", ".pq"}:
-            return _read_parquet(path)
+        yield
     except (FileNotFoundError, NotADirectoryError):
         names = ", ".join(EMBEDDED)
         raise DataError(f"{source}: no such file, and no embedded data set of that name ({names})") from None
     except OSError as error:
-        raise DataError(f"{source}: cannot be read ({error.strerror or error})") from None
+        place = error.filename or source
+        raise DataError(f"{place}: cannot be read ({error.strerror or error})") from None
     except MemoryError:
         raise DataError(f"{source}: does not fit in memory") from None
-    raise DataError(f"{source}: unknown kind of file {show(suffix)}; known: .csv, .tsv, .npz, .parquet")
+
+
+def _check_kind(path: Path) -> str:
+    """Return what kind of file there is by the end of its name, and refuse what is none or unknown."""
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError as error:  # a NUL in the name, or half a surrogate pair
+        raise DataError(f"{path}: cannot be read ({error})") from None
+    if stat.S_ISDIR(mode):
+        raise DataError(f"{path}: is a folder, a .csv, .npz or .parquet file is needed")
+    if not stat.S_ISREG(mode):
+        raise DataError(f"{path}: is {special(mode)}, a .csv, .npz or .parquet file is needed")
+    suffix = path.suffix.lower()
+    if suffix not in (*_STREAMED, ".npz"):
+        raise DataError(f"{path}: unknown kind of file {show(suffix)}; known: .csv, .tsv, .npz, .parquet")
+    return ".parquet" if suffix == ".pq" else suffix
+
+
+def _check_decimal(decimal: str) -> str:
+    if decimal not in {".", ","}:
+        raise DataError(f"the decimal sign has to be '.' or ',', got {show(decimal)}")
+    return decimal
 
 
 def _read_npz(path: Path, decimal: str) -> Table:
@@ -149,47 +267,6 @@ def _array_column(path: Path, array: str, column: NDArray) -> NDArray:
         check_text(str(path), f"array {array!r}", column)
         return column.astype(object)
     raise DataError(f"{path}: array {array!r} has type {column.dtype}; numbers or strings are needed")
-
-
-def _read_parquet(path: Path) -> Table:
-    """Read a Parquet file by pandas; its types decide what is a number."""
-    try:
-        import pandas as pd
-        import pyarrow  # noqa: F401  (pandas would look for it only later, with a longer message)
-    except ImportError:
-        raise DataError(
-            f"{path}: reading Parquet needs pandas and pyarrow: pip install 'ntklib[parquet]'"
-        ) from None
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # pyarrow has many exceptions, and they all mean the same here
-        raise DataError(f"{path}: not a readable Parquet file ({_reason(error)})") from None
-    if not isinstance(frame.index, pd.RangeIndex):  # an index saved along is a column like the others
-        frame = frame.reset_index()
-    columns = []
-    for position, name in enumerate(frame.columns):
-        series = frame.iloc[:, position]
-        kind = series.dtype
-        if pd.api.types.is_bool_dtype(kind) or (
-            pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_complex_dtype(kind)
-        ):
-            columns.append(series.to_numpy(dtype=np.float64, na_value=np.nan))
-        elif isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_string_dtype(kind):
-            columns.append(_text_of(str(path), series))
-        else:
-            raise DataError(f"{path}: column {show(str(name))} has type {kind}; numbers or text are needed")
-    return Table(str(path), tuple(map(str, frame.columns)), tuple(columns), np.arange(1, len(frame) + 1))
-
-
-def _text_of(path: str, series: Any) -> NDArray:
-    """Turn a pandas column into an object array of ``str``, "" for a missing value."""
-    missing = series.isna()
-    text = ["" if gap else str(v) for v, gap in zip(series, missing, strict=True)]
-    cells = np.array(text, dtype=object)
-    check_text(path, f"column {show(str(series.name))}", cells)
-    return cells
 
 
 def _reason(error: Exception) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from ._numbers import is_missing, looks_numeric, parse_numbers
-from .table import Table, shorten, show
+import numpy as np
 
-_SAMPLE = 1000
-_IDENTIFIER_ROWS = 5
+from ._numbers import looks_numeric, parse_numbers
+from .summaries import TableSummary, TextSummary
+from .table import shorten, show
 
 _THOUSANDS = re.compile(
     r"""[-+]?[1-9]\d{0,2}(?:
@@ -44,39 +44,41 @@ _WAYS_OUT = {
 }
 
 
-def note_lookalikes(table: Table, names: Iterable[str], note: Callable[[str], None]) -> None:
+def note_lookalikes(summary: TableSummary, names: Iterable[str], note: Callable[[str], None]) -> None:
     """Say which of these text columns look like something else: one line a kind, however many columns."""
     kinds: dict[str, list[str]] = {}
     for name in names:
-        if (kind := lookalike(table, name)) is not None:
+        if (kind := lookalike(summary.texts[name], summary.decimal)) is not None:
             kinds.setdefault(kind, []).append(name)
     for kind, columns in kinds.items():
         which = f"{'columns' if len(columns) > 1 else 'column'} {shorten(columns, 4)}"
-        note(f"{table.name}: read as text, but the cells of {which} {_message(table, columns[0], kind)}")
+        message = _message(summary, columns[0], kind)
+        note(f"{summary.name}: read as text, but the cells of {which} {message}")
 
 
-def decimal_hint(table: Table, name: str) -> str:
+def decimal_hint(summary: TableSummary, name: str) -> str:
     """Say what the other decimal sign would do to a column, or nothing where it would do nothing."""
-    kind = lookalike(table, name)
-    return f"; its cells {_message(table, name, kind)}" if kind in {"comma", "point", "either"} else ""
+    if name not in summary.texts:
+        return ""
+    kind = lookalike(summary.texts[name], summary.decimal)
+    return f"; its cells {_message(summary, name, kind)}" if kind in {"comma", "point", "either"} else ""
 
 
-def lookalike(table: Table, name: str) -> str | None:
-    """Return what a column of text looks like, by its first thousand cells, or None."""
-    cells = table.column(name)
-    present = [cell for cell in cells if not is_missing(cell)]
-    if not present:
+def lookalike(text: TextSummary, decimal: str) -> str | None:
+    """Return what a column of text looks like, by its first cells, or None."""
+    sample = [cell.strip() for cell in text.present]
+    if not sample:
         return None
-    sample = [cell.strip() for cell in present[:_SAMPLE]]
 
     def most(pattern: re.Pattern[str]) -> bool:
         return 2 * sum(pattern.fullmatch(cell) is not None for cell in sample) > len(sample)
 
-    other = "," if table.decimal == "." else "."
+    other = "," if decimal == "." else "."
     if most(_DATE):
         return "date"
     signed = [cell for cell in sample if other in cell]
-    if signed and looks_numeric(cells[:_SAMPLE], parse_numbers(cells[:_SAMPLE], other)):
+    first = np.array(text.first, dtype=object)
+    if signed and looks_numeric(first, parse_numbers(first, other)):
         if all(_THOUSANDS.fullmatch(cell) for cell in signed) and other == ",":
             return "either"
         return "comma" if other == "," else "point"
@@ -84,13 +86,12 @@ def lookalike(table: Table, name: str) -> str | None:
         return "thousands"
     if most(_MARKED):
         return "marked"
-    if len(present) >= _IDENTIFIER_ROWS and len(set(present)) == len(present):
-        return "identifier"
-    return None
+    return "identifier" if text.all_different else None
 
 
-def _message(table: Table, name: str, kind: str) -> str:
+def _message(summary: TableSummary, name: str, kind: str) -> str:
     sign = {"comma": ",", "point": ".", "either": ","}.get(kind, "")
-    cell = next(cell for cell in table.column(name) if not is_missing(cell) and sign in cell)
-    way_out = "write them as numbers" if table.typed else _WAYS_OUT["," if table.decimal == "." else "."]
+    cell = next(cell for cell in summary.texts[name].present if sign in cell)
+    other = "," if summary.decimal == "." else "."
+    way_out = "write them as numbers" if summary.typed else _WAYS_OUT[other]
     return _MESSAGES[kind].format(show(cell, 40), way_out)

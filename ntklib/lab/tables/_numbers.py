@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
+
+from .table import show
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
 """Spellings of a missing number, compared in lower case and without surrounding blanks."""
 
+_REMEMBERED = 1024
+"""Cells that are remembered with what was found of them: text comes again and again in most columns."""
 
+
+@lru_cache(_REMEMBERED)
 def is_missing(cell: str) -> bool:
     """Say whether a cell spells a missing value."""
     return cell.strip().lower() in MISSING
@@ -45,6 +53,7 @@ def parse_numbers(cells: NDArray, decimal: str = ".") -> NDArray:
     return values
 
 
+@lru_cache(_REMEMBERED)
 def _number_or_nan(cell: str) -> float:
     try:
         return float(cell)
@@ -70,6 +79,12 @@ def as_text(values: NDArray) -> NDArray:
     return np.array(text, dtype=object)
 
 
+@lru_cache(_REMEMBERED)
+def is_infinite(cell: str) -> bool:
+    """Say whether a cell spells a number that is infinite, or too large for float64."""
+    return bool(np.isinf(_number_or_nan(cell)))
+
+
 def looks_numeric(cells: NDArray, numbers: NDArray) -> bool | None:
     """Decide whether a column of text holds numbers: more than half of the cells that are not missing.
 
@@ -77,11 +92,17 @@ def looks_numeric(cells: NDArray, numbers: NDArray) -> bool | None:
     column with a few stray strings, or with infinite numbers, therefore still counts as numeric: they can be
     reported, and do not turn the column into categories.
     """
-    finite = np.isfinite(numbers)
-    if finite.all():
-        return True
-    present = np.array([not is_missing(cell) for cell in cells], dtype=bool)
-    if not present.any():
+    stray = cells[np.isnan(numbers)].tolist()
+    present = len(cells) - sum(map(is_missing, stray))
+    if present == 0:
         return None
-    infinite = sum(np.isinf(_number_or_nan(cell)) for cell in cells[present & ~finite])
-    return bool(2 * (np.count_nonzero(finite) + infinite) > np.count_nonzero(present))
+    return 2 * (len(cells) - len(stray) + sum(map(is_infinite, stray))) > present
+
+
+def describe_cell(cell: object) -> str:
+    """Say what is wrong with a cell that should hold a number."""
+    if isinstance(cell, str) and not is_missing(cell):
+        return f"{show(cell)} is not a finite number"
+    if isinstance(cell, float) and np.isinf(cell):
+        return "infinite value"
+    return "missing value"

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._hints import decimal_hint, note_lookalikes
-from ._numbers import as_text, is_missing, looks_numeric, parse_numbers
+from ._numbers import as_text, parse_numbers
+from .stream import TableStream
+from .summaries import LARGEST, MOST_TEXTS, Occurrences, TableSummary, summarise
 from .table import DataError, Table, show
 
-LARGEST = 1e150
-"""Numbers beyond it cannot be standardised: their squares, summed over 1e8 rows, are not representable."""
-
 SMALLEST_SPREAD = 1e-145
-"""Columns of less spread cannot either: their variance would be lost."""
+"""Columns of less spread cannot be standardised: their variance would be lost."""
 
 
 def _silent(message: str) -> None:
@@ -56,7 +55,7 @@ class Schema:
     @classmethod
     def infer(
         cls,
-        table: Table,
+        table: Table | TableStream,
         *,
         target: str | None = None,
         categorical: Sequence[str] = (),
@@ -73,21 +72,37 @@ class Schema:
         Raises
         ------
         DataError
-            If no column is left, a column is missing in every row, ``categorical`` names no column, or
-            numbers spread too little to be standardised (by less than 1e-145, but not by 0).
+            If no column is left, a column is missing in every row, ``categorical`` names no column, numbers
+            spread too little to be standardised (by less than 1e-145, but not by 0), or a column of text has
+            more than 500,000 categories.
         """
-        for name in categorical:
-            table.column(name)
+        summary = summarise(table, text=categorical)
+        return cls.of(summary, target=target, categorical=categorical, impute=impute, note=note)
+
+    @classmethod
+    def of(
+        cls,
+        summary: TableSummary,
+        *,
+        target: str | None = None,
+        categorical: Sequence[str] = (),
+        impute: str | None = None,
+        note: Callable[[str], None] = _silent,
+    ) -> Schema:
+        """Return the schema of a table that has been summarised, as :meth:`infer` does."""
         chosen = frozenset(categorical)
-        kinds = {
-            name: "text" if name in chosen else _kind(table, name, values)
-            for name, values in zip(table.columns, table.values, strict=True)
-            if name != target
-        }
+        kinds = {name: _kind(summary, name) for name in summary.columns if name != target}
         if not kinds:
-            raise DataError(f"{table.name}: no column is left beside the target {show(target)}")
-        note_lookalikes(table, [n for n, kind in kinds.items() if kind == "text" and n not in chosen], note)
+            raise DataError(f"{summary.name}: no column is left beside the target {show(target)}")
+        text = [name for name, kind in kinds.items() if kind == "text"]
+        note_lookalikes(summary, [name for name in text if name not in chosen], note)
+        for name in text:
+            check_counted(summary, name)
         return cls(tuple(kinds), tuple(kinds.values()), impute)
+
+    def of_kind(self, kind: str) -> tuple[str, ...]:
+        """Return the names of the columns of a kind."""
+        return tuple(name for name, own in zip(self.columns, self.kinds, strict=True) if own == kind)
 
     def encode(self, table: Table, note: Callable[[str], None] = _silent) -> NDArray:
         """Return the feature columns as one array.
@@ -95,9 +110,9 @@ class Schema:
         Parameters
         ----------
         table : Table
-            Must hold every column of the schema; others are left out, with a note.
+            Must hold every column of the schema; others are left out.
         note : callable, default: nothing
-            Receives one-line messages on whatever is filled in or left out.
+            Receives a line for each column that has cells to be filled.
 
         Returns
         -------
@@ -108,64 +123,107 @@ class Schema:
         Raises
         ------
         DataError
-            If a column is missing, a numeric column has a cell that is not a finite number and ``impute`` is
-            None, or a number is too large to be standardised (1e150).
+            As :meth:`check_rows`.
         """
-        for name in self.columns:
-            table.column(name, ", which the model needs")
+        self.check_rows(table, {}, note)
+        return self.encode_block(table)
+
+    def encode_block(self, table: Table) -> NDArray:
+        """Return the feature columns of rows that have been checked, as :meth:`encode` does."""
         dtype = object if "text" in self.kinds else np.float64
         X = np.empty((table.n_rows, len(self.columns)), dtype=dtype)
         for j, (name, kind) in enumerate(zip(self.columns, self.kinds, strict=True)):
             values = table.column(name)
-            X[:, j] = as_text(values) if kind == "text" else self._numbers(table, name, values, note)
+            X[:, j] = as_text(values) if kind == "text" else parse_numbers(values, table.decimal)
         return X
 
-    def _numbers(self, table: Table, name: str, values: NDArray, note: Callable[[str], None]) -> NDArray:
-        numbers = parse_numbers(values, table.decimal)
-        if (np.abs(numbers) <= LARGEST).all():  # and so no NaN
-            return numbers
-        large = np.flatnonzero(np.abs(numbers) > LARGEST)
-        if len(large):
-            raise DataError(
-                f"{table.place(large[0], name)}: {numbers[large[0]]:.4g} is too large to be standardised "
-                f"({LARGEST:g} at most); divide the column by a power of ten"
-            )
-        bad = np.flatnonzero(np.isnan(numbers))
-        place = f"{table.place(bad[0], name)}: {describe_cell(values[bad[0]])}"
-        more = f" (and {len(bad) - 1} more in this column)" if len(bad) > 1 else ""
-        if self.impute is None:
-            raise DataError(
-                f"{place}{more}; --impute median fills such cells, --categorical reads a column as text"
-                + ("" if values.dtype != object else decimal_hint(table, name))
-            )
-        note(f"{place}{more}: filled by the {self.impute} of the training rows")
-        return numbers
+    def check_rows(
+        self,
+        table: Table | TableStream,
+        categories: Mapping[str, Collection[str]],
+        note: Callable[[str], None] = _silent,
+    ) -> list[Occurrences]:
+        """Check the rows of another table than the one whose schema this is, in one pass.
+
+        Parameters
+        ----------
+        table : Table or TableStream
+            Must hold every column of the schema.
+        categories : mapping of str to collection of str
+            The texts that columns are known to hold.
+        note : callable, default: nothing
+            Receives a line for each column that has cells to be filled.
+
+        Returns
+        -------
+        list of Occurrences
+            The other texts in those columns, one entry a column that has any.
+
+        Raises
+        ------
+        DataError
+            If a column is not there, or as :meth:`check`.
+        """
+        summary = TableSummary(table, numbers=self.of_kind("numeric"))
+        for name in self.columns:
+            summary.check_column(name, ", which the model needs")
+        new = {name: Occurrences() for name in categories}
+        for block in table.blocks():
+            summary.add(block)
+            for name, known in categories.items():
+                cells = as_text(block.column(name)).tolist()
+                if strange := [i for i, cell in enumerate(cells) if cell not in known]:
+                    first = strange[0]
+                    new[name].add(len(strange), f"{block.place(first, name)}: {show(cells[first])}")
+        self.check(summary, note)
+        return [cells for cells in new.values() if cells.count]
+
+    def check(self, summary: TableSummary, note: Callable[[str], None] = _silent) -> None:
+        """Check the numeric columns of a table that has been summarised.
+
+        Raises
+        ------
+        DataError
+            If a cell holds no finite number and the schema does not say that it is to be filled, or a number
+            beyond 1e150; it names the first such cell.
+        """
+        for name in self.of_kind("numeric"):
+            numbers = summary.numbers[name]
+            if numbers.large.count:
+                raise DataError(
+                    f"{numbers.large.first} is too large to be standardised ({LARGEST:g} at most); divide "
+                    "the column by a power of ten"
+                )
+            if not numbers.bad.count:
+                continue
+            place = f"{numbers.bad.first}{numbers.bad.more(' in this column')}"
+            if self.impute is None:
+                raise DataError(
+                    f"{place}; --impute median fills such cells, --categorical reads a column as text"
+                    + decimal_hint(summary, name)
+                )
+            note(f"{place}: filled by the {self.impute} of the training rows")
 
 
-def _kind(table: Table, name: str, values: NDArray) -> str:
-    numbers = parse_numbers(values, table.decimal)
-    if values.dtype == object:
-        numeric = looks_numeric(values, numbers)
-    else:
-        numeric = None if np.isnan(values).all() else True
+def check_counted(summary: TableSummary, name: str) -> None:
+    """Refuse a column of text that has too many categories to be counted."""
+    if summary.texts[name].counts is None:
+        raise DataError(
+            f"{summary.name}: column {show(name)} holds more than {MOST_TEXTS:,} different texts, too many "
+            "for categories; leave it out"
+        )
+
+
+def _kind(summary: TableSummary, name: str) -> str:
+    numeric = summary.looks_numeric(name)
     if numeric is None:
-        raise DataError(f"{table.name}: column {show(name)} has no value in any row")
-    if not numeric or (table.typed and values.dtype == object):
+        raise DataError(f"{summary.name}: column {show(name)} has no value in any row")
+    if not numeric:
         return "text"
-    known = numbers[~np.isnan(numbers)]
-    spread = float(known.max()) - float(known.min()) if len(known) else 0.0
+    spread = summary.numbers[name].spread
     if 0 < spread < SMALLEST_SPREAD:
         raise DataError(
-            f"{table.name}: column {show(name)} spreads over {spread:.3g} only, too little to be "
+            f"{summary.name}: column {show(name)} spreads over {spread:.3g} only, too little to be "
             f"standardised ({SMALLEST_SPREAD:g} at least); multiply it by a power of ten"
         )
     return "numeric"
-
-
-def describe_cell(cell: object) -> str:
-    """Say what is wrong with a cell that should hold a number."""
-    if isinstance(cell, str) and not is_missing(cell):
-        return f"{show(cell)} is not a finite number"
-    if isinstance(cell, float) and np.isinf(cell):
-        return "infinite value"
-    return "missing value"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -86,9 +86,7 @@ class Table:
         """
         if name in self._positions:
             return self.values[self._positions[name]]
-        near = difflib.get_close_matches(name, self.columns, n=1)
-        hint = f"did you mean {show(near[0])}?" if near else f"columns: {shorten(self.columns)}"
-        raise DataError(f"{self.name}: no column {show(name)}{needed_for} ({hint})")
+        raise unknown_column(self.name, self.columns, name, needed_for)
 
     @cached_property
     def _positions(self) -> dict[str, int]:
@@ -99,9 +97,20 @@ class Table:
         """Say where a cell stands, for example ``"data.csv: line 7, column 'age'"``."""
         return f"{self.name}: {self.row_word} {int(self.rows[index])}, column {show(column)}"
 
+    def blocks(self) -> Iterator[Table]:
+        """Iterate over the rows, as a :class:`TableStream` does: the whole table is one block."""
+        yield self
+
     def take(self, indices: NDArray) -> Table:
         """Return the table of the given rows, in the given order."""
         return replace(self, values=tuple(column[indices] for column in self.values), rows=self.rows[indices])
+
+
+def unknown_column(source: str, columns: Sequence[str], name: str, needed_for: str = "") -> DataError:
+    """Error for a column that is not there; it suggests the nearest name, or lists them."""
+    near = difflib.get_close_matches(name, columns, n=1)
+    hint = f"did you mean {show(near[0])}?" if near else f"columns: {shorten(columns)}"
+    return DataError(f"{source}: no column {show(name)}{needed_for} ({hint})")
 
 
 def check_names(source: str, columns: Sequence[str]) -> None:

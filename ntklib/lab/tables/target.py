@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._hints import decimal_hint, note_lookalikes
-from ._numbers import as_text, looks_numeric, parse_numbers
-from ._schema import describe_cell
+from ._numbers import as_text, parse_numbers
+from ._schema import check_counted
+from .stream import TableStream
+from .summaries import TableSummary, summarise
 from .table import DataError, Table, show
 
 MAX_NUMERIC_CLASSES = 20
@@ -82,45 +84,120 @@ def read_target(
     >>> target.task, target.reason
     ('classification', "'digit' takes 10 distinct whole values")
     """
-    if name is None:
-        if table.target is None:
-            raise DataError(f"{table.name}: which column is to be predicted? name it with --target")
-        name = table.target
-    raw = table.column(name, " to predict")
-    if table.n_rows < 5:
-        raise DataError(f"{table.name}: {table.n_rows} rows are too few to learn from (5 at least)")
-    text = categorical
-    if raw.dtype == object and not text:
-        text = table.typed or not looks_numeric(raw, parse_numbers(raw, table.decimal))
-    values = _labels(table, name, raw) if text else _numbers(table, name, raw)
-    distinct = np.unique(values)
-    if len(distinct) == 1:
-        lost = " as 64-bit numbers; --categorical reads it as text" if len(set(raw.tolist())) > 1 else ""
-        raise DataError(f"{table.name}: the target {show(name)} has the same value in every row{lost}")
-    chosen, reason = _choose(name, values, distinct)
-    if task != "auto":
-        chosen, reason = task, f"asked for by --task {task}"
-    if chosen == "regression" and text:
-        raise DataError(
-            f"{table.name}: the target {show(name)} is text, which regression cannot predict"
-            + ("" if categorical else decimal_hint(table, name))
-        )
-    if chosen == "classification" and not text:
-        if not _whole(values):
+    name = target_name(table, name)
+    alone = replace(table, columns=(name,), values=(table.column(name, " to predict"),))
+    column = TargetColumn.of(alone, summarise(alone, text=(name,) if categorical else ()), name)
+    return column.decide(column.read(alone), task=task, categorical=categorical, note=note)
+
+
+def target_name(table: Table | TableStream, name: str | None) -> str:
+    """Return the name of the target: the one given, or else the one that the table names.
+
+    Raises
+    ------
+    DataError
+        If there is neither.
+    """
+    chosen = name if name is not None else table.target
+    if chosen is None:
+        raise DataError(f"{table.name}: which column is to be predicted? name it with --target")
+    return chosen
+
+
+@dataclass(frozen=True)
+class TargetColumn:
+    """The target of a table that is read block by block.
+
+    Parameters
+    ----------
+    name : str
+        The column's name.
+    summary : TableSummary
+        Of the table.
+    text : bool
+        Whether its cells are labels of text.
+    """
+
+    name: str
+    summary: TableSummary
+    text: bool
+
+    @classmethod
+    def of(cls, table: Table | TableStream, summary: TableSummary, name: str) -> TargetColumn:
+        """Return the target column of a table that has been summarised.
+
+        Raises
+        ------
+        DataError
+            If there is no such column, there are fewer than five rows, or a value is missing or infinite.
+        """
+        summary.check_column(name, " to predict")
+        if summary.n_rows < 5:
+            raise DataError(f"{summary.name}: {summary.n_rows} rows are too few to learn from (5 at least)")
+        text = not summary.looks_numeric(name)
+        if not text and (bad := summary.numbers[name].bad).count:
+            raise DataError(f"{bad.first} in the target{bad.more()}")
+        if text:
+            check_counted(summary, name)
+            _refuse_blank(table, summary, name)
+        return cls(name, summary, text)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the values."""
+        if not self.text:
+            return np.dtype(np.float64)
+        return np.dtype(f"U{max(map(len, self.summary.texts[self.name].counts or ()))}")
+
+    def read(self, block: Table) -> NDArray:
+        """Return the values in some rows."""
+        cells = block.column(self.name)
+        return as_text(cells).astype(str) if self.text else parse_numbers(cells, block.decimal)
+
+    def decide(
+        self,
+        values: NDArray,
+        *,
+        task: str = "auto",
+        categorical: bool = False,
+        note: Callable[[str], None] = lambda message: None,
+    ) -> Target:
+        """Choose the task for the values of all rows, as :func:`read_target` does.
+
+        Raises
+        ------
+        DataError
+            If all values are equal, or they do not suit the task.
+        """
+        name, summary = self.name, self.summary
+        counts = summary.texts[name].counts if name in summary.texts else None
+        distinct = len(counts or ()) if self.text else len(np.unique(values))
+        if distinct == 1:
+            lost = " as 64-bit numbers; --categorical reads it as text" if len(counts or ()) > 1 else ""
+            raise DataError(f"{summary.name}: the target {show(name)} has the same value in every row{lost}")
+        chosen, reason = _choose(name, values, distinct)
+        if task != "auto":
+            chosen, reason = task, f"asked for by --task {task}"
+        hint = decimal_hint(summary, name) if self.text and not categorical else ""
+        if chosen == "regression" and self.text:
             raise DataError(
-                f"{table.name}: the target {show(name)} has fractional values or some beyond 2**53, which "
-                f"are no classes; --categorical {show(name)} reads them as text"
+                f"{summary.name}: the target {show(name)} is text, which regression cannot predict{hint}"
             )
-        values = values.astype(np.int64)
-    if chosen == "classification" and len(distinct) > table.n_rows / 2:
-        raise DataError(
-            f"{table.name}: the target {show(name)} has {len(distinct)} classes in {table.n_rows} rows: "
-            "an identifier, or a number for --task regression?"
-            + (decimal_hint(table, name) if text and not categorical else "")
-        )
-    if text and not categorical:
-        note_lookalikes(table, [name], note)
-    return Target(name, chosen, reason, values)
+        if chosen == "classification" and not self.text:
+            if not _whole(values):
+                raise DataError(
+                    f"{summary.name}: the target {show(name)} has fractional values or some beyond 2**53, "
+                    f"which are no classes; --categorical {show(name)} reads them as text"
+                )
+            values = values.astype(np.int64)
+        if chosen == "classification" and distinct > len(values) / 2:
+            raise DataError(
+                f"{summary.name}: the target {show(name)} has {distinct} classes in {len(values)} rows: "
+                f"an identifier, or a number for --task regression?{hint}"
+            )
+        if self.text and not categorical:
+            note_lookalikes(summary, [name], note)
+        return Target(name, chosen, reason, values)
 
 
 def centred_numbers(values: NDArray, task: str) -> NDArray:
@@ -153,29 +230,20 @@ def _whole(values: NDArray) -> bool:
     return bool(np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**53))
 
 
-def _choose(name: str, values: NDArray, distinct: NDArray) -> tuple[str, str]:
-    k = len(distinct)
+def _choose(name: str, values: NDArray, distinct: int) -> tuple[str, str]:
     if values.dtype != np.float64:
-        return "classification", f"{show(name)} is text with {k} distinct values"
+        return "classification", f"{show(name)} is text with {distinct} distinct values"
     if not _whole(values):
         return "regression", f"{show(name)} has fractional values"
-    if k <= MAX_NUMERIC_CLASSES and k * MIN_ROWS_PER_CLASS <= len(values):
-        return "classification", f"{show(name)} takes {k} distinct whole values"
-    return "regression", f"{show(name)} takes {k} distinct values in {len(values)} rows"
+    if distinct <= MAX_NUMERIC_CLASSES and distinct * MIN_ROWS_PER_CLASS <= len(values):
+        return "classification", f"{show(name)} takes {distinct} distinct whole values"
+    return "regression", f"{show(name)} takes {distinct} distinct values in {len(values)} rows"
 
 
-def _labels(table: Table, name: str, raw: NDArray) -> NDArray:
-    labels = as_text(raw)
-    for i, cell in enumerate(labels):
-        if not cell.strip():
-            raise DataError(f"{table.place(i, name)}: missing value in the target")
-    return labels.astype(str)
-
-
-def _numbers(table: Table, name: str, raw: NDArray) -> NDArray:
-    values = parse_numbers(raw, table.decimal)
-    bad = np.flatnonzero(np.isnan(values))
-    if len(bad):
-        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-        raise DataError(f"{table.place(bad[0], name)}: {describe_cell(raw[bad[0]])} in the target{more}")
-    return values
+def _refuse_blank(table: Table | TableStream, summary: TableSummary, name: str) -> None:
+    if all(cell.strip() for cell in summary.texts[name].counts or ()):
+        return
+    for block in table.blocks():
+        for i, cell in enumerate(as_text(block.column(name))):
+            if not cell.strip():
+                raise DataError(f"{block.place(i, name)}: missing value in the target")

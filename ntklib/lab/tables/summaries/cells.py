@@ -1,0 +1,168 @@
+"""Summaries of the cells of one column: as numbers, and as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._numbers import describe_cell, is_infinite, is_missing
+from ..table import Table
+
+LARGEST = 1e150
+"""Numbers beyond it cannot be standardised: their squares, summed over 1e8 rows, are not representable."""
+
+MOST_TEXTS = 500_000
+"""Different texts of a column that are counted: a model file has room for about as many."""
+
+_DOUBTFUL = 10_000
+"""Different texts that are counted of a column that looks as if it held numbers."""
+
+_SAMPLE = 1000
+_IDENTIFIER_ROWS = 5
+
+
+@dataclass
+class Occurrences:
+    """Number of cells of some kind, with the first of them: where it stands, and what is to be said of it."""
+
+    count: int = 0
+    first: str = ""
+
+    def add(self, count: int, first: str) -> None:
+        """Add some cells, the first of which is described by ``first``."""
+        self.first = self.first if self.count else first
+        self.count += count
+
+    def merge(self, later: Occurrences) -> None:
+        """Add the cells of later rows."""
+        if later.count:
+            self.add(later.count, later.first)
+
+    def more(self, where: str = "") -> str:
+        """Say that there are others than the first."""
+        return f" (and {self.count - 1} more{where})" if self.count > 1 else ""
+
+
+@dataclass
+class NumberSummary:
+    """Cells of a column, as numbers.
+
+    Attributes
+    ----------
+    rows, finite, infinite, missing : int
+        Numbers of all cells and of those of a kind; others are text that is no number.
+    low, high : float
+        Extremes of the finite numbers.
+    bad, large : Occurrences
+        Cells without a finite number, and numbers too large to be standardised.
+    """
+
+    rows: int = 0
+    finite: int = 0
+    infinite: int = 0
+    missing: int = 0
+    low: float = np.inf
+    high: float = -np.inf
+    bad: Occurrences = field(default_factory=Occurrences)
+    large: Occurrences = field(default_factory=Occurrences)
+
+    def add(self, table: Table, name: str, numbers: NDArray) -> None:
+        """Add a column of a table, whose cells were read as ``numbers``, NaN where there is none."""
+        self.rows += len(numbers)
+        stray = np.flatnonzero(np.isnan(numbers))
+        self.finite += len(numbers) - len(stray)
+        if len(stray):
+            cells = table.column(name)[stray]
+            if cells.dtype == object:
+                self.infinite += sum(map(is_infinite, cells))
+                self.missing += sum(map(is_missing, cells))
+            else:
+                self.infinite += int(np.isinf(cells).sum())
+                self.missing += int(np.isnan(cells).sum())
+            place = table.place(stray[0], name)
+            self.bad.add(len(stray), f"{place}: {describe_cell(cells.tolist()[0])}")
+        if len(stray) < len(numbers):
+            low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
+            self.low, self.high = min(self.low, low), max(self.high, high)
+            if max(-low, high) > LARGEST:
+                large = np.flatnonzero(np.abs(numbers) > LARGEST)
+                place = table.place(large[0], name)
+                self.large.add(len(large), f"{place}: {numbers[large[0]]:.4g}")
+
+    def merge(self, later: NumberSummary) -> None:
+        """Add the cells of later rows."""
+        self.rows += later.rows
+        self.finite += later.finite
+        self.infinite += later.infinite
+        self.missing += later.missing
+        self.low, self.high = min(self.low, later.low), max(self.high, later.high)
+        self.bad.merge(later.bad)
+        self.large.merge(later.large)
+
+    @property
+    def looks_numeric(self) -> bool | None:
+        """Say whether more than half of the cells that are not missing are numbers; None if all are missing.
+
+        A column with a few stray strings, or with infinite numbers, therefore still counts as numeric: they
+        can be reported, and do not turn the column into categories.
+        """
+        present = self.rows - self.missing
+        return 2 * (self.finite + self.infinite) > present if present else None
+
+    @property
+    def spread(self) -> float:
+        """Largest difference of two numbers."""
+        return self.high - self.low if self.finite else 0.0
+
+
+@dataclass
+class TextSummary:
+    """Cells of a column, as text.
+
+    Attributes
+    ----------
+    first, present : list of str
+        The first thousand cells, and the first thousand that are not missing.
+    counts : Counter or None
+        How often each text is there; None where there were too many to count.
+    """
+
+    first: list[str] = field(default_factory=list)
+    present: list[str] = field(default_factory=list)
+    counts: Counter[str] | None = field(default_factory=Counter)
+
+    def add(self, cells: list[str], *, doubtful: bool) -> None:
+        """Add some cells; ``doubtful`` says that the column looks as if it held numbers."""
+        self._keep(cells, (cell for cell in cells if not is_missing(cell)))
+        if self.counts is not None:
+            self.counts.update(cells)
+            self._limit(doubtful)
+
+    def merge(self, later: TextSummary, *, doubtful: bool) -> None:
+        """Add the cells of later rows."""
+        self._keep(later.first, later.present)
+        if self.counts is None or later.counts is None:
+            self.counts = None
+        else:
+            self.counts.update(later.counts)
+            self._limit(doubtful)
+
+    def _keep(self, first, present) -> None:
+        self.first += first[: _SAMPLE - len(self.first)]
+        self.present += islice(present, _SAMPLE - len(self.present))
+
+    def _limit(self, doubtful: bool) -> None:
+        if self.counts is not None and len(self.counts) > (_DOUBTFUL if doubtful else MOST_TEXTS):
+            self.counts = None
+
+    @property
+    def all_different(self) -> bool:
+        """Say whether no text is there twice, missing ones left out, among at least five."""
+        if self.counts is None:
+            return False
+        present = [count for cell, count in self.counts.items() if not is_missing(cell)]
+        return len(present) >= _IDENTIFIER_ROWS and max(present) == 1
