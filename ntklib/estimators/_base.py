@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
@@ -15,6 +16,7 @@ from ._parameters import CHECKS
 from ._routing import Metadata
 from ._scoring import Criterion
 from ._units import Samples, Units
+from .rows import RowView, check_finite_rows, whole
 
 
 class Estimator(BaseEstimator):
@@ -65,6 +67,7 @@ class KernelEstimator(Estimator, ABC):
     kernel_: Any
     support_: NDArray
     _single: bool  # y has no axis of targets
+    _reads_blocks = False  # fits from views of the caller's rows, and copies what it keeps
 
     @abstractmethod
     def _samples(self, X: Any, y: Any, sample_weight: Any) -> Samples:
@@ -97,20 +100,43 @@ class KernelEstimator(Estimator, ABC):
         return tags
 
     def _validate(self, *data: Any, reset: bool = True, **options: Any) -> Any:
-        """Checked X and y in fit, where X becomes our own to keep; X alone (with reset=False) later."""
+        """Checked X and y in fit; X alone (with reset=False) later.
+
+        In fit X becomes our own to keep, unless a view of it is enough: then numbers are converted when they
+        are read.
+        """
         if reset:
             self._check_parameters()
-        sparse, dtypes = "csr" if self._accepts_sparse else False, (np.float64, np.float32)
-        return validate_data(
-            self, *data, accept_sparse=sparse, dtype=dtypes, copy=reset, reset=reset, **options
+        for y in data[1:]:
+            if isinstance(y, np.ndarray) and y.ndim in (1, 2) and not get_config()["assume_finite"]:
+                check_finite_rows(y, "y")
+        view = self._reads_blocks and not self._precomputed
+        numbers = isinstance(data[0], np.ndarray) and data[0].dtype.kind in "fiub"
+        checked = validate_data(
+            self,
+            *data,
+            accept_sparse="csr" if self._accepts_sparse else False,
+            dtype=None if view and numbers else (np.float64, np.float32),
+            copy=reset and not view,
+            ensure_all_finite=False,
+            reset=reset,
+            **options,
         )
+        X = checked[0] if len(data) > 1 else checked
+        if not get_config()["assume_finite"]:
+            check_finite_rows(self._view(X))
+        return checked
+
+    def _view(self, X: Any) -> Any:
+        """The rows as they are fitted and predicted from."""
+        return RowView(X) if self._reads_blocks and not self._precomputed else X
 
     def _rows(self, X: Any) -> Any:
         """Checked rows to predict at."""
-        return self._fitted_columns(self._validate(X, reset=False))
+        return self._fitted_columns(self._view(self._validate(X, reset=False)))
 
     def _fitted_columns(self, X: Any) -> Any:
         """Rows of a Gram matrix without the columns of samples that were left out of the fit; other rows."""
         if is_precomputed(getattr(self, "kernel_", None)) and X.shape[1] != len(self.support_):
-            return X[:, self.support_]
+            return whole(X)[:, self.support_]
         return X

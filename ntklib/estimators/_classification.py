@@ -45,7 +45,8 @@ class Classification(ClassifierMixin, KernelEstimator):
         one_hot = labels[:, None] == np.arange(len(classes))
         targets = np.where(one_hot[:, 1:] if len(classes) == 2 else one_hot, 1.0, self._absent)
         factor = _class_factor(self.class_weight, y, labels, weights)
-        units = make_units(X, targets, weights, factor, precomputed=self._precomputed, labels=labels)
+        rows = self._view(X)
+        units = make_units(rows, targets, weights, factor, precomputed=self._precomputed, labels=labels)
         return Samples(X, y, units)
 
     def _set_classes(self, classes: NDArray) -> None:

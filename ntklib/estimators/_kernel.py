@@ -17,8 +17,10 @@ from ntklib.networks import EmpiricalNTK
 
 from ._units import distinct_rows
 from .defaults import default_kernel
+from .rows import read_rows, whole
 
 _PRECOMPUTED = "precomputed"
+_ROW_COPIES = 6
 _OURS = (NTK, NNGP, ArcCosine, Laplace, EmpiricalNTK)
 
 
@@ -99,6 +101,7 @@ def gram(kernel: Kernel | Callable | str, X: Any) -> tuple[NDArray, bool]:
     if isinstance(kernel, str):
         return X, False
     require_memory((X.shape[0], X.shape[0]), X.dtype)
+    X = whole(X)
     first, place = distinct_rows(X)
     if len(first) < X.shape[0] and not adds_noise(kernel, X):
         return gram(kernel, X[first])[0][np.ix_(place, place)], True
@@ -112,15 +115,18 @@ def cross_gram(kernel: Kernel | Callable | str, X: Any, Y: Any) -> NDArray:
     return X if isinstance(kernel, str) else _checked(kernel(X, Y), X.shape[0], Y.shape[0])
 
 
-def batches(m: int, n: int) -> Iterator[slice]:
-    """Slices of m rows whose Gram matrix with n others is to fit in the working memory."""
-    return row_blocks(m, max(1, working_memory() // (8 * n)))
+def batches(X: Any, n: int) -> Iterator[slice]:
+    """Slices of rows that fit in the working memory with all that is made of them.
+
+    That is their Gram matrix with n others, or the rows themselves, which a kernel copies a few times.
+    """
+    return row_blocks(X.shape[0], max(1, working_memory() // (8 * max(n, _ROW_COPIES * X.shape[1]))))
 
 
 def evaluate_expansion(kernel: Kernel | Callable | str, X: Any, Y: Any, coef: NDArray) -> NDArray:
     """Values sum_i coef_i K(x, y_i) at the rows x of X, (m, k), one batch of the cross-Gram at a time."""
     out = np.empty((X.shape[0], coef.shape[1]))
-    for rows in batches(X.shape[0], len(coef)):
+    for rows in batches(X, len(coef)):
         out[rows] = cross_gram(kernel, X[rows], Y) @ coef
     return out
 
@@ -128,18 +134,26 @@ def evaluate_expansion(kernel: Kernel | Callable | str, X: Any, Y: Any, coef: ND
 def gram_diagonal(kernel: Kernel | Callable, X: Any) -> NDArray:
     """K(x, x) for every row of X."""
     if isinstance(kernel, Kernel):
-        return np.asarray(kernel.diag(X), dtype=np.float64)
-    return np.concatenate([np.diagonal(kernel(X[rows], X[rows])) for rows in row_blocks(X.shape[0], 64)])
+        parts = [kernel.diag(block) for block in read_rows(X)]
+    else:
+        parts = [np.diagonal(kernel(X[rows], X[rows])) for rows in row_blocks(X.shape[0], 64)]
+    return np.concatenate(parts).astype(np.float64, copy=False)
 
 
 def tells_nothing(kernel: Kernel | Callable | str, X: Any) -> bool:
     """Say if the Gram matrix of X is constant, 0 for example: the rows have the same features."""
     if isinstance(kernel, str):
-        diagonal, first = X.diagonal(), X[0]
+        level, parts = X[0, 0], iter([X.diagonal(), X[0]])
     else:
-        diagonal, first = gram_diagonal(kernel, X), cross_gram(kernel, X[:1], X)[0]
-    rounding = 8 * np.finfo(first.dtype).eps * abs(float(diagonal[0]))
-    return all(np.abs(values - diagonal[0]).max() <= rounding for values in (diagonal, first))
+        level = gram_diagonal(kernel, X[:1])[0]
+        parts = (part for block in read_rows(X) for part in _first_values(kernel, X[:1], block))
+    rounding = 8 * np.finfo(X.dtype).eps * abs(float(level))
+    return all(np.abs(values - level).max() <= rounding for values in parts)
+
+
+def _first_values(kernel: Kernel | Callable, first: Any, block: Any) -> tuple[NDArray, NDArray]:
+    """Kernel of rows with themselves, and with one row."""
+    return gram_diagonal(kernel, block), cross_gram(kernel, first, block)[0]
 
 
 def _checked(values: Any, n: int, m: int) -> NDArray:

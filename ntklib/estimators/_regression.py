@@ -24,9 +24,10 @@ class Regression(RegressorMixin, KernelEstimator):
 
     def _samples(self, X: Any, y: Any, sample_weight: Any) -> Samples:
         X, y = self._validate(X, y, multi_output=True, y_numeric=True)
-        targets = np.array(y, dtype=np.float64).reshape(len(y), -1)  # our own: it is kept
+        targets = y.astype(np.float64, copy=not self._reads_blocks).reshape(len(y), -1)
         self._single = y.ndim == 1
-        return Samples(X, y, make_units(X, targets, sample_weight, precomputed=self._precomputed))
+        units = make_units(self._view(X), targets, sample_weight, precomputed=self._precomputed)
+        return Samples(X, y, units)
 
     def _criterion(self, scoring: Any, units: Units, metadata: Metadata) -> Criterion:
         return regression_criterion(scoring, units, metadata)

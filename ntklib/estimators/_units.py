@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,8 @@ from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import _check_sample_weight
 
 from ntklib._core.blocks import row_blocks
+
+from .rows import ROWS, RowView, read_rows
 
 
 class ScaleWarning(UserWarning):
@@ -52,6 +55,10 @@ class Units:
             return self.importances if self.counts is None else self.counts
         return self.counts * self.importances
 
+    def owned(self) -> Units:
+        """These units with rows that share no memory with what they were made of."""
+        return replace(self, X=self.X.owned()) if isinstance(self.X, RowView) else self
+
     @property
     def n_copies(self) -> float:
         """Sum of the counts: the number of samples these units stand for."""
@@ -61,7 +68,10 @@ class Units:
         """The units at `rows`, with their own counts or other ones."""
         if counts is None and self.counts is not None:
             counts = self.counts[rows]
-        X = self.X[np.ix_(rows, rows)] if self.precomputed else self.X[rows]
+        if self.precomputed:
+            X = self.X[np.ix_(rows, rows)]
+        else:
+            X = self.X.take(rows) if isinstance(self.X, RowView) else self.X[rows]
         return Units(
             X,
             self.targets[rows],
@@ -145,7 +155,8 @@ def is_symmetric(K: NDArray) -> bool:
 
 def warn_scale(X: Any) -> None:
     """Warn when the mean of |x|^2/d is outside [1e-3, 1e3]."""
-    scale = float(np.mean(row_norms(X, squared=True))) / X.shape[1]
+    squares = np.concatenate([row_norms(block, squared=True) for block in read_rows(X)])
+    scale = float(np.mean(squares)) / X.shape[1]
     if not 1e-3 <= scale <= 1e3:
         warnings.warn(
             f"the mean of |x|^2/n_features is {scale:.2g}, far from 1, where the default kernels "
@@ -160,12 +171,17 @@ def distinct_rows(X: Any, *others: NDArray) -> tuple[NDArray, NDArray]:
 
     Rows are those of X and of the other arrays together.
     """
-    seen: dict[bytes, int] = {}
-    member = np.array([seen.setdefault(key, len(seen)) for key in _digests(X, *others)])
-    return np.unique(member, return_index=True)[1], member
+    digests = np.empty(X.shape[0], dtype="S16")  # 16 bytes a row, whatever the number of columns
+    for rows in row_blocks(len(digests), ROWS):
+        digests[rows] = list(_digests(X[rows], *(array[rows] for array in others)))
+    _, first, member = np.unique(digests, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return first[order], place[member]
 
 
-def _digests(X: Any, *others: NDArray):
+def _digests(X: Any, *others: NDArray) -> Iterator[bytes]:
     if sparse.issparse(X):
         X = X.copy()
         X.sum_duplicates()

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sklearn.exceptions import ConvergenceWarning
 
-from ntklib._core.blocks import require_memory, row_blocks
+from ntklib._core.blocks import row_blocks
 from ntklib._core.exponents import exponents, scaled_back
 from ntklib._core.threads import parallel_for
 
@@ -271,7 +271,7 @@ def ridge_by_iterations(
     if penalties.min() <= 0:
         raise ValueError("alpha must be positive for conjugate gradients; solver='cholesky' takes alpha=0.")
     n, rank = X.shape[0], solver.count(X.shape[0])
-    require_memory((n, rank), np.float64, "preconditioner", "give ConjugateGradient a smaller rank")
+    solver.check_rows(X)
     rng = np.random.default_rng(solver.random_state)
     factor = pivoted_cholesky(cross, diagonal, X, rank, rng=rng).factor
     total = np.ones(n) if weights is None else weights

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.cluster import kmeans_plusplus
+from sklearn.utils import check_array
 
+from ntklib._core.blocks import require_memory
 from ntklib._core.validation import check_flag, check_integer, check_option, check_real
 
 __all__ = [
@@ -39,6 +42,21 @@ class Solver(BaseEstimator):
     def _check(self) -> None:
         """Refuse parameters that are out of range."""
 
+    def check_rows(self, X: Any) -> None:
+        """Refuse rows that this solver cannot fit, by their shape and the memory they need, before any work.
+
+        Parameters
+        ----------
+        X : array, CSR matrix or view of shape (n, d)
+
+        Raises
+        ------
+        MemoryError
+            If the memory does not suffice, with the figure and the way out.
+        ValueError
+            If given centres do not have as many columns as the rows.
+        """
+
 
 class Cholesky(Solver):
     """Exact solution by a Cholesky factorisation, or an eigendecomposition where the system is singular.
@@ -54,6 +72,9 @@ class Cholesky(Solver):
     >>> NTKRegressor(solver=Cholesky()).fit(X, np.sin(X[:, 0])).solve_.method
     'cholesky'
     """
+
+    def check_rows(self, X: Any) -> None:
+        require_memory((X.shape[0], X.shape[0]), X.dtype)
 
 
 class Nystrom(Solver):
@@ -112,6 +133,30 @@ class Nystrom(Solver):
             return min(n, int(self.n_centers))
         return min(n, int(np.clip(np.sqrt(OPERATIONS / n), LEAST_CENTERS, MOST_CENTERS)))
 
+    def check_rows(self, X: Any) -> None:
+        given = self.given_centers(X)
+        M = self.count(X.shape[0]) if given is None else given.shape[0]
+        less = "give Nystrom a smaller n_centers"
+        require_memory((3, M, M), np.float64, "set of sums on centres", less, rows=False)
+        if given is None and self.centers == "rpcholesky":
+            among = min(X.shape[0], max(self.subset, M))
+            less += " or subset"
+            require_memory((among, M), np.float64, "factor that chooses centres", less, rows=False)
+
+    def given_centers(self, X: Any) -> Any:
+        """Centres that were given, checked to suit the rows of X; None where they are chosen."""
+        if isinstance(self.centers, str):
+            return None
+        accept = "csr" if sparse.issparse(X[:1]) else False
+        dense = sparse.issparse(self.centers) and not accept
+        given = self.centers.toarray() if dense else self.centers
+        centres = check_array(given, accept_sparse=accept, dtype=X.dtype, input_name="centers")
+        if centres.shape[1] != X.shape[1]:
+            raise ValueError(
+                f"centers must have shape (n_centers, {X.shape[1]}), one row a centre; got {centres.shape}."
+            )
+        return centres
+
 
 class ConjugateGradient(Solver):
     """Full kernel ridge regression without the matrix, by preconditioned conjugate gradients.
@@ -156,6 +201,10 @@ class ConjugateGradient(Solver):
     def count(self, n: int) -> int:
         """Rank for n rows."""
         return min(n, int(self.rank) if isinstance(self.rank, Integral) else int(min(8 * np.sqrt(n), 2000)))
+
+    def check_rows(self, X: Any) -> None:
+        shape, less = (X.shape[0], self.count(X.shape[0])), "give ConjugateGradient a smaller rank"
+        require_memory(shape, np.float64, "preconditioner", less)
 
 
 _NAMED: dict[str, type[Solver]] = {"cholesky": Cholesky, "nystrom": Nystrom, "cg": ConjugateGradient}

@@ -35,7 +35,7 @@ def dense(kernel, X, C, Y, penalty, weights, intercept):
 def fitted(kernel, X, C, Y, weights=None, intercept=True, dtype=np.float64):
     basis = make_basis(kernel, kernel.diag, C, centred=intercept)
     rows = CentreRows(X, Y, weights)
-    regression = CentreRegression.of(basis, rows, Y.shape[1], fit_intercept=intercept, dtype=dtype)
+    regression = CentreRegression.of(basis, rows, fit_intercept=intercept, dtype=dtype)
     return basis, rows, regression
 
 
@@ -134,7 +134,7 @@ def test_held_out_predictions_are_those_of_refits(intercept):
     weights = counts * RNG.uniform(0.5, 2.0, size=120)
     basis = make_basis(KERNEL, KERNEL.diag, X[:15], centred=intercept)
     rows = CentreRows(X, Y, weights, counts)
-    regression = CentreRegression.of(basis, rows, 2, fit_intercept=intercept)
+    regression = CentreRegression.of(basis, rows, fit_intercept=intercept)
     penalties = np.array([0.01, 1.0])
     held_out = regression.held_out(penalties, rows)
     for i in (0, 14, 15, 119):
@@ -216,11 +216,11 @@ def test_the_same_bytes_at_any_number_of_threads_and_for_sparse_rows():
     basis, seen = make_basis(KERNEL, KERNEL.diag, rows[:20], centred=True), set()
     for threads in (1, 2, 3):
         with ntklib.set_threads(threads):
-            regression = CentreRegression.of(basis, CentreRows(rows, targets), 1, dtype=np.float32)
+            regression = CentreRegression.of(basis, CentreRows(rows, targets), dtype=np.float32)
             sums = regression.sums
             seen.add(sums.squares.tobytes() + sums.products.tobytes() + sums.features.tobytes())
     assert len(seen) == 1
-    thin = CentreRegression.of(basis, CentreRows(sparse.csr_array(rows), targets), 1, dtype=np.float32)
+    thin = CentreRegression.of(basis, CentreRows(sparse.csr_array(rows), targets), dtype=np.float32)
     np.testing.assert_allclose(thin.sums.features, regression.sums.features, rtol=1e-5)
 
 

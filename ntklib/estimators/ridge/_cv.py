@@ -10,8 +10,7 @@ from sklearn.base import is_classifier
 from sklearn.gaussian_process.kernels import Kernel
 from sklearn.utils import check_random_state
 
-from ntklib.solvers import ConjugateGradient, Nystrom, Solver
-from ntklib.solvers.solver import resolve_solver
+from ntklib.solvers import Cholesky, ConjugateGradient, Nystrom, Solver
 
 from .._folds import Splits, check_folds, folds
 from .._kernel import resolve_kernel
@@ -22,6 +21,7 @@ from .._units import Units
 from ..defaults import default_kernels
 from ._estimator import RidgeEstimator
 from ._kernel_search import KernelSearch, SearchResult, search_kernels
+from ._many_rows import check_blockwise
 
 
 class RidgeSearch(RoutingMixin, RidgeEstimator):
@@ -86,10 +86,10 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         self._shape_fit()
         return self
 
-    def _solver(self, n: int) -> Solver:
-        """The solver for n rows, on which decompositions are made."""
+    def _solver(self, units: Units) -> Solver:
+        """The solver for these units, on which decompositions are made."""
         exact = self._needs_matrix or self._splits_samples
-        return resolve_solver(self.solver, n, search=True, exact=exact, stacklevel=5)
+        return self._resolved(units, search=True, exact=exact, stacklevel=6)
 
     def _kernels(self) -> list:
         return list(self.kernels) if isinstance(self.kernels, (list, tuple)) else [self.kernels]
@@ -128,7 +128,10 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
             keep_held_out=keep,
         )
         rows = search_rows(len(units), self.max_search_samples, self.random_state, units.labels)
-        solver = self._solver(len(units))
+        solver = self._solver(units)
+        if not isinstance(solver, Cholesky):
+            for kernel in kernels:
+                check_blockwise(kernel, units, solver)
         if isinstance(solver, Nystrom) and keep and splits is not None and len(rows) < len(units):
             raise ValueError(
                 "store_held_out=True needs folds on all rows: give solver='cholesky', or leave cv=None."
@@ -152,7 +155,8 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         values[units.support] = held_out
         absent = np.setdiff1d(np.arange(len(values)), units.support)
         if len(absent):
-            values[absent] = self._expand(self._fitted_columns(X[absent]))
+            rows = X[absent] if self._precomputed else self._view(X).take(absent)
+            values[absent] = self._expand(self._fitted_columns(rows))
         single = values.shape[1] == 1 and (is_classifier(self) or self._single)
         self.held_out_predictions_ = values[:, 0] if single else values
 

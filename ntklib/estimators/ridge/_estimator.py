@@ -42,6 +42,7 @@ class RidgeEstimator(KernelEstimator):
     alpha: Any
     fit_intercept: Any
     solver: Any
+    _reads_blocks = True
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the regression, or that of each class and the temperature.
@@ -89,9 +90,15 @@ class RidgeEstimator(KernelEstimator):
         matrix, ours = gram(self.kernel_, units.X)
         return CholeskyFactor(matrix, weights=units.weights, overwrite_gram=ours, double=double)
 
-    def _solver(self, n: int) -> Solver:
-        """The solver for n rows."""
-        return resolve_solver(self.solver, n, exact=self._needs_matrix, stacklevel=6)
+    def _solver(self, units: Units) -> Solver:
+        """The solver for these units, which it can fit."""
+        return self._resolved(units, exact=self._needs_matrix, stacklevel=7)
+
+    def _resolved(self, units: Units, **task: Any) -> Solver:
+        solver = resolve_solver(self.solver, len(units), **task)
+        if not units.precomputed:
+            solver.check_rows(units.X)
+        return solver
 
     @property
     def _needs_matrix(self) -> bool:
@@ -101,9 +108,10 @@ class RidgeEstimator(KernelEstimator):
 
     def _fit_units(self, units: Units, penalties: NDArray, *, left_out: bool = False) -> NDArray | None:
         """Fit every column of the targets at its penalty, and return leave-one-out values if asked for."""
-        solver = self._solver(len(units))
+        solver = self._solver(units)
         if isinstance(solver, Nystrom):
             return self._fit_on_centres(units, penalties, solver, left_out=left_out)
+        units = units.owned()
         if isinstance(solver, ConjugateGradient):
             if left_out:
                 raise ValueError(
@@ -153,7 +161,7 @@ class RidgeEstimator(KernelEstimator):
         """Keep the fit and all that it was made with: parameters may be changed afterwards."""
         warn_blind(self.kernel_, units.X)
         self._centres: CentrePosterior | None = None
-        self.X_fit_, self.support_ = units.X, units.support
+        self.X_fit_, self.support_ = units.owned().X, units.support
         self._penalties, self._constant = np.array(penalties), bool(self.fit_intercept)
         self._weights = units.weights
         self.dual_coef_: NDArray = dual

@@ -8,20 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntklib.solvers import ConjugateGradient, Nystrom
+from ntklib.solvers import ConjugateGradient, Nystrom, Solver
 from ntklib.solvers.conjugate_gradient import IterativeFit, ridge_by_iterations
 from ntklib.solvers.nystrom import CentreRows, CentreSums, sum_on_centres
 
 from .._kernel import adds_noise, cross_gram, gram, gram_diagonal, is_precomputed
 from .._units import Units
+from ..rows import RowView
 
-__all__ = ["iterate_units", "sum_units"]
+__all__ = ["check_blockwise", "iterate_units", "sum_units"]
 
 
 def sum_units(kernel: Any, units: Units, solver: Nystrom, *, fit_intercept: bool) -> CentreSums:
     """Sums over the units for regression on centres among them."""
-    _refuse(kernel, units, "nystrom")
-    rows = CentreRows(units.X, units.targets, units.weights, units.counts)
+    check_blockwise(kernel, units, solver)
+    blocks = units.X.blocks() if isinstance(units.X, RowView) else None
+    rows = CentreRows(units.X, units.targets, units.weights, units.counts, blocks=blocks)
     cross, diagonal = partial(cross_gram, kernel), partial(gram_diagonal, kernel)
     return sum_on_centres(cross, diagonal, rows, solver, fit_intercept=fit_intercept)
 
@@ -30,7 +32,7 @@ def iterate_units(
     kernel: Any, units: Units, penalties: NDArray, solver: ConjugateGradient, *, fit_intercept: bool
 ) -> IterativeFit:
     """Fit the units by conjugate gradients."""
-    _refuse(kernel, units, "cg")
+    check_blockwise(kernel, units, solver)
 
     def values(X: Any, Y: Any = None) -> NDArray:
         return gram(kernel, X)[0] if Y is None else cross_gram(kernel, X, Y)
@@ -47,15 +49,16 @@ def iterate_units(
     )
 
 
-def _refuse(kernel: Any, units: Units, solver: str) -> None:
+def check_blockwise(kernel: Any, units: Units, solver: Solver) -> None:
     """Refuse kernels that are not known block by block."""
+    name = "cg" if isinstance(solver, ConjugateGradient) else "nystrom"
     if is_precomputed(kernel):
         raise ValueError(
-            f"solver={solver!r} computes the kernel block by block, and kernel='precomputed' is the whole "
+            f"solver={name!r} computes the kernel block by block, and kernel='precomputed' is the whole "
             "matrix: leave solver='auto', or give the kernel."
         )
     if adds_noise(kernel, np.ones((1, units.X.shape[1]))):
         raise ValueError(
-            f"solver={solver!r} takes no kernel with noise of its own, such as WhiteKernel: leave the noise "
+            f"solver={name!r} takes no kernel with noise of its own, such as WhiteKernel: leave the noise "
             "to alpha, or give solver='cholesky'."
         )

@@ -25,6 +25,7 @@ from .._kernel import batches, cross_gram, gram, gram_diagonal, is_precomputed
 from .._units import Units
 from ._estimator import RidgeEstimator
 
+_CENTRE_COPIES = 4  # of a batch's kernel values, alive at once
 _BUILDING = RLock()  # held while a model makes what it keeps for its predictions
 
 
@@ -105,16 +106,20 @@ class PosteriorEstimator(RidgeEstimator):
 
     def _posterior(self, X: Any, prior: NDArray, penalty: float) -> NDArray:
         """The prior, variances or a covariance matrix, given the training samples."""
+        out, n = prior.copy(), len(self.support_)
         if self._centres is not None:
-            return self._centres(cross_gram(self.kernel_, X, self.X_fit_), prior, float(penalty))
+            for rows in batches(X, _CENTRE_COPIES * n) if prior.ndim == 1 else [slice(None)]:
+                cross = cross_gram(self.kernel_, X[rows], self.X_fit_)
+                out[rows] = self._centres(cross, prior[rows], float(penalty))
+            return out
         if any(getattr(one, "method", "") == "cg" for one in np.ravel(self.solve_)):
             raise ValueError(
                 "the solver ConjugateGradient gives no standard deviations: fit with solver='nystrom' (or "
                 "'cholesky') for return_std, return_cov and sample_y."
             )
-        factor, out = self._prepared_factor(), prior.copy()
+        factor = self._prepared_factor()
         ones, precision = half_constant(factor, penalty) if self._constant else (None, np.inf)
-        for rows in batches(X.shape[0], len(self.support_)) if prior.ndim == 1 else [slice(None)]:
+        for rows in batches(X, n) if prior.ndim == 1 else [slice(None)]:
             half = factor.half_solve(cross_gram(self.kernel_, X[rows], self.X_fit_).T, penalty)
             missing = None if ones is None else (1 - ones @ half) / np.sqrt(precision)
             if prior.ndim == 1:

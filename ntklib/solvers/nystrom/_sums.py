@@ -66,6 +66,13 @@ class RowSums:
         M, k = n_centres, n_targets
         return cls(np.zeros((M, M), order="F"), np.zeros((M, k)), np.zeros(M), np.zeros(k), np.zeros(k))
 
+    @classmethod
+    def products_only(cls, n_centres: int, n_targets: int) -> RowSums:
+        """Return sums over no rows in which squares and features have no place."""
+        sums = cls.zeros(0, n_targets)
+        sums.products = np.zeros((n_centres, n_targets))
+        return sums
+
     def add(
         self, features: NDArray, targets: NDArray, weights: NDArray, counts: NDArray, diagonal: NDArray
     ) -> None:

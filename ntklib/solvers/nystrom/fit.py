@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.utils import check_array
 
 from ntklib._core.exponents import exponents, scaled_back
 
@@ -238,10 +236,9 @@ def sum_on_centres(
     chosen, centres = _choose(cross, diagonal, rows.X, solver)
     basis = make_basis(cross, diagonal, centres, centred=fit_intercept)
     powers = np.asarray(exponents(rows.targets, axis=0))
-    unit = CentreRows(rows.X, np.ldexp(rows.targets, -powers), rows.weights, rows.counts)
+    unit = replace(rows, powers=powers)
     dtype = np.float32 if rows.X.dtype == np.float32 else np.float64
-    k = rows.targets.shape[1]
-    regression = CentreRegression.of(basis, unit, k, fit_intercept=fit_intercept, dtype=dtype)
+    regression = CentreRegression.of(basis, unit, fit_intercept=fit_intercept, dtype=dtype)
     rule = solver.centers if isinstance(solver.centers, str) else "given"
     return CentreSums(regression, powers, chosen[basis.kept], rule, unit)
 
@@ -250,15 +247,9 @@ def _choose(
     cross: Callable[[Any, Any], NDArray], diagonal: Callable[[Any], NDArray], X: Any, solver: Nystrom
 ) -> tuple[NDArray, Any]:
     """Numbers of the rows that are the centres, and the centres."""
-    if not isinstance(solver.centers, str):
-        accept = "csr" if sparse.issparse(X) else False
-        given = solver.centers.toarray() if sparse.issparse(solver.centers) and not accept else solver.centers
-        centres = check_array(given, accept_sparse=accept, dtype=X.dtype, input_name="centers")
-        if centres.shape[1] != X.shape[1]:
-            raise ValueError(
-                f"centers must have shape (n_centers, {X.shape[1]}), one row a centre; got {centres.shape}."
-            )
-        return np.full(centres.shape[0], -1), centres
+    given = solver.given_centers(X)
+    if given is not None:
+        return np.full(given.shape[0], -1), given
     rng, count = np.random.default_rng(solver.random_state), solver.count(X.shape[0])
     if solver.centers == "rpcholesky":
         among = np.sort(rng.choice(X.shape[0], min(X.shape[0], max(solver.subset, count)), replace=False))

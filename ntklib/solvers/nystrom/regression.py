@@ -7,9 +7,9 @@ With whitened features :math:`\Phi`, weighted means taken off (:math:`P`, and ta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -33,31 +33,78 @@ GOAL = 1e-10
 
 @dataclass(frozen=True)
 class CentreRows:
-    """CentreRows, targets, weights and counts, in blocks of a constant number of rows.
+    """Rows, targets, weights and counts, in blocks; and the driver that runs through them.
+
+    A driver has `fold`, which sums over all blocks, and `map`, which computes an array for each. Another one,
+    for rows that are elsewhere, gives the same bytes if it adds up the same blocks in the same order, that of
+    :func:`fold_sums`.
 
     Attributes
     ----------
-    X : array, memory map or CSR matrix of shape (n, d)
+    X : array, memory map, CSR matrix or view of shape (n, d)
     targets : ndarray of shape (n, k)
     weights, counts : ndarray of shape (n,) or None
         None is ones; weights are counts times importances.
+    powers : ndarray of int, shape (k,), or None
+        The targets are divided by two to these powers when they are read.
+    blocks : list of slice or None
+        None is a constant number of rows, 4,096.
     """
 
     X: Any
     targets: NDArray
     weights: NDArray | None = None
     counts: NDArray | None = None
-
-    def __iter__(self) -> Iterator[Block]:
-        return map(self.block, row_blocks(len(self.targets), ROWS))
+    powers: NDArray | None = None
+    blocks: list[slice] | None = None
 
     def block(self, rows: slice) -> Block:
         """Rows, targets, weights and counts of some rows."""
         targets = np.asarray(self.targets[rows], dtype=np.float64)
+        if self.powers is not None:
+            targets = np.ldexp(targets, -self.powers)
         ones = np.ones(len(targets))
         weights = ones if self.weights is None else np.asarray(self.weights[rows], dtype=np.float64)
         counts = ones if self.counts is None else np.asarray(self.counts[rows], dtype=np.float64)
         return self.X[rows], targets, weights, counts
+
+    def fold(self, add: Callable[[RowSums, Block], None], zeros: Callable[[], RowSums]) -> RowSums:
+        """Sum over all blocks, in chains and a binary tree."""
+        return tree_sum(self._slices(), lambda sums, rows: add(sums, self.block(rows)), zeros)
+
+    def map(self, function: Callable[[Block], NDArray], shape: tuple[int, ...]) -> NDArray:
+        """Arrays of all blocks, of shape (rows of the block, *shape), one below the other."""
+        out = np.empty((len(self.targets), *shape))
+
+        def fill(rows: slice) -> None:
+            out[rows] = function(self.block(rows))
+
+        parallel_for(fill, self._slices())
+        return out
+
+    def _slices(self) -> Iterable[slice]:
+        return row_blocks(len(self.targets), ROWS) if self.blocks is None else self.blocks
+
+
+def tiles_of(block: Block) -> list[Block]:
+    """Cut a block into parts of at most 4,096 rows, none of them empty."""
+    if len(block[1]) <= ROWS:
+        return [block] if len(block[1]) else []
+    X, *others = block
+    return [(X[rows], *(one[rows] for one in others)) for rows in row_blocks(len(block[1]), ROWS)]
+
+
+def add_block(basis: Basis, dtype: Any, sums: RowSums, block: Block) -> None:
+    """Add the features of a block's rows to sums, in tiles of the given precision.
+
+    A block of several tiles has sums of its own first: whoever merges the sums of blocks has the same bytes.
+    """
+    tiles = tiles_of(block)
+    own = sums if len(tiles) <= 1 else RowSums.zeros(len(basis.kept), sums.products.shape[1])
+    for X, targets, weights, counts in tiles:
+        own.add(basis.features(X, dtype), targets, weights, counts, basis.diagonal(X))
+    if own is not sums:
+        sums.merge(own)
 
 
 @dataclass(frozen=True)
@@ -156,19 +203,14 @@ class CentreRegression:
     def of(
         cls,
         basis: Basis,
-        blocks: Iterable[Block],
-        n_targets: int,
+        rows: CentreRows,
         *,
         fit_intercept: bool = True,
         dtype: Any = np.float64,
     ) -> CentreRegression:
-        """Sum over blocks of rows (X, targets, weights, counts) in tiles of the given precision."""
-
-        def add(sums: RowSums, block: Any) -> None:
-            X, targets, weights, counts = block
-            sums.add(basis.features(X, dtype), targets, weights, counts, basis.diagonal(X))
-
-        sums = tree_sum(blocks, add, lambda: RowSums.zeros(len(basis.kept), n_targets))
+        """Sum over rows in tiles of the given precision."""
+        zeros = partial(RowSums.zeros, len(basis.kept), rows.targets.shape[1])
+        sums = rows.fold(partial(add_block, basis, dtype), zeros)
         return cls(basis, basis.whiten_sums(sums), fit_intercept=fit_intercept)
 
     def _matrix(self) -> NDArray:
@@ -247,8 +289,8 @@ class CentreRegression:
         """Generalised cross-validation: an estimate of the mean squared error of each target."""
         return self.sums.count * self.residual_squares(penalty) / self.free(penalty) ** 2
 
-    def fit(self, penalty: float, blocks: Iterable[Any] | None = None) -> CentreFit:
-        """Fit at a penalty; refine by residuals over the rows if their blocks are given.
+    def fit(self, penalty: float, rows: CentreRows | None = None) -> CentreFit:
+        """Fit at a penalty; refine by residuals over the rows if they are given.
 
         Refinement needs no products of features: with vectors whitened, not tiles, it costs the kernel's
         values in float64.
@@ -257,8 +299,8 @@ class CentreRegression:
         w, level = inverse.solve(self.moments, penalty), self.target_mean
         residual, steps = np.nan, 0
         best = np.inf, w, level
-        while blocks is not None:
-            gradient, excess, size = self._gradient(w, level, penalty, blocks)
+        while rows is not None:
+            gradient, excess, size = self._gradient(w, level, penalty, rows)
             both = np.hypot(np.linalg.norm(gradient), np.linalg.norm(excess))
             residual, before = float(both / size) if size else 0.0, best[0]
             if residual < before:
@@ -279,27 +321,23 @@ class CentreRegression:
         )
 
     def _gradient(
-        self, w: NDArray, level: NDArray, penalty: float, blocks: Iterable[Any]
+        self, w: NDArray, level: NDArray, penalty: float, rows: CentreRows
     ) -> tuple[NDArray, NDArray, float]:
         """Residuals in float64 of the systems for w and for the level, and their scale."""
-        basis, k = self.basis, w.shape[1]
+        basis, mean, k = self.basis, self.target_mean, w.shape[1]
         a, offset = basis.coefficients(w), basis.offset + self.mean
         shift = offset @ w
 
-        def add(sums: RowSums, block: Any) -> None:
-            X, targets, weights, _ = block
-            values = basis.kernel(X, np.float64)
-            centred = targets - self.target_mean
-            errors = weights[:, None] * np.hstack([targets - level - (values @ a - shift), centred])
-            sums.products += values.T @ errors
-            sums.targets += errors.sum(axis=0)
+        def add(sums: RowSums, block: Block) -> None:
+            for X, targets, weights, _ in tiles_of(block):
+                values = basis.kernel(X, np.float64)
+                errors = weights[:, None] * np.hstack(
+                    [targets - level - (values @ a - shift), targets - mean]
+                )
+                sums.products += values.T @ errors
+                sums.targets += errors.sum(axis=0)
 
-        def zeros() -> RowSums:
-            sums = RowSums.zeros(0, 2 * k)
-            sums.products = np.zeros((len(w), 2 * k))
-            return sums
-
-        sums = tree_sum(blocks, add, zeros)
+        sums = rows.fold(add, partial(RowSums.products_only, len(w), 2 * k))
         both = solve_triangular(basis.triangle, sums.products, lower=True, check_finite=False)
         both -= np.outer(offset, sums.targets)
         excess = sums.targets[:k] / np.sqrt(self.sums.weight) * self.fit_intercept
@@ -307,29 +345,30 @@ class CentreRegression:
 
     def held_out(self, penalties: NDArray, rows: CentreRows, dtype: Any = np.float64) -> NDArray:
         """Predictions of rows by the fits without one copy of each, shape (n, k, n_penalties)."""
-        scale, k = inverse_values(self.spectrum.values, penalties), len(self.target_mean)
+        basis, total, level, intercept = self.basis, self.sums.weight, self.target_mean, self.fit_intercept
+        scale, k = inverse_values(self.spectrum.values, penalties), len(level)
         coordinates = (self._projected[:, :, None] * scale[:, None, :]).reshape(len(scale), -1)
         # tiles are whitened and rotated in one product
-        vectors = self.basis.unwhitened(self.spectrum.vectors).astype(dtype)
+        vectors = basis.unwhitened(self.spectrum.vectors).astype(dtype)
         mean = (self.spectrum.vectors.T @ self.mean).astype(dtype)
-        out = np.empty((len(rows.targets), k, len(penalties)))
 
-        def fill(at: slice) -> None:
-            X, targets, weights, counts = rows.block(at)
-            rotated = self.basis.features(X, dtype).T @ vectors
-            rotated -= mean
-            leverage = weights[:, None] * (np.square(rotated) @ scale.astype(dtype)).astype(np.float64)
-            if self.fit_intercept:
-                leverage += (weights / self.sums.weight)[:, None]
-            fitted = (rotated @ coordinates.astype(dtype)).astype(np.float64).reshape(len(targets), k, -1)
-            error = targets[:, :, None] - fitted - self.target_mean[:, None]
-            free = 1 - leverage / counts[:, None]
-            # where nothing but rounding is free, nothing is known of a fit without the row
-            free[free < (1e-4 if dtype == np.float32 else 1e-9)] = np.nan
-            out[at] = targets[:, :, None] - error / free[:, None, :]
+        def values(block: Block) -> NDArray:
+            parts = [np.empty((0, k, len(penalties)))]
+            for X, targets, weights, counts in tiles_of(block):
+                rotated = basis.features(X, dtype).T @ vectors
+                rotated -= mean
+                leverage = weights[:, None] * (np.square(rotated) @ scale.astype(dtype)).astype(np.float64)
+                if intercept:
+                    leverage += (weights / total)[:, None]
+                fitted = (rotated @ coordinates.astype(dtype)).astype(np.float64).reshape(len(targets), k, -1)
+                error = targets[:, :, None] - fitted - level[:, None]
+                free = 1 - leverage / counts[:, None]
+                # where nothing but rounding is free, nothing is known of a fit without the row
+                free[free < (1e-4 if dtype == np.float32 else 1e-9)] = np.nan
+                parts.append(targets[:, :, None] - error / free[:, None, :])
+            return np.concatenate(parts)
 
-        parallel_for(fill, row_blocks(len(rows.targets), ROWS))
-        return out
+        return rows.map(values, (k, len(penalties)))
 
     def posterior(self, penalties: NDArray) -> CentrePosterior:
         """Arrays that posterior variances at these penalties are computed from."""
