@@ -7,7 +7,8 @@ so that the same blocks give the same bytes, whatever computed them and in whate
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -115,6 +116,10 @@ class RowSums:
         self.n_rows += other.n_rows
         return self
 
+    def copy(self) -> RowSums:
+        """Return sums of their own arrays."""
+        return deepcopy(self)
+
     def _plus(self, squares: NDArray) -> NDArray:
         total = self.squares.astype(np.float64, copy=False)
         total += squares
@@ -146,13 +151,15 @@ class SumTree:
             self.levels.append((level, _packed(total)))
             self.chain = self.zeros()
 
-    def total(self) -> RowSums:
-        """Return the sums over all blocks; the tree is used up."""
-        total = self.chain
-        if self.levels and self.n_blocks % CHAIN == 0:
-            total = _unpacked(self.levels.pop()[1])
-        while self.levels:
-            total = _unpacked(self.levels.pop()[1]).merge(total)
+    def total(self, last: RowSums | None = None) -> RowSums:
+        """Return the sums over all blocks, and over a last one; the tree stays as it is."""
+        levels, total = [sums for _, sums in self.levels], self.chain.copy()
+        if last is not None:
+            total.merge(last)
+        elif levels and self.n_blocks % CHAIN == 0:
+            total = _unpacked(levels.pop())
+        for sums in reversed(levels):
+            total = _unpacked(sums).merge(total)
         return total
 
 
@@ -204,10 +211,10 @@ def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
 
 def _packed(sums: RowSums) -> RowSums:
     """Sums whose squares are the packed triangle."""
-    sums.squares = dtrttp(sums.squares, uplo="L")[0]
-    return sums
+    return replace(sums, squares=dtrttp(sums.squares, uplo="L")[0])
 
 
 def _unpacked(sums: RowSums) -> RowSums:
-    sums.squares = dtpttr(len(sums.features), sums.squares, uplo="L")[0]
-    return sums
+    """A copy of packed sums with squares of shape (M, M)."""
+    own = replace(sums, squares=np.empty(0)).copy()
+    return replace(own, squares=dtpttr(len(sums.features), sums.squares, uplo="L")[0])

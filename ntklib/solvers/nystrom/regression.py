@@ -95,16 +95,9 @@ def tiles_of(block: Block) -> list[Block]:
 
 
 def add_block(basis: Basis, dtype: Any, sums: RowSums, block: Block) -> None:
-    """Add the features of a block's rows to sums, in tiles of the given precision.
-
-    A block of several tiles has sums of its own first: whoever merges the sums of blocks has the same bytes.
-    """
-    tiles = tiles_of(block)
-    own = sums if len(tiles) <= 1 else RowSums.zeros(len(basis.kept), sums.products.shape[1])
-    for X, targets, weights, counts in tiles:
-        own.add(basis.features(X, dtype), targets, weights, counts, basis.diagonal(X))
-    if own is not sums:
-        sums.merge(own)
+    """Add the features of a block's rows to empty sums, in tiles of the given precision."""
+    for X, targets, weights, counts in tiles_of(block):
+        sums.add(basis.features(X, dtype), targets, weights, counts, basis.diagonal(X))
 
 
 @dataclass(frozen=True)
