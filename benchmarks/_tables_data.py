@@ -74,6 +74,21 @@ TABLES: tuple[Table, ...] = (
     _r("modeldata/wa_churn", "churn"),
 )
 
+# Tables of 2,000 rows or more to predict a number on, by the same rules.
+REGRESSION: tuple[Table, ...] = (
+    _r("AER/CPS1988", "wage"),
+    _r("Ecdat/Computers", "price"),
+    _r("Ecdat/Wages", "lwage"),
+    _r("ISLR/Wage", "wage", "logwage"),
+    _r("ggplot2/diamonds", "price"),
+    _r("modeldata/Chicago", "ridership", "date"),
+    _r("modeldata/ames", "Sale_Price"),
+    _r("modeldata/deliveries", "time_to_delivery"),
+    _r("modeldata/hotel_rates", "avg_price_per_room", "arrival_date", "arrival_date_num"),
+    _r("modeldata/stackoverflow", "Salary"),
+    _r("robustbase/NOxEmissions", "LNOx"),
+)
+
 
 def _read(table: Table) -> pd.DataFrame:
     package, _, item = table.source.partition(":")
@@ -97,21 +112,11 @@ def load(table: Table, max_rows: int = MAX_ROWS) -> tuple[pd.DataFrame, np.ndarr
     Rows without a target and classes of fewer than five rows are removed, so that five stratified folds hold
     every class; a table of more than ``max_rows`` rows is cut to a stratified draw with a fixed seed.
     """
-    frame = _read(table)
-    target = frame.columns[-1] if table.target is None else table.target
-    frame = frame[frame[target].notna()]
-    labels = frame[target].astype(str).str.strip()
+    X, column = _columns(table)
+    labels = column.astype(str).str.strip()
     counts = labels.value_counts()
     keep = labels.isin(counts.index[counts >= 5]).to_numpy()
-    y = np.unique(labels[keep], return_inverse=True)[1]
-    X = frame[keep].drop(columns=[target, *table.drop]).reset_index(drop=True)
-    X.columns = [str(c) for c in X.columns]
-    for name in X.columns:
-        if pd.api.types.is_numeric_dtype(X[name]):
-            X[name] = X[name].astype(float)
-        else:
-            column = X[name].astype(object)
-            X[name] = column.where(column.isna(), column.astype(str).str.strip()).astype(object)
+    X, y = X[keep].reset_index(drop=True), np.unique(labels[keep], return_inverse=True)[1]
     if len(y) > max_rows:
         rows, _ = train_test_split(np.arange(len(y)), train_size=max_rows, stratify=y, random_state=0)
         X, y = X.iloc[np.sort(rows)].reset_index(drop=True), y[np.sort(rows)]
@@ -119,3 +124,26 @@ def load(table: Table, max_rows: int = MAX_ROWS) -> tuple[pd.DataFrame, np.ndarr
         keep = counts[y] >= 5
         X, y = X[keep].reset_index(drop=True), np.unique(y[keep], return_inverse=True)[1]
     return X, y
+
+
+def load_numbers(table: Table, max_rows: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Features as `load` gives them and a target of numbers, cut to a draw of rows with a fixed seed."""
+    X, column = _columns(table)
+    rows = np.sort(np.random.default_rng(0).permutation(len(X))[:max_rows])
+    return X.iloc[rows].reset_index(drop=True), column.iloc[rows].to_numpy(dtype=float)
+
+
+def _columns(table: Table) -> tuple[pd.DataFrame, pd.Series]:
+    """Features and target of the rows that have one."""
+    frame = _read(table)
+    target = frame.columns[-1] if table.target is None else table.target
+    frame = frame[frame[target].notna()].reset_index(drop=True)
+    X = frame.drop(columns=[target, *table.drop])
+    X.columns = [str(c) for c in X.columns]
+    for name in X.columns:
+        if pd.api.types.is_numeric_dtype(X[name]):
+            X[name] = X[name].astype(float)
+        else:
+            column = X[name].astype(object)
+            X[name] = column.where(column.isna(), column.astype(str).str.strip()).astype(object)
+    return X, frame[target]

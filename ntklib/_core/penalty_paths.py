@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .naming import short_names
@@ -12,7 +13,8 @@ from .naming import short_names
 def search_paths(model: Any) -> tuple[dict[str, tuple[NDArray, NDArray]], tuple[str, float, float]]:
     """Return the paths of a fitted CV estimator by name, and the name, penalty and score of its choice.
 
-    The chosen kernel's path is the one over all rows, where the comparison of kernels was on some only.
+    Of kernels that were compared on growing numbers of rows, the paths on the most rows; the chosen kernel's
+    path is the one over all rows, where the comparison was on some only.
 
     Raises
     ------
@@ -24,7 +26,8 @@ def search_paths(model: Any) -> tuple[dict[str, tuple[NDArray, NDArray]], tuple[
         raise ValueError(f"{type(model).__name__} searched no penalties: there is no path to draw")
     objects: list[Any] = []
     rows: list[list[int]] = []
-    for row, kernel in enumerate(results["param_kernel"]):
+    for row in np.flatnonzero(results["n_samples"] == results["n_samples"].max()).tolist():
+        kernel = results["param_kernel"][row]
         # one object a kernel: rows of one path follow each other and share it
         if not objects or objects[-1] is not kernel:
             objects.append(kernel)

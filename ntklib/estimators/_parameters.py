@@ -85,7 +85,10 @@ def _scoring(value: Any, name: str) -> None:
         )
 
 
-_FLAGS = ("fit_intercept", "calibrate", "alpha_per_target", "store_held_out", "early_stopping", "warm_start")
+_FLAGS = (
+    *("fit_intercept", "calibrate", "alpha_per_target", "store_held_out", "halving"),
+    *("early_stopping", "warm_start"),
+)
 CHECKS: dict[str, Callable[[Any, str], Any]] = {
     **dict.fromkeys(_FLAGS, check_flag),
     "alpha": penalties_of,

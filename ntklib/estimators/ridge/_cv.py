@@ -20,6 +20,7 @@ from .._scoring import Criterion, refuses_weights
 from .._units import Units
 from ..defaults import default_kernels
 from ._estimator import RidgeEstimator
+from ._halving import comparison_rounds
 from ._kernel_search import KernelSearch, SearchResult, search_kernels
 from ._many_rows import check_blockwise
 
@@ -30,6 +31,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
     kernels: Any
     alphas: Any
     max_search_samples: Any
+    halving: Any
     store_held_out: Any
     random_state: Any
     _default_scoring: str
@@ -127,7 +129,9 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
             gcv=gcv,
             keep_held_out=keep,
         )
-        rows = search_rows(len(units), self.max_search_samples, self.random_state, units.labels)
+        order = search_order(len(units), self.random_state, units.labels)[: self.max_search_samples]
+        rounds = comparison_rounds(len(kernels), order, splits, halving=self.halving)
+        rows = rounds[-1].rows
         solver = self._solver(units)
         if not isinstance(solver, Cholesky):
             for kernel in kernels:
@@ -141,7 +145,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
                 "store_held_out=True needs leave-one-out on all rows, which the solver ConjugateGradient has "
                 "not: give solver='nystrom'."
             )
-        result, self.cv_results_ = search_kernels(search, kernels, units, rows, solver)
+        result, self.cv_results_ = search_kernels(search, kernels, units, rounds, solver)
         path = self.loo_path_ = result.path
         self.kernel_, self.alpha_, self.best_score_ = path.kernel, path.alpha, path.best_score
         return result, rows
@@ -177,16 +181,18 @@ def resolve_kernels(kernels: Any) -> list:
     return kernels
 
 
-def search_rows(n: int, limit: int | None, random_state: Any, strata: NDArray | None = None) -> NDArray:
-    """Sorted indices of at most `limit` units at random; each stratum keeps its share, and one at least."""
-    if limit is None or n <= limit:
-        return np.arange(n)
+def search_order(n: int, random_state: Any, strata: NDArray | None = None) -> NDArray:
+    """All units in an order whose every beginning is a draw at random without replacement.
+
+    Each stratum keeps its share in every beginning, and one unit at least as soon as there are as many units
+    as strata.
+    """
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
     shuffled = rng.permutation(n)
     if strata is None:
-        return np.sort(shuffled[:limit])
+        return shuffled
     place = np.empty(n)
     for label in np.unique(strata):
         members = shuffled[strata[shuffled] == label]
         place[members] = np.arange(len(members)) / len(members)
-    return np.sort(shuffled[np.argsort(place[shuffled], kind="stable")[:limit]])
+    return shuffled[np.argsort(place[shuffled], kind="stable")]

@@ -1,8 +1,8 @@
 r"""The search for a kernel and a penalty.
 
 For each kernel one eigendecomposition of the weighted Gram gives every penalty's leave-one-out predictions.
-Kernels are compared on at most `max_search_samples` units; then the winner's penalty is searched again on
-all of them.
+Kernels are compared on at most `max_search_samples` units, in rounds on more and more of them; then the
+winner's penalty is searched again on all.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from .._kernel import gram
 from .._scoring import Criterion, check_scores, comparable, ranking
 from .._units import Units
 from ..defaults import default_penalties
+from ._halving import Round, survivors
 from ._many_rows import sum_units
 from .penalty_path import PenaltyPath
 
@@ -248,28 +249,57 @@ class KernelSearch:
 
 
 def search_kernels(
-    search: KernelSearch, kernels: list, units: Units, rows: NDArray, solver: Solver
+    search: KernelSearch, kernels: list, units: Units, rounds: list[Round], solver: Solver
 ) -> tuple[SearchResult, dict]:
-    """Compare the kernels on the units at `rows`, then search the winner's penalty on all units.
+    """Compare the kernels round by round, then search the winner's penalty on all units.
 
-    The comparison is exact, unless all units are compared on and the solver is not; the winner is searched as
-    the solver solves. `ConjugateGradient`, and `Nystrom` with folds, keep the penalty of the comparison.
-
-    Kernels are shared out to threads, each with a single-threaded BLAS, as far as `working_memory` allows: an
-    eigendecomposition gains little from threads of its own, and one below a few hundred rows loses by them.
+    Only kernels of the last round can win, by their scores in it. Comparisons are exact, unless all units are
+    compared on and the solver is not; the winner is searched as the solver solves. `ConjugateGradient`, and
+    `Nystrom` with folds, keep the penalty of the comparison.
 
     Returns the winner on all units, and the comparison as a dictionary of columns (`cv_results_`).
     """
-    paths: list[Any] = [None] * len(kernels)
-    finite = [True] * len(kernels)
+    paths: list[PenaltyPath] = []
+    finite = True
+    for this, following in zip(rounds, [*rounds[1:], None], strict=True):
+        exact = len(this.rows) < len(units) or isinstance(solver, ConjugateGradient)
+        outcomes, winner = _compare(search, kernels, units, this.rows, None if exact else solver)
+        paths += [outcome.path for outcome in outcomes]
+        finite = finite and all(outcome.finite for outcome in outcomes)
+        if following is not None:
+            ranks = [outcome.rank for outcome in outcomes]
+            kernels = [kernels[i] for i in survivors(ranks, following.n_kernels)]
+    by_folds = isinstance(solver, Nystrom) and search.splits is not None
+    if len(this.rows) < len(units) and not by_folds and not isinstance(solver, ConjugateGradient):
+        winner = search.run(winner.path.kernel, units, np.arange(len(units)), solver)
+    check_scores(winner.rank[0], finite and winner.finite, f"{search.scoring}, {search.method}")
+    return winner, _results(paths)
+
+
+class _Outcome(NamedTuple):
+    """A kernel's path, the pair it is ranked by, and if all its scores are finite."""
+
+    path: PenaltyPath
+    rank: tuple[float, float]
+    finite: bool
+
+
+def _compare(
+    search: KernelSearch, kernels: list, units: Units, rows: NDArray, solver: Solver | None
+) -> tuple[list[_Outcome], SearchResult]:
+    """Outcomes of the search of each kernel's penalty on the units at `rows`, and the best result.
+
+    Kernels are shared out to threads, each with a single-threaded BLAS, as far as `working_memory` allows: an
+    eigendecomposition gains little from threads of its own, and one below a few hundred rows loses by them.
+    """
+    outcomes: list[Any] = [None] * len(kernels)
     best: list[tuple[tuple[float, float], int, SearchResult]] = []
     lock = Lock()
 
     def run(i: int) -> None:
-        exact = len(rows) < len(units) or isinstance(solver, ConjugateGradient)
-        one = search.run(kernels[i], units, rows, None if exact else solver)
+        one = search.run(kernels[i], units, rows, solver)
         with lock:  # keep one fit only: each holds the left-out values of all units
-            paths[i], finite[i] = one.path, one.finite
+            outcomes[i] = _Outcome(one.path, one.rank, one.finite)
             best[:] = [max([*best, (one.rank, -i, one)], key=lambda entry: entry[:2])]
 
     threads = min(get_threads(), len(kernels), working_memory() // (_COPIES * 8 * len(rows) ** 2))
@@ -278,25 +308,26 @@ def search_kernels(
     else:
         for i in range(len(kernels)):
             run(i)
-    winner = best[0][2]
-    by_folds = isinstance(solver, Nystrom) and search.splits is not None
-    if len(rows) < len(units) and not by_folds and not isinstance(solver, ConjugateGradient):
-        winner = search.run(winner.path.kernel, units, np.arange(len(units)), solver)
-    check_scores(winner.rank[0], all(finite) and winner.finite, f"{search.scoring}, {search.method}")
-    return winner, _results(paths)
+    return outcomes, best[0][2]
 
 
 def _results(paths: list[PenaltyPath]) -> dict[str, NDArray]:
-    """The comparison of kernels as a dictionary of columns."""
+    """The comparison of kernels as a dictionary of columns; scores on fewer units rank behind."""
+    sizes = [len(path.alphas) for path in paths]
     scores = np.concatenate([path.scores for path in paths])
+    n_samples = np.repeat([path.n_samples for path in paths], sizes)
+    ranks = np.empty(len(scores), dtype=np.intp)
+    for n in np.unique(n_samples):
+        ranks[n_samples == n] = (n_samples > n).sum() + ranking(scores[n_samples == n])
     kernels = np.empty(len(paths), dtype=object)
     kernels[:] = [path.kernel for path in paths]
     by_target = [path.target_scores for path in paths if path.target_scores is not None]
     targets: Any = np.concatenate(by_target).T if by_target else []
     return {
-        "param_kernel": np.repeat(kernels, [len(path.alphas) for path in paths]),
+        "n_samples": n_samples,
+        "param_kernel": np.repeat(kernels, sizes),
         "param_alpha": np.concatenate([path.alphas for path in paths]),
         **{f"target{j}_test_score": column for j, column in enumerate(targets)},
         "mean_test_score": scores,
-        "rank_test_score": ranking(scores),
+        "rank_test_score": ranks,
     }

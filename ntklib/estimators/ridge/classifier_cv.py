@@ -32,6 +32,8 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         As in :class:`NTKRegressorCV`; the folds of an int are stratified.
     max_search_samples : int or None, default=3000
         As in :class:`NTKRegressorCV`; the subset is stratified.
+    halving : bool, default=True
+        As in :class:`NTKRegressorCV`; the units of every round are stratified.
     class_weight : dict, "balanced" or None, default=None
         Importances of the classes, as in :class:`NTKClassifier`.
 
@@ -82,6 +84,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         scoring=None,
         cv=None,
         max_search_samples=3000,
+        halving=True,
         class_weight=None,
         store_held_out=False,
         random_state=0,
@@ -93,6 +96,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         self.scoring = scoring
         self.cv = cv
         self.max_search_samples = max_search_samples
+        self.halving = halving
         self.class_weight = class_weight
         self.store_held_out = store_held_out
         self.random_state = random_state

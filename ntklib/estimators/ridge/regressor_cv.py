@@ -51,6 +51,11 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
     max_search_samples : int or None, default=3000
         Kernels are compared on at most this many units, at random; the winner's penalty is then searched
         again on all.
+    halving : bool, default=True
+        Compare kernels by successive halving: all on few units, the better half on twice as many, and so on,
+        the last two or more on all that `max_search_samples` allows. The first round has 500 units or more,
+        so that fewer than 1,000 are not halved, nor is a list of one or two kernels. False scores every
+        kernel on all.
     alpha_per_target : bool, default=False
         Choose a penalty for each target, as :class:`~sklearn.linear_model.RidgeCV` does: with leave-one-out
         or "gcv" only. They share the kernel, that of the best mean score over targets.
@@ -70,9 +75,10 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
     best_score_ : float or ndarray of shape (n_targets,)
         Held-out score of the choice, on all units; one a target as `alpha_`.
     cv_results_ : dict of arrays
-        The comparison of the kernels: "param_kernel", "param_alpha", "mean_test_score", "rank_test_score";
-        with a penalty for each target also "target0_test_score", ..., whose mean is over targets. Makes a
-        pandas.DataFrame.
+        The comparison of the kernels: "n_samples", the number of units a score was computed on,
+        "param_kernel", "param_alpha", "mean_test_score" and "rank_test_score", where scores on fewer units
+        rank behind all on more; with a penalty for each target also "target0_test_score", ..., whose mean is
+        over targets. Makes a pandas.DataFrame.
     loo_path_ : PenaltyPath
         Scores of the chosen kernel at every penalty, on all units.
     held_out_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
@@ -114,6 +120,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         scoring=None,
         cv=None,
         max_search_samples=3000,
+        halving=True,
         alpha_per_target=False,
         target_scale="fit",
         store_held_out=False,
@@ -126,6 +133,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         self.scoring = scoring
         self.cv = cv
         self.max_search_samples = max_search_samples
+        self.halving = halving
         self.alpha_per_target = alpha_per_target
         self.target_scale = target_scale
         self.store_held_out = store_held_out
