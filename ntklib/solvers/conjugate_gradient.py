@@ -24,6 +24,7 @@ from ntklib._core.blocks import row_blocks
 from ntklib._core.exponents import exponents, scaled_back
 from ntklib._core.threads import parallel_for
 
+from ._both_products import add_both_products
 from .nystrom import check_finite, pivoted_cholesky
 from .solver import ConjugateGradient
 
@@ -58,26 +59,25 @@ class TiledGram:
         """Return K v for v of shape (n, k), summed in float64."""
         self.products += 1
         strips = list(row_blocks(self.n, TILE))
+        vectors = [np.ascontiguousarray(v[rows].T) for rows in strips]
         own: list[Any] = [None] * len(strips)
         above: list[Any] = [None] * len(strips)
 
         def multiply(index: int) -> None:
-            rows = strips[index]
-            mine = np.asarray(self.cross(self.X[rows]), dtype=np.float64) @ v[rows]
-            others = np.empty((rows.start, v.shape[1]))
-            for columns in strips[:index]:
-                tile = np.asarray(self.cross(self.X[rows], self.X[columns]), dtype=np.float64)
-                mine += tile @ v[columns]
-                others[columns] = tile.T @ v[rows]
+            rows, left = strips[index], vectors[index]
+            mine = left @ np.asarray(self.cross(self.X[rows]), dtype=np.float64)
+            others = [np.zeros_like(right) for right in vectors[:index]]
+            for columns, right, sums in zip(strips, vectors, others, strict=False):
+                add_both_products(self.cross(self.X[rows], self.X[columns]), left, right, mine, sums)
             own[index], above[index] = mine, others
 
         # the last strips are the longest
         parallel_for(multiply, reversed(range(len(strips))))
         check_finite(np.array([part.sum() for part in own]))
-        result = np.vstack(own)
         for others in above:
-            result[: len(others)] += others
-        return result
+            for total, part in zip(own, others, strict=False):
+                total += part
+        return np.hstack(own).T
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import pytest
 
 import ntklib
 from ntklib.kernels import NTK
+from ntklib.solvers._both_products import FEW, add_both_products
 from ntklib.solvers.conjugate_gradient import TILE, TiledGram, conjugate_gradients
 from ntklib.solvers.nystrom._pivots import pivoted_cholesky
 
@@ -49,6 +50,22 @@ def test_the_tiled_product_is_the_matrix_product_at_any_number_of_threads():
             seen.add((TiledGram(KERNEL, rows) @ v).tobytes())
     assert len(seen) == 1
     np.testing.assert_allclose(TiledGram(KERNEL, rows) @ v, KERNEL(rows) @ v, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("k", [1, 3, FEW + 1])
+def test_both_products_of_a_tile_are_added_in_float64(k, dtype):
+    rng = np.random.default_rng(k)
+    for n, m in ((5, 8), (7, 19), (1, 1), (3, 0)):
+        tile = rng.normal(size=(n, m)).astype(dtype)
+        left, right = rng.normal(size=(k, n)), rng.normal(size=(k, m))
+        by_row, by_column = np.ones((k, n)), np.ones((k, m))
+        for values in (tile, np.asfortranarray(tile)):
+            add_both_products(values, left, right, by_row, by_column)
+        exact = tile.astype(float)
+        np.testing.assert_allclose(by_row, 1 + 2 * right @ exact.T, rtol=1e-13, atol=1e-13)
+        np.testing.assert_allclose(by_column, 1 + 2 * left @ exact, rtol=1e-13, atol=1e-13)
 
 
 def test_a_better_factor_takes_fewer_iterations():
