@@ -15,12 +15,14 @@ from ntklib import dynamics, kernels, networks
 from ._core.threads import get_threads, set_threads
 from ._info import show_versions
 from .estimators import (
+    ArcCosineFeatures,
     NetworkClassifier,
     NetworkRegressor,
     NTKClassifier,
     NTKClassifierCV,
     NTKRegressor,
     NTKRegressorCV,
+    NystromFeatures,
     TangentClassifier,
     TangentClassifierCV,
     TangentFeatures,
@@ -39,6 +41,7 @@ __all__ = [
     "NNGP",
     "NTK",
     "ArcCosine",
+    "ArcCosineFeatures",
     "EmpiricalNTK",
     "Laplace",
     "NTKClassifier",
@@ -47,6 +50,7 @@ __all__ = [
     "NTKRegressorCV",
     "NetworkClassifier",
     "NetworkRegressor",
+    "NystromFeatures",
     "TangentClassifier",
     "TangentClassifierCV",
     "TangentFeatures",

@@ -6,15 +6,15 @@ import pytest
 
 API = {
     "ntklib": """
-        __version__ ArcCosine dynamics EmpiricalNTK get_threads kernels lab Laplace NetworkClassifier
-        NetworkRegressor networks NNGP NTK NTKClassifier NTKClassifierCV NTKRegressor NTKRegressorCV
-        set_threads show_versions TangentClassifier TangentClassifierCV TangentFeatures
-        TangentRegressor TangentRegressorCV theory
+        __version__ ArcCosine ArcCosineFeatures dynamics EmpiricalNTK get_threads kernels lab Laplace
+        NetworkClassifier NetworkRegressor networks NNGP NTK NTKClassifier NTKClassifierCV
+        NTKRegressor NTKRegressorCV NystromFeatures set_threads show_versions TangentClassifier
+        TangentClassifierCV TangentFeatures TangentRegressor TangentRegressorCV theory
     """,
     "ntklib.estimators": """
-        NetworkClassifier NetworkRegressor NTKClassifier NTKClassifierCV NTKRegressor NTKRegressorCV
-        PenaltyPath ScaleWarning StoppingPath TangentClassifier TangentClassifierCV TangentFeatures
-        TangentRegressor TangentRegressorCV
+        ArcCosineFeatures NetworkClassifier NetworkRegressor NTKClassifier NTKClassifierCV
+        NTKRegressor NTKRegressorCV NystromFeatures PenaltyPath ScaleWarning StoppingPath
+        TangentClassifier TangentClassifierCV TangentFeatures TangentRegressor TangentRegressorCV
     """,
     "ntklib.kernels": """
         ABReLU Abs Activation arc_cosine_kernel arc_cosine_of_angle ArcCosine Cos Erf Exp Gaussian

@@ -55,7 +55,7 @@ def test_warmup_leaves_nothing_to_compile_for_the_networks():
     warmup()
     code = """
 import numpy as np, ntklib
-from ntklib.estimators import features
+from ntklib.estimators.features import tangent
 from ntklib.networks import MLP, TwoLayerNet
 from ntklib.networks.derivatives import loops as net_loops
 X = np.random.default_rng(0).standard_normal((300, 3))
@@ -66,7 +66,7 @@ for dtype in (np.float64, np.float32):
         net.ntk(params, X.astype(dtype), X[:5].astype(dtype))
         net.vjp(params, X.astype(dtype), np.ones(300))
     ntklib.TangentFeatures(n_components=10).fit_transform(X.astype(dtype))
-found = [vars(module).values() for module in (features, net_loops)]
+found = [vars(module).values() for module in (tangent, net_loops)]
 loops = [loop for values in found for loop in values if hasattr(loop, "stats")]
 print(len(loops) >= 5, sum(sum(loop.stats.cache_misses.values()) for loop in loops))
 """

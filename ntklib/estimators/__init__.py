@@ -6,10 +6,13 @@
 :class:`TangentRegressor` and :class:`TangentClassifier` train the tangent model of a network, of finite or
 infinite width, by gradient descent; with CV at the end they choose when to stop.
 :class:`NetworkRegressor` and :class:`NetworkClassifier` train the network itself.
+
+:class:`TangentFeatures`, :class:`ArcCosineFeatures` and :class:`NystromFeatures` are transformers: linear
+models on their features are kernel methods.
 """
 
 from ._units import ScaleWarning
-from .features import TangentFeatures
+from .features import ArcCosineFeatures, NystromFeatures, TangentFeatures
 from .network.classifier import NetworkClassifier
 from .network.regressor import NetworkRegressor
 from .ridge.classifier import NTKClassifier
@@ -24,12 +27,14 @@ from .tangent.regressor_cv import TangentRegressorCV
 from .tangent.stopping_path import StoppingPath
 
 __all__ = [
+    "ArcCosineFeatures",
     "NTKClassifier",
     "NTKClassifierCV",
     "NTKRegressor",
     "NTKRegressorCV",
     "NetworkClassifier",
     "NetworkRegressor",
+    "NystromFeatures",
     "PenaltyPath",
     "ScaleWarning",
     "StoppingPath",

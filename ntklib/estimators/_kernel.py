@@ -61,7 +61,7 @@ def _leaves(kernel: Kernel) -> list[Kernel]:
     return [leaf for part in parts for leaf in _leaves(part)] if parts else [kernel]
 
 
-def warn_blind(kernel: Any, X: Any) -> None:
+def warn_blind(kernel: Any, X: Any, stacklevel: int = 5) -> None:
     """Warn about a kernel of ours that sees no more of a single feature than its sign and its size.
 
     On one side of 0 the Gram matrix of such a kernel has rank 1.
@@ -75,7 +75,7 @@ def warn_blind(kernel: Any, X: Any) -> None:
             "with one feature and no bias all that can be fitted is a multiple of a power of |x| on either "
             "side of 0: give the kernel or network a bias (bias_std=1.0; NNGP(1, RectifiedPower(degree), "
             "bias_std=1.0) in place of ArcCosine(degree)), or add a column of ones.",
-            stacklevel=5,
+            stacklevel=stacklevel,
         )
 
 

@@ -31,6 +31,8 @@ EXACT_ROWS, EXACT_SEARCH_ROWS = 30_000, 10_000
 LEAST_CENTERS, MOST_CENTERS, OPERATIONS = 1_000, 4_000, 4e12
 """Centres of "auto": as many as rows times their square stay below the operations, within these limits."""
 
+CENTER_RULES = ("rpcholesky", "uniform", "kmeans++")
+
 
 class ApproximationWarning(UserWarning):
     """A fit uses centres since there are too many rows for an exact one."""
@@ -122,7 +124,7 @@ class Nystrom(Solver):
         if not (isinstance(self.n_centers, str) and self.n_centers == "auto"):
             check_integer(self.n_centers, "n_centers", minimum=1)
         if isinstance(self.centers, str):
-            check_option(self.centers, "centers", ("rpcholesky", "uniform", "kmeans++"))
+            check_option(self.centers, "centers", CENTER_RULES)
         check_integer(self.subset, "subset", minimum=1)
         check_flag(self.refine, "refine")
         check_integer(self.random_state, "random_state", minimum=0)
@@ -150,7 +152,11 @@ class Nystrom(Solver):
         accept = "csr" if sparse.issparse(X[:1]) else False
         dense = sparse.issparse(self.centers) and not accept
         given = self.centers.toarray() if dense else self.centers
-        centres = check_array(given, accept_sparse=accept, dtype=X.dtype, input_name="centers")
+        try:
+            centres = check_array(given, accept_sparse=accept, dtype=X.dtype, input_name="centers")
+        except (TypeError, ValueError) as error:
+            rules = ", ".join(map(repr, CENTER_RULES))
+            raise ValueError(f"centers must be {rules} or an array of rows: {error}") from error
         if centres.shape[1] != X.shape[1]:
             raise ValueError(
                 f"centers must have shape (n_centers, {X.shape[1]}), one row a centre; got {centres.shape}."

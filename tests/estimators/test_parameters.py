@@ -8,12 +8,14 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
 
 from ntklib.estimators import (
+    ArcCosineFeatures,
     NetworkClassifier,
     NetworkRegressor,
     NTKClassifier,
     NTKClassifierCV,
     NTKRegressor,
     NTKRegressorCV,
+    NystromFeatures,
     TangentClassifier,
     TangentClassifierCV,
     TangentFeatures,
@@ -36,6 +38,8 @@ ESTIMATORS = [
     NetworkRegressor(NET, max_iter=2, early_stopping=True),
     NetworkClassifier(NET, max_iter=2),
     TangentFeatures(NET),
+    ArcCosineFeatures(n_components=5),
+    NystromFeatures(NTK(), 5),
 ]
 
 

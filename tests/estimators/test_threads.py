@@ -19,7 +19,7 @@ PUBLIC = [
     if inspect.isclass(value := getattr(estimators, name)) and issubclass(value, BaseEstimator)
 ]
 QUESTIONS = (
-    *("predict", "predict_proba", "decision_function", "transform", "standard_error"),
+    *("predict", "predict_proba", "decision_function", "transform", "standard_error", "error_bound"),
     *("staged_predict", "staged_decision_function", "staged_predict_proba"),
 )
 SPREADS = ("return_std", "return_cov", "include_noise")

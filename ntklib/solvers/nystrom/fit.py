@@ -18,7 +18,7 @@ from ._basis import make_basis
 from ._pivots import pivoted_cholesky
 from .regression import GOAL, CentrePosterior, CentreRegression, CentreRows
 
-__all__ = ["CentreModel", "CentreSolution", "CentreSums", "sum_on_centres"]
+__all__ = ["CentreModel", "CentreSolution", "CentreSums", "choose_centres", "sum_on_centres"]
 
 
 FACTORS = 3
@@ -233,7 +233,7 @@ def sum_on_centres(
     ValueError
         If given centres do not have as many columns as the rows, or the kernel is 0 on all centres.
     """
-    chosen, centres = _choose(cross, diagonal, rows.X, solver)
+    chosen, centres = choose_centres(cross, diagonal, rows.X, solver)
     basis = make_basis(cross, diagonal, centres, centred=fit_intercept)
     powers = np.asarray(exponents(rows.targets, axis=0))
     unit = replace(rows, powers=powers)
@@ -243,10 +243,29 @@ def sum_on_centres(
     return CentreSums(regression, powers, chosen[basis.kept], rule, unit)
 
 
-def _choose(
+def choose_centres(
     cross: Callable[[Any, Any], NDArray], diagonal: Callable[[Any], NDArray], X: Any, solver: Nystrom
 ) -> tuple[NDArray, Any]:
-    """Numbers of the rows that are the centres, and the centres."""
+    """Choose centres as a solver says.
+
+    Parameters
+    ----------
+    cross, diagonal : callable
+        Kernel matrix of two sets of rows, and kernel of rows with themselves.
+    X : array or CSR matrix of shape (n, d)
+    solver : Nystrom
+
+    Returns
+    -------
+    chosen : ndarray of int, shape (M,)
+        Numbers of the rows that are the centres; -1 for centres that were given.
+    centres : array or CSR matrix of shape (M, d)
+
+    Raises
+    ------
+    ValueError
+        If given centres do not have as many columns as X, or the kernel is 0 on all rows.
+    """
     given = solver.given_centers(X)
     if given is not None:
         return np.full(given.shape[0], -1), given

@@ -7,22 +7,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import clone
 from sklearn.exceptions import DataDimensionalityWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ntklib._core.blocks import require_memory, row_blocks, working_memory
 from ntklib._core.jit import compiled
 from ntklib._core.validation import check_integer, random_generator
-from ntklib.networks import Network, TwoLayerNet
+from ntklib.networks import EmpiricalNTK, Network, TwoLayerNet
 from ntklib.networks.binding import check_inputs, check_params
 
-from ._base import Estimator
+from .._kernel import warn_blind
+from ._map import FeatureMap
 
 _BLOCK = 2**26  # bytes; larger blocks are slower, since their memory is fresh every time
 
 
-class TangentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+class TangentFeatures(FeatureMap):
     r"""Features whose inner products are the tangent kernel of a network of finite width.
 
     A row x becomes its derivatives in the trained parameters, :math:`\phi(x) = Df(x; w) \in R^p`, so that
@@ -132,6 +133,7 @@ class TangentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
         else:
             check_inputs(self.params, X[:1])
             self.params_ = check_params(self.network_.spec, self.params)
+        warn_blind(EmpiricalNTK(self.network_, self.params_), X, stacklevel=3)
         size = network.n_outputs * self.network_.n_params(X.shape[1])
         self.n_components_, self.components_, self.signs_ = size, None, None
         if self.n_components is not None:
@@ -215,19 +217,6 @@ class TangentFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
         mine = self.network_.ntk_diag(self.params_, X)
         theirs = mine if Y is None else self.network_.ntk_diag(self.params_, Y)
         return np.sqrt((np.outer(mine, theirs) + kernel**2) / self.n_components_)
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_components_
-
-    def _rows(self, X: Any, *, reset: bool) -> Any:
-        return validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=reset)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
 
 @compiled
