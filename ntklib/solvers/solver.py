@@ -33,6 +33,9 @@ LEAST_CENTERS, MOST_CENTERS, OPERATIONS = 1_000, 4_000, 4e12
 
 CENTER_RULES = ("rpcholesky", "uniform", "kmeans++")
 
+STREAM_ROWS, LEAST_START = 1_000_000, 4_096
+"""Rows that a stream is taken to have, and the fewest that its centres are chosen among by default."""
+
 
 class ApproximationWarning(UserWarning):
     """A fit uses centres since there are too many rows for an exact one."""
@@ -95,6 +98,10 @@ class Nystrom(Solver):
         Rows at most, drawn uniformly, among which "rpcholesky" and "kmeans++" choose.
     refine : bool, default=True
         Refine float32 sums by residuals in float64, down to a relative residual of 1e-10.
+    n_init : int or "auto", default="auto"
+        Rows of a stream (``partial_fit``) among which its centres are chosen; up to there it is fitted
+        exactly.  "auto" is twice the number of centres, 4,096 at least.  `n_centers="auto"` is 2,000 for a
+        stream.
     random_state : int, default=0
 
     References
@@ -113,11 +120,21 @@ class Nystrom(Solver):
     ((20, 1), 'nystrom')
     """
 
-    def __init__(self, n_centers="auto", *, centers="rpcholesky", subset=50_000, refine=True, random_state=0):
+    def __init__(
+        self,
+        n_centers="auto",
+        *,
+        centers="rpcholesky",
+        subset=50_000,
+        refine=True,
+        n_init="auto",
+        random_state=0,
+    ):
         self.n_centers = n_centers
         self.centers = centers
         self.subset = subset
         self.refine = refine
+        self.n_init = n_init
         self.random_state = random_state
 
     def _check(self) -> None:
@@ -127,6 +144,8 @@ class Nystrom(Solver):
             check_option(self.centers, "centers", CENTER_RULES)
         check_integer(self.subset, "subset", minimum=1)
         check_flag(self.refine, "refine")
+        if not (isinstance(self.n_init, str) and self.n_init == "auto"):
+            check_integer(self.n_init, "n_init", minimum=2)
         check_integer(self.random_state, "random_state", minimum=0)
 
     def count(self, n: int) -> int:
@@ -135,15 +154,31 @@ class Nystrom(Solver):
             return min(n, int(self.n_centers))
         return min(n, int(np.clip(np.sqrt(OPERATIONS / n), LEAST_CENTERS, MOST_CENTERS)))
 
+    def stream_centers(self) -> int:
+        """Number of centres of a stream, whose length is not known."""
+        return self.count(STREAM_ROWS)
+
+    def stream_start(self) -> int:
+        """Number of rows of a stream that centres are chosen among."""
+        if isinstance(self.n_init, Integral):
+            return int(self.n_init)
+        return max(2 * self.stream_centers(), LEAST_START)
+
     def check_rows(self, X: Any) -> None:
-        given = self.given_centers(X)
-        M = self.count(X.shape[0]) if given is None else given.shape[0]
-        less = "give Nystrom a smaller n_centers"
+        self._check_memory(X, self.count(X.shape[0]), X.shape[0])
+
+    def check_stream(self, X: Any) -> None:
+        """Refuse the rows that begin a stream where memory does not suffice, or centres do not suit them."""
+        self._check_memory(X, self.stream_centers(), self.stream_start())
+
+    def _check_memory(self, X: Any, M: int, n: int) -> None:
+        given, less = self.given_centers(X), "give Nystrom a smaller n_centers"
+        M = M if given is None else given.shape[0]
         require_memory((3, M, M), np.float64, "set of sums on centres", less, rows=False)
         if given is None and self.centers == "rpcholesky":
-            among = min(X.shape[0], max(self.subset, M))
+            shape = min(n, max(self.subset, M)), M
             less += " or subset"
-            require_memory((among, M), np.float64, "factor that chooses centres", less, rows=False)
+            require_memory(shape, np.float64, "factor that chooses centres", less, rows=False)
 
     def given_centers(self, X: Any) -> Any:
         """Centres that were given, checked to suit the rows of X; None where they are chosen."""

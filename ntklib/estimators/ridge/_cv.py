@@ -19,7 +19,7 @@ from .._routing import Metadata, RoutingMixin
 from .._scoring import Criterion, refuses_weights
 from .._units import Units
 from ..defaults import default_kernels
-from ._estimator import RidgeEstimator
+from ._estimator import RidgeEstimator, centre_support
 from ._halving import comparison_rounds
 from ._kernel_search import KernelSearch, SearchResult, search_kernels
 from ._many_rows import check_blockwise
@@ -79,7 +79,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
             self._fit_units(units, choice.penalties)
             self._use_left_out(units.take(rows) if is_classifier(self) else units, choice.left_out)
         elif choice.model is not None:
-            self._store_centres(units, choice.model, choice.penalties)
+            self._store_centres(centre_support(units, choice.model), choice.model, choice.penalties)
             self._use_left_out(units, choice.left_out)
         else:
             self._store(units, choice.dual_coef, choice.intercept, choice.penalties, choice.solutions)
@@ -135,7 +135,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         solver = self._solver(units)
         if not isinstance(solver, Cholesky):
             for kernel in kernels:
-                check_blockwise(kernel, units, solver)
+                check_blockwise(kernel, units.X.shape[1], solver)
         if isinstance(solver, Nystrom) and keep and splits is not None and len(rows) < len(units):
             raise ValueError(
                 "store_held_out=True needs folds on all rows: give solver='cholesky', or leave cv=None."

@@ -70,16 +70,20 @@ class RidgeEstimator(KernelEstimator):
         """
         self.kernel_ = resolve_kernel(self.kernel)
         units = self._samples(X, y, sample_weight).units
-        penalties, k = penalties_of(self.alpha, "alpha"), units.targets.shape[1]
+        self._fit_at(units, self._penalties_for(units.targets.shape[1]))
+        self._shape_fit()
+        return self
+
+    def _penalties_for(self, k: int) -> NDArray:
+        """Penalty of each of k outputs."""
+        penalties = penalties_of(self.alpha, "alpha")
         if is_classifier(self) and penalties.ndim != 0:
             raise ValueError("alpha must be a single number: the classes share one penalty.")
         if penalties.size not in (1, k):
             raise ValueError(
                 f"alpha must be one number or one per target ({k}), got shape {penalties.shape}."
             )
-        self._fit_at(units, np.broadcast_to(penalties.ravel(), (k,)))
-        self._shape_fit()
-        return self
+        return np.broadcast_to(penalties.ravel(), (k,))
 
     @staticmethod
     def _merged(units: Units, kernels: list) -> Units:
@@ -106,9 +110,11 @@ class RidgeEstimator(KernelEstimator):
         row = np.ones((1, self.n_features_in_))
         return self._precomputed or any(adds_noise(kernel, row) for kernel in self._kernels())
 
-    def _fit_units(self, units: Units, penalties: NDArray, *, left_out: bool = False) -> NDArray | None:
+    def _fit_units(
+        self, units: Units, penalties: NDArray, solver: Solver | None = None, *, left_out: bool = False
+    ) -> NDArray | None:
         """Fit every column of the targets at its penalty, and return leave-one-out values if asked for."""
-        solver = self._solver(units)
+        solver = self._solver(units) if solver is None else solver
         if isinstance(solver, Nystrom):
             return self._fit_on_centres(units, penalties, solver, left_out=left_out)
         units = units.owned()
@@ -134,7 +140,8 @@ class RidgeEstimator(KernelEstimator):
         self, units: Units, penalties: NDArray, solver: Nystrom, *, left_out: bool
     ) -> NDArray | None:
         sums = sum_units(self.kernel_, units, solver, fit_intercept=self.fit_intercept)
-        self._store_centres(units, sums.fit(penalties, refine=solver.refine), penalties)
+        model = sums.fit(penalties, refine=solver.refine)
+        self._store_centres(centre_support(units, model), model, penalties)
         if not left_out:
             return None
         distinct, at = np.unique(penalties, return_inverse=True)
@@ -145,8 +152,8 @@ class RidgeEstimator(KernelEstimator):
         self._store(units, fit.dual_coef, fit.intercept, penalties, fit.solutions)
 
     @abstractmethod
-    def _fit_at(self, units: Units, penalties: NDArray) -> None:
-        """Fit all that there is to fit at these penalties, one an output."""
+    def _fit_at(self, units: Units, penalties: NDArray, solver: Solver | None = None) -> None:
+        """Fit all that there is to fit at these penalties, one an output; None is the solver of the units."""
 
     @abstractmethod
     def _use_left_out(self, units: Units, values: NDArray) -> None:
@@ -169,10 +176,9 @@ class RidgeEstimator(KernelEstimator):
         self.solve_: Any = solutions[0] if len(solutions) == 1 else tuple(solutions)
         self._variance_factor: Factorization | None = None
 
-    def _store_centres(self, units: Units, model: CentreModel, penalties: NDArray) -> None:
+    def _store_centres(self, support: NDArray, model: CentreModel, penalties: NDArray) -> None:
         """Keep a fit on centres: the expansion is over these, the rest of the rows is not needed."""
-        support = np.where(model.chosen < 0, -1, units.support[model.chosen])
-        centres = Units(model.centres, units.targets[model.chosen], None, support)
+        centres = Units(model.centres, np.empty((len(support), 0)), None, support)
         self._store(centres, model.dual_coef, model.intercept, penalties, model.solutions)
         self._centres, self._root_form = model.posterior, model.root_form
 
@@ -191,3 +197,8 @@ class RidgeEstimator(KernelEstimator):
         if "_variance_factor" in state:
             state["_variance_factor"] = None
         return state
+
+
+def centre_support(units: Units, model: CentreModel) -> NDArray:
+    """Places of the centres among the samples; -1 for centres that were given."""
+    return np.where(model.chosen < 0, -1, units.support[model.chosen])

@@ -21,7 +21,7 @@ __all__ = ["check_blockwise", "iterate_units", "sum_units"]
 
 def sum_units(kernel: Any, units: Units, solver: Nystrom, *, fit_intercept: bool) -> CentreSums:
     """Sums over the units for regression on centres among them."""
-    check_blockwise(kernel, units, solver)
+    check_blockwise(kernel, units.X.shape[1], solver)
     blocks = units.X.blocks() if isinstance(units.X, RowView) else None
     rows = CentreRows(units.X, units.targets, units.weights, units.counts, blocks=blocks)
     cross, diagonal = partial(cross_gram, kernel), partial(gram_diagonal, kernel)
@@ -32,7 +32,7 @@ def iterate_units(
     kernel: Any, units: Units, penalties: NDArray, solver: ConjugateGradient, *, fit_intercept: bool
 ) -> IterativeFit:
     """Fit the units by conjugate gradients."""
-    check_blockwise(kernel, units, solver)
+    check_blockwise(kernel, units.X.shape[1], solver)
 
     def values(X: Any, Y: Any = None) -> NDArray:
         return gram(kernel, X)[0] if Y is None else cross_gram(kernel, X, Y)
@@ -49,7 +49,7 @@ def iterate_units(
     )
 
 
-def check_blockwise(kernel: Any, units: Units, solver: Solver) -> None:
+def check_blockwise(kernel: Any, n_features: int, solver: Solver) -> None:
     """Refuse kernels that are not known block by block."""
     name = "cg" if isinstance(solver, ConjugateGradient) else "nystrom"
     if is_precomputed(kernel):
@@ -57,7 +57,7 @@ def check_blockwise(kernel: Any, units: Units, solver: Solver) -> None:
             f"solver={name!r} computes the kernel block by block, and kernel='precomputed' is the whole "
             "matrix: leave solver='auto', or give the kernel."
         )
-    if adds_noise(kernel, np.ones((1, units.X.shape[1]))):
+    if adds_noise(kernel, np.ones((1, n_features))):
         raise ValueError(
             f"solver={name!r} takes no kernel with noise of its own, such as WhiteKernel: leave the noise "
             "to alpha, or give solver='cholesky'."

@@ -34,14 +34,17 @@ class PosteriorEstimator(RidgeEstimator):
 
     target_scale: Any
 
-    def _fit_scale(self, units: Units) -> None:
-        """Set the scale of the coefficients just stored: the given one, or that of greatest likelihood."""
-        k = units.targets.shape[1]
+    def _fit_scale(self, n_copies: float, units: Units | None = None) -> None:
+        """Set the scale of the coefficients just stored: the given one, or that of greatest likelihood.
+
+        It takes the number of samples and, unless the fit is on centres, the units.
+        """
+        k = len(self._penalties)
         if not isinstance(self.target_scale, str):
             self._root_scale = np.full(k, np.sqrt(float(self.target_scale)))
             self.target_scale_: Any = np.full(k, float(self.target_scale))
             return
-        freedom = units.n_copies - self._constant
+        freedom = n_copies - self._constant
         if freedom <= 0:
             raise ValueError(
                 "target_scale='fit' needs at least 2 samples, or 1 without intercept, got n_samples = 1: "
@@ -52,6 +55,7 @@ class PosteriorEstimator(RidgeEstimator):
                 raise ValueError("target_scale='fit' needs a positive alpha where the fit is on centres.")
             self._root_scale = self._root_form / np.sqrt(freedom)
         else:
+            assert units is not None
             self._root_scale = likely_root_scale(units, self.dual_coef_, freedom, centred=self._constant)
         with np.errstate(over="ignore", under="ignore"):  # the root is used
             self.target_scale_ = np.square(self._root_scale)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import compute_class_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
+
+from ntklib.solvers import Solver
+from ntklib.solvers.nystrom import CentreSums
 
 from .._calibration import fit_temperature, probabilities
 from .._classification import Classification
@@ -14,6 +20,7 @@ from .._kernel import tells_nothing
 from .._units import Units
 from ..defaults import DEFAULT_ALPHA
 from ._estimator import RidgeEstimator
+from .stream import HELD_OUT, Stream, StreamEstimator, streams
 
 
 class RidgeClassification(Classification, RidgeEstimator):
@@ -21,17 +28,22 @@ class RidgeClassification(Classification, RidgeEstimator):
 
     calibrate: Any = True
 
-    def _fit_at(self, units: Units, penalties: NDArray) -> None:
+    def _fit_at(self, units: Units, penalties: NDArray, solver: Solver | None = None) -> None:
         """Fit at one penalty, and the temperature on the leave-one-out scores of that fit."""
         units = self._merged(units, [self.kernel_])
-        left_out = self._fit_units(units, penalties, left_out=bool(self.calibrate))
+        left_out = self._fit_units(units, penalties, solver, left_out=bool(self.calibrate))
         if left_out is not None:
             self._use_left_out(units, left_out)
 
     def _use_left_out(self, units: Units, values: NDArray) -> None:
         """Fit the temperature; keep the shares of the classes where the kernel tells no samples apart."""
         assert units.labels is not None
-        self.temperature_ = fit_temperature(values, units.labels, units.weights, units.n_copies)
+        known = np.flatnonzero(np.isfinite(values).all(axis=1))
+        held = units if len(known) == len(units) else units.take(known)
+        self.temperature_ = 1.0
+        if len(known):
+            assert held.labels is not None
+            self.temperature_ = fit_temperature(values[known], held.labels, held.weights, held.n_copies)
         self._shares: NDArray | None = None
         if self._constant and tells_nothing(self.kernel_, units.X):
             counts = np.bincount(units.labels, weights=units.weights, minlength=len(self.classes_))
@@ -48,7 +60,7 @@ class RidgeClassification(Classification, RidgeEstimator):
         return probabilities(outputs, self.temperature_)
 
 
-class NTKClassifier(RidgeClassification):
+class NTKClassifier(StreamEstimator, RidgeClassification):
     r"""Kernel ridge classification: one regression per class on targets of +1 and -1.
 
     Probabilities are :math:`p(c \mid x) \propto \exp(f_c(x)/T)` (with f and -f for two classes), the
@@ -117,3 +129,91 @@ class NTKClassifier(RidgeClassification):
         self.solver = solver
         self.class_weight = class_weight
         self.calibrate = calibrate
+
+    @available_if(streams)
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Go on learning from further samples; only with the solver ``Nystrom``.
+
+        As :meth:`NTKRegressor.partial_fit`. The temperature is fitted to samples that are kept out of the
+        sums: at most 1,000, and a fourth of `n_init`, drawn from all that have come.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, d)
+        y : array-like of shape (n,)
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; needed on the first call, unless they are those of `fit` before.
+        sample_weight : array-like of shape (n,) or float, default=None
+            As in `fit`; whole numbers are counts as long as all weights so far are whole.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the data are not finite numbers of matching shapes, their columns are not those of the first
+            call, a label is not among the classes, or ``class_weight="balanced"``, which needs all labels at
+            once; nothing has changed then.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib import NTKClassifier
+        >>> from ntklib.solvers import Nystrom
+        >>> model = NTKClassifier(solver=Nystrom(20, n_init=100))
+        >>> rng = np.random.default_rng(0)
+        >>> for _ in range(10):
+        ...     X = rng.uniform(-2, 2, size=(50, 2))
+        ...     model = model.partial_fit(X, X[:, 0] > X[:, 1], classes=[False, True])
+        >>> model.predict([[1.0, -1.0], [-1.0, 1.0]]).tolist()
+        [True, False]
+        """
+        first = self._begins
+        if not first:
+            self._check_parameters()
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "class_weight='balanced' needs all labels at once, and those of a stream come one after the "
+                "other: give partial_fit a dict of class and weight, or sample weights."
+            )
+        X, y = self._validate(X, y, reset=first)
+        check_classification_targets(y)
+        known = self._classes_of_stream(classes, first)
+        labels = np.searchsorted(known, y) % len(known)
+        strange = known[labels] != y
+        if strange.any():
+            raise ValueError(f"the label {y[strange][0]!r} is not among the classes {known.tolist()}.")
+        self._set_classes(known)
+        one_hot = labels[:, None] == np.arange(len(known))
+        targets = np.where(one_hot[:, 1:] if len(known) == 2 else one_hot, 1.0, self._absent)
+        importances = compute_class_weight(self.class_weight, classes=known, y=known)[labels]
+        self._learn(X, targets, labels, importances, sample_weight)
+        return self
+
+    def _classes_of_stream(self, classes: Any, first: bool) -> NDArray:
+        """Sorted classes of the stream, given on the first call."""
+        if classes is None:
+            if first and not hasattr(self, "classes_"):
+                raise ValueError(
+                    "classes must be given on the first call of partial_fit: all labels there are."
+                )
+            return self.classes_
+        given = np.unique(np.asarray(classes))
+        if not first and not np.array_equal(given, self.classes_):
+            raise ValueError(
+                f"classes are {given.tolist()}, and were {self.classes_.tolist()} on the first call."
+            )
+        if len(given) < 2:
+            raise ValueError(f"{type(self).__name__} needs at least 2 classes, got {given.tolist()}.")
+        return given
+
+    @property
+    def _n_held_out(self) -> int:
+        return HELD_OUT if self.calibrate else 0
+
+    def _complete_stream(self, stream: Stream, sums: CentreSums) -> None:
+        held = stream.reservoir.rows
+        if held is not None:
+            self._use_left_out(held.units(whole_weights=stream.whole_weights), self._expand(held.X))

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
+
+from ntklib.solvers import Solver
+from ntklib.solvers.nystrom import CentreSums
 
 from .._regression import Regression
 from .._units import Units
 from ..defaults import DEFAULT_ALPHA
 from ._posterior import PosteriorEstimator
+from .stream import Stream, StreamEstimator, streams
 
 
 class RidgeRegression(Regression, PosteriorEstimator):
     """Kernel ridge regression that predicts, with its uncertainty."""
 
-    def _fit_at(self, units: Units, penalties: NDArray) -> None:
-        self._fit_units(units, penalties)
-        self._fit_scale(units)
+    def _fit_at(self, units: Units, penalties: NDArray, solver: Solver | None = None) -> None:
+        self._fit_units(units, penalties, solver)
+        self._fit_scale(units.n_copies, units)
 
     def _use_left_out(self, units: Units, values: NDArray) -> None:
-        self._fit_scale(units)
+        self._fit_scale(units.n_copies, units)
 
     def _shape_fit(self) -> None:
         if self._single:
@@ -123,7 +128,7 @@ class RidgeRegression(Regression, PosteriorEstimator):
         return draws[:, 0] if self._single else draws
 
 
-class NTKRegressor(RidgeRegression):
+class NTKRegressor(StreamEstimator, RidgeRegression):
     r"""Kernel ridge regression with an unpenalised intercept.
 
     Minimises over functions f of the kernel's space and constants b
@@ -210,3 +215,60 @@ class NTKRegressor(RidgeRegression):
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.target_scale = target_scale
+
+    @available_if(streams)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Go on learning from further samples; only with the solver ``Nystrom``.
+
+        Until there are `n_init` samples, a parameter of :class:`~ntklib.solvers.Nystrom`, they are kept and
+        the fit is exact. Then centres are chosen among these, and all that is kept of a sample are its sums
+        with the centres. The fit does not depend on the pieces that samples come in; each call solves anew,
+        so let pieces have some thousand rows. `fit` starts anew, and so does `partial_fit` after it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, d)
+        y : array-like of shape (n,) or (n, n_targets)
+        sample_weight : array-like of shape (n,) or float, default=None
+            As in `fit`; whole numbers are counts as long as all weights so far are whole.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the data are not finite numbers of matching shapes, or their columns are not those of the first
+            call; nothing has changed then.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib import NTKRegressor
+        >>> from ntklib.solvers import Nystrom
+        >>> model = NTKRegressor(solver=Nystrom(20, n_init=100))
+        >>> rng = np.random.default_rng(0)
+        >>> for _ in range(10):
+        ...     X = rng.uniform(-2, 2, size=(50, 1))
+        ...     model = model.partial_fit(X, np.sin(2 * X[:, 0]))
+        >>> model.X_fit_.shape, bool(abs(model.predict([[0.3]])[0] - np.sin(0.6)) < 0.1)
+        ((20, 1), True)
+        """
+        first = self._begins
+        if not first:
+            self._check_parameters()
+        X, y = self._validate(X, y, reset=first, multi_output=True, y_numeric=True)
+        if first:
+            self._single = y.ndim == 1
+        elif (y.ndim == 1) != self._single or (y.ndim == 2 and y.shape[1] != len(self._penalties)):
+            raise ValueError(
+                f"y has shape {y.shape}, and the stream began with "
+                f"{'one target' if self._single else f'{len(self._penalties)} targets'}."
+            )
+        targets = y.astype(np.float64).reshape(len(y), -1)
+        self._learn(X, targets, np.zeros(len(y), dtype=np.intp), np.ones(len(y)), sample_weight)
+        return self
+
+    def _complete_stream(self, stream: Stream, sums: CentreSums) -> None:
+        self._fit_scale(sums.regression.sums.count)

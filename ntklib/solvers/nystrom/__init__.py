@@ -5,6 +5,7 @@ from ._inverse import CentreSpectrum, CentreTriangle
 from ._pivots import PivotedCholesky, check_finite, pivoted_cholesky
 from .fit import CentreModel, CentreSolution, CentreSums, choose_centres, sum_on_centres
 from .regression import CentrePosterior, CentreRows
+from .stream import CentreStream, stack_rows
 
 __all__ = [
     "CentreModel",
@@ -12,6 +13,7 @@ __all__ = [
     "CentreRows",
     "CentreSolution",
     "CentreSpectrum",
+    "CentreStream",
     "CentreSums",
     "CentreTriangle",
     "PivotedCholesky",
@@ -19,5 +21,6 @@ __all__ = [
     "choose_centres",
     "make_basis",
     "pivoted_cholesky",
+    "stack_rows",
     "sum_on_centres",
 ]

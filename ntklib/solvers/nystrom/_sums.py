@@ -7,7 +7,7 @@ so that the same blocks give the same bytes, whatever computed them and in whate
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
@@ -19,7 +19,7 @@ from scipy.linalg.lapack import dtpttr, dtrttp
 
 from ntklib._core.threads import get_threads, parallel_for
 
-__all__ = ["CHAIN", "ROWS", "RowSums", "SumTree", "tree_sum"]
+__all__ = ["CHAIN", "ROWS", "RowSums", "SumTree", "extend_tree", "tree_sum"]
 
 ROWS = 4096
 """Rows of a block."""
@@ -151,6 +151,12 @@ class SumTree:
             self.levels.append((level, _packed(total)))
             self.chain = self.zeros()
 
+    def copy(self) -> SumTree:
+        """Return a tree that grows apart from this one."""
+        other = copy(self)
+        other.chain, other.levels = self.chain.copy(), list(self.levels)
+        return other
+
     def total(self, last: RowSums | None = None) -> RowSums:
         """Return the sums over all blocks, and over a last one; the tree stays as it is."""
         levels, total = [sums for _, sums in self.levels], self.chain.copy()
@@ -181,21 +187,27 @@ def tree_sum(
     -------
     RowSums
     """
-    tree, turn = SumTree(zeros), Lock()
+    tree = SumTree(zeros)
+    extend_tree(tree, blocks, add)
+    return tree.total()
+
+
+def extend_tree(tree: SumTree, blocks: Iterable[Any], add: Callable[[RowSums, Any], None]) -> None:
+    """Add further blocks to a tree, the sums over each made in any thread."""
+    turn = Lock()
     waiting: dict[int, RowSums] = {}  # sums over blocks that were done before their forerunners
 
     def run(numbered: tuple[int, Any]) -> None:
         number, block = numbered
-        sums = zeros()
+        sums = tree.zeros()
         add(sums, block)
         with turn:
             waiting[number] = sums
             while tree.n_blocks in waiting:
                 tree.add(waiting.pop(tree.n_blocks))
 
-    for batch in _batches(enumerate(blocks), CHAIN * get_threads()):
+    for batch in _batches(enumerate(blocks, tree.n_blocks), CHAIN * get_threads()):
         parallel_for(run, batch)
-    return tree.total()
 
 
 def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:

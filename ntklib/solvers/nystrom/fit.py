@@ -111,20 +111,22 @@ class CentreSums:
         Rows that are the centres; -1 for centres that were given.
     rule : str
         How they were chosen.
-    rows : CentreRows
-        The rows, with targets divided by the powers.
+    rows : CentreRows or None
+        The rows, with targets divided by the powers; None where they are gone: there is no refinement then,
+        and no leave-one-out.
     """
 
     regression: CentreRegression
     exponents: NDArray
     chosen: NDArray
     rule: str
-    rows: CentreRows
+    rows: CentreRows | None
 
     @property
     def dtype(self) -> np.dtype:
         """Precision of the tiles."""
-        return np.dtype(np.float32 if self.rows.X.dtype == np.float32 else np.float64)
+        single = self.rows is not None and self.rows.X.dtype == np.float32
+        return np.dtype(np.float32 if single else np.float64)
 
     @property
     def scale(self) -> float:
@@ -133,6 +135,8 @@ class CentreSums:
 
     def held_out(self, penalties: NDArray) -> NDArray:
         """Leave-one-out values of the rows at each penalty, shape (n, k, n_penalties), in a second pass."""
+        if self.rows is None:
+            raise ValueError("leave-one-out needs the rows, and those of a stream are gone.")
         values = self.regression.held_out(penalties, self.rows, self.dtype)
         return scaled_back(values, self.exponents[:, None])
 
@@ -244,7 +248,11 @@ def sum_on_centres(
 
 
 def choose_centres(
-    cross: Callable[[Any, Any], NDArray], diagonal: Callable[[Any], NDArray], X: Any, solver: Nystrom
+    cross: Callable[[Any, Any], NDArray],
+    diagonal: Callable[[Any], NDArray],
+    X: Any,
+    solver: Nystrom,
+    count: int | None = None,
 ) -> tuple[NDArray, Any]:
     """Choose centres as a solver says.
 
@@ -254,6 +262,8 @@ def choose_centres(
         Kernel matrix of two sets of rows, and kernel of rows with themselves.
     X : array or CSR matrix of shape (n, d)
     solver : Nystrom
+    count : int or None, default=None
+        Number of centres at most; None is as many as the solver takes for these rows.
 
     Returns
     -------
@@ -269,7 +279,8 @@ def choose_centres(
     given = solver.given_centers(X)
     if given is not None:
         return np.full(given.shape[0], -1), given
-    rng, count = np.random.default_rng(solver.random_state), solver.count(X.shape[0])
+    rng = np.random.default_rng(solver.random_state)
+    count = solver.count(X.shape[0]) if count is None else min(count, X.shape[0])
     if solver.centers == "rpcholesky":
         among = np.sort(rng.choice(X.shape[0], min(X.shape[0], max(solver.subset, count)), replace=False))
         subset = X[among]

@@ -21,6 +21,7 @@ from ntklib._core.threads import parallel_for
 
 from ._basis import Basis
 from ._inverse import CentreSpectrum, CentreTriangle, factored, inverse_values
+from ._pivots import check_finite
 from ._sums import ROWS, RowSums, tree_sum
 
 __all__ = ["CentreFit", "CentrePosterior", "CentreRegression", "CentreRows"]
@@ -185,6 +186,7 @@ class CentreRegression:
     """
 
     def __init__(self, basis: Basis, sums: RowSums, *, fit_intercept: bool) -> None:
+        check_finite(sums.squares)
         self.basis, self.sums, self.fit_intercept = basis, sums, fit_intercept
         weight = sums.weight if fit_intercept else 1.0
         self.mean = sums.features / weight * fit_intercept
