@@ -156,7 +156,7 @@ class StudyResult(ABC):
             import pandas as pd
         except ImportError:
             raise ImportError(
-                "frame() needs pandas: pip install 'ntklib[parquet]'; records() and to_dict() do without it."
+                "frame() needs pandas: pip install pandas; records() and to_dict() do without it."
             ) from None
         return pd.DataFrame(self.table())
 

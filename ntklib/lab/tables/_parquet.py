@@ -17,7 +17,7 @@ from ntklib._core.files import open_regular
 from .stream import TableStream, block_rows, check_same_columns
 from .table import DataError, Table, check_names, check_text, show
 
-_BUFFER = 2**20
+_BUFFER = 2**18
 """Bytes that are read of a column at a time: a row group may be larger than memory."""
 
 
@@ -114,7 +114,7 @@ def _opened(path: Path) -> Iterator[Any]:
         raise DataError(f"{path}: reading Parquet needs pyarrow: pip install 'ntklib[parquet]'") from None
     with open_regular(path) as handle:
         try:
-            file = pq.ParquetFile(handle, buffer_size=_BUFFER)
+            file = pq.ParquetFile(handle, buffer_size=_BUFFER, pre_buffer=False)
         except (OSError, MemoryError):
             raise
         except Exception as error:  # pyarrow has many exceptions, and they all mean the same here

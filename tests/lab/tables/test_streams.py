@@ -1,5 +1,6 @@
 """Tables read in blocks: the same bytes however they are cut, every check with its place, bounded memory."""
 
+import tracemalloc
 import weakref
 
 import numpy as np
@@ -172,6 +173,23 @@ def test_row_groups_change_nothing(tmp_path, small_blocks, row_group):
     assert schema.kinds == ("numeric", "numeric", "numeric", "text", "text", "text")
     whole = encoded(Table("t", table.columns, table.values, table.rows))
     np.testing.assert_array_equal(rows.X, whole[1].X)
+
+
+def test_row_groups_larger_than_memory(tmp_path):
+    """Eight megabytes in one row group are read through buffers of a quarter of one."""
+    table = pa.table({"x": rng.normal(size=2**20)})
+    pq.write_table(table, tmp_path / "d.parquet", row_group_size=2**20, use_dictionary=False)
+    del table
+    before = pa.total_allocated_bytes()
+    stream, rows = open_tables([tmp_path / "d.parquet"]), 0
+    tracemalloc.start()
+    for block in stream.blocks():
+        rows += block.n_rows
+        assert pa.total_allocated_bytes() - before < 4 * 2**20
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert rows == 2**20
+    assert peak < 4 * 2**20
 
 
 def write(path, **columns):
