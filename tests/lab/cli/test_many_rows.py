@@ -76,6 +76,15 @@ def test_a_model_does_not_depend_on_files_row_groups_and_blocks(
     assert run(capsys, "predict", model, folder / source)[:2] == whole[:2]
 
 
+def test_a_model_fitted_from_the_disk_is_that_of_memory(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(scratch, "working_memory", lambda: 0)
+    made = []
+    monkeypatch.setattr(scratch, "_take_room", lambda number, size: made.append(os.truncate(number, size)))
+    assert main(fit(folder / "d.csv", tmp_path / "m.ntk")) == 0
+    assert len(made) == 2
+    assert arrays(load_model(tmp_path / "m.ntk")) == arrays(load_model(folder / "m.ntk"))
+
+
 def test_predictions_come_in_blocks_of_the_model_whatever_the_file(folder, capsys, small_blocks, monkeypatch):
     monkeypatch.setattr(model_module, "_ROWS", 9)
     model = load_model(folder / "m.ntk")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -73,25 +74,33 @@ class NumberSummary:
     def add(self, table: Table, name: str, numbers: NDArray) -> None:
         """Add a column of a table, whose cells were read as ``numbers``, NaN where there is none."""
         self.rows += len(numbers)
-        stray = np.flatnonzero(np.isnan(numbers))
-        self.finite += len(numbers) - len(stray)
-        if len(stray):
-            cells = table.column(name)[stray]
-            if cells.dtype == object:
-                self.infinite += sum(map(is_infinite, cells))
-                self.missing += sum(map(is_missing, cells))
-            else:
-                self.infinite += int(np.isinf(cells).sum())
-                self.missing += int(np.isnan(cells).sum())
-            place = table.place(stray[0], name)
-            self.bad.add(len(stray), f"{place}: {describe_cell(cells.tolist()[0])}")
-        if len(stray) < len(numbers):
+        low, high = float(numbers.min()), float(numbers.max())
+        if np.isnan(low):
+            stray = np.isnan(numbers)
+            self._add_stray(table, name, np.flatnonzero(stray))
+            if stray.all():
+                return
             low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
-            self.low, self.high = min(self.low, low), max(self.high, high)
-            if max(-low, high) > LARGEST:
-                large = np.flatnonzero(np.abs(numbers) > LARGEST)
-                place = table.place(large[0], name)
-                self.large.add(len(large), f"{place}: {numbers[large[0]]:.4g}")
+            self.finite += len(numbers) - int(np.count_nonzero(stray))
+        else:
+            self.finite += len(numbers)
+        self.low, self.high = min(self.low, low), max(self.high, high)
+        if max(-low, high) > LARGEST:
+            large = np.flatnonzero(np.abs(numbers) > LARGEST)
+            place = table.place(large[0], name)
+            self.large.add(len(large), f"{place}: {numbers[large[0]]:.4g}")
+
+    def _add_stray(self, table: Table, name: str, stray: NDArray) -> None:
+        """Add the cells at some rows, which hold no finite number."""
+        cells = table.column(name)[stray]
+        if cells.dtype == object:
+            self.infinite += sum(map(is_infinite, cells))
+            self.missing += sum(map(is_missing, cells))
+        else:
+            self.infinite += int(np.count_nonzero(np.isinf(cells)))
+            self.missing += int(np.count_nonzero(np.isnan(cells)))
+        place = table.place(stray[0], name)
+        self.bad.add(len(stray), f"{place}: {describe_cell(cells.tolist()[0])}")
 
     def merge(self, later: NumberSummary) -> None:
         """Add the cells of later rows."""
@@ -135,9 +144,13 @@ class TextSummary:
     present: list[str] = field(default_factory=list)
     counts: Counter[str] | None = field(default_factory=Counter)
 
-    def add(self, cells: list[str], *, doubtful: bool) -> None:
-        """Add some cells; ``doubtful`` says that the column looks as if it held numbers."""
-        self._keep(cells, (cell for cell in cells if not is_missing(cell)))
+    def add(self, cells: list[str], *, doubtful: bool = False, all_present: bool = False) -> None:
+        """Add some cells.
+
+        ``doubtful`` says that the column looks as if it held numbers, ``all_present`` that none is missing.
+        """
+        if len(self.present) < _SAMPLE:
+            self._keep(cells, cells if all_present else (cell for cell in cells if not is_missing(cell)))
         if self.counts is not None:
             self.counts.update(cells)
             self._limit(doubtful)
@@ -151,7 +164,7 @@ class TextSummary:
             self.counts.update(later.counts)
             self._limit(doubtful)
 
-    def _keep(self, first, present) -> None:
+    def _keep(self, first: list[str], present: Iterable[str]) -> None:
         self.first += first[: _SAMPLE - len(self.first)]
         self.present += islice(present, _SAMPLE - len(self.present))
 

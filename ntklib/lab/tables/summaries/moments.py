@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -42,11 +43,12 @@ class ExactMoments:
         """Add finite numbers, an array of shape (n,)."""
         for rows in row_blocks(len(numbers), _ROWS):
             limbs, places = _limbs(numbers[rows])
-            sums, products = limbs.sum(axis=1).tolist(), (limbs @ limbs.T).tolist()
-            for i, place in enumerate(places):
-                self._sum += int(sums[i]) << (_UNIT - place)
-                for j, other in enumerate(places):
-                    self._squares += int(products[i][j]) << (2 * _UNIT - place - other)
+            products = (limbs @ limbs.T).tolist()
+            for i, (total, place) in enumerate(zip(limbs.sum(axis=1).tolist(), places, strict=True)):
+                self._sum += int(total) << (_UNIT - place)
+                self._squares += int(products[i][i]) << 2 * (_UNIT - place)
+                for j in range(i):
+                    self._squares += int(products[i][j]) << (2 * _UNIT + 1 - place - places[j])
         self.count += len(numbers)
 
     def add_copies(self, number: float, count: int) -> None:
@@ -76,10 +78,14 @@ class ExactMoments:
 def _limbs(numbers: NDArray) -> tuple[NDArray, list[int]]:
     """Whole numbers l and places p with x = sum_i l_i 2^-p_i, shape (n_limbs, n)."""
     rest, limbs, places = numbers.astype(np.float64), [], []
-    while (largest := float(np.abs(rest).max(initial=0.0))) > 0:
-        place = min(_BITS - 1 - int(np.frexp(largest)[1]), _UNIT)
-        limb = np.rint(np.ldexp(rest, place))
-        rest -= np.ldexp(limb, -place)
+    while (largest := max(rest.max(), -rest.min())) > 0:
+        place = min(_BITS - 1 - math.frexp(largest)[1], _UNIT)
+        if abs(place) < 1000:  # powers of two that are floats, and products that do not underflow
+            limb = np.rint(rest * 2.0**place)
+            rest -= limb * 2.0**-place
+        else:
+            limb = np.rint(np.ldexp(rest, place))
+            rest -= np.ldexp(limb, -place)
         limbs.append(limb)
         places.append(place)
     return np.array(limbs).reshape(len(limbs), len(rest)), places

@@ -76,16 +76,18 @@ class TableSummary:
     def _add_column(self, table: Table, name: str) -> None:
         values = table.column(name)
         is_text = name in self.as_text or (self.typed and values.dtype == object and self._only is None)
+        all_present = False
         if not is_text:
             numbers = parse_numbers(values, self.decimal)
             self.numbers.setdefault(name, NumberSummary()).add(table, name, numbers)
+            all_present = not np.isnan(numbers).any()
             if self._only is None:
                 usable = numbers[np.abs(numbers) <= LARGEST]
                 self.moments.setdefault(name, ExactMoments()).add(usable)
         if is_text or values.dtype == object:
             cells = as_text(values).tolist()
             text = self.texts.setdefault(name, TextSummary(counts=Counter() if self._only is None else None))
-            text.add(cells, doubtful=self._doubtful(name))
+            text.add(cells, doubtful=self._doubtful(name), all_present=all_present)
 
     def merge(self, later: TableSummary) -> None:
         """Add the summary of later rows of the same table."""
