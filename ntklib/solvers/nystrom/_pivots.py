@@ -77,7 +77,7 @@ def pivoted_cholesky(
     tol : float, default=0
         Stop when the trace of the residual is at most this share of the trace.
     block : int or None, default=None
-        Pivots proposed at once; None is a tenth of the rank, 1 is the plain algorithm.
+        Pivots proposed at once; None is a quarter of the rank, 1 is the plain algorithm.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def pivoted_cholesky(
     check_finite(diagonal)
     n = len(diagonal)
     rank = min(rank, n)
-    block = max(1, -(-rank // 10)) if block is None else block
+    block = max(1, -(-rank // 4)) if block is None else block
     left, trace = diagonal.copy(), float(diagonal.sum())
     factor = np.empty((n, rank))
     pivots: list[int] = []
@@ -135,12 +135,13 @@ def check_finite(values: NDArray) -> None:
 
 def _accept(residual: NDArray, proposal: NDArray, rng: np.random.Generator) -> list[int]:
     """Positions of the accepted proposals: each with what is left of it over what it was proposed by."""
-    left = residual.copy()
+    left, factor = residual.diagonal().copy(), np.empty_like(residual)
     accepted: list[int] = []
     scale = ROUNDING * proposal
     for j, draw in enumerate(rng.random(len(proposal))):
-        if left[j, j] > scale[j] and draw * proposal[j] < left[j, j]:
+        if left[j] > scale[j] and draw * proposal[j] < left[j]:
+            before, column = factor[: len(accepted)], factor[len(accepted)]
+            column[:] = (residual[j] - before[:, j] @ before) / np.sqrt(left[j])
+            left -= column**2
             accepted.append(j)
-            column = left[:, j] / np.sqrt(left[j, j])
-            left -= np.outer(column, column)
     return accepted
