@@ -37,11 +37,11 @@ def add_both_products(
 @compiled
 def _add_both(tile, left, right, by_row, by_column):
     n, m = tile.shape
-    whole = m - m % 8
+    whole, fours = m - m % 8, n - n % 4
     for i in range(n):
         row = tile[i]
         for c in range(left.shape[0]):
-            other, sums, factor = right[c], by_column[c], left[c, i]
+            other = right[c]
             # eight sums that do not wait for each other
             s0, s1, s2, s3, s4, s5, s6, s7 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             for j in range(0, whole, 8):
@@ -56,5 +56,16 @@ def _add_both(tile, left, right, by_row, by_column):
             for j in range(whole, m):
                 s0 += np.float64(row[j]) * other[j]
             by_row[c, i] += ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
-            for j in range(m):
-                sums[j] += np.float64(row[j]) * factor
+        if i >= fours:
+            for c in range(left.shape[0]):
+                sums, a = by_column[c], left[c, i]
+                for j in range(m):
+                    sums[j] += np.float64(row[j]) * a
+        elif i % 4 == 3:  # four rows that are in the first cache still
+            r0, r1, r2 = tile[i - 3], tile[i - 2], tile[i - 1]
+            for c in range(left.shape[0]):
+                sums = by_column[c]
+                a0, a1, a2, a3 = left[c, i - 3], left[c, i - 2], left[c, i - 1], left[c, i]
+                for j in range(m):
+                    first = np.float64(r0[j]) * a0 + np.float64(r1[j]) * a1
+                    sums[j] += first + (np.float64(r2[j]) * a2 + np.float64(row[j]) * a3)

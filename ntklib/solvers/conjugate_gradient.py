@@ -137,9 +137,12 @@ def conjugate_gradients(
     """
     w = np.ones(gram.n) if weights is None else weights
     w = w[:, None]
-    weighted = w * factor
+    inner = penalty * np.eye(factor.shape[1])
+    for rows in row_blocks(gram.n, TILE):  # no copy of the factor
+        part = np.sqrt(w[rows]) * factor[rows]
+        inner += part.T @ part
     try:
-        inner = cho_factor(factor.T @ weighted + penalty * np.eye(factor.shape[1]), lower=True)
+        inner = cho_factor(inner, lower=True, overwrite_a=True)
     except (LinAlgError, ValueError):
         raise ValueError(
             "the preconditioner cannot be factored: alpha, the features or the sample weights are too far "
@@ -147,7 +150,7 @@ def conjugate_gradients(
         ) from None
 
     def precondition(r: NDArray) -> NDArray:
-        return (w * r - weighted @ cho_solve(inner, weighted.T @ r)) / penalty
+        return w * (r - factor @ cho_solve(inner, factor.T @ (w * r))) / penalty
 
     def size(r: NDArray) -> NDArray:
         return np.sqrt((w * r * r).sum(axis=0))
