@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx-mathjax-offline",
+    "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_templates"]
 templates_path = ["_templates"]
@@ -41,6 +42,31 @@ autodoc_typehints = "none"  # the docstrings have them in words
 autodoc_preserve_defaults = True
 numpydoc_show_class_members = False  # each is documented in full below its class
 numpydoc_xref_param_type = False
+
+# The gallery is made of the scripts in examples, which are run.
+SECTIONS = (
+    "first_steps",
+    "kernels",
+    "uncertainty",
+    "many_rows",
+    "features",
+    "finite_networks",
+    "lazy",
+    "optimisation",
+    "beyond_lazy",
+)
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "subsection_order": [f"../examples/{section}" for section in SECTIONS],
+    "filename_pattern": r"\.py$",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+    "show_memory": False,
+    "show_signature": False,
+    "matplotlib_animations": False,
+}
 
 if RELEASE:
     extensions.append("sphinx.ext.intersphinx")

@@ -76,7 +76,7 @@ class NystromFeatures(FeatureMap):
         Relative error against the exact kernel, :math:`|\Phi \Phi^T - K|_F / |K|_F`, on the pairs of at most
         500 training rows drawn without replacement; pairs of a row with itself count.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Only when X has string column names.
 
     See Also
