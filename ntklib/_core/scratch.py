@@ -47,10 +47,14 @@ def scratch_array(shape: tuple[int, ...], dtype: DTypeLike, what: str) -> NDArra
 
 
 def _take_room(number: int, size: int) -> None:
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(number, 0, size)
-    else:
-        os.truncate(number, size)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(number, 0, size)
+            return
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # a file system that cannot promise room
+            raise
+    os.truncate(number, size)
 
 
 def _full(size: int, free: int, what: str, folder: str) -> OSError:
