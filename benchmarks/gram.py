@@ -15,11 +15,12 @@ import resource
 
 import numpy as np
 from peers import peers
+from scipy import special
 from scipy.linalg import blas
-from timing import Actions, medians, restart_with_kept_pages
+from timing import Actions, medians, processor, restart_with_kept_pages
 
 import ntklib
-from ntklib.kernels import RectifiedPower, ntk_kernel
+from ntklib.kernels import NumericalActivation, RectifiedPower, ntk_kernel
 
 
 def floor_actions(X: np.ndarray) -> Actions:
@@ -52,20 +53,31 @@ def ours(X: np.ndarray) -> Actions:
     return found
 
 
-def mixtures(n: int) -> None:
-    """Activations whose dual is a sum over pairs of scales, on fewer rows and one thread."""
+FUNCTIONS = {
+    "softplus": (lambda z: np.logaddexp(0, z), special.expit),
+    "tanh": (np.tanh, lambda z: 4 * special.expit(2 * z) * special.expit(-2 * z)),
+    "z expit(z)": (lambda z: z * special.expit(z), lambda z: special.expit(z) * (1 + z * special.expit(-z))),
+    "arctan": (np.arctan, lambda z: 1 / (1 + z * z)),
+    "z / (1 + |z|)": (lambda z: z / (1 + np.abs(z)), lambda z: 1 / (1 + np.abs(z)) ** 2),
+    "max(z, 0)": (lambda z: np.maximum(z, 0), lambda z: 1.0 * (z > 0)),
+}
+
+
+def other_duals(n: int) -> None:
+    """Activations whose dual is a sum over pairs of scales, and functions of a user; one thread."""
     actions: Actions = {}
-    for size in (1.0, 1000.0):
+    for size in (1.0, 10.0, 1000.0):
         X = size * np.random.default_rng(0).standard_normal((n, 20))
         for name in ("erf", "tanh", "softplus", "silu"):
-            actions[f"{name} NTK, rows of size {size:g}"] = lambda X=X, name=name: ntk_kernel(
-                X, activation=name
-            )
+            actions[f"{name}, size {size:g}"] = lambda X=X, name=name: ntk_kernel(X, activation=name)
+        for name, parts in FUNCTIONS.items():
+            activation = NumericalActivation(*parts)
+            actions[f"function {name}, size {size:g}"] = lambda X=X, a=activation: ntk_kernel(X, activation=a)
     with ntklib.set_threads(1):
         times = medians(actions, 3)
-    print(f"\nn = {n:,}, d = 20, float64, one thread")
+    print(f"\nNTK, n = {n:,}, d = 20, float64, one thread")
     for name, seconds in times.items():
-        erf = times["erf" + name[name.index(" ") :]]
+        erf = times["erf" + name[name.index(",") :]]
         print(f"  {name:38s} {seconds:7.3f} s   / erf {seconds / erf:6.1f}")
 
 
@@ -95,11 +107,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=None)
     options = parser.parse_args()
     ntklib.set_threads(options.threads)
-    print(f"threads {ntklib.get_threads()}, medians of {options.repeats}")
+    print(f"{processor()}, threads {ntklib.get_threads()}, medians of {options.repeats}")
     for d in (20, 784):
         for dtype in (np.float64, np.float32):
             compare(options.n, d, dtype, options.repeats)
-    mixtures(options.n // 10)
+    other_duals(options.n // 10)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"\npeak memory of the process, peers included: {peak:.1f} GiB")
 

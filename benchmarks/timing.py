@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
-__all__ = ["Actions", "medians", "restart_with_kept_pages"]
+__all__ = ["Actions", "medians", "processor", "restart_with_kept_pages"]
 
 TUNABLES = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=200000000000"
 Actions = dict[str, Callable[[], object]]
@@ -34,3 +36,11 @@ def restart_with_kept_pages() -> None:
     """Start the script again with glibc keeping freed memory, slow to get anew on virtual machines."""
     if os.environ.get("GLIBC_TUNABLES") != TUNABLES and sys.platform == "linux":
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "GLIBC_TUNABLES": TUNABLES})
+
+
+def processor() -> str:
+    """Name of the processor, as far as the system tells it."""
+    listing = Path("/proc/cpuinfo")
+    lines = listing.read_text().splitlines() if listing.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -301,6 +301,38 @@ def ratios(entry: registry.Entry, dtype: Any) -> Iterator[Sample]:
                 yield from _deep(X, Z, names, entry.oracle(), options, depths, relative, scaled)
 
 
+MAGNIFIED = ("Erf()", "GELU()", "Sin()", "Gaussian()")
+ULPS = 64
+
+
+def magnified(entry: registry.Entry) -> Iterator[Sample]:
+    """Close rows in deep networks of large weights, beside what a rounding of the rows changes."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 3))
+    for size in (1e-4, 0.1, 30.0):
+        X = size * np.array([x, x + 1e-6 * y, x + 1e-11 * y, 1.02 * x, x * (1 + 1e-9), 1e-9 * y - x])
+        turns = rng.choice([-1, 1], size=(2, *X.shape)) * 2.0**-52
+        for options in (
+            {"depth": 8, "weight_std": 10.0, "bias_std": 0.5},
+            {"depth": 5, "weight_std": 100.0},
+            {"depth": 8, "weight_std": 1000.0},
+        ):
+            K = [
+                kernel(X, activation=entry.activation, **options)
+                for kernel in (kernels.nngp_kernel, kernels.ntk_kernel)
+            ]
+            own = [oracles.deep(entry.oracle(), row, row, **options) for row in X]
+            for i, j in ((1, 0), (2, 0), (2, 1), (3, 0), (4, 0), (5, 0), (5, 4)):
+                truth, *others = (
+                    oracles.deep(entry.oracle(), Z[i], Z[j], **options) for Z in (X, *(X * (1 + turns)))
+                )
+                for which in (0, 1):
+                    change = max(abs(other[which] - truth[which]) for other in others)
+                    bound = 1e-12 * mp.sqrt(own[i][which] * own[j][which]) + ULPS * change
+                    name = f"{('NNGP', 'NTK')[which]}({entry}, {options}), size {size:g}, rows {i}, {j}"
+                    yield Sample(name, _error(K[which][i, j], truth[which]), bound)
+
+
 def gradients(entry: registry.Entry) -> Iterator[Sample]:
     """eval_gradient of the Kernel objects, entry by entry."""
     kinds = ("angle 1e-07", "angle 1", "angle pi - 1e-06", "coincident", "antiparallel", "parallel, 3 times")
@@ -406,6 +438,15 @@ GOALS = [
             (np.float32, "4e-6 |exact| + 10 eps sqrt(K_xx K_zz)"),
         )
         for entry in registry.CLOSED
+    ),
+    *(
+        Goal(
+            f"Close rows, weight_std 10 to 1000, depths 5 and 8, {entry}",
+            f"1e-12 sqrt(K_xx K_zz) + {ULPS} |change by an ulp of the rows|",
+            lambda entry=entry: magnified(entry),
+        )
+        for entry in registry.CLOSED
+        if str(entry) in MAGNIFIED
     ),
     *(
         Goal(f"E[s s], NNGP and NTK of {activation}", "1e-10", lambda name=name: quadrature(name))

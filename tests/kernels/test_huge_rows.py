@@ -271,6 +271,40 @@ def test_normalized_gradients_of_exp_are_finite(kind, depth):
     assert not np.any(gradient[K == 0])
 
 
+@pytest.mark.parametrize("bias", [0.0, 0.5])
+@pytest.mark.parametrize("size", [1e6, 1e200])
+@pytest.mark.parametrize("trainable", ["all", "output", (0,)])
+def test_normalized_gradients_of_exp(trainable, size, bias):
+    """By hand: long rows at distance e have exp(-w^2 e^2 / 2), whatever their lengths."""
+    w, e = 0.9, np.array([0.0, 0.7, 1.0])
+    X = np.vstack([np.stack([np.full(3, size), 1 + e], axis=1), [[0.0, 0.0]], [[0.4, 0.3]]])
+    kernel = NTK(activation=Exp(), weight_std=w, bias_std=bias, trainable=trainable, normalized=True)
+    K, gradient = kernel(X, eval_gradient=True)
+    square = (w * (e[:, None] - e)) ** 2
+    np.testing.assert_allclose(K[:3, :3], np.exp(-square / 2), rtol=1e-11)
+    np.testing.assert_allclose(gradient[:3, :3, -1], -square * np.exp(-square / 2), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(gradient[3:, :3], 0.0, atol=1e-12)
+    np.testing.assert_allclose(gradient[:3, :3, :-1], 0.0, atol=1e-12)
+
+
+def test_normalized_gradients_of_deep_exp_networks():
+    X, options = np.array([[4.0, 1.0], [4.0, 1.0 + 1e-6], [3.0, -1.0], [1.2, 0.3], [0, 0]]), {"depth": 2}
+    options |= {"weight_std": 0.7, "bias_std": 0.5}
+    _, gradient = NTK(activation=Exp(), normalized=True, **options)(X, eval_gradient=True)
+    duals = oracle_duals.exp()
+    with mp.workdps(300):
+        own = [
+            (oracles.deep(duals, x, x, **options), oracles.deep_gradient(duals, x, x, **options)) for x in X
+        ]
+        for i, j in ((1, 0), (2, 0), (3, 1), (3, 2), (4, 0)):
+            value = oracles.deep(duals, X[i], X[j], **options)[1]
+            slopes = oracles.deep_gradient(duals, X[i], X[j], **options)
+            for k, name in enumerate(("bias_std", "weight_std")):
+                (vx, gx), (vz, gz) = ((v[1], g[name][1]) for v, g in (own[i], own[j]))
+                truth = (slopes[name][1] - value / 2 * (gx / vx + gz / vz)) / mp.sqrt(vx * vz)
+                assert abs(mpf(gradient[i, j, k]) - truth) <= abs(truth) / 10**10 + mpf("1e-12"), (i, j, name)
+
+
 @pytest.mark.parametrize("name", ["sin", "erf", "gelu"])
 @pytest.mark.parametrize("size", [0.0, 1e-100, 1e-10, 1e-3])
 def test_gradients_beside_a_short_row(name, size):

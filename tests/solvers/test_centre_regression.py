@@ -8,6 +8,7 @@ import ntklib
 from ntklib.kernels import NNGP, NTK
 from ntklib.solvers import CentreSpectrum, CentreTriangle
 from ntklib.solvers.nystrom import _basis
+from ntklib.solvers.nystrom import regression as regression_module
 from ntklib.solvers.nystrom._basis import make_basis
 from ntklib.solvers.nystrom._inverse import factored
 from ntklib.solvers.nystrom._sums import CHAIN, RowSums, tree_sum
@@ -290,3 +291,32 @@ def test_without_a_penalty_the_answer_is_that_of_least_norm():
     least = np.linalg.pinv(whitened) @ Y[:10]
     norm = np.einsum("ik,ij,jk->k", fit.dual_coef, M, fit.dual_coef)
     np.testing.assert_allclose(norm, (least**2).sum(axis=0), rtol=1e-6)
+
+
+class _Stretched:
+    """An inverse whose solutions are too long."""
+
+    def __init__(self, inverse, stretch):
+        self.inverse, self.stretch = inverse, stretch
+
+    def solve(self, rhs, penalty):
+        return self.stretch * self.inverse.solve(rhs, penalty)
+
+    def __getattr__(self, name):
+        return getattr(self.inverse, name)
+
+
+@pytest.mark.parametrize(("stretch", "kept"), [(3.0, 0), (1.9, 1), (1.4, 2)])
+def test_refinement_keeps_its_best_step(stretch, kept, monkeypatch):
+    """Steps that are ``stretch`` times too long multiply the error by 1 - stretch: it rises, or falls."""
+    _, rows, regression = fitted(KERNEL, X, X[:15], Y)
+    right, inverse = regression.fit(0.3, rows), CentreRegression.inverse
+    start = stretch * inverse(regression, 0.3).solve(regression.moments, 0.3)
+    gradient, excess, size = regression._gradient(start, regression.target_mean, 0.3, rows)
+    first = np.hypot(np.linalg.norm(gradient), np.linalg.norm(excess)) / size
+    monkeypatch.setattr(CentreRegression, "inverse", lambda *args: _Stretched(inverse(*args), stretch))
+    monkeypatch.setattr(regression_module, "MAX_REFINEMENTS", 2)
+    fit = regression.fit(0.3, rows)
+    assert fit.residual == pytest.approx(first * abs(1 - stretch) ** kept, rel=1e-6)
+    error = (1 - stretch) ** kept * (stretch - 1)
+    np.testing.assert_allclose(fit.dual_coef, (1 + error) * right.dual_coef, rtol=1e-6)

@@ -12,6 +12,7 @@ from ntklib._core.validation import check_real
 from .._suprema import wave_suprema
 from ..contract import Activation, Dual, as_floats
 from ..duals import closed_forms as duals
+from ..duals.exponential import ExpDual
 
 __all__ = ["RBF", "Cos", "Exp", "Gaussian", "Sin"]
 
@@ -72,7 +73,7 @@ class Exp(Activation):
 
     @property
     def dual(self) -> Dual:
-        return duals.ExpDual()
+        return ExpDual()
 
 
 @dataclass(frozen=True)

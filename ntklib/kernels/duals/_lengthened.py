@@ -30,9 +30,9 @@ from .._wide import narrow, where
 from ._pairs import Pairs
 from .series import far_polynomial
 
-__all__ = ["ANGLE", "GATED", "SMOOTHED", "STEP", "Lengthened", "excess", "mixture_tile"]
+__all__ = ["GATED", "SMOOTHED", "STEP", "Lengthened", "excess", "mixture_tile"]
 
-STEP, SMOOTHED, GATED, ANGLE = 0, 1, 2, 3  # a step, E[(z + s g)_+], z Phi(z/s); psi alone
+STEP, SMOOTHED, GATED = 0, 1, 2  # a step, E[(z + s g)_+], z Phi(z/s)
 _FAR = far_polynomial(0, "float64")
 _EXCESS = tuple((-1) ** k * 2 * (k + 1) / math.factorial(2 * k + 3) for k in range(12))
 
@@ -86,7 +86,7 @@ def excess(psi: Any) -> Any:
 def mixture_tile(
     kind: int, rx: np.ndarray, rz: np.ndarray, tau: np.ndarray, scales: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return sums over two scales of a tile of floats: arcsines of steps, C of ramps, or psi, and slopes.
+    """Return sums over two scales of a tile of floats: arcsines of steps or C of ramps, and slopes.
 
     rx has the shape (n,), rz (1, m), or (n, m) where each row has columns of its own.
     """
@@ -105,7 +105,7 @@ def _horner(c, x):
 
 @compiled
 def _mixture_tile(kind, rx, rz, tau, scales, weights, far, excess, first, second):
-    """Sums over the scales: arcsines and slopes of steps (kind 0), C and slopes of ramps (1, 2), psi (3)."""
+    """Sums over the scales: arcsines and slopes of steps (kind 0), C and slopes of ramps (1, 2)."""
     n, m = tau.shape
     hz = np.empty(m)
     root, psi, arcsine, lack = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
@@ -131,10 +131,7 @@ def _mixture_tile(kind, rx, rz, tau, scales, weights, far, excess, first, second
                     value *= (x / math.sqrt(2.0) if small else math.sqrt(c)) * math.pi
                     arcsine[j] = value if small else math.pi / 2.0 - value
                     psi[j] = math.pi / 2.0 - value if small else value
-                if kind == 3:
-                    for j in range(m):
-                        first[i, j] += weight * psi[j]
-                elif kind == 0:
+                if kind == 0:
                     for j in range(m):
                         first[i, j] += weight * arcsine[j]
                         second[i, j] += weight / root[j]

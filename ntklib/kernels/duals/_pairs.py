@@ -36,6 +36,7 @@ class Pairs(NamedTuple):
     state_z: Any
     half_squares: Any = None  # those of close pairs, where they come from the rows themselves
     close: Any = False
+    magnified: bool = True  # whether later layers magnify errors of the gaps after this one
 
     @classmethod
     def of_rows(cls, r: Any, state: Any) -> Pairs:

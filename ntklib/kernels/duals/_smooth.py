@@ -43,6 +43,7 @@ __all__ = ["SmoothDual"]
 _RADIUS = 2.0**80
 _VALUE = 2.0**600
 _WEIGHT = 2.0**40
+_MAGNIFIED = 2.0**8  # errors of a gap, which are roundings, are let grow that much
 _LOST = 2.0**-46  # of two numbers that cancel, the share that may be but rounding
 
 
@@ -202,7 +203,7 @@ class SmoothDual:
         """d log of the rows' lengths at every layer, before the biases, shape (2, n)."""
         in_w, in_b = directions(1)
         out = [in_w + np.zeros((2, len(x.plain)))]
-        for layer in range(net.depth - 1):
+        for layer in range(net.depth):
             kept = share(x.lengths[layer], x.radii[layer])
             log = kept * out[-1] + (1 - kept) * in_b
             p = Pairs.of_rows(x.radii[layer], x.states[layer])
@@ -279,11 +280,18 @@ class SmoothDual:
             bias_tile(tau, x.turns[layer], z.turns[layer])
         hidden = layer < net.depth
         state_x, state_z = (x.states[layer], z.states[layer]) if hidden else (None, None)
-        return Pairs(rx, rz, tau, None, state_x, state_z)
+        magnified = _growth_of_errors(x, z, range(layer + 1, net.depth)) > _MAGNIFIED
+        return Pairs(rx, rz, tau, None, state_x, state_z, magnified=magnified)
 
 
 def _is_wide(x: SmoothPlan, z: SmoothPlan) -> bool:
     return isinstance(x.lengths[0], Wide) or isinstance(z.lengths[0], Wide)
+
+
+def _growth_of_errors(x: SmoothPlan, z: SmoothPlan, layers: range) -> float:
+    """A bound on how many times larger these layers make an error of a gap: by lengths of rows, squared."""
+    radii = [narrow(side.radii[layer]).max() for layer in layers for side in (x, z)]
+    return float(np.prod(np.clip(radii, 1.0, _MAGNIFIED + 1)))
 
 
 def _square(value: float, x: SmoothPlan, z: SmoothPlan) -> Any:

@@ -1,7 +1,7 @@
 """Closed-form duals of smooth activations.
 
-With S = E[uv] and variances q_x, q_z.  The Gaussian's is an integral of a normal density, those of sin, cos,
-exp and the radial basis function come from its characteristic function (Han et al. 2022, "Fast neural
+With S = E[uv] and variances q_x, q_z.  The Gaussian's is an integral of a normal density, those of sin, cos
+and the radial basis function come from its characteristic function (Han et al. 2022, "Fast neural
 kernel embeddings for general activations", table 1).
 """
 
@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._wide import Wide, narrow, over, positive, where
+from .._wide import narrow, over, positive, where
 from ._lengthened import Lengthened
 from ._pairs import Motion, Pairs, Partials, cosine_of
 from ._smooth import SmoothDual
 
-__all__ = ["CosDual", "ExpDual", "GaussianDual", "RBFDual", "SinDual"]
+__all__ = ["CosDual", "GaussianDual", "RBFDual", "SinDual", "half_squares_moved"]
 
 
 def _gap(lack: Any, size_x: Any, size_z: Any) -> np.ndarray:
@@ -91,7 +91,7 @@ class SinDual(SmoothDual):
     @staticmethod
     def _decays(p: Pairs, by: Motion) -> tuple[Any, Any]:
         """-d exp(-E[(u - v)^2] / 2), and that of the sum."""
-        difference, total = _half_squares_moved(p, by)
+        difference, total = half_squares_moved(p, by)
         return np.exp(-p.half_square_difference) * difference, np.exp(-p.half_square_sum) * total
 
 
@@ -119,7 +119,7 @@ def _waves(p: Pairs) -> tuple[Any, Any]:
     return np.copysign(sinh, p.covariance), (plus + minus) / 2
 
 
-def _half_squares_moved(p: Pairs, by: Motion) -> tuple[Any, Any]:
+def half_squares_moved(p: Pairs, by: Motion) -> tuple[Any, Any]:
     """Derivatives of E[(u - v)^2] / 2 and E[(u + v)^2] / 2, the smaller one as small as it is."""
     logs, product = by.log_x + by.log_z, p.rx * p.rz
     apart = (p.rx - p.rz) * logs / 2 + (p.rx + p.rz) / 2 * by.apart
@@ -144,33 +144,6 @@ def _wave_gap(p: Pairs, sign: float) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class ExpDual(SmoothDual):
-    """A = D = exp((q_x + q_z)/2 + S)."""
-
-    by_distance: ClassVar[bool] = True
-
-    def pair(self, p):
-        A = np.exp(p.half_square_sum)
-        if isinstance(A, Wide):
-            # a normalised kernel divides by the same exp(q), however far beyond the floats it is
-            rows = np.exp(p.rx * p.rx) * np.exp(p.rz * p.rz)
-            A = where(narrow(p.half_square_sum) < 1e4, A, rows * np.exp(-p.half_square_difference))
-        return A, A * 1.0  # the recursion writes to A
-
-    def gap(self, p, A, cosine):
-        return -np.expm1(-narrow(p.half_square_difference))
-
-    def moved(self, p, A, D, by):
-        dA = A * _half_squares_moved(p, by)[1]
-        return dA, dA
-
-    def gradient(self, net, x, z, tau, apart=None):
-        """Of normalised kernels 0 with the value: exponents far beyond the floats are not told apart."""
-        value = self.tile(net, x, z, tau.copy(), apart) if net.normalized else 1.0
-        return np.where(np.asarray(value) == 0, 0.0, super().gradient(net, x, z, tau, apart))
-
-
-@dataclass(frozen=True)
 class RBFDual(SmoothDual):
     """sigma = sqrt(2) sin(sqrt(2 gamma) z + pi/4):  A = exp(-gamma E[(u - v)^2]),  D = 2 gamma A."""
 
@@ -185,5 +158,5 @@ class RBFDual(SmoothDual):
         return -np.expm1(-2 * self.gamma * narrow(p.half_square_difference))
 
     def moved(self, p, A, D, by):
-        dA = -2 * self.gamma * A * _half_squares_moved(p, by)[0]
+        dA = -2 * self.gamma * A * half_squares_moved(p, by)[0]
         return dA, 2 * self.gamma * dA

@@ -23,6 +23,9 @@ from ._smooth import SmoothDual
 
 __all__ = ["HermiteDual", "PolynomialDual"]
 
+_SHARED = 128  # terms that all pairs are given
+_DIGITS = 42.0  # exp(-42), under which rho^k is left out: an error relative to sqrt(A_xx A_zz)
+
 
 class HermiteDual(SmoothDual):
     """Duals by Mehler's formula; a subclass gives the coefficients of sigma and sigma'."""
@@ -75,19 +78,28 @@ def _mehler(x: Any, z: Any, tau: Any) -> Any:
 
 @compiled
 def _mehler_tile(x, z, tau, out):
-    """sum_k x[i, k] z[k, j] rho^k by Horner's rule."""
+    """sum_k x[i, k] z[k, j] rho^k by Horner's rule, without terms that rho^k makes less than a rounding."""
     n, m = tau.shape
     terms = x.shape[1]
-    rho = np.empty(m)
+    rho, needed = np.empty(m), np.empty(m)
     for i in range(n):
         row = out[i]
         for j in range(m):
             rho[j] = np.copysign(1.0 - abs(tau[i, j]), tau[i, j])
+            needed[j] = _DIGITS / max(-np.log1p(-abs(tau[i, j])), 1e-300)
             row[j] = 0.0
+        order, active = np.argsort(-needed) if terms > _SHARED else np.empty(0, np.int64), 0
         for k in range(terms - 1, -1, -1):
             c = x[i, k]
-            for j in range(m):
-                row[j] = row[j] * rho[j] + c * z[k, j]
+            if k >= _SHARED:
+                while active < m and needed[order[active]] > k:
+                    active += 1
+                for a in range(active):
+                    j = order[a]
+                    row[j] = row[j] * rho[j] + c * z[k, j]
+            else:
+                for j in range(m):
+                    row[j] = row[j] * rho[j] + c * z[k, j]
 
 
 @dataclass(frozen=True)

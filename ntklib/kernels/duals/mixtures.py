@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from .._wide import Wide, narrow, over, weighted_sum, where
-from ._lengthened import ANGLE, GATED, SMOOTHED, STEP, Lengthened, excess, mixture_tile
-from ._pairs import Pairs, Partials, signed_gaps_of
+from ._lengthened import GATED, SMOOTHED, STEP, Lengthened, excess, mixture_tile
+from ._near import near_gaps
+from ._pairs import Motion, Pairs, Partials, signed_gaps_of
 from ._smooth import SmoothDual
 
 __all__ = ["MixtureDual", "RampDual", "StepDual"]
 
-_STEEP = 8.0  # length from which steps magnify a rounding error enough to pay for sums of angles
+_NEAR = 1e-3  # a gap below it, by subtraction, is too coarse for layers that magnify it
 _ROUNDING = 32 * np.finfo(np.float64).eps
 
 
@@ -29,6 +30,53 @@ class MixtureDual(SmoothDual):
         """A bound on the error of E[sigma(u) sigma(v)] at any correlation: that of rounding."""
         r = np.sqrt(variances)
         return float(_ROUNDING * np.max(self.pair(Pairs.of_rows(r, None))[0]))
+
+    def _kind(self) -> tuple[int, float]:
+        """Kind of the function f, and the square of a constant added to it over that of its height."""
+        raise NotImplementedError  # pragma: no cover
+
+    def gap(self, p, A, cosine):
+        """Exact between close rows, where that matters."""
+        gap = signed_gaps_of(cosine)
+        close = self._close(p, gap)
+        if close.any():
+            gap[close] = np.copysign(self._near(p, close), gap[close])
+        return gap
+
+    def cosine_moved(self, p, A, dA, by, sizes, logs):
+        """Minus the derivatives of the gap between close rows."""
+        moved = super().cosine_moved(p, A, dA, by, sizes, logs)
+        if p.tau.ndim < 2:  # rows with themselves
+            return moved
+        cosine = narrow(over(A, sizes[0] * sizes[1]))
+        close = self._close(p, signed_gaps_of(cosine))
+        if close.any():
+            exact = np.zeros((2, *p.tau.shape))
+            exact[:, close] = -np.sign(cosine[close]) * self._near(p, close, by)
+            moved = where(close, exact, moved)
+        return moved
+
+    def _close(self, p: Pairs, gap: np.ndarray) -> np.ndarray:
+        """Mask of pairs that a layer leaves close, or opposite if f is odd."""
+        return (np.abs(gap) < (_NEAR if p.magnified else 0.0)) & (self._odd | (np.copysign(1.0, gap) > 0))
+
+    @property
+    def _odd(self) -> bool:
+        return self._kind() == (STEP, 0.0)
+
+    def _near(self, p: Pairs, at: np.ndarray, by: Motion | None = None) -> np.ndarray:
+        """Distances from 1 of what is left of these pairs' correlations, or how they move."""
+        kind, constant = self._kind()
+        gap, positive = np.abs(narrow(p.tau))[at], p.positive[at]
+        same = positive | self._odd
+        row = np.broadcast_to(narrow(p.rx), p.tau.shape)[at], np.broadcast_to(narrow(p.rz), p.tau.shape)[at]
+        motion = None
+        if by is not None:
+            parts = [narrow(part) + np.zeros((2, *p.tau.shape)) for part in by]
+            log_x, log_z, apart, rho = (part[:, at] for part in parts)
+            motion = log_x, log_z, apart, np.where(self._odd & ~positive, rho, -rho)
+        dual = self.scales, self.weights, constant
+        return near_gaps(kind, *row, np.where(same, gap, 2 - gap), dual, motion)
 
     def _sums(self, p: Pairs, terms: Any) -> list[Any]:
         """The mixture of what ``terms`` gives for two scales, one of them an axis of the arrays."""
@@ -55,10 +103,6 @@ class MixtureDual(SmoothDual):
         index = np.cumsum(~plain) - 1
         return [where(plain, value, part[index]) for value, part in zip(values, rest, strict=True)]
 
-    def _own(self, r: Any, kind: int, terms: Any) -> Any:
-        """The first of the sums of rows with themselves, those of short rows replaced."""
-        return self._both(Pairs.of_rows(where(narrow(r) > 1, r, 1.0), None), kind, terms)[0]
-
     def _compiled(self, kind: int, rx: np.ndarray, rz: np.ndarray, tau: np.ndarray) -> list[np.ndarray]:
         return list(mixture_tile(kind, rx, rz, tau, np.array(self.scales), np.array(self.weights)))
 
@@ -73,40 +117,17 @@ class StepDual(MixtureDual):
     height: float = 1.0
     constant: float = 0.0
 
+    def _kind(self):
+        return STEP, self.constant**2 / (2 / np.pi * self.height**2)
+
     def pair(self, p):
         factor = 2 / np.pi * self.height**2
         arcsine, slope = self._both(p, STEP, _step_terms)
         return factor * np.copysign(arcsine, p.tau) + self.constant**2, factor * slope
 
-    def gap(self, p, A, cosine):
-        """From A_xx + A_zz - 2 A, a sum of angles psi that are small for long rows not opposite."""
-        gap, symmetric = signed_gaps_of(cosine), self.constant == 0
-        long = _long(p, _STEEP) & (p.positive | symmetric)
-        if not long.any():
-            return gap
-        factor, total = 2 / np.pi * self.height**2, sum(self.weights) ** 2
-        psi_x, psi_z = (self._own(r, ANGLE, _angle_terms) for r in (p.rx[:, 0], p.rz[0]))
-        size_x, size_z = (
-            np.sqrt(factor * narrow(np.pi / 2 * total - psi) + self.constant**2) for psi in (psi_x, psi_z)
-        )
-        psi, mean = self._both(p, ANGLE, _angle_terms)[0], (psi_x[:, None] + psi_z[None, :]) / 2
-        lack = factor * narrow(psi - mean) - (size_x[:, None] - size_z[None, :]) ** 2 / 2
-        exact = np.clip(lack / np.outer(size_x, size_z), 0.0, 1.0)
-        return np.where(long, np.copysign(exact, cosine), gap)
-
     def partials(self, p, A, D):
         factor = 2 / np.pi * self.height**2
         return Partials(*(factor * part for part in self._sums(p, _step_partials)))
-
-
-def _long(p: Pairs, least: float = 1.0) -> np.ndarray:
-    """Pairs of rows that are both far longer than none."""
-    return (narrow(p.rx) > least) & (narrow(p.rz) > least)
-
-
-def _angle_terms(p: Pairs, s: float, t: Any) -> tuple[Any, ...]:
-    near = Lengthened.of(p, s, t)
-    return near.angle, 1 / near.root
 
 
 def _step_terms(p: Pairs, s: float, t: Any) -> tuple[Any, ...]:
@@ -143,75 +164,15 @@ class RampDual(MixtureDual):
 
     gated: bool = True
 
+    def _kind(self):
+        return (GATED if self.gated else SMOOTHED), 0.0
+
     def pair(self, p):
-        C, slope = self._parts(p)
+        C, slope = self._both(p, self._kind()[0], _gated_terms if self.gated else _smoothed_terms)
         return (np.pi * where(p.positive, p.covariance, 0.0) + C) / (2 * np.pi), slope / (2 * np.pi)
 
-    def _parts(self, p: Pairs) -> list[Any]:
-        """C and 2 pi D."""
-        return self._both(p, *self._kind())
-
-    def gap(self, p, A, cosine):
-        """From 2 pi A = r_x r_z (pi rho + c), 2 pi A_xx = r_x^2 (pi + c_x) for long rows not opposite.
-
-        Their c are small, and so are the errors that these leave in the gap of parallel rows.
-        """
-        gap, long = signed_gaps_of(cosine), _long(p) & p.positive
-        if not long.any():
-            return gap
-        c_x, c_z, size_x, size_z = self._own_parts(p)
-        c = narrow(self._parts(p)[0] / where(long, p.rx * p.rz, 1.0))
-        lost = (c_x + c_z) / 2 - c - ((c_x - c_z) / (size_x + size_z)) ** 2 / 2
-        exact = np.clip((np.pi * np.abs(narrow(p.tau)) + lost) / (size_x * size_z), 0.0, 1.0)
-        return np.where(long, exact, gap)
-
-    def _own_parts(self, p: Pairs) -> tuple[np.ndarray, ...]:
-        """c_x and c_z of long rows, and the roots of 2 pi A_xx / r_x^2 and 2 pi A_zz / r_z^2."""
-        kind = self._kind()
-        c_x, c_z = (
-            narrow(self._own(r, *kind) / where(narrow(r) > 1, r, 1.0) ** 2) for r in (p.rx[:, 0], p.rz[0])
-        )
-        c_x, c_z = c_x[:, None], c_z[None, :]
-        return c_x, c_z, np.sqrt(np.pi + c_x), np.sqrt(np.pi + c_z)
-
-    def cosine_moved(self, p, A, dA, by, sizes, logs):
-        """Minus the derivatives of the gap as it is computed there."""
-        moved, long = super().cosine_moved(p, A, dA, by, sizes, logs), p.positive & _long(p)
-        if p.tau.ndim < 2 or not long.any():
-            return moved
-        c_x, c_z, size_x, size_z = self._own_parts(p)
-        dc_x, dc_z = (
-            self._c_moved(Pairs.of_rows(where(narrow(r) > 1, r, 1.0), None), log, log, 0.0)
-            for r, log in ((p.rx[:, 0], by.log_x[:, :, 0]), (p.rz[0], by.log_z[:, 0]))
-        )
-        dc_x, dc_z = dc_x[:, :, None], dc_z[:, None, :]
-        product = where(long, p.rx * p.rz, 1.0)
-        c = self._parts(p)[0] / product
-        apart = (c_x - c_z) / (size_x + size_z)
-        d_log_x, d_log_z = dc_x / (2 * size_x**2), dc_z / (2 * size_z**2)
-        lost = (
-            (dc_x + dc_z) / 2
-            - self._c_moved(p, by.log_x, by.log_z, by.rho)
-            - apart * (d_log_x * size_x - d_log_z * size_z)
-        )
-        gap = (np.pi * np.abs(p.tau) + (c_x + c_z) / 2 - c - apart**2 / 2) / (size_x * size_z)
-        exact = (np.pi * by.rho - lost) / (size_x * size_z) + gap * (d_log_x + d_log_z)
-        return where(long, exact, moved)
-
-    def _c_moved(self, p: Pairs, log_x: Any, log_z: Any, rho: Any) -> Any:
-        """Derivatives of c = C / (r_x r_z) of positive pairs."""
-        (C, phi), (C_x, C_z, *_) = self._parts(p), self._sums(p, self._slopes_of())
-        moved = (C_x - C) * log_x + (C_z - C) * log_z
-        return over(moved, p.rx * p.rz) + (phi - np.pi) * rho
-
-    def _kind(self) -> tuple[int, Any]:
-        return (GATED, _gated_terms) if self.gated else (SMOOTHED, _smoothed_terms)
-
-    def _slopes_of(self) -> Any:
-        return _gated_partials if self.gated else _smoothed_partials
-
     def partials(self, p, A, D):
-        C_x, C_z, *rest = self._sums(p, self._slopes_of())
+        C_x, C_z, *rest = self._sums(p, _gated_partials if self.gated else _smoothed_partials)
         kept = np.pi * where(p.positive, p.covariance, 0.0)
         return Partials(*(part / (2 * np.pi) for part in (kept + C_x, kept + C_z, *rest)))
 
