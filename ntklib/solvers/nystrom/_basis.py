@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
-from scipy.linalg.blas import dtrsm, strsm
+from scipy.linalg.blas import dtrmm, dtrsm, strsm
 from scipy.linalg.lapack import dpstrf, dtrtri
 
 from ._pivots import check_finite
@@ -104,12 +104,15 @@ class Basis:
         lead = self.lead
         if lead < len(self.means):
             squares, block = sums.squares, sums.squares[lead:, lead:]
-            block = np.tril(block) + np.tril(block, -1).T
-            squares[lead:, :lead] = self.rest @ squares[lead:, :lead]
-            squares[lead:, lead:] = self.rest @ (self.rest @ block).T
-            sums.products[lead:] = self.rest @ sums.products[lead:]
+            squares[lead:, :lead] = self._rest_times(squares[lead:, :lead])
+            half = self._rest_times(np.tril(block) + np.tril(block, -1).T)
+            squares[lead:, lead:] = self._rest_times(half.T)
+            sums.products[lead:] = self._rest_times(sums.products[lead:])
             sums.features[lead:] = self.rest @ sums.features[lead:]
         return sums
+
+    def _rest_times(self, values: NDArray) -> NDArray:
+        return dtrmm(1.0, self.rest, np.array(values, order="F"), lower=1, overwrite_b=1)
 
     def coefficients(self, w: NDArray) -> NDArray:
         """Coefficients a of the centres with k(x, C) a = phi(x) . w."""
@@ -167,7 +170,7 @@ def _lead(triangle: NDArray) -> tuple[int, NDArray, NDArray]:
     lead = LEAST_LEAD
     while 2 * lead <= M:
         spread = np.linalg.norm(triangle[lead:, lead:], axis=1)
-        rest = inverse[lead:, lead:] * spread  # the inverse's block is that of the block
+        rest = np.asfortranarray(inverse[lead:, lead:] * spread)  # the inverse's block is that of the block
         if np.linalg.norm(rest, axis=1).max() <= MAGNIFIED:
             return lead, rest, spread
         lead *= 2
