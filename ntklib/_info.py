@@ -17,7 +17,7 @@ from ntklib._core.threads import get_threads
 __all__ = ["show_versions", "versions", "warmup"]
 
 _PACKAGES = (
-    *("ntklib", "numpy", "scipy", "scikit-learn", "numba", "threadpoolctl", "platformdirs"),
+    *("ntklib", "numpy", "scipy", "scikit-learn", "numba", "joblib", "threadpoolctl", "platformdirs"),
     *("matplotlib", "skops", "jinja2", "pandas", "pyarrow"),
 )
 

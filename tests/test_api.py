@@ -72,7 +72,7 @@ API = {
         TableSummary Target TargetColumn
     """,
     "ntklib.lab.report": """
-        analyse Analysis DataSummary KernelResult ModelResult PAGE render_page RESULTS Section
+        analyse Analysis DataSummary KernelResult MAX_SAMPLES ModelResult PAGE render_page RESULTS Section
         SECTIONS write_report
     """,
     "ntklib.lab.cli": """

@@ -12,13 +12,16 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import partial
+from functools import cache
 from numbers import Integral
 from types import TracebackType
 from typing import Any
 
+import joblib
 import sklearn
 import threadpoolctl
+
+from .progress import current_step, resume
 
 __all__ = ["get_threads", "parallel_for", "set_threads"]
 
@@ -42,12 +45,17 @@ class _BLASThreads:
         return self.claims[-1][1] if self.claims else None
 
     def threads(self) -> int:
-        """Threads for a pool: what was chosen, else those of the BLAS library outside our pools."""
+        """Threads for a pool: what was chosen, else those of the BLAS library outside our pools.
+
+        A library that was told no number takes all processors of the machine, and not those of a container.
+        """
         with self.lock:
             if (chosen := self.chosen()) is not None:
                 return chosen
             counts = [count for _, count in self.before or self._now()]
-        return max(counts, default=os.cpu_count() or 1)
+        told = any(os.environ.get(name) for name in _TOLD)
+        allowed = _processors(os.environ.get("LOKY_MAX_CPU_COUNT"))
+        return max(counts, default=allowed) if told else min(max(counts, default=allowed), allowed)
 
     def enter_pool(self, pool: object) -> None:
         with self.lock:
@@ -101,6 +109,21 @@ class _BLASThreads:
         self._apply()
 
 
+_TOLD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+@cache
+def _processors(limit: str | None) -> int:
+    """Processors that this process may use, by its affinity, its container and joblib's limit."""
+    return joblib.cpu_count()
+
+
 def _limit(library: Any, threads: int) -> None:
     """Set the threads of one BLAS library, from whichever Python thread calls.
 
@@ -137,7 +160,9 @@ def get_threads() -> int:
     """Return the number of threads that the library uses now.
 
     It is the number given to `set_threads`; before any such call, the number of threads of the BLAS
-    library, so that ``OMP_NUM_THREADS``, ``threadpoolctl`` and joblib's workers rule ntklib too.
+    library, so that ``OMP_NUM_THREADS``, ``threadpoolctl`` and joblib's workers rule ntklib too.  Unless such
+    a variable tells it, it is at most the number of processors that the process may use, by its affinity, the
+    limits of its container and ``LOKY_MAX_CPU_COUNT``.
 
     Returns
     -------
@@ -208,8 +233,9 @@ def parallel_for(
 ) -> None:
     """Call ``function`` on every item, in threads that each take the next one, BLAS single-threaded.
 
-    The threads have scikit-learn's configuration of the caller, which is each thread's own.  The first
-    exception, KeyboardInterrupt included, stops what has not begun and is raised.
+    The threads have scikit-learn's configuration of the caller, which is each thread's own, and are in its
+    step of a job (`progress`).  The first exception, KeyboardInterrupt included, stops what has not begun and
+    is raised.
     """
     items = list(items)
     count = min(threads or get_threads(), len(items))
@@ -220,7 +246,12 @@ def parallel_for(
             for item in items:
                 function(item)
             return
-        configure = partial(sklearn.set_config, **sklearn.get_config())
+        configuration, outer = sklearn.get_config(), current_step()
+
+        def configure() -> None:
+            sklearn.set_config(**configuration)
+            resume(outer)
+
         with ThreadPoolExecutor(count, thread_name_prefix="ntklib", initializer=configure) as pool:
             tasks = [pool.submit(function, item) for item in items]
             try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,8 @@ from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
+
+from ntklib._core.progress import Gauge, Silent, seconds_text, talk
 
 from ._kernel import accepts_sparse, is_precomputed
 from ._parameters import CHECKS
@@ -20,7 +25,12 @@ from .rows import RowView, check_finite_rows, whole
 
 
 class Estimator(BaseEstimator):
-    """An estimator whose errors name the parameter that is wrong, and say what to give."""
+    """An estimator whose errors name the parameter that is wrong, and say what to give.
+
+    A fit is whole or not at all: what is interrupted, or fails, leaves the estimator as it was.
+    """
+
+    verbose: Any = 0  # of those whose fits are short
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters of the estimator, and ``component__parameter`` of a component.
@@ -48,6 +58,26 @@ class Estimator(BaseEstimator):
                     f"give {owner} an object that has, such as {example}."
                 )
         return super().set_params(**params)
+
+    @contextmanager
+    def _fitting(self) -> Iterator[Gauge | Silent]:
+        """Show the block as `verbose` asks, and leave the estimator as it was if the block does not end."""
+        before, start = dict(vars(self)), time.perf_counter()
+        CHECKS["verbose"](self.verbose, "verbose")
+        try:
+            with talk(type(self).__name__, self.verbose) as gauge:
+                yield gauge
+                if self.verbose and (outcome := self._outcome()):
+                    took = seconds_text(time.perf_counter() - start)
+                    gauge.say(f"{type(self).__name__}: {outcome}; {took}")
+        except BaseException:  # Ctrl-C as well
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _outcome(self) -> str:
+        """Words on what came of a fit; nothing to say if empty."""
+        return ""
 
     def _check_parameters(self) -> None:
         """Refuse wrong parameters before anything is computed."""

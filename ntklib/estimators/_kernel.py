@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Kernel
 
 from ntklib._core.blocks import require_memory, row_blocks, working_memory
+from ntklib._core.progress import step
 from ntklib.kernels import NNGP, NTK, ArcCosine, Laplace
 from ntklib.networks import EmpiricalNTK
 
@@ -53,6 +54,11 @@ def accepts_sparse(kernel: Any) -> bool:
     if isinstance(kernel, Kernel):
         return all(isinstance(leaf, _OURS) for leaf in _leaves(kernel))
     return not isinstance(kernel, str)
+
+
+def is_ours(kernel: Any) -> bool:
+    """Say if a kernel is one of this library, whose values are computed in threads."""
+    return type(kernel) in _OURS
 
 
 def _leaves(kernel: Kernel) -> list[Kernel]:
@@ -106,7 +112,7 @@ def gram(kernel: Kernel | Callable | str, X: Any) -> tuple[NDArray, bool]:
     if len(first) < X.shape[0] and not adds_noise(kernel, X):
         return gram(kernel, X[first])[0][np.ix_(place, place)], True
     if isinstance(kernel, Kernel):
-        return _checked(kernel(X), X.shape[0], X.shape[0]), type(kernel) in _OURS
+        return _checked(kernel(X), X.shape[0], X.shape[0]), is_ours(kernel)
     return _checked(kernel(X, X), X.shape[0], X.shape[0]), False
 
 
@@ -126,8 +132,10 @@ def batches(X: Any, n: int) -> Iterator[slice]:
 def evaluate_expansion(kernel: Kernel | Callable | str, X: Any, Y: Any, coef: NDArray) -> NDArray:
     """Values sum_i coef_i K(x, y_i) at the rows x of X, (m, k), one batch of the cross-Gram at a time."""
     out = np.empty((X.shape[0], coef.shape[1]))
-    for rows in batches(X, len(coef)):
-        out[rows] = cross_gram(kernel, X[rows], Y) @ coef
+    with step("predictions", len(out), "rows") as gauge:
+        for rows in batches(X, len(coef)):
+            out[rows] = cross_gram(kernel, X[rows], Y) @ coef
+            gauge.reach(rows.stop)
     return out
 
 

@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from ntklib._core.progress import SILENT, Gauge, Silent
 from ntklib.dynamics import Risk
 
 
 class Stopping(NamedTuple):
-    """Checked rules of stopping; progress is printed `every` so many iterations, 0 for never."""
+    """Checked rules of stopping."""
 
     max_iter: int
     tol: float
     rounds: int
-    every: int
 
 
 class Watch:
@@ -34,11 +34,12 @@ class Watch:
     held : Risk or None, default=None
         The loss on samples set aside.
     reported : callable, default=float
-        From losses to those in the user's unit, for printing.
+        From losses to those in the user's unit, to be shown.
     """
 
     def __init__(self, rules: Stopping, held: Risk | None = None, reported: Callable = float) -> None:
         self.rules, self.held, self.reported = rules, held, reported
+        self.gauge: Gauge | Silent = SILENT  # is told of every iteration
         self.losses: list[float] = []
         self.watched: list[float] = []
         self.least = np.inf
@@ -56,11 +57,10 @@ class Watch:
             self.best = iteration
         self.waited = 0 if watched < self.least - self.rules.tol * self.watched[0] else self.waited + 1
         self.least = min(self.least, watched)
-        over = self.waited >= self.rules.rounds
-        if self.rules.every and (over or iteration % self.rules.every == 0):
+        if self.gauge:
             extra = "" if self.held is None else f", validation loss {self.reported(watched):.6g}"
-            print(f"iteration {iteration}: loss {self.reported(loss):.6g}{extra}")
-        return over
+            self.gauge.reach(iteration, f"loss {self.reported(loss):.6g}{extra}")
+        return self.waited >= self.rules.rounds
 
 
 def warn_of_rise(first: float, last: float, learning_rate: float) -> None:

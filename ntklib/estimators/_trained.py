@@ -49,7 +49,9 @@ class TrainedEstimator(KernelEstimator):
     validation_fraction: Any
     warm_start: Any
     random_state: Any
-    verbose: Any
+    loss_curve_: NDArray
+    n_iter_: int
+    learning_rate_: float
     _training: Any  # all that the last training depended on, to do it again
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -75,8 +77,14 @@ class TrainedEstimator(KernelEstimator):
             of its range, network and kernel are both given, a step is not stable (the message names the
             largest), or training diverges.
         """
-        self._train(self._samples(X, y, sample_weight).units)
+        with self._fitting():
+            self._train(self._samples(X, y, sample_weight).units)
         return self
+
+    def _outcome(self) -> str:
+        """Say how training ended."""
+        loss = self.loss_curve_[self.n_iter_]
+        return f"{self.n_iter_:,} iterations of size {self.learning_rate_:.3g}, loss {loss:.6g}"
 
     @abstractmethod
     def _train(self, units: Units) -> None:
@@ -114,8 +122,7 @@ class TrainedEstimator(KernelEstimator):
         max_iter = check_integer(self.max_iter, "max_iter", minimum=1)
         rounds = check_integer(self.n_iter_no_change, "n_iter_no_change", minimum=1)
         tol = 0.0 if self.tol is None else check_real(self.tol, "tol", minimum=0)
-        every = 0 if self.verbose < 1 else 1 if self.verbose > 1 else max(1, max_iter // 10)
-        return Stopping(max_iter, tol, max_iter + 2 if self.tol is None else rounds, every)
+        return Stopping(max_iter, tol, max_iter + 2 if self.tol is None else rounds)
 
     def _seed(self) -> Any:
         """An integer is the network's own seed, so that its start can be made again."""

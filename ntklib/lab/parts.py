@@ -72,7 +72,7 @@ def run_parts(
     out : str, Path or None, default=None
         The study's folder; finished parts are kept in the folder ``parts`` inside it.  None keeps nothing.
     progress : Progress or None, default=None
-        Told about each part; None writes to standard error if that is a terminal.
+        Told about each part; None writes to standard error, or as a part of the job under way.
     forecast : callable or None, default=None
         Receives the names of the parts that are to be computed, if there are any, and returns a line that
         says how long it will take.  It is written where progress is, except inside `announcing`.

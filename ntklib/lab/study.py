@@ -175,7 +175,7 @@ class Declaration:
             ),
             "progress": (
                 "Progress or None, default=None",
-                "None writes to standard error if that is a terminal.",
+                "None writes to standard error: a bar on a terminal, a line every half minute elsewhere.",
             ),
         }
         if self.rows is not None:

@@ -73,7 +73,7 @@ def train_whole(*arguments: Any, **options: Any) -> History:
     KeyboardInterrupt
         If training was interrupted.
     """
-    history = train(*arguments, **options)
+    history = train(*arguments, **{"progress": True, **options})  # as a part of the study's progress
     if history.status == "interrupted":
         raise KeyboardInterrupt
     return history

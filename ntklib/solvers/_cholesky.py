@@ -14,6 +14,7 @@ from scipy.linalg.lapack import get_lapack_funcs
 
 from ntklib._core.blocks import require_memory, row_blocks
 from ntklib._core.exponents import units
+from ntklib._core.progress import step
 
 from ._contract import BLOCK, Factorization, check_penalty, mirror_upper, relative_residual, upper_product
 from ._eigen import ROUNDING, EigenFactor
@@ -186,7 +187,8 @@ class CholeskyFactor(Factorization):
             self._factor(penalty)
         (trtri,) = get_lapack_funcs(("trtri",), (self._matrix,))
         self._penalty = None
-        inverse, _ = trtri(self._matrix, lower=1, overwrite_c=1)
+        with step("inverse of the factor, for leave-one-out"):
+            inverse, _ = trtri(self._matrix, lower=1, overwrite_c=1)
         out = np.empty(self.n)
         for columns in row_blocks(self.n, BLOCK):
             below, square = inverse[columns.stop :, columns], np.tril(inverse[columns, columns])
@@ -226,7 +228,8 @@ class CholeskyFactor(Factorization):
         self._penalty = None
         self._restore(penalty)
         self._whole = False
-        _, info = potrf(self._matrix, lower=1, overwrite_a=1, clean=0)
+        with step(f"Cholesky factorisation of {self.n:,} rows"):
+            _, info = potrf(self._matrix, lower=1, overwrite_a=1, clean=0)
         if info != 0 or self._norm + penalty < _TINY:
             return False
         rcond, _ = pocon(self._matrix, self._norm + penalty, uplo="L")
@@ -263,12 +266,12 @@ class CholeskyFactor(Factorization):
         z, last = np.zeros_like(b), np.inf
         scale = units(b, axis=0)  # float32 would over- or underflow
         r = b
-        for step in range(_MAX_REFINEMENTS + 1):
+        for taken in range(_MAX_REFINEMENTS + 1):
             z = z + self._potrs(r / scale) * scale
             r = b - upper_product(self._matrix, self._diagonal + penalty, z)
             size = relative_residual(r, b)
             if size <= _REFINED or size > 0.5 * last:
-                return z, size, step
+                return z, size, taken
             last = size
         return z, last, _MAX_REFINEMENTS
 

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, eigh
 
 from ntklib._core.blocks import row_blocks
+from ntklib._core.progress import step
 
 from ._contract import BLOCK, Factorization, check_penalty, relative_residual
 from ._records import DOUBTFUL, Solution, warn_poor
@@ -96,10 +97,11 @@ class EigenFactor(Factorization):
     def _decompose(self, matrix: np.ndarray) -> None:
         if not (np.isfinite(matrix.min()) and np.isfinite(matrix.max())):
             raise ValueError("the Gram matrix contains NaN or infinity: check the inputs and the kernel.")
-        if self.n <= _LARGE:
-            values, self.vectors = np.linalg.eigh(matrix)  # copies, but lets other threads run meanwhile
-        else:
-            values, self.vectors = eigh(matrix, overwrite_a=True, check_finite=False, driver="evd")
+        with step(f"eigendecomposition of {self.n:,} rows"):
+            if self.n <= _LARGE:
+                values, self.vectors = np.linalg.eigh(matrix)  # copies, but lets other threads run meanwhile
+            else:
+                values, self.vectors = eigh(matrix, overwrite_a=True, check_finite=False, driver="evd")
         top, below = max(float(values[-1]), 0.0), max(-float(values[0]), 0.0)
         if below > ROUNDING[self.dtype] * top:
             raise LinAlgError(

@@ -56,6 +56,15 @@ class Solution:
     dtype: np.dtype
     refinements: int = 0
 
+    @property
+    def words(self) -> str:
+        """The record in words, as estimators with ``verbose`` say it."""
+        poor = "" if self.outcome == "ok" else f" ({self.outcome})"
+        return (
+            f"exact fit of rank {self.rank:,}{poor}, relative residual {self.residual:.1e}, condition number "
+            f"{self.condition:.1e}"
+        )
+
 
 @dataclass(frozen=True)
 class RidgeFit:

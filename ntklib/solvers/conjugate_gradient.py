@@ -22,6 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ntklib._core.blocks import row_blocks
 from ntklib._core.exponents import exponents, scaled_back
+from ntklib._core.progress import step
 from ntklib._core.threads import parallel_for
 
 from ._both_products import add_both_products
@@ -67,12 +68,15 @@ class TiledGram:
             rows, left = strips[index], vectors[index]
             mine = left @ np.asarray(self.cross(self.X[rows]), dtype=np.float64)
             others = [np.zeros_like(right) for right in vectors[:index]]
+            gauge.advance(left.shape[1] ** 2 / 2)
             for columns, right, sums in zip(strips, vectors, others, strict=False):
                 add_both_products(self.cross(self.X[rows], self.X[columns]), left, right, mine, sums)
+                gauge.advance(left.shape[1] * right.shape[1])
             own[index], above[index] = mine, others
 
         # the last strips are the longest
-        parallel_for(multiply, reversed(range(len(strips))))
+        with step("product with the kernel matrix", self.n**2 / 2) as gauge:
+            parallel_for(multiply, reversed(range(len(strips))))
         check_finite(np.array([part.sum() for part in own]))
         for others in above:
             for total, part in zip(own, others, strict=False):
@@ -210,6 +214,15 @@ class IterativeSolution:
     residual: float
     distance: float
 
+    @property
+    def words(self) -> str:
+        """The record in words, as estimators with ``verbose`` say it."""
+        poor = "" if self.outcome == "ok" else f" ({self.outcome})"
+        return (
+            f"{self.iterations} iterations of conjugate gradients{poor} with a preconditioner of rank "
+            f"{self.rank:,}, relative residual {self.residual:.1e}"
+        )
+
 
 @dataclass(frozen=True)
 class IterativeFit:
@@ -226,6 +239,18 @@ class IterativeFit:
     dual_coef: NDArray
     intercept: NDArray
     solutions: list[IterativeSolution]
+
+
+def _show(gauge: Any, tol: float) -> Callable[[int, float], None]:
+    """Return what shows an iteration: the digits won so far are the share that is done."""
+    first: list[float] = []
+
+    def each(done: int, relative: float) -> None:
+        first[:] = first or [relative]
+        share = np.log(first[0] / relative) / np.log(first[0] / tol) if first[0] > tol else 1.0
+        gauge.reach(float(np.clip(share, 0, 1)), f"iteration {done + 1}, relative residual {relative:.1e}")
+
+    return each
 
 
 def ridge_by_iterations(
@@ -276,7 +301,8 @@ def ridge_by_iterations(
     n, rank = X.shape[0], solver.count(X.shape[0])
     solver.check_rows(X)
     rng = np.random.default_rng(solver.random_state)
-    factor = pivoted_cholesky(cross, diagonal, X, rank, rng=rng).factor
+    with step("preconditioner", rank, "pivot") as gauge:
+        factor = pivoted_cholesky(cross, diagonal, X, rank, rng=rng, each=gauge.reach).factor
     total = np.ones(n) if weights is None else weights
     powers = np.asarray(exponents(targets, axis=0))
     mean = np.average(np.ldexp(targets, -powers), axis=0, weights=weights) * fit_intercept
@@ -286,10 +312,11 @@ def ridge_by_iterations(
     for penalty in np.unique(penalties):
         columns = np.flatnonzero(penalties == penalty)
         both = np.hstack([rhs[:, columns], np.ones((n, int(fit_intercept)))])
-        result = conjugate_gradients(
-            TiledGram(cross, X), both, float(penalty), factor=factor, weights=weights, tol=solver.tol,
-            max_iter=solver.max_iter,
-        )  # fmt: skip
+        with step("conjugate gradients", 1.0) as gauge:
+            result = conjugate_gradients(
+                TiledGram(cross, X), both, float(penalty), factor=factor, weights=weights, tol=solver.tol,
+                max_iter=solver.max_iter, each=_show(gauge, solver.tol) if gauge else None,
+            )  # fmt: skip
         a, level = result.value[:, : len(columns)], np.zeros(len(columns))
         if fit_intercept:
             ones = result.value[:, -1]

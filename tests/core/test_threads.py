@@ -9,6 +9,7 @@ import textwrap
 import threading
 import time
 
+import joblib
 import numpy as np
 import pytest
 import sklearn
@@ -139,6 +140,29 @@ def test_no_call_leaves_a_setting_changed():
 def test_follows_a_limit_set_outside():
     with threadpoolctl.threadpool_limits(1, user_api="blas"):
         assert ntklib.get_threads() == 1
+
+
+def test_workers_of_joblib_share_the_processors():
+    """Two workers have half of them each, or what the user gives them."""
+    ask = [joblib.delayed(ntklib.get_threads)()] * 2
+    half = max(joblib.cpu_count() // 2, 1)
+    for options, threads in (({}, half), ({"inner_max_num_threads": 1}, 1)):
+        with joblib.parallel_config(backend="loky", n_jobs=2, **options):
+            assert joblib.Parallel()(ask) == [threads] * 2
+
+
+def test_no_more_threads_than_processors_allowed(monkeypatch):
+    """A container's limit or joblib's holds for libraries that take all processors by themselves."""
+    for name in _threads._TOLD:
+        monkeypatch.delenv(name, raising=False)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+        assert ntklib.get_threads() == 1
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")  # the user's own word
+        assert ntklib.get_threads() == 2
+        monkeypatch.delenv("OMP_NUM_THREADS")
+        with ntklib.set_threads(3):
+            assert ntklib.get_threads() == 3
 
 
 @pytest.mark.parametrize("way", ["in", "out"])

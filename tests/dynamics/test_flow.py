@@ -288,7 +288,7 @@ def test_progress_is_for_terminals(monkeypatch):
     for stream in (io.StringIO(), shown):
         monkeypatch.setattr("sys.stderr", stream)
         integrate_flow(NETWORKS[0], X, y, 5.0, params=params, progress=True)
-        assert ("gradient flow, percent" in stream.getvalue()) == stream.isatty()
+        assert ("gradient flow 0 %" in stream.getvalue()) == stream.isatty()
     shown.truncate(0)
     integrate_flow(NETWORKS[0], X, y, 5.0, params=params)
     assert shown.getvalue() == ""

@@ -9,13 +9,14 @@ whose right-hand side stays of one size as :math:`\alpha` grows: the linearised 
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import DOP853
 
-from ntklib._core.progress import Ticker
+from ntklib._core.progress import SILENT, talk
 from ntklib._core.threads import get_threads, set_threads
 from ntklib._core.validation import check_rows
 from ntklib.networks import Params
@@ -80,11 +81,11 @@ class FlowProblem:
     def integrate(self, times: NDArray, rtol: float, budget: int, keep: bool, progress: bool) -> Flow:
         """Follow the flow to all times."""
         moments, where = np.unique(self.scale**2 * times, return_inverse=True)
-        ticker = Ticker(100 if progress else 0, "gradient flow, percent")
         threads = 1 if self.X.shape[0] * self.origin.size < _SHORT else get_threads()
+        showing = talk("gradient flow", 1, float(moments[-1])) if progress else nullcontext(SILENT)
         # a trial step may overflow: it is made again, shorter
-        with set_threads(threads), np.errstate(all="ignore"):
-            states, steps, evaluations, tolerance = self._run(moments, rtol, budget, ticker, progress)
+        with set_threads(threads), np.errstate(all="ignore"), showing as gauge:
+            states, steps, evaluations, tolerance = self._run(moments, rtol, budget, gauge)
             outputs = np.stack([self.velocity(state[:-1])[1].copy() for state in states])
         delta, path = states[:, :-1] / self.scale, states[:, -1] / self.scale
         rounding, output_rounding = self.rounding(times)
@@ -106,7 +107,7 @@ class FlowProblem:
         )
 
     def _run(
-        self, moments: NDArray, rtol: float, budget: int, ticker: Ticker, progress: bool
+        self, moments: NDArray, rtol: float, budget: int, gauge: Any
     ) -> tuple[NDArray, NDArray, int, float]:
         """The states (delta and alpha times the length of its path) and the steps taken to each moment."""
         count = 0
@@ -122,25 +123,21 @@ class FlowProblem:
         speed = float(np.linalg.norm(slope(0.0, state)))
         tolerance = self._tolerance(rtol, speed, end)
         taken, length = 0, None
-        try:
-            for i, moment in enumerate(moments):
-                if moment > now and speed > 0:  # from time to time: no error of interpolation
-                    first = None if length is None else min(length, moment - now)
-                    options = {"rtol": 100 * _EPS, "atol": tolerance / np.sqrt(state.size)}
-                    solver = DOP853(slope, now, state, moment, first_step=first, **options)
-                    while solver.status == "running":
-                        message = solver.step()
-                        if message is not None or (count > budget and solver.status == "running"):
-                            raise RuntimeError(_stuck(solver.t, end, self.scale, count, message))
-                        taken += 1
-                        if solver.status == "running" or length is None:
-                            length = solver.step_size
-                        if progress:
-                            ticker.tick(int(100 * solver.t / end))
-                    state, now = solver.y, float(moment)
-                states[i], steps[i] = state, taken
-        finally:
-            ticker.close()
+        for i, moment in enumerate(moments):
+            if moment > now and speed > 0:  # from time to time: no error of interpolation
+                first = None if length is None else min(length, moment - now)
+                options = {"rtol": 100 * _EPS, "atol": tolerance / np.sqrt(state.size)}
+                solver = DOP853(slope, now, state, moment, first_step=first, **options)
+                while solver.status == "running":
+                    message = solver.step()
+                    if message is not None or (count > budget and solver.status == "running"):
+                        raise RuntimeError(_stuck(solver.t, end, self.scale, count, message))
+                    taken += 1
+                    if solver.status == "running" or length is None:
+                        length = solver.step_size
+                    gauge.reach(solver.t)
+                state, now = solver.y, float(moment)
+            states[i], steps[i] = state, taken
         return states, steps, count, tolerance
 
     def _tolerance(self, rtol: float, speed: float, end: float) -> float:

@@ -64,7 +64,7 @@ def integrate_flow(
     max_evaluations : int, default=1_000_000
         Gradients after which to give up.
     progress : bool, default=False
-        Show how far it is on standard error, if that is a terminal.
+        Show how far it is on standard error: a bar on a terminal, a line every half minute elsewhere.
 
     Returns
     -------

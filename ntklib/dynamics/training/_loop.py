@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib._core.blocks import row_blocks
-from ntklib._core.progress import Ticker
+from ntklib._core.progress import SILENT, talk
 from ntklib.networks import Params
 
 from ..losses import Risk
@@ -64,19 +65,17 @@ class Loop:
         self.moving = False
         zero = self.scale * self.risk.value(np.zeros(self.risk.shape, on.dtype))
         self.limit = np.inf
-        ticker = Ticker(self.steps if self.progress else 0, "step")
-        with np.errstate(all="ignore"):  # what these warn of is reported as divergence
+        showing = talk("training", 1, self.steps, "step") if self.progress else nullcontext(SILENT)
+        with np.errstate(all="ignore"), showing as gauge:  # what these warn of is reported as divergence
             try:
-                status = self._go(zero, ticker)
+                status = self._go(zero, gauge)
             except _Diverged:
                 status = "diverged"
             except KeyboardInterrupt:
                 status = self._interrupted()
-            finally:
-                ticker.close()
         return self._history(status)
 
-    def _go(self, zero: float, ticker: Ticker) -> str:
+    def _go(self, zero: float, gauge: Any) -> str:
         while True:
             k = self.state.steps
             if k % self.record_every == 0 or k == self.steps:
@@ -87,8 +86,8 @@ class Loop:
                 answers = [callback(snapshot) for callback in self.callbacks]
                 if any(answers):
                     return "stopped"
-                if self.progress:
-                    ticker.tick(k, f", loss {snapshot.loss:.6g}")
+                if gauge:
+                    gauge.reach(k, f"loss {snapshot.loss:.6g}")
             if k == self.steps:
                 return "finished"
             self.batch, self.calls = self.batches.batch(k), 0

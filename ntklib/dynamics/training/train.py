@@ -93,7 +93,7 @@ def train(
         Keep the outputs of every record; False keeps the last ones only.
     random_state : int, Generator or None, default=0
     progress : bool, default=False
-        Show steps and loss on standard error, if that is a terminal.
+        Show steps and loss on standard error: a bar on a terminal, a line every half minute elsewhere.
 
     Returns
     -------

@@ -113,28 +113,29 @@ class ArcCosineFeatures(FeatureMap):
         MemoryError
             If the neurons would not fit.
         """
-        X = self._rows(X, reset=True)
-        degree = check_integer(self.degree, "degree", minimum=0)
-        if degree > _MAX_DEGREE:
-            raise ValueError(f"degree must be at most {_MAX_DEGREE}, got {degree}.")
-        m = check_integer(self.n_components, "n_components", minimum=1)
-        on_sphere = check_option(self.sampling, "sampling", ("gaussian", "sphere")) == "sphere"
-        self.kernel_ = ArcCosine(degree)
-        warn_blind(self.kernel_, X, stacklevel=3)
-        rng, d = random_generator(self.random_state), X.shape[1]
-        require_memory((m, d), np.float64, "array of neurons", "choose fewer n_components", rows=False)
-        neurons = rng.standard_normal((m, d))
-        self._spread = 1.0  # c of the variance
-        if on_sphere:
-            moments = d + 2.0 * np.arange(2 * degree)
-            radius = np.exp(np.log(moments[:degree]).mean() / 2) if degree else 1.0
-            neurons *= radius / np.linalg.norm(neurons, axis=1, keepdims=True)
-            self._spread = float(np.prod(moments[:degree] / moments[degree:]))
-        self.components_ = neurons.astype(X.dtype, copy=False)
-        self.n_components_ = m
-        sample = error_rows(X, rng).astype(np.float64)
-        sample = _divided(sample, exponents(_largest(sample)))  # relative to numbers of any size
-        self.error_ = relative_error(self._features(sample), self.kernel_(sample))
+        with self._fitting():
+            X = self._rows(X, reset=True)
+            degree = check_integer(self.degree, "degree", minimum=0)
+            if degree > _MAX_DEGREE:
+                raise ValueError(f"degree must be at most {_MAX_DEGREE}, got {degree}.")
+            m = check_integer(self.n_components, "n_components", minimum=1)
+            on_sphere = check_option(self.sampling, "sampling", ("gaussian", "sphere")) == "sphere"
+            self.kernel_ = ArcCosine(degree)
+            warn_blind(self.kernel_, X, stacklevel=3)
+            rng, d = random_generator(self.random_state), X.shape[1]
+            require_memory((m, d), np.float64, "array of neurons", "choose fewer n_components", rows=False)
+            neurons = rng.standard_normal((m, d))
+            self._spread = 1.0  # c of the variance
+            if on_sphere:
+                moments = d + 2.0 * np.arange(2 * degree)
+                radius = np.exp(np.log(moments[:degree]).mean() / 2) if degree else 1.0
+                neurons *= radius / np.linalg.norm(neurons, axis=1, keepdims=True)
+                self._spread = float(np.prod(moments[:degree] / moments[degree:]))
+            self.components_ = neurons.astype(X.dtype, copy=False)
+            self.n_components_ = m
+            sample = error_rows(X, rng).astype(np.float64)
+            sample = _divided(sample, exponents(_largest(sample)))  # relative to numbers of any size
+            self.error_ = relative_error(self._features(sample), self.kernel_(sample))
         return self
 
     def transform(self, X: Any) -> NDArray:

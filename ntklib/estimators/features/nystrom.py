@@ -60,6 +60,8 @@ class NystromFeatures(FeatureMap):
         Rows at most, drawn uniformly, among which "rpcholesky" and "kmeans++" choose.
     random_state : int, Generator, RandomState or None, default=0
         Draws the centres, then the rows for ``error_``.
+    verbose : int, default=0
+        True or 1 says on standard error how far the choice of centres is.
 
     Attributes
     ----------
@@ -105,13 +107,21 @@ class NystromFeatures(FeatureMap):
     """
 
     def __init__(
-        self, kernel=None, n_components=1000, *, centers="rpcholesky", subset=50_000, random_state=0
+        self,
+        kernel=None,
+        n_components=1000,
+        *,
+        centers="rpcholesky",
+        subset=50_000,
+        random_state=0,
+        verbose=0,
     ):
         self.kernel = kernel
         self.n_components = n_components
         self.centers = centers
         self.subset = subset
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> NystromFeatures:
         """Choose the centres, and measure the error on some rows.
@@ -135,35 +145,36 @@ class NystromFeatures(FeatureMap):
         MemoryError
             If what chooses the centres would not fit.
         """
-        X = self._rows(X, reset=True)
-        m = check_integer(self.n_components, "n_components", minimum=1)
-        if isinstance(self.centers, str):
-            check_option(self.centers, "centers", CENTER_RULES)
-        subset = check_integer(self.subset, "subset", minimum=1)
-        rng = random_generator(self.random_state)
-        self.kernel_ = resolve_kernel(self.kernel)
-        if is_precomputed(self.kernel_):
-            raise ValueError(
-                "kernel must be a kernel object or a function, not 'precomputed': features are made of its "
-                "values on rows and centres."
-            )
-        if adds_noise(self.kernel_, np.ones((1, X.shape[1]))):
-            raise ValueError(
-                "kernel must have no noise of its own, such as WhiteKernel, since no features have: leave it "
-                "to the penalty of the model that is fitted on them."
-            )
-        warn_blind(self.kernel_, X, stacklevel=3)
-        cross, diagonal = partial(_cross, self.kernel_), partial(_diagonal, self.kernel_)
-        rule = Nystrom(m, centers=self.centers, subset=subset, random_state=rng)
-        among, less = min(X.shape[0], max(m, subset)), "choose fewer n_components or a smaller subset"
-        require_memory((among, m), np.float64, "factor that chooses centres", less, rows=False)
-        chosen, centres = choose_centres(cross, diagonal, X, rule)
-        basis = make_basis(cross, diagonal, centres, centred=False)
-        self.components_, self.component_indices_ = basis.centres, chosen[basis.kept]
-        self.triangle_ = basis.triangle
-        self.n_components_ = len(basis.kept)
-        sample = error_rows(X, rng)
-        self.error_ = relative_error(self._features(sample), cross(sample, sample))
+        with self._fitting():
+            X = self._rows(X, reset=True)
+            m = check_integer(self.n_components, "n_components", minimum=1)
+            if isinstance(self.centers, str):
+                check_option(self.centers, "centers", CENTER_RULES)
+            subset = check_integer(self.subset, "subset", minimum=1)
+            rng = random_generator(self.random_state)
+            self.kernel_ = resolve_kernel(self.kernel)
+            if is_precomputed(self.kernel_):
+                raise ValueError(
+                    "kernel must be a kernel object or a function, not 'precomputed': features are made of "
+                    "its values on rows and centres."
+                )
+            if adds_noise(self.kernel_, np.ones((1, X.shape[1]))):
+                raise ValueError(
+                    "kernel must have no noise of its own, such as WhiteKernel, since no features have: "
+                    "leave it to the penalty of the model that is fitted on them."
+                )
+            warn_blind(self.kernel_, X, stacklevel=3)
+            cross, diagonal = partial(_cross, self.kernel_), partial(_diagonal, self.kernel_)
+            rule = Nystrom(m, centers=self.centers, subset=subset, random_state=rng)
+            among, less = min(X.shape[0], max(m, subset)), "choose fewer n_components or a smaller subset"
+            require_memory((among, m), np.float64, "factor that chooses centres", less, rows=False)
+            chosen, centres = choose_centres(cross, diagonal, X, rule)
+            basis = make_basis(cross, diagonal, centres, centred=False)
+            self.components_, self.component_indices_ = basis.centres, chosen[basis.kept]
+            self.triangle_ = basis.triangle
+            self.n_components_ = len(basis.kept)
+            sample = error_rows(X, rng)
+            self.error_ = relative_error(self._features(sample), cross(sample, sample))
         return self
 
     def transform(self, X: Any) -> NDArray:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ntklib._core.blocks import require_memory, row_blocks, working_memory
 from ntklib._core.jit import compiled
+from ntklib._core.progress import talk
 from ntklib._core.validation import check_integer, random_generator
 from ntklib.networks import EmpiricalNTK, Network, TwoLayerNet
 from ntklib.networks.binding import check_inputs, check_params
@@ -49,6 +50,8 @@ class TangentFeatures(FeatureMap):
         q; None keeps all kp features.
     random_state : int, Generator, RandomState or None, default=0
         Draws the parameters, then the projection.
+    verbose : int, default=0
+        True or 1 says on standard error how far a projection is.
 
     Attributes
     ----------
@@ -94,11 +97,12 @@ class TangentFeatures(FeatureMap):
     (3, 50)
     """
 
-    def __init__(self, network=None, *, params=None, n_components=None, random_state=0):
+    def __init__(self, network=None, *, params=None, n_components=None, random_state=0, verbose=0):
         self.network = network
         self.params = params
         self.n_components = n_components
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> TangentFeatures:
         """Draw parameters for rows like those of X, and the projection.
@@ -122,32 +126,33 @@ class TangentFeatures(FeatureMap):
             If X is not made of finite numbers, the parameters belong to another network or to rows of
             another width, or ``n_components`` is less than 1.
         """
-        X = self._rows(X, reset=True)
-        network = TwoLayerNet() if self.network is None else self.network
-        if not isinstance(network, Network):
-            raise TypeError(f"network must be a TwoLayerNet, an MLP or None, got {network!r}.")
-        rng = random_generator(self.random_state)
-        self.network_ = clone(network)
-        if self.params is None:
-            self.params_ = self.network_.init(X.shape[1], rng, dtype=X.dtype)
-        else:
-            check_inputs(self.params, X[:1])
-            self.params_ = check_params(self.network_.spec, self.params)
-        warn_blind(EmpiricalNTK(self.network_, self.params_), X, stacklevel=3)
-        size = network.n_outputs * self.network_.n_params(X.shape[1])
-        self.n_components_, self.components_, self.signs_ = size, None, None
-        if self.n_components is not None:
-            self.n_components_ = check_integer(self.n_components, "n_components", minimum=1)
-            if self.n_components_ >= size:
-                warnings.warn(
-                    f"n_components={self.n_components_} projects {size} tangent features to no fewer, which "
-                    "only adds an error; use n_components=None to keep them as they are.",
-                    DataDimensionalityWarning,
-                    stacklevel=2,
-                )
-            require_memory((size, 5), np.int8, "projection")
-            self.components_ = rng.integers(self.n_components_, size=size, dtype=np.int32)
-            self.signs_ = 2 * rng.integers(2, size=size, dtype=np.int8) - 1
+        with self._fitting():
+            X = self._rows(X, reset=True)
+            network = TwoLayerNet() if self.network is None else self.network
+            if not isinstance(network, Network):
+                raise TypeError(f"network must be a TwoLayerNet, an MLP or None, got {network!r}.")
+            rng = random_generator(self.random_state)
+            self.network_ = clone(network)
+            if self.params is None:
+                self.params_ = self.network_.init(X.shape[1], rng, dtype=X.dtype)
+            else:
+                check_inputs(self.params, X[:1])
+                self.params_ = check_params(self.network_.spec, self.params)
+            warn_blind(EmpiricalNTK(self.network_, self.params_), X, stacklevel=3)
+            size = network.n_outputs * self.network_.n_params(X.shape[1])
+            self.n_components_, self.components_, self.signs_ = size, None, None
+            if self.n_components is not None:
+                self.n_components_ = check_integer(self.n_components, "n_components", minimum=1)
+                if self.n_components_ >= size:
+                    warnings.warn(
+                        f"n_components={self.n_components_} projects {size} tangent features to no fewer, "
+                        "which only adds an error; use n_components=None to keep them as they are.",
+                        DataDimensionalityWarning,
+                        stacklevel=2,
+                    )
+                require_memory((size, 5), np.int8, "projection")
+                self.components_ = rng.integers(self.n_components_, size=size, dtype=np.int32)
+                self.signs_ = 2 * rng.integers(2, size=size, dtype=np.int8) - 1
         return self
 
     def transform(self, X: Any) -> NDArray:
@@ -178,9 +183,11 @@ class TangentFeatures(FeatureMap):
             return self.network_.jacobian(self.params_, X).reshape(n, -1)
         result = np.zeros((n, self.n_components_), dtype)
         step = max(1, min(working_memory(), _BLOCK) // (2 * dtype.itemsize * len(self.components_)))
-        for rows in row_blocks(n, step):
-            entries = self.network_.jacobian(self.params_, X[rows]).reshape(rows.stop - rows.start, -1)
-            _add_to_components(entries, self.components_, self.signs_, result[rows])
+        with talk("TangentFeatures", self.verbose, n, "rows") as gauge:
+            for rows in row_blocks(n, step):
+                entries = self.network_.jacobian(self.params_, X[rows]).reshape(rows.stop - rows.start, -1)
+                _add_to_components(entries, self.components_, self.signs_, result[rows])
+                gauge.reach(rows.stop)
         return result
 
     def standard_error(self, X: Any, Y: Any = None) -> NDArray:

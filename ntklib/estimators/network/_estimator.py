@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +11,18 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ntklib._core.progress import step
 from ntklib._core.validation import check_integer
 from ntklib.dynamics import GradientDescent, History, Loss, Momentum, Optimizer, Snapshot, train
 from ntklib.networks import EmpiricalNTK, Network, Params
 
+from .._forecast import announce, least_time
 from .._kernel import warn_blind
 from .._stopping import Stopping, Watch, warn_of_rise
 from .._trained import TrainedEstimator, resolve_network
 from .._units import Units
 
+_SAMPLE = 1024  # rows that a pass is timed on
 _SMALL = 1e-140  # its square has all its digits still
 
 
@@ -43,7 +45,7 @@ class NetworkTraining:
 
     def run(self, iterations: int, learning_rate: Any, **options: Any) -> History:
         """Train from the start, with a record of every iteration."""
-        return train(
+        history = train(
             self.network,
             self.units.X,
             self.units.targets,
@@ -59,6 +61,9 @@ class NetworkTraining:
             random_state=self.seed,
             **options,
         )
+        if history.status == "interrupted":  # half a training is no fit
+            raise KeyboardInterrupt
+        return history
 
     def run_watched(
         self, rules: Stopping, learning_rate: Any, held: Units | None
@@ -76,9 +81,22 @@ class NetworkTraining:
                 best[:] = [snapshot.params]
             return over
 
-        X_test = None if held is None else held.X
-        history = self.run(rules.max_iter, learning_rate, callbacks=follow, keep_outputs=False, X_test=X_test)
+        options = {"callbacks": follow, "keep_outputs": False, "X_test": None if held is None else held.X}
+        with step("training", rules.max_iter, "iteration") as watch.gauge:
+            history = self.run(rules.max_iter, learning_rate, **options)
         return history, watch, history.params if held is None else best[0]
+
+
+def pass_seconds(network: Network, params: Params, units: Units) -> float:
+    """Seconds that outputs and gradient take on all rows, from a part of them."""
+    part = units.take(np.arange(min(len(units), _SAMPLE)))
+    ones = np.ones(part.targets.shape)
+
+    def both() -> None:
+        network.apply(params, part.X)
+        network.vjp(params, part.X, ones)
+
+    return least_time(both) * len(units) / len(part)
 
 
 def _rate(history: History) -> float:
@@ -108,6 +126,11 @@ class NetworkEstimator(TrainedEstimator):
         momentum = parameters.momentum
         optimizer = Momentum(momentum=momentum) if momentum else GradientDescent()
         training = NetworkTraining(network, start, part, parameters.loss, optimizer, batch_size, int(seed))
+        announce(
+            f"{rules.max_iter:,} iterations on {len(part):,} rows",
+            lambda: rules.max_iter * pass_seconds(network, start, part),
+            at_most=True,
+        )
         history, watch, best = training.run_watched(rules, parameters.learning_rate, held)
         while parameters.learning_rate == "auto" and history.status == "diverged":
             # features moved, and the curvature with them
@@ -149,8 +172,6 @@ class NetworkEstimator(TrainedEstimator):
                 f"targets of at most {largest:.2g} are so small that their squares, and the loss, underflow: "
                 "scale them."
             )
-        if history.status == "interrupted":
-            warnings.warn(f"training was {history.stop_reason}; the model is what it came to.", stacklevel=4)
         warn_of_rise(history.loss[0], history.loss[-1], _rate(history))
 
     def _outputs(self, X: Any) -> NDArray:

@@ -10,15 +10,18 @@ from sklearn.base import is_classifier
 from sklearn.gaussian_process.kernels import Kernel
 from sklearn.utils import check_random_state
 
+from ntklib._core.naming import describe_kernel
 from ntklib.solvers import Cholesky, ConjugateGradient, Nystrom, Solver
 
 from .._folds import Splits, check_folds, folds
+from .._forecast import announce
 from .._kernel import resolve_kernel
 from .._parameters import penalties_of
 from .._routing import Metadata, RoutingMixin
 from .._scoring import Criterion, refuses_weights
 from .._units import Units
 from ..defaults import default_kernels
+from ._duration import search_seconds
 from ._estimator import RidgeEstimator, centre_support
 from ._halving import comparison_rounds
 from ._kernel_search import KernelSearch, SearchResult, search_kernels
@@ -63,30 +66,37 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
             If the data are not finite numbers of matching shapes or hold one class only, a parameter or
             weight is out of its range, or fewer than two different samples are left.
         """
-        check_folds(self.cv, (None, "gcv"))
-        kernels = resolve_kernels(self.kernels)
-        X, y, units = self._samples(X, y, sample_weight)
-        metadata, splits = self._route(X, sample_weight, params), None
-        if self._splits_samples:
-            splits = folds(self.cv, X, y, units, metadata, classifier=is_classifier(self))
-        elif not (metadata.score or self.store_held_out or refuses_weights(self.scoring)):
-            units = self._merged(units, kernels)
-        result, rows = self._search(kernels, units, self._criteria(units, metadata), splits)
-        choice, penalties = result.choice, np.full(units.targets.shape[1], self.alpha_)
-        if choice is None:
-            self._fit_at(units, penalties)
-        elif len(choice.left_out) < len(units):
-            self._fit_units(units, choice.penalties)
-            self._use_left_out(units.take(rows) if is_classifier(self) else units, choice.left_out)
-        elif choice.model is not None:
-            self._store_centres(centre_support(units, choice.model), choice.model, choice.penalties)
-            self._use_left_out(units, choice.left_out)
-        else:
-            self._store(units, choice.dual_coef, choice.intercept, choice.penalties, choice.solutions)
-            self._use_left_out(units, choice.left_out)
-        self._keep_held_out(X, units, result.held_out)
-        self._shape_fit()
+        with self._fitting():
+            check_folds(self.cv, (None, "gcv"))
+            kernels = resolve_kernels(self.kernels)
+            X, y, units = self._samples(X, y, sample_weight)
+            metadata, splits = self._route(X, sample_weight, params), None
+            if self._splits_samples:
+                splits = folds(self.cv, X, y, units, metadata, classifier=is_classifier(self))
+            elif not (metadata.score or self.store_held_out or refuses_weights(self.scoring)):
+                units = self._merged(units, kernels)
+            result, rows = self._search(kernels, units, self._criteria(units, metadata), splits)
+            choice, penalties = result.choice, np.full(units.targets.shape[1], self.alpha_)
+            if choice is None:
+                self._fit_at(units, penalties)
+            elif len(choice.left_out) < len(units):
+                self._fit_units(units, choice.penalties)
+                self._use_left_out(units.take(rows) if is_classifier(self) else units, choice.left_out)
+            elif choice.model is not None:
+                self._store_centres(centre_support(units, choice.model), choice.model, choice.penalties)
+                self._use_left_out(units, choice.left_out)
+            else:
+                self._store(units, choice.dual_coef, choice.intercept, choice.penalties, choice.solutions)
+                self._use_left_out(units, choice.left_out)
+            self._keep_held_out(X, units, result.held_out)
+            self._shape_fit()
         return self
+
+    def _outcome(self) -> str:
+        penalty = np.array2string(np.asarray(self.alpha_), precision=3)
+        score = np.array2string(np.asarray(self.best_score_), precision=4)
+        chosen = f"{describe_kernel(self.kernel_)}, penalty {penalty}, held-out score {score}"
+        return f"{chosen}; {super()._outcome()}"
 
     def _solver(self, units: Units) -> Solver:
         """The solver for these units, on which decompositions are made."""
@@ -145,6 +155,10 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
                 "store_held_out=True needs leave-one-out on all rows, which the solver ConjugateGradient has "
                 "not: give solver='nystrom'."
             )
+        announce(
+            f"{len(kernels)} kernels on at most {len(rows):,} rows, the best on {len(units):,}",
+            lambda: search_seconds(kernels, units, rounds, solver),
+        )
         result, self.cv_results_ = search_kernels(search, kernels, units, rounds, solver)
         path = self.loo_path_ = result.path
         self.kernel_, self.alpha_, self.best_score_ = path.kernel, path.alpha, path.best_score

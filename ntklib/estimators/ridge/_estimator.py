@@ -24,6 +24,7 @@ from ntklib.solvers.nystrom import CentreModel
 from ntklib.solvers.solver import resolve_solver
 
 from .._base import KernelEstimator
+from .._forecast import announce
 from .._kernel import (
     adds_noise,
     evaluate_expansion,
@@ -33,6 +34,7 @@ from .._kernel import (
 )
 from .._parameters import penalties_of
 from .._units import Units, merge_copies
+from ._duration import fit_seconds
 from ._many_rows import iterate_units, sum_units
 
 
@@ -68,10 +70,11 @@ class RidgeEstimator(KernelEstimator):
             If the data are not finite numbers of matching shapes or hold one class only, a penalty or weight
             is negative, or the kernel is not positive semidefinite.
         """
-        self.kernel_ = resolve_kernel(self.kernel)
-        units = self._samples(X, y, sample_weight).units
-        self._fit_at(units, self._penalties_for(units.targets.shape[1]))
-        self._shape_fit()
+        with self._fitting():
+            self.kernel_ = resolve_kernel(self.kernel)
+            units = self._samples(X, y, sample_weight).units
+            self._fit_at(units, self._penalties_for(units.targets.shape[1]))
+            self._shape_fit()
         return self
 
     def _penalties_for(self, k: int) -> NDArray:
@@ -84,6 +87,9 @@ class RidgeEstimator(KernelEstimator):
                 f"alpha must be one number or one per target ({k}), got shape {penalties.shape}."
             )
         return np.broadcast_to(penalties.ravel(), (k,))
+
+    def _outcome(self) -> str:
+        return "; ".join(record.words for record in np.ravel(self.solve_))
 
     @staticmethod
     def _merged(units: Units, kernels: list) -> Units:
@@ -115,6 +121,10 @@ class RidgeEstimator(KernelEstimator):
     ) -> NDArray | None:
         """Fit every column of the targets at its penalty, and return leave-one-out values if asked for."""
         solver = self._solver(units) if solver is None else solver
+        announce(
+            f"{len(units):,} rows by {type(solver).__name__}",
+            lambda: fit_seconds(self.kernel_, units, solver, left_out=left_out),
+        )
         if isinstance(solver, Nystrom):
             return self._fit_on_centres(units, penalties, solver, left_out=left_out)
         units = units.owned()

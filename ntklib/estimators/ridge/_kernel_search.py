@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ntklib._core.blocks import working_memory
 from ntklib._core.exponents import scaled_back
+from ntklib._core.progress import step
 from ntklib._core.threads import get_threads, parallel_for
 from ntklib.solvers import ConjugateGradient, Nystrom, RidgeFit, Solver, path_factor, ridge, ridge_path
 from ntklib.solvers.nystrom import CentreModel, CentreSums
@@ -271,7 +272,8 @@ def search_kernels(
             kernels = [kernels[i] for i in survivors(ranks, following.n_kernels)]
     by_folds = isinstance(solver, Nystrom) and search.splits is not None
     if len(this.rows) < len(units) and not by_folds and not isinstance(solver, ConjugateGradient):
-        winner = search.run(winner.path.kernel, units, np.arange(len(units)), solver)
+        with step(f"best kernel on {len(units):,} rows"):
+            winner = search.run(winner.path.kernel, units, np.arange(len(units)), solver)
     check_scores(winner.rank[0], finite and winner.finite, f"{search.scoring}, {search.method}")
     return winner, _results(paths)
 
@@ -297,17 +299,20 @@ def _compare(
     lock = Lock()
 
     def run(i: int) -> None:
-        one = search.run(kernels[i], units, rows, solver)
+        with step(f"kernel {i + 1} of {len(kernels)}"):
+            one = search.run(kernels[i], units, rows, solver)
+        gauge.advance()
         with lock:  # keep one fit only: each holds the left-out values of all units
             outcomes[i] = _Outcome(one.path, one.rank, one.finite)
             best[:] = [max([*best, (one.rank, -i, one)], key=lambda entry: entry[:2])]
 
     threads = min(get_threads(), len(kernels), working_memory() // (_COPIES * 8 * len(rows) ** 2))
-    if threads > 1 or len(rows) <= _SMALL:
-        parallel_for(run, range(len(kernels)), threads=max(threads, 1))
-    else:
-        for i in range(len(kernels)):
-            run(i)
+    with step(f"comparing kernels on {len(rows):,} rows", len(kernels)) as gauge:
+        if threads > 1 or len(rows) <= _SMALL:
+            parallel_for(run, range(len(kernels)), threads=max(threads, 1))
+        else:
+            for i in range(len(kernels)):
+                run(i)
     return outcomes, best[0][2]
 
 

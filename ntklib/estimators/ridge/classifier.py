@@ -83,6 +83,8 @@ class NTKClassifier(StreamEstimator, RidgeClassification):
     calibrate : bool, default=True
         Fit the temperature, which costs about as much again as the factorisation. Without it
         there is no `predict_proba`.
+    verbose : int, default=0
+        As in :class:`NTKRegressor`.
 
     Attributes
     ----------
@@ -122,6 +124,7 @@ class NTKClassifier(StreamEstimator, RidgeClassification):
         solver="auto",
         class_weight=None,
         calibrate=True,
+        verbose=0,
     ):
         self.kernel = kernel
         self.alpha = alpha
@@ -129,6 +132,7 @@ class NTKClassifier(StreamEstimator, RidgeClassification):
         self.solver = solver
         self.class_weight = class_weight
         self.calibrate = calibrate
+        self.verbose = verbose
 
     @available_if(streams)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -170,26 +174,27 @@ class NTKClassifier(StreamEstimator, RidgeClassification):
         >>> model.predict([[1.0, -1.0], [-1.0, 1.0]]).tolist()
         [True, False]
         """
-        first = self._begins
-        if not first:
-            self._check_parameters()
-        if isinstance(self.class_weight, str):
-            raise ValueError(
-                "class_weight='balanced' needs all labels at once, and those of a stream come one after the "
-                "other: give partial_fit a dict of class and weight, or sample weights."
-            )
-        X, y = self._validate(X, y, reset=first)
-        check_classification_targets(y)
-        known = self._classes_of_stream(classes, first)
-        labels = np.searchsorted(known, y) % len(known)
-        strange = known[labels] != y
-        if strange.any():
-            raise ValueError(f"the label {y[strange][0]!r} is not among the classes {known.tolist()}.")
-        self._set_classes(known)
-        one_hot = labels[:, None] == np.arange(len(known))
-        targets = np.where(one_hot[:, 1:] if len(known) == 2 else one_hot, 1.0, self._absent)
-        importances = compute_class_weight(self.class_weight, classes=known, y=known)[labels]
-        self._learn(X, targets, labels, importances, sample_weight)
+        with self._fitting():
+            first = self._begins
+            if not first:
+                self._check_parameters()
+            if isinstance(self.class_weight, str):
+                raise ValueError(
+                    "class_weight='balanced' needs all labels at once, and those of a stream come one after "
+                    "the other: give partial_fit a dict of class and weight, or sample weights."
+                )
+            X, y = self._validate(X, y, reset=first)
+            check_classification_targets(y)
+            known = self._classes_of_stream(classes, first)
+            labels = np.searchsorted(known, y) % len(known)
+            strange = known[labels] != y
+            if strange.any():
+                raise ValueError(f"the label {y[strange][0]!r} is not among the classes {known.tolist()}.")
+            self._set_classes(known)
+            one_hot = labels[:, None] == np.arange(len(known))
+            targets = np.where(one_hot[:, 1:] if len(known) == 2 else one_hot, 1.0, self._absent)
+            importances = compute_class_weight(self.class_weight, classes=known, y=known)[labels]
+            self._learn(X, targets, labels, importances, sample_weight)
         return self
 
     def _classes_of_stream(self, classes: Any, first: bool) -> NDArray:

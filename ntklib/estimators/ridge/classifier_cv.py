@@ -36,6 +36,8 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         As in :class:`NTKRegressorCV`; the units of every round are stratified.
     class_weight : dict, "balanced" or None, default=None
         Importances of the classes, as in :class:`NTKClassifier`.
+    verbose : int, default=0
+        As in :class:`NTKRegressor`.
 
     Attributes
     ----------
@@ -88,6 +90,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         class_weight=None,
         store_held_out=False,
         random_state=0,
+        verbose=0,
     ):
         self.kernels = kernels
         self.alphas = alphas
@@ -100,3 +103,4 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         self.class_weight = class_weight
         self.store_held_out = store_held_out
         self.random_state = random_state
+        self.verbose = verbose

@@ -160,6 +160,9 @@ class NTKRegressor(StreamEstimator, RidgeRegression):
         predictions do not depend on it, standard deviations do. "fit" is the estimate of greatest
         likelihood, :math:`y^T C y / (n - 1)` (n without intercept), one a target, which puts them in the
         units of y; n counts samples, those of whole weights w as w samples.
+    verbose : int, default=0
+        True or 1 says on standard error how long work of over ten seconds will take, how far it is, and what
+        came of it; 2 writes a line for every finished step.
 
     Attributes
     ----------
@@ -208,13 +211,21 @@ class NTKRegressor(StreamEstimator, RidgeRegression):
     """
 
     def __init__(
-        self, kernel=None, *, alpha=DEFAULT_ALPHA, fit_intercept=True, solver="auto", target_scale=1.0
+        self,
+        kernel=None,
+        *,
+        alpha=DEFAULT_ALPHA,
+        fit_intercept=True,
+        solver="auto",
+        target_scale=1.0,
+        verbose=0,
     ):
         self.kernel = kernel
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.target_scale = target_scale
+        self.verbose = verbose
 
     @available_if(streams)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -255,19 +266,20 @@ class NTKRegressor(StreamEstimator, RidgeRegression):
         >>> model.X_fit_.shape, bool(abs(model.predict([[0.3]])[0] - np.sin(0.6)) < 0.1)
         ((20, 1), True)
         """
-        first = self._begins
-        if not first:
-            self._check_parameters()
-        X, y = self._validate(X, y, reset=first, multi_output=True, y_numeric=True)
-        if first:
-            self._single = y.ndim == 1
-        elif (y.ndim == 1) != self._single or (y.ndim == 2 and y.shape[1] != len(self._penalties)):
-            raise ValueError(
-                f"y has shape {y.shape}, and the stream began with "
-                f"{'one target' if self._single else f'{len(self._penalties)} targets'}."
-            )
-        targets = y.astype(np.float64).reshape(len(y), -1)
-        self._learn(X, targets, np.zeros(len(y), dtype=np.intp), np.ones(len(y)), sample_weight)
+        with self._fitting():
+            first = self._begins
+            if not first:
+                self._check_parameters()
+            X, y = self._validate(X, y, reset=first, multi_output=True, y_numeric=True)
+            if first:
+                self._single = y.ndim == 1
+            elif (y.ndim == 1) != self._single or (y.ndim == 2 and y.shape[1] != len(self._penalties)):
+                raise ValueError(
+                    f"y has shape {y.shape}, and the stream began with "
+                    f"{'one target' if self._single else f'{len(self._penalties)} targets'}."
+                )
+            targets = y.astype(np.float64).reshape(len(y), -1)
+            self._learn(X, targets, np.zeros(len(y), dtype=np.intp), np.ones(len(y)), sample_weight)
         return self
 
     def _complete_stream(self, stream: Stream, sums: CentreSums) -> None:

@@ -65,6 +65,8 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         Keep ``held_out_predictions_``.
     random_state : int, RandomState or None, default=0
         Seed of the choice of units.
+    verbose : int, default=0
+        As in :class:`NTKRegressor`.
 
     Attributes
     ----------
@@ -125,6 +127,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         target_scale="fit",
         store_held_out=False,
         random_state=0,
+        verbose=0,
     ):
         self.kernels = kernels
         self.alphas = alphas
@@ -138,6 +141,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         self.target_scale = target_scale
         self.store_held_out = store_held_out
         self.random_state = random_state
+        self.verbose = verbose
 
     def _criteria(self, units: Units, metadata: Metadata) -> tuple[Criterion, ...]:
         if not self.alpha_per_target:

@@ -130,8 +130,9 @@ class StreamEstimator(RidgeEstimator):
         return 0
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        super().fit(X, y, sample_weight)
         self.__dict__.pop("_stream", None)
-        return super().fit(X, y, sample_weight)
+        return self
 
     fit.__doc__ = RidgeEstimator.fit.__doc__
 
@@ -158,12 +159,9 @@ class StreamEstimator(RidgeEstimator):
             raise ValueError(
                 "refit_alpha needs the sums of a stream, which fit does not keep: use partial_fit."
             )
-        before, self.alpha = self.alpha, alpha
-        try:
+        with self._fitting():
+            self.alpha = alpha
             self._fit_stream(self._stream)
-        except BaseException:
-            self.alpha = before
-            raise
         return self
 
     @property
@@ -174,7 +172,7 @@ class StreamEstimator(RidgeEstimator):
     def _learn(
         self, X: Any, targets: NDArray, labels: NDArray, importances: NDArray, sample_weight: Any
     ) -> None:
-        """Add a piece to the stream and fit; nothing has changed if that fails."""
+        """Add a piece to the stream and fit."""
         weights = None
         if (
             sample_weight is not None
@@ -203,12 +201,8 @@ class StreamEstimator(RidgeEstimator):
                 fit_intercept=self.fit_intercept,
             )
             stream = replace(stream, n_seen=stream.n_seen + len(ones))
-        before, self.kernel_ = self.__dict__.get("kernel_"), kernel
-        try:
-            self._fit_stream(stream)
-        except BaseException:
-            self.kernel_ = before
-            raise
+        self.kernel_ = kernel
+        self._fit_stream(stream)
         self._stream = stream
 
     def _begin(self, X: Any) -> Stream:

@@ -11,6 +11,7 @@ from sklearn.base import is_classifier
 from ntklib.dynamics import SquaredError
 
 from .._folds import check_folds, folds
+from .._forecast import announce
 from .._routing import Metadata, RoutingMixin
 from .._scoring import Criterion
 from .._units import Samples
@@ -52,10 +53,17 @@ class TangentSearch(RoutingMixin, TangentEstimator):
             If the data are not finite numbers of matching shapes or hold one class only, network and kernel
             are both given, a parameter is out of its range, or a step is not stable.
         """
-        samples = self._samples(X, y, sample_weight)
-        metadata = self._route(samples.X, sample_weight, params)
-        self._use_held_out(samples, self._search(samples, metadata))
+        with self._fitting():
+            samples = self._samples(X, y, sample_weight)
+            metadata = self._route(samples.X, sample_weight, params)
+            self._use_held_out(samples, self._search(samples, metadata))
         return self
+
+    def _outcome(self) -> str:
+        return (
+            f"{self.max_iter_:,} iterations of size {self.learning_rate_:.3g} are best, held-out score "
+            f"{self.best_score_:.4g}, in {self.route_}"
+        )
 
     def _use_held_out(self, samples: Samples, search: StoppingSearch) -> None:
         """Fit to the outputs of the search on held-out samples; nothing in regression."""
@@ -70,6 +78,10 @@ class TangentSearch(RoutingMixin, TangentEstimator):
         training = self._planned(model, units, parameters, int(max_iters[-1]))
         criterion, name = self._judging(training, metadata)
         rate = parameters.learning_rate
+        announce(
+            f"{len(splits)} folds and all of {len(units):,} rows in {training.route}",
+            lambda: (len(splits) + 1) * training.seconds(model),
+        )
         search = search_stopping(model, training, rate, splits, max_iters, criterion, name)
         path = self.stopping_path_ = search.path
         self.cv_results_, self.max_iter_, self.best_score_ = path.results(), path.max_iter, path.best_score

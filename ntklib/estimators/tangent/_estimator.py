@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ntklib.dynamics import SquaredError
 from ntklib.networks import EmpiricalNTK
 
+from .._forecast import announce
 from .._kernel import is_precomputed, resolve_kernel, warn_blind
 from .._stopping import Watch
 from .._trained import DescentParameters, TrainedEstimator, resolve_network
@@ -96,6 +97,12 @@ class TangentEstimator(TrainedEstimator):
         part = units if watched is None else units.take(rows)
         training = self._planned(model, part, parameters, rules.max_iter, before)
 
+        announce(
+            f"{rules.max_iter:,} iterations on {len(part):,} rows in {training.route}",
+            lambda: training.seconds(model),
+            at_most=True,
+        )
+
         def train() -> tuple[Descent, Stage, Watch]:
             descent, view = training.descent(model, parameters.learning_rate), None
             watch = Watch(rules, reported=training.reported)
@@ -131,6 +138,9 @@ class TangentEstimator(TrainedEstimator):
             self.dual_coef_ = solution.coef[:, 0] if self._single else solution.coef
         else:
             self.displacement_ = solution
+
+    def _outcome(self) -> str:
+        return f"{super()._outcome()}, in {self.route_}"
 
     def _outputs(self, X: Any) -> NDArray:
         check_is_fitted(self)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ntklib._core.blocks import available_memory
 
+from .._forecast import multiplication_seconds
 from ._models import FiniteTangent, Tangent
 
 # Nanoseconds on one core of 2023: what they amount to decides, not what they are.
@@ -57,6 +58,12 @@ def choose_route(model: Tangent, n: int, *, square: bool, iterations: float) -> 
         if (square or not route.closed) and 8 * numbers <= free
     ]
     return min(costs, default=(0.0, Route("gram", square)))[1]
+
+
+def route_seconds(model: Tangent, n: int, route: Route, iterations: float) -> float:
+    """Expected seconds of a route, by the speed of products of matrices here and now."""
+    cost = next(cost for one, cost, _ in _candidates(model, n, iterations) if one == route)
+    return cost * multiplication_seconds() / _MULTIPLY
 
 
 def numbers_held(model: Tangent, n: int, route: Route) -> int:

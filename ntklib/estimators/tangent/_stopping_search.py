@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ntklib._core.blocks import working_memory
+from ntklib._core.progress import step
 from ntklib._core.threads import get_threads, parallel_for
 
 from .._folds import Splits
@@ -49,19 +50,22 @@ def search_stopping(
         rows, test = splits[fold]
         if len(rows) == 0 or len(test) == 0:
             raise ValueError("a fold of cv has no training or no test samples left.")
-        descent = replace(training, units=units.take(rows)).descent(model, learning_rate)
-        stages = descent.stages(max_iters, descent.view(held_rows(units, test, rows)))
-        outputs[fold] = np.stack([stage.outputs for stage in stages]) * training.unit  # type: ignore[misc]
+        with step(f"fold {fold + 1} of {len(splits)}"):
+            descent = replace(training, units=units.take(rows)).descent(model, learning_rate)
+            stages = descent.stages(max_iters, descent.view(held_rows(units, test, rows)))
+            outputs[fold] = np.stack([stage.outputs for stage in stages]) * training.unit  # type: ignore[misc]
+        gauge.advance()
         for i, values in enumerate(outputs[fold]):
             ranks[fold, i] = criterion(values, test) if np.isfinite(values).all() else -np.inf
 
     held = training.numbers_held(model)
     parallel = min(get_threads(), len(splits), working_memory() // (8 * held))
-    if parallel > 1:
-        parallel_for(run, range(len(splits)), threads=parallel)
-    else:
-        for fold in range(len(splits)):
-            undisturbed(partial(run, fold), held)
+    with step("folds", len(splits)) as gauge:
+        if parallel > 1:
+            parallel_for(run, range(len(splits)), threads=parallel)
+        else:
+            for fold in range(len(splits)):
+                undisturbed(partial(run, fold), held)
     mean = ranks.mean(axis=0)
     order = comparable(mean)
     best = max(range(len(max_iters)), key=lambda i: (*order[i], -i))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib._core.exponents import exponents, scaled_back
+from ntklib._core.progress import step
 from ntklib._core.threads import parallel_for
 from ntklib.dynamics import Loss, Risk
 
@@ -19,7 +20,7 @@ from .._units import Units
 from ._descent import ClosedForm, Descent, Iteration, Stage
 from ._models import Tangent
 from ._problem import TangentProblem, outputs_before
-from ._route import Route, numbers_held
+from ._route import Route, numbers_held, route_seconds
 
 _SPAN = 400  # 2^400 has squares that may be added up
 _SMALL = 3_000_000  # numbers of matrices about as large as a cache
@@ -80,7 +81,12 @@ class Training:
             momentum=self.momentum,
             iterations=self.iterations,
         )
-        return (ClosedForm if self.route.closed else Iteration)(problem)
+        with step(f"making ready: {self.route}"):
+            return (ClosedForm if self.route.closed else Iteration)(problem)
+
+    def seconds(self, model: Tangent) -> float:
+        """Expected duration in seconds."""
+        return route_seconds(model, len(self.units), self.route, self.iterations)
 
 
 def output_exponent(model: Tangent, units: Units, loss: Loss, before: Any = None) -> int:
@@ -118,16 +124,17 @@ def watched_descent(training: Training, descent: Descent, view: Any, watch: Watc
         If the loss is no longer finite.
     """
     rate = training.reported_rate(descent)
-    for stage in descent.stages(range(watch.rules.max_iter + 1), view):
-        over = watch.over(stage.loss, stage.outputs)
-        if not isfinite(stage.loss + watch.watched[-1]):
-            raise ValueError(
-                f"training diverged after {stage.step} iterations of size {rate:.4g}; "
-                "learning_rate='auto' is half the largest stable step."
-            )
-        if watch.best == stage.step:
-            best = stage
-        if over:
-            break
+    with step("training", watch.rules.max_iter, "iteration") as watch.gauge:
+        for stage in descent.stages(range(watch.rules.max_iter + 1), view):
+            over = watch.over(stage.loss, stage.outputs)
+            if not isfinite(stage.loss + watch.watched[-1]):
+                raise ValueError(
+                    f"training diverged after {stage.step} iterations of size {rate:.4g}; "
+                    "learning_rate='auto' is half the largest stable step."
+                )
+            if watch.best == stage.step:
+                best = stage
+            if over:
+                break
     warn_of_rise(training.reported(watch.losses[0]), training.reported(best.loss), rate)
     return best

@@ -29,6 +29,8 @@ class TangentClassifierCV(TrainedClassification, TangentSearch):
         samples, of the loss that is trained on. Equal scores are decided by that.
     cv : int, splitter or iterable of splits, default=5
         The folds of an int are stratified.
+    verbose : int, default=0
+        As in :class:`NTKRegressor`.
 
     Attributes
     ----------
@@ -69,6 +71,7 @@ class TangentClassifierCV(TrainedClassification, TangentSearch):
         scoring=None,
         cv=5,
         random_state=None,
+        verbose=0,
     ):
         self.network = network
         self.kernel = kernel
@@ -79,6 +82,7 @@ class TangentClassifierCV(TrainedClassification, TangentSearch):
         self.scoring = scoring
         self.cv = cv
         self.random_state = random_state
+        self.verbose = verbose
 
     def _use_held_out(self, samples: Samples, search: StoppingSearch) -> None:
         units, temperature = samples.units, self._temperature

@@ -136,7 +136,8 @@ class TangentRegressor(TangentRegression):
         Of the network's parameters at the start, ``network.init(n_features, random_state)`` for an integer,
         and of the samples set aside.
     verbose : int, default=0
-        1 prints the loss ten times, 2 after every iteration.
+        True or 1 says on standard error how long work of over ten seconds will take, the iteration and the
+        loss, and what came of it; 2 writes a line for every iteration.
 
     Attributes
     ----------

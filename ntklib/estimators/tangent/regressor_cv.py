@@ -25,6 +25,8 @@ class TangentRegressorCV(TangentRegression, TangentSearch):
         Any scikit-learn scorer of predictions, for each fold; None is minus the mean, over held-out
         samples, of the loss that is trained on. Equal scores are decided by that.
     cv : int, splitter or iterable of splits, default=5
+    verbose : int, default=0
+        As in :class:`NTKRegressor`.
 
     Attributes
     ----------
@@ -73,6 +75,7 @@ class TangentRegressorCV(TangentRegression, TangentSearch):
         scoring=None,
         cv=5,
         random_state=None,
+        verbose=0,
     ):
         self.network = network
         self.kernel = kernel
@@ -83,3 +86,4 @@ class TangentRegressorCV(TangentRegression, TangentSearch):
         self.scoring = scoring
         self.cv = cv
         self.random_state = random_state
+        self.verbose = verbose

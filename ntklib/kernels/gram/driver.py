@@ -14,6 +14,7 @@ import numpy as np
 
 from ntklib._core.blocks import require_memory, row_blocks, tiles
 from ntklib._core.jit import compiled
+from ntklib._core.progress import counted, step
 from ntklib._core.threads import parallel_for
 from ntklib._core.validation import check_rows, check_same_features, same_memory
 
@@ -30,6 +31,7 @@ _MANY_FEATURES = 256
 _REACH = {np.dtype(np.float64): 500, np.dtype(np.float32): 60}  # exponents of factors and roots of values
 # what docs/accuracy.md allows an error, relative to a value and to the root of its two diagonal entries
 _ERRORS = {np.dtype(np.float64): (0.0, 1e-12), np.dtype(np.float32): (4e-6, 1.2e-6)}
+_MANY_TILES = 2000  # work of seconds, which is shown as a step of its own
 _SERIAL_BELOW = 1024  # rows under which starting threads costs more than it brings
 
 
@@ -103,7 +105,12 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
             _store_transposed(values, x_factors, z_factors, out, columns.start, rows.start)
 
     work = list(tiles(x.n, z.n, size, symmetric=symmetric))
-    parallel_for(fill, work, threads=1 if max(x.n, z.n) < _SERIAL_BELOW else None)
+    threads = 1 if max(x.n, z.n) < _SERIAL_BELOW else None
+    if len(work) < _MANY_TILES:
+        parallel_for(fill, work, threads=threads)
+    else:
+        with step("kernel matrix", len(work)) as gauge:
+            parallel_for(counted(fill, gauge), work, threads=threads)
     if symmetric:
         np.fill_diagonal(out, _diagonal(net, plan_x, dtype))
     return out

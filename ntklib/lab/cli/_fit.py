@@ -36,7 +36,7 @@ def _run(arguments: argparse.Namespace) -> None:
     check_writable(out, force=arguments.force)
     table = open_rows(arguments)
     categorical = tuple(arguments.categorical)
-    progress = Progress(3)
+    progress = Progress(3, loud=True)
     with progress.step(f"reading {table.name}"):
         summary = summarise(table, text=categorical)
     model = TablePredictor.fit(

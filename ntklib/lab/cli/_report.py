@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ntklib.lab.report import Analysis
 
 DEFAULT_FOLDER = "ntklib-report"
+_MAX_SAMPLES = 30_000  # of `ntklib.lab.report`, which takes a second to import
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -41,9 +42,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-samples",
         type=_count,
-        default=5000,
+        default=_MAX_SAMPLES,
         metavar="N",
-        help="use at most so many rows, drawn at random (default: 5000)",
+        help=f"use at most so many rows, drawn at random (default: {_MAX_SAMPLES})",
     )
     add_reading_options(parser)
 
@@ -127,7 +128,7 @@ def _command_line(arguments: argparse.Namespace) -> str:
         words += ["--categorical", column]
     if arguments.task != "auto":
         words += ["--task", arguments.task]
-    if arguments.max_samples != 5000:
+    if arguments.max_samples != _MAX_SAMPLES:
         words += ["--max-samples", str(arguments.max_samples)]
     return shlex.join([*words, "--seed", str(arguments.seed)])
 

@@ -4,12 +4,13 @@
 both in a folder.
 """
 
-from ._analysis import analyse
+from ._analysis import MAX_SAMPLES, analyse
 from ._page import SECTIONS, Section, render_page
 from ._records import Analysis, DataSummary, KernelResult, ModelResult
 from ._write import PAGE, RESULTS, write_report
 
 __all__ = [
+    "MAX_SAMPLES",
     "PAGE",
     "RESULTS",
     "SECTIONS",

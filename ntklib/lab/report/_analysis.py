@@ -44,7 +44,9 @@ MIN_ROWS = 20
 SPECTRUM_ROWS = 2000
 HEATMAP_ROWS = 200
 ANGLE_ROWS = 500
-N_STEPS = 8 + len(CONTENDERS)
+N_STEPS = 7 + len(CONTENDERS)
+MAX_SAMPLES = 30_000
+"""Rows that a report uses by default; a report on as many takes less than five minutes on two cores."""
 
 
 def analyse(
@@ -55,7 +57,7 @@ def analyse(
     seed: int = 0,
     impute: str | None = None,
     categorical: tuple[str, ...] = (),
-    max_samples: int = 5000,
+    max_samples: int = MAX_SAMPLES,
     command: str = "ntklib report",
     progress: Progress | None = None,
     note: Callable[[str], None] = lambda message: None,
@@ -70,7 +72,7 @@ def analyse(
         As for :func:`ntklib.lab.tables.read_target` and :meth:`ntklib.lab.tables.Schema.infer`.
     seed : int, default=0
         Rules the split, the rivals' searches, the forest and the bootstrap. Same seed, same scores.
-    max_samples : int, default=5000
+    max_samples : int, default=30_000
         Use at most so many rows, drawn at random, with a note.
     command : str, default="ntklib report"
         How to run it again, for the page.
@@ -91,7 +93,7 @@ def analyse(
     KeyboardInterrupt
         If Ctrl-C comes earlier.
     """
-    progress = progress or Progress(N_STEPS)
+    progress = progress or Progress(N_STEPS, loud=True)
     notes: list[str] = []
 
     def remember(message: str) -> None:
@@ -124,7 +126,7 @@ def analyse(
     interrupted = False
     try:
         for contender in CONTENDERS:
-            with progress.step(f"fitting: {contender.title(chosen.task)}"):
+            with progress.step(f"fitting: {contender.title(chosen.task, len(train))}"):
                 first = models[0] if models else None
                 fitted[contender.key], result = _run(
                     contender, chosen.task, (X_train, y[train], X_test, y[test]), seed, draws, first
@@ -234,8 +236,8 @@ def _run(
         difference = bootstrap(lambda rows: ours(rows) - theirs(rows), draws)
     result = ModelResult(
         key=contender.key,
-        title=contender.title(task),
-        method=contender.method(task),
+        title=contender.title(task, len(y_train)),
+        method=contender.method(task, len(y_train)),
         choice=contender.choice(model),
         scores=scores,
         difference=difference,
@@ -274,6 +276,7 @@ def _look(ntk: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResult
         curves={name: angle_curve(k, angles, norm, X.shape[1]) for name, k in candidates.items()},
         data_angles=shares,
         norm=norm,
+        n_compared=min(len(X), ntk.max_search_samples),
     )
 
 

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.gaussian_process.kernels import RBF
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
@@ -20,7 +21,10 @@ from threadpoolctl import threadpool_limits
 
 from ntklib._core.naming import describe_kernel
 
-N_TREES = 500
+MANY_ROWS = 10_000
+"""Training rows beyond which kernel machines are fitted on centres, and forests are smaller."""
+
+N_TREES, N_TREES_OF_MANY = 500, 100
 MAX_SEARCH_ROWS = 2000
 C_GRID = (0.1, 1.0, 10.0, 100.0, 1000.0)
 PENALTY_GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -35,10 +39,8 @@ class Contender:
     ----------
     key : str
         For results.json.
-    title : callable
-        Maps the task to the name shown.
-    method : callable
-        Maps the task to a sentence on how it is fitted.
+    title, method : callable
+        Map the task and the number of training rows to the name shown, and to a sentence on how it is fitted.
     fit : callable
         Maps (task, X, y, seed) to a fitted estimator; X is preprocessed.
     choice : callable
@@ -46,8 +48,8 @@ class Contender:
     """
 
     key: str
-    title: Callable[[str], str]
-    method: Callable[[str], str]
+    title: Callable[[str, int], str]
+    method: Callable[[str, int], str]
     fit: Callable[[str, NDArray, NDArray, int], Any]
     choice: Callable[[Any], str]
 
@@ -55,7 +57,12 @@ class Contender:
 def _fit_ntk(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
     from ntklib.estimators import NTKClassifierCV, NTKRegressorCV
 
-    return (NTKClassifierCV() if task == "classification" else NTKRegressorCV()).fit(X, y)
+    solver = _solver(len(y))
+    return (NTKClassifierCV if task == "classification" else NTKRegressorCV)(solver=solver).fit(X, y)
+
+
+def _solver(n: int) -> str:
+    return "nystrom" if n > MANY_ROWS else "cholesky"
 
 
 def _fit_rbf(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
@@ -63,6 +70,8 @@ def _fit_rbf(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
     # the usual scale of gamma, 1/(number of columns * variance), is where the kernel's width fits the data
     scale = 1.0 / max(X.shape[1] * X.var(), 1e-12)
     gammas = [factor * scale for factor in GAMMA_FACTORS]
+    if len(y) > MANY_ROWS:
+        return _fit_rbf_on_centres(task, X, y, gammas, seed)
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(y))[:MAX_SEARCH_ROWS])
     model: BaseEstimator
@@ -83,7 +92,22 @@ def _fit_rbf(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
     return best
 
 
+def _fit_rbf_on_centres(task: str, X: NDArray, y: NDArray, gammas: list[float], seed: int) -> Any:
+    from ntklib.estimators import NTKClassifierCV, NTKRegressorCV
+
+    kernels = {gamma: RBF(1 / np.sqrt(2 * gamma)) for gamma in gammas}
+    search = NTKClassifierCV if task == "classification" else NTKRegressorCV
+    model = search(
+        list(kernels.values()), solver="nystrom", max_search_samples=MAX_SEARCH_ROWS, random_state=seed
+    ).fit(X, y)
+    place = [kernel == model.kernel_ for kernel in kernels.values()].index(True)
+    model.gamma, model.gamma_factor_ = gammas[place], GAMMA_FACTORS[place]
+    return model
+
+
 def _rbf_choice(model: Any) -> str:
+    if hasattr(model, "alpha_"):
+        return f"penalty = {model.alpha_:.3g}, gamma = {model.gamma_factor_:.1g} / (columns * variance)"
     if isinstance(model, SVC):
         return f"C = {model.C:g}, gamma = {model.gamma_factor_:.1g} / (columns * variance)"
     return f"penalty = {model.regressor.alpha:g}, gamma = {model.gamma_factor_:.1g} / (columns * variance)"
@@ -91,7 +115,11 @@ def _rbf_choice(model: Any) -> str:
 
 def _fit_forest(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
     forest = RandomForestClassifier if task == "classification" else RandomForestRegressor
-    return forest(N_TREES, random_state=seed, n_jobs=-1).fit(X, y)
+    return forest(_trees(len(y)), random_state=seed, n_jobs=-1).fit(X, y)
+
+
+def _trees(n: int) -> int:
+    return N_TREES_OF_MANY if n > MANY_ROWS else N_TREES
 
 
 def _fit_constant(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
@@ -100,10 +128,32 @@ def _fit_constant(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
 
 
 def _ntk_choice(model: Any) -> str:
-    return f"penalty = {float(model.alpha_):.3g}, kernel {describe_kernel(model.kernel_)}"
+    centres = getattr(model.solve_, "n_centers", 0)
+    on = f", on {centres} centres" if centres else ""
+    return f"penalty = {float(model.alpha_):.3g}, kernel {describe_kernel(model.kernel_)}{on}"
 
 
-def _rbf_method(task: str) -> str:
+def _rbf_title(task: str, n: int) -> str:
+    if task == "classification":
+        return "RBF kernel ridge classifier" if n > MANY_ROWS else "RBF support vector machine"
+    return "RBF kernel ridge"
+
+
+def _ntk_method(task: str, n: int) -> str:
+    if n > MANY_ROWS:
+        return (
+            "defaults of ntklib for many rows: kernels compared by exact leave-one-out on 3000 of the "
+            "training rows, the penalty chosen by leave-one-out on all, regression on centres among them"
+        )
+    return "defaults of ntklib: kernel and penalty by exact leave-one-out on the training rows"
+
+
+def _rbf_method(task: str, n: int) -> str:
+    if n > MANY_ROWS:
+        return (
+            f"gamma in {_spell(GAMMA_FACTORS)} times 1/(columns * variance) by leave-one-out on "
+            f"{MAX_SEARCH_ROWS} rows, then the penalty on all of them, on centres as the NTK"
+        )
     grid = f"C in {_spell(C_GRID)}" if task == "classification" else f"penalty in {_spell(PENALTY_GRID)}"
     return (
         f"{grid}, gamma in {_spell(GAMMA_FACTORS)} times 1/(columns * variance), "
@@ -118,29 +168,29 @@ def _spell(values: tuple[float, ...]) -> str:
 CONTENDERS: tuple[Contender, ...] = (
     Contender(
         "ntk",
-        lambda task: "NTK classifier" if task == "classification" else "NTK regressor",
-        lambda task: "defaults of ntklib: kernel and penalty by exact leave-one-out on the training rows",
+        lambda task, n: "NTK classifier" if task == "classification" else "NTK regressor",
+        _ntk_method,
         _fit_ntk,
         _ntk_choice,
     ),
     Contender(
         "rbf",
-        lambda task: "RBF support vector machine" if task == "classification" else "RBF kernel ridge",
+        _rbf_title,
         _rbf_method,
         _fit_rbf,
         _rbf_choice,
     ),
     Contender(
         "forest",
-        lambda task: "random forest",
-        lambda task: f"{N_TREES} trees, defaults of scikit-learn",
+        lambda task, n: "random forest",
+        lambda task, n: f"{_trees(n)} trees, defaults of scikit-learn",
         _fit_forest,
         lambda model: "",
     ),
     Contender(
         "constant",
-        lambda task: "most frequent class" if task == "classification" else "mean of the target",
-        lambda task: "looks at no column: what is to be beaten",
+        lambda task, n: "most frequent class" if task == "classification" else "mean of the target",
+        lambda task, n: "looks at no column: what is to be beaten",
         _fit_constant,
         lambda model: "",
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,6 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Kernel
 
-from ntklib._core.progress import Progress
 from ntklib._core.sampling import sample_rows
 from ntklib.lab.tables.target import centred_numbers
 
@@ -50,7 +48,6 @@ def train_beside(kernel: Kernel, X: NDArray, y: NDArray, task: str, seed: int) -
             steps=STEPS,
             n_draws=N_DRAWS,
             random_state=seed,
-            progress=Progress(len(WIDTHS), io.StringIO()),  # the report has a line of its own
         )
     except ValueError:
         return None

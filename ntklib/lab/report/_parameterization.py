@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Kernel
 
-from ntklib._core.progress import Progress
 from ntklib._core.sampling import sample_rows
 from ntklib.lab.tables import DataError
 from ntklib.lab.tables.target import centred_numbers
@@ -46,7 +44,6 @@ def measure_steps(
         target = centred_numbers(y[rows], task)
     except DataError:
         return None
-    silent = Progress(3 * len(WIDTHS), io.StringIO())  # the report has a line of its own
     return parameterization_study(
         np.asarray(X)[rows],
         target,
@@ -55,7 +52,6 @@ def measure_steps(
         n_draws=N_DRAWS,
         steps=0,
         random_state=seed,
-        progress=silent,
     )
 
 

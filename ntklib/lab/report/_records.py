@@ -76,6 +76,7 @@ class KernelResult:
     curves: Mapping[str, NDArray]
     data_angles: NDArray
     norm: float
+    n_compared: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings, lists and dictionaries, for results.json."""
@@ -87,6 +88,7 @@ class KernelResult:
                     for name, (x, y) in self.paths.items()
                 ],
                 "best": dict(zip(("kernel", "penalty", "score"), self.best, strict=True)),
+                "n_rows_compared": self.n_compared,
             },
             "kernel_spectrum": {
                 "n_rows": len(self.spectrum),

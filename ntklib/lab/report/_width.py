@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Kernel
 
-from ntklib._core.progress import Progress
 from ntklib._core.sampling import sample_rows
 from ntklib.kernels import NNGP, NTK
 
@@ -49,8 +47,7 @@ def widen(kernel: Kernel, X: NDArray, seed: int) -> WidthStudy | None:
     if network is None:
         return None
     rows = np.asarray(X)[sample_rows(len(X), N_ROWS, seed)]
-    silent = Progress(len(WIDTHS), io.StringIO())  # the report has a line of its own
-    return width_study(rows, WIDTHS, network=network, n_draws=N_DRAWS, random_state=seed, progress=silent)
+    return width_study(rows, WIDTHS, network=network, n_draws=N_DRAWS, random_state=seed)
 
 
 def width(analysis: Analysis) -> dict[str, Any] | None:

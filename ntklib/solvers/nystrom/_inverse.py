@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, solve_triangular
 from scipy.linalg.lapack import dpotrf, dtrtri
 
+from ntklib._core.progress import step
+
 __all__ = ["CentreSpectrum", "CentreTriangle", "factored", "inverse_values"]
 
 SAFE = 100.0
@@ -41,7 +43,8 @@ class CentreSpectrum:
     @classmethod
     def of(cls, matrix: NDArray) -> CentreSpectrum:
         """Decompose a matrix, its lower triangle, in its memory."""
-        values, vectors = eigh(matrix, lower=True, overwrite_a=True, check_finite=False, driver="evd")
+        with step(f"eigendecomposition for {len(matrix):,} centres"):
+            values, vectors = eigh(matrix, lower=True, overwrite_a=True, check_finite=False, driver="evd")
         return cls(np.where(values > _rounding(len(values), values.max(initial=0.0)), values, 0.0), vectors)
 
     def solve(self, rhs: NDArray, penalty: float) -> NDArray:

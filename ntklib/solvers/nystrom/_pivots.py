@@ -61,6 +61,7 @@ def pivoted_cholesky(
     rng: np.random.Generator,
     tol: float = 0.0,
     block: int | None = None,
+    each: Callable[[int], object] = bool,
 ) -> PivotedCholesky:
     """Compute a randomly pivoted Cholesky factor.
 
@@ -78,6 +79,8 @@ def pivoted_cholesky(
         Stop when the trace of the residual is at most this share of the trace.
     block : int or None, default=None
         Pivots proposed at once; None is a quarter of the rank, 1 is the plain algorithm.
+    each : callable, default: nothing
+        Receives the number of pivots as it grows.
 
     Returns
     -------
@@ -120,6 +123,7 @@ def pivoted_cholesky(
         parallel_for(extend, row_blocks(n, ROWS))
         left[new] = 0.0
         pivots += new.tolist()
+        each(len(pivots))
     return PivotedCholesky(
         np.array(pivots, dtype=np.intp), factor[:, : len(pivots)], trace, float(left.sum())
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib._core.exponents import exponents, scaled_back
+from ntklib._core.progress import step
 
 from .._records import IllConditionedWarning
 from ..solver import Nystrom, choose_rows
@@ -68,6 +69,15 @@ class CentreSolution:
     distance: float
     degrees_of_freedom: float
     dtype: np.dtype
+
+    @property
+    def words(self) -> str:
+        """The record in words, as estimators with ``verbose`` say it."""
+        refined = "" if np.isnan(self.residual) else f", relative residual {self.residual:.1e}"
+        return (
+            f"{self.n_centers:,} centres, which lack {100 * self.lack:.2g} % of the kernel's trace{refined}; "
+            f"within {self.distance:.2g} of the exact fit, root mean square"
+        )
 
 
 @dataclass(frozen=True)
@@ -284,7 +294,9 @@ def choose_centres(
     if solver.centers == "rpcholesky":
         among = np.sort(rng.choice(X.shape[0], min(X.shape[0], max(solver.subset, count)), replace=False))
         subset = X[among]
-        chosen = among[pivoted_cholesky(cross, diagonal(subset), subset, count, rng=rng).pivots]
+        with step("choosing centres", count, "centre") as gauge:
+            factor = pivoted_cholesky(cross, diagonal(subset), subset, count, rng=rng, each=gauge.reach)
+        chosen = among[factor.pivots]
         if len(chosen) == 0:
             raise ValueError("the kernel is 0 on these rows: nothing but a constant can be fitted.")
     else:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from ntklib._core.blocks import row_blocks
+from ntklib._core.progress import Gauge, Silent, step
 from ntklib._core.threads import parallel_for
 
 from ._basis import Basis
@@ -174,6 +175,24 @@ class CentrePosterior:
         return prior - phi.T @ phi + centred.T @ centred + constant
 
 
+def _length(rows: Any) -> int:
+    """Number of rows, 0 where that is not known."""
+    return len(getattr(rows, "targets", ()))
+
+
+def _counting(function: Callable[..., Any], gauge: Gauge | Silent) -> Callable[..., Any]:
+    """Return a function of a block, its last argument, that also counts the block's rows."""
+    if not gauge:
+        return function
+
+    def run(*arguments: Any) -> Any:
+        result = function(*arguments)
+        gauge.advance(len(arguments[-1][1]))
+        return result
+
+    return run
+
+
 class CentreRegression:
     """Sums over rows turned into fits at any penalty.
 
@@ -205,7 +224,8 @@ class CentreRegression:
     ) -> CentreRegression:
         """Sum over rows in tiles of the given precision."""
         zeros = partial(RowSums.zeros, len(basis.kept), rows.targets.shape[1])
-        sums = rows.fold(partial(add_block, basis, dtype), zeros)
+        with step(f"sums on {len(basis.kept):,} centres", _length(rows), "rows") as gauge:
+            sums = rows.fold(_counting(partial(add_block, basis, dtype), gauge), zeros)
         return cls(basis, basis.whiten_sums(sums), fit_intercept=fit_intercept)
 
     def _matrix(self) -> NDArray:
@@ -332,7 +352,8 @@ class CentreRegression:
                 sums.products += values.T @ errors
                 sums.targets += errors.sum(axis=0)
 
-        sums = rows.fold(add, partial(RowSums.products_only, len(w), 2 * k))
+        with step("residuals in float64", _length(rows), "rows") as gauge:
+            sums = rows.fold(_counting(add, gauge), partial(RowSums.products_only, len(w), 2 * k))
         both = solve_triangular(basis.triangle, sums.products, lower=True, check_finite=False)
         both -= np.outer(offset, sums.targets)
         excess = sums.targets[:k] / np.sqrt(self.sums.weight) * self.fit_intercept
@@ -363,7 +384,8 @@ class CentreRegression:
                 parts.append(targets[:, :, None] - error / free[:, None, :])
             return np.concatenate(parts)
 
-        return rows.map(values, (k, len(penalties)))
+        with step("leave-one-out", _length(rows), "rows") as gauge:
+            return rows.map(_counting(values, gauge), (k, len(penalties)))
 
     def posterior(self, penalties: NDArray) -> CentrePosterior:
         """Arrays that posterior variances at these penalties are computed from."""

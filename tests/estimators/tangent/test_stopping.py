@@ -198,11 +198,14 @@ def test_wide_networks_tend_to_the_kernel():
 
 def test_verbose_says_how_it_goes(capsys):
     TangentRegressor(kernel=NTK(), max_iter=20, verbose=1, tol=None).fit(X, Y)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 11
-    assert lines[-1].startswith("iteration 20: loss ")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("TangentRegressor: 20 iterations of size ")
+    assert "in function space, closed form; " in line
     TangentRegressor(kernel=NTK(), max_iter=20, verbose=2, early_stopping=True, random_state=0).fit(X, Y)
-    assert "validation loss" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "validation loss" in err
+    assert "training: iteration 1 of 20, loss " in err
+    assert not out
 
 
 def test_random_states():
