@@ -71,8 +71,8 @@ class Estimator(BaseEstimator):
                     took = seconds_text(time.perf_counter() - start)
                     gauge.say(f"{type(self).__name__}: {outcome}; {took}")
         except BaseException:  # Ctrl-C as well
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
 
     def _outcome(self) -> str:
