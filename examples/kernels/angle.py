@@ -16,21 +16,20 @@ import numpy as np
 from ntklib.kernels import RectifiedPower, arc_cosine_of_angle, ntk_kernel
 
 theta = np.linspace(0, np.pi, 181)
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
-for degree in range(4):
-    curve = arc_cosine_of_angle(theta, degree=degree)
-    left.plot(np.degrees(theta), curve / curve[0], label=f"n = {degree}")
-left.set(title=r"$\kappa_n(\theta) / \kappa_n(0)$", xlabel="angle in degrees")
-left.legend(frameon=False)
+arc_cosine = [arc_cosine_of_angle(theta, degree=degree) for degree in range(4)]
 
 # %%
 # The neural tangent kernel of the same network, :math:`\kappa_n + n^2 \cos(\theta)\, \kappa_{n-1}`, falls
 # faster: it has the derivative of the activation in it, which jumps for n = 1.
 
 rows = np.stack([np.cos(theta), np.sin(theta)], axis=1)
-for degree in range(4):
-    curve = ntk_kernel(rows[:1], rows, activation=RectifiedPower(degree))[0]
-    right.plot(np.degrees(theta), curve / curve[0], label=f"n = {degree}")
-right.set(title=r"$\Theta(\theta) / \Theta(0)$", xlabel="angle in degrees")
-right.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+tangent = [ntk_kernel(rows[:1], rows, activation=RectifiedPower(degree))[0] for degree in range(4)]
+figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
+titles = (r"$\kappa_n(\theta) / \kappa_n(0)$", r"$\Theta(\theta) / \Theta(0)$")
+for ax, title, curves in zip(axes, titles, (arc_cosine, tangent), strict=True):
+    for degree, curve in enumerate(curves):
+        ax.plot(np.degrees(theta), curve / curve[0], label=f"n = {degree}")
+    ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    ax.set(title=title, xlabel="angle in degrees")
+axes[0].legend(frameon=False)
 plt.show()

@@ -19,12 +19,12 @@ from sklearn.preprocessing import StandardScaler
 
 from ntklib import NTK, NTKClassifierCV, NTKRegressorCV
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+figure, ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
 X, y = load_breast_cancer(return_X_y=True)
 model = make_pipeline(StandardScaler(), NTKClassifierCV([NTK(bias_std=0.3)]))
 probability = cross_val_predict(model, X, y, cv=5, method="predict_proba")[:, 1]
-CalibrationDisplay.from_predictions(y, probability, n_bins=6, strategy="quantile", ax=left, name="NTK")
-left.set_title("probabilities on held-out folds")
+CalibrationDisplay.from_predictions(y, probability, n_bins=6, strategy="quantile", ax=ax, name="NTK")
+ax.set_title("probabilities on held-out folds")
 
 # %%
 # Standard deviations are in units of the target: ``target_scale="fit"`` takes the scale of greatest
@@ -34,10 +34,11 @@ X, y = make_friedman1(400, noise=1.0, random_state=0)
 regressor = make_pipeline(StandardScaler(), NTKRegressorCV([NTK(bias_std=0.3)])).fit(X[:200], y[:200])
 mean, std = regressor.predict(X[200:], return_std=True, include_noise=True)
 error = np.sort(abs(y[200:] - mean) / std)
-right.plot(error, np.arange(1, 201) / 200, label="measured")
+figure, ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
+ax.plot(error, np.arange(1, 201) / 200, label="measured")
 normal = np.linspace(0, 3.5, 100)
-right.plot(normal, erf(normal / np.sqrt(2)), "--", color="0.5", label="Gaussian")
-right.set(title="share of errors below z standard deviations", xlabel="z")
-right.legend(frameon=False)
+ax.plot(normal, erf(normal / np.sqrt(2)), "--", color="0.5", label="Gaussian")
+ax.set(title="share of errors below z standard deviations", xlabel="z")
+ax.legend(frameon=False)
 print(f"within 1.96 standard deviations: {np.mean(error < 1.96):.1%}")
 plt.show()
