@@ -77,7 +77,7 @@ def other_duals(n: int) -> None:
         times = medians(actions, 3)
     print(f"\nNTK, n = {n:,}, d = 20, float64, one thread")
     for name, seconds in times.items():
-        erf = times["erf" + name[name.index(",") :]]
+        erf = times["erf" + name[name.rindex(",") :]]
         print(f"  {name:38s} {seconds:7.3f} s   / erf {seconds / erf:6.1f}")
 
 
