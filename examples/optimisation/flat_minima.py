@@ -20,7 +20,7 @@ rng = np.random.default_rng(0)
 starts = np.stack([rng.uniform(1.5, 3.5, 20), rng.choice([-1, 1], 20) * rng.uniform(0.3, 1.5, 20)], axis=1)
 runs = {rho: [USAM(rate, rho).run(valley.gradient, w, steps) for w in starts] for rho in (0.0, 0.2)}
 
-x, z = np.meshgrid(np.linspace(0, 3.7, 150), np.linspace(-1.7, 1.7, 120))
+x, z = np.meshgrid(np.linspace(0, 3.7, 150), np.linspace(-1.9, 1.9, 120))
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained", sharey=True)
 for ax, (rho, paths) in zip(axes, runs.items(), strict=True):
     ax.contourf(x, z, np.log10(valley.value(np.stack([x, z], axis=-1)) + 1e-4), levels=14, cmap="Greys")
