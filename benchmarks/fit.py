@@ -1,6 +1,8 @@
 """Cost of the fits, as ratios measured in one run.
 
     python benchmarks/fit.py [--n 10000] [--d 20] [--repeats 3]
+    python benchmarks/fit.py --part halving      default searches at 2,000, 5,000 and 10,000 rows
+    python benchmarks/fit.py --part band         paths by the band form and by eigenvalues
 
 A fit is held against its own parts: the Gram matrix and LAPACK's Cholesky factorisation of it in place; a
 leave-one-out path against one eigendecomposition; a search with the default grid against the same. Every
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from scipy.linalg import eigh
@@ -22,7 +25,7 @@ from scipy.linalg.lapack import dpotrf
 
 from ntklib.estimators import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
 from ntklib.estimators.defaults import default_kernel, default_penalties
-from ntklib.solvers import EigenFactor, ridge_path
+from ntklib.solvers import BandFactor, EigenFactor, ridge_path
 
 SEARCH_SIZE = 1797  # scikit-learn's digits
 
@@ -128,13 +131,49 @@ def searches(n: int, d: int, repeats: int, *, goal: float, full: bool) -> None:
         show("NTKRegressorCV.fit without the search", less, one, goal)
 
 
+def halving(sizes: list[int], d: int) -> None:
+    """Default searches with all kernels on all rows over those by successive halving."""
+    for n in sizes:
+        X, y = data(n, d)
+        for kind, target in ((NTKRegressorCV, y), (NTKClassifierCV, np.digitize(y, [-0.5, 0.5]))):
+            models = {"halving": kind(), "all on all": kind(halving=False)}
+            fits = {name: partial(model.fit, X, target) for name, model in models.items()}
+            ours, theirs = least(fits, 1).values()
+            line = f"{kind.__name__}, n = {n:6,}: {ours:.1f} s; halving=False {theirs:.1f} s"
+            print(f"{line}, {theirs / ours:.2f} x")
+
+
+def path_by(kind: type, K: np.ndarray, y: np.ndarray) -> None:
+    """A leave-one-out path of the default penalties."""
+    for _ in ridge_path(kind(K.copy(), overwrite_gram=True), y[:, None], default_penalties(K[0, 0])):
+        pass
+
+
+def band(sizes: list[int], d: int) -> None:
+    """Paths by eigenvalues over those by the band form."""
+    for n in sizes:
+        X, y = data(n, d)
+        K = default_kernel()(X)
+        kinds = {kind.__name__: partial(path_by, kind, K, y) for kind in (BandFactor, EigenFactor)}
+        ours, theirs = least(kinds, 1 if n > 5000 else 2).values()
+        print(f"path, n = {n:6,}: band {ours:.1f} s; eigenvalues {theirs:.1f} s, {theirs / ours:.2f} x")
+
+
 def main() -> None:
-    """Run all of it."""
+    """Run all of it, or a part."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--d", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--part", choices=("all", "halving", "band"), default="all")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[2000, 5000, 10_000], help="of those parts")
     options = parser.parse_args()
+    if options.part in ("all", "band"):
+        band(options.sizes, options.d)
+    if options.part in ("all", "halving"):
+        halving(options.sizes, options.d)
+    if options.part != "all":
+        return
     fits(options.n, options.d, options.repeats)
     path(options.n, options.d, 1 if options.n > 5000 else options.repeats)
     searches(SEARCH_SIZE, 64, options.repeats, goal=30, full=False)

@@ -30,8 +30,8 @@ API = {
     """,
     "ntklib.solvers": """
         ApproximationWarning CentrePosterior CentreSolution CentreSpectrum CentreTriangle
-        check_semidefinite Cholesky
-        CholeskyFactor ConjugateGradient EigenFactor Factorization half_constant
+        BandFactor check_semidefinite Cholesky CholeskyFactor ConjugateGradient
+        EigenFactor Factorization half_constant
         IllConditionedWarning IterativeSolution leave_one_out Nystrom path_factor ridge ridge_path
         RidgeFit Solution Solver
     """,

@@ -7,14 +7,16 @@ is
 
 A :class:`Factorization` takes the Gram once and then solves for any number of right-hand sides and penalties:
 :class:`CholeskyFactor` in the Gram's own memory, for one penalty or a few; :class:`EigenFactor`
-for whole paths of penalties and for singular systems, which have the answer of least norm. Every answer is a
-frozen :class:`Solution` that tells what was done: rank, residual, condition number. :func:`ridge` and
-:func:`ridge_path` add the unpenalised intercept and exact leave-one-out predictions.
+for whole paths of penalties and for singular systems, which have the answer of least norm;
+:class:`BandFactor` for paths of penalties of many rows. Every answer is a frozen :class:`Solution` that
+tells what was done: rank, residual, condition number. :func:`ridge` and :func:`ridge_path` add the
+unpenalised intercept and exact leave-one-out predictions.
 
 For estimators a :class:`Solver` says how the system is solved: :class:`Cholesky`, :class:`Nystrom` on a few
 centres, or :class:`ConjugateGradient` without the matrix.
 """
 
+from ._band import BandFactor
 from ._cholesky import CholeskyFactor, check_semidefinite
 from ._contract import Factorization
 from ._eigen import EigenFactor
@@ -27,6 +29,7 @@ from .solver import ApproximationWarning, Cholesky, ConjugateGradient, Nystrom, 
 
 __all__ = [
     "ApproximationWarning",
+    "BandFactor",
     "CentrePosterior",
     "CentreSolution",
     "CentreSpectrum",

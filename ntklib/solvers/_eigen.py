@@ -87,14 +87,19 @@ class EigenFactor(Factorization):
         self._decompose(matrix)
 
     @classmethod
-    def of_weighted(cls, matrix: np.ndarray, root: np.ndarray | None, dtype: np.dtype) -> EigenFactor:
-        """Decompose S itself, in its memory; its entries were of `dtype`, and `root` is W^{1/2}."""
+    def of_weighted(
+        cls, matrix: np.ndarray, root: np.ndarray | None, dtype: np.dtype, *, rounding: float = 1.0
+    ) -> EigenFactor:
+        """Decompose S itself, in its memory; its entries were of `dtype`, and `root` is W^{1/2}.
+
+        `rounding` is that of S and of the decomposition together, in units of the latter.
+        """
         self = cls.__new__(cls)
         self.n, self.dtype, self.root = len(matrix), dtype, root
-        self._decompose(matrix)
+        self._decompose(matrix, rounding)
         return self
 
-    def _decompose(self, matrix: np.ndarray) -> None:
+    def _decompose(self, matrix: np.ndarray, rounding: float = 1.0) -> None:
         if not (np.isfinite(matrix.min()) and np.isfinite(matrix.max())):
             raise ValueError("the Gram matrix contains NaN or infinity: check the inputs and the kernel.")
         with step(f"eigendecomposition of {self.n:,} rows"):
@@ -111,7 +116,7 @@ class EigenFactor(Factorization):
             )
         self._signed = values
         self.eigenvalues = np.maximum(values, 0.0)
-        self._floor = max(max(10.0, np.sqrt(self.n)) * _EPS * top, _TINY)
+        self._floor = max(rounding * max(10.0, np.sqrt(self.n)) * _EPS * top, _TINY)
         self.cut = max(self._floor + 2 * float(np.finfo(self.dtype).eps) * top, below)
         self.rank = int((self.eigenvalues > self.cut).sum())
         if self.rank:

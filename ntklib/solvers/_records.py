@@ -39,7 +39,8 @@ class Solution:
         the system asked for: what a singular one cannot fit is part of it.
     condition : float
         Condition number of the weighted system W^{1/2} K W^{1/2} + penalty I: an estimate in the 1-norm from
-        Cholesky, exact in the 2-norm from the eigendecomposition; infinite if an eigenvalue is 0.
+        Cholesky, a lower estimate in the 2-norm from the band form, exact from the eigendecomposition;
+        infinite if an eigenvalue is 0.
     dtype : numpy.dtype
         Precision of the factorisation.
     refinements : int

@@ -1,6 +1,6 @@
 r"""The search for a kernel and a penalty.
 
-For each kernel one eigendecomposition of the weighted Gram gives every penalty's leave-one-out predictions.
+For each kernel one factorisation of the weighted Gram gives every penalty's leave-one-out predictions.
 Kernels are compared on at most `max_search_samples` units, in rounds on more and more of them; then the
 winner's penalty is searched again on all.
 """
@@ -31,8 +31,8 @@ from ._halving import Round, survivors
 from ._many_rows import sum_units
 from .penalty_path import PenaltyPath
 
-_COPIES = 5  # n x n arrays alive at once in the search of one kernel
-_SMALL = 500
+_COPIES = 5  # n x n arrays alive at once in the search of one kernel, at most
+_SIDE_BY_SIDE = 2000  # units above which a factorisation makes good use of all threads
 
 
 @dataclass(frozen=True)
@@ -272,8 +272,12 @@ def search_kernels(
             kernels = [kernels[i] for i in survivors(ranks, following.n_kernels)]
     by_folds = isinstance(solver, Nystrom) and search.splits is not None
     if len(this.rows) < len(units) and not by_folds and not isinstance(solver, ConjugateGradient):
-        with step(f"best kernel on {len(units):,} rows"):
-            winner = search.run(winner.path.kernel, units, np.arange(len(units)), solver)
+        kernel, final = winner.path.kernel, []
+        with step(f"best kernel on {len(units):,} rows"):  # in a pool of one, for BLAS to have one thread
+            parallel_for(
+                lambda rows: final.append(search.run(kernel, units, rows, solver)), [np.arange(len(units))]
+            )
+        winner = final[0]
     check_scores(winner.rank[0], finite and winner.finite, f"{search.scoring}, {search.method}")
     return winner, _results(paths)
 
@@ -291,8 +295,9 @@ def _compare(
 ) -> tuple[list[_Outcome], SearchResult]:
     """Outcomes of the search of each kernel's penalty on the units at `rows`, and the best result.
 
-    Kernels are shared out to threads, each with a single-threaded BLAS, as far as `working_memory` allows: an
-    eigendecomposition gains little from threads of its own, and one below a few hundred rows loses by them.
+    Up to `_SIDE_BY_SIDE` units kernels are shared out to threads, as far as `working_memory` allows; beyond,
+    they take turns, and the factorisation of each has all threads. BLAS has one thread throughout, for the
+    same bytes at any number.
     """
     outcomes: list[Any] = [None] * len(kernels)
     best: list[tuple[tuple[float, float], int, SearchResult]] = []
@@ -306,13 +311,9 @@ def _compare(
             outcomes[i] = _Outcome(one.path, one.rank, one.finite)
             best[:] = [max([*best, (one.rank, -i, one)], key=lambda entry: entry[:2])]
 
-    threads = min(get_threads(), len(kernels), working_memory() // (_COPIES * 8 * len(rows) ** 2))
+    fit = working_memory() // (_COPIES * 8 * len(rows) ** 2) if len(rows) <= _SIDE_BY_SIDE else 1
     with step(f"comparing kernels on {len(rows):,} rows", len(kernels)) as gauge:
-        if threads > 1 or len(rows) <= _SMALL:
-            parallel_for(run, range(len(kernels)), threads=max(threads, 1))
-        else:
-            for i in range(len(kernels)):
-                run(i)
+        parallel_for(run, range(len(kernels)), threads=max(min(get_threads(), len(kernels), fit), 1))
     return outcomes, best[0][2]
 
 

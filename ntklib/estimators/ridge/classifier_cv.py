@@ -11,7 +11,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
     r"""Kernel ridge classification with kernel and penalty chosen by exact leave-one-out.
 
     One regression per class on targets of +1 and -1 (one in all for two classes). Held-out decision values
-    come from one eigendecomposition per kernel, as in :class:`NTKRegressorCV`, and the temperature of
+    come from one factorisation per kernel, as in :class:`NTKRegressorCV`, and the temperature of
     :meth:`predict_proba` is fitted to those of the choice.
 
     Parameters

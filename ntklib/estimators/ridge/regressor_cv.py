@@ -14,7 +14,7 @@ from .regressor import RidgeRegression
 class NTKRegressorCV(RidgeRegression, RidgeSearch):
     r"""Kernel ridge regression with kernel and penalty chosen by exact leave-one-out.
 
-    For every kernel one eigendecomposition gives, at each penalty, the error in predicting each sample from
+    For every kernel one factorisation gives, at each penalty, the error in predicting each sample from
     all the others, without refitting: with :math:`M = (K + \alpha W^{-1})^{-1}` and
     :math:`C = M - M 1 1^T M / (1^T M 1)`,
 
