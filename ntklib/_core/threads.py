@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from numbers import Integral
 from types import TracebackType
@@ -233,9 +233,9 @@ def parallel_for(
 ) -> None:
     """Call ``function`` on every item, in threads that each take the next one, BLAS single-threaded.
 
-    The threads have scikit-learn's configuration of the caller, which is each thread's own, and are in its
-    step of a job (`progress`).  The first exception, KeyboardInterrupt included, stops what has not begun and
-    is raised.
+    The caller is one of the threads; the others have its configuration of scikit-learn, which is each
+    thread's own, and are in its step of a job (`progress`).  An exception, KeyboardInterrupt included, stops
+    what has not begun; of several the one of the first item is raised, as it would be in a single thread.
     """
     items = list(items)
     count = min(threads or get_threads(), len(items))
@@ -245,22 +245,48 @@ def parallel_for(
         if count <= 1:
             for item in items:
                 function(item)
-            return
-        configuration, outer = sklearn.get_config(), current_step()
-
-        def configure() -> None:
-            sklearn.set_config(**configuration)
-            resume(outer)
-
-        with ThreadPoolExecutor(count, thread_name_prefix="ntklib", initializer=configure) as pool:
-            tasks = [pool.submit(function, item) for item in items]
-            try:
-                for task in tasks:
-                    task.result()
-            except BaseException:
-                for task in tasks:
-                    task.cancel()
-                wait(tasks)
-                raise
+        else:
+            _take_turns(function, items, count)
     finally:
         _blas_threads.leave_pool(this)
+
+
+def _take_turns(function: Callable[[Any], object], items: list[Any], count: int) -> None:
+    waiting = deque(enumerate(items))
+    failures: dict[int, BaseException] = {}
+
+    def work() -> None:
+        while True:
+            try:
+                number, item = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                function(item)
+            except BaseException as error:
+                failures[number] = error
+                waiting.clear()
+
+    config, step = sklearn.get_config(), current_step()
+
+    def help_out() -> None:
+        sklearn.set_config(**config)
+        resume(step)
+        work()
+
+    helpers = [threading.Thread(target=help_out, name=f"ntklib-{number}") for number in range(1, count)]
+    try:
+        for helper in helpers:
+            helper.start()
+        work()
+    except BaseException as error:  # Ctrl-C between two items, or no thread to be had
+        failures[len(items)] = error
+        waiting.clear()
+    try:
+        for helper in helpers:
+            if helper.ident is not None:
+                helper.join()
+        if failures:
+            raise failures[min(failures)]
+    finally:
+        failures.clear()  # their tracebacks lead here

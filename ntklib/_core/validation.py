@@ -24,11 +24,25 @@ __all__ = [
     "same_memory",
 ]
 
+_SMALL = 2**15  # numbers that are looked at in some microseconds
+
 
 def check_rows(X: Any, name: str = "X") -> Any:
     """Return ``X`` as a finite 2-D float array or CSR matrix with at least one row and one column."""
+    if _is_small_and_sound(X):  # the answer below, which takes as long as a small kernel
+        return X
     return check_array(
         X, accept_sparse="csr", dtype=(np.float64, np.float32), input_name=name, ensure_min_samples=1
+    )
+
+
+def _is_small_and_sound(X: Any) -> bool:
+    return (
+        type(X) is np.ndarray
+        and X.ndim == 2
+        and X.dtype in (np.float64, np.float32)
+        and 0 < X.size <= _SMALL
+        and bool(np.isfinite(X).all())
     )
 
 

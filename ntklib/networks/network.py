@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +24,12 @@ from .taylor_models import CenteredModel
 __all__ = ["Network"]
 
 
+@cache
+def _options(kind: type[Network]) -> tuple[str, ...]:
+    """Names of a network's parameters but its widths; reading a signature takes as long as a small kernel."""
+    return tuple(name for name in inspect.signature(kind).parameters if name not in ("width", "widths"))
+
+
 class Network(TangentKernels, BaseEstimator):
     """Base of `TwoLayerNet` and `MLP`: everything but their constructors."""
 
@@ -31,9 +39,8 @@ class Network(TangentKernels, BaseEstimator):
     @property
     def spec(self) -> Spec:
         """All options, checked: sizes, activation, multipliers and shapes of every layer."""
-        options = self.get_params(deep=False)
-        options.pop("width", None)
-        return Spec.checked(**{**options, "widths": self._widths()})
+        options = {name: getattr(self, name) for name in _options(type(self))}
+        return Spec.checked(**options, widths=self._widths())
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

@@ -209,6 +209,30 @@ def test_first_exception_stops_the_rest():
     assert len(seen) < 10_000
 
 
+def test_of_several_exceptions_that_of_the_first_item_is_raised():
+    def fail(item):
+        if item == 0:
+            time.sleep(0.05)  # long enough for the other thread to fail first
+        raise ValueError(f"item {item}")
+
+    for threads in (1, 2, 3):
+        with pytest.raises(ValueError, match="item 0"):
+            _threads.parallel_for(fail, range(10), threads=threads)
+
+
+def test_the_caller_is_one_of_the_threads():
+    idents = {}
+    both = threading.Barrier(2, timeout=30)
+
+    def work(item):
+        both.wait()  # neither can take two items
+        idents[item] = threading.get_ident()
+
+    _threads.parallel_for(work, range(2), threads=2)
+    assert threading.get_ident() in idents.values()
+    assert len(set(idents.values())) == 2
+
+
 SETUP = """
     import numpy as np
     from ntklib.kernels import ntk_kernel

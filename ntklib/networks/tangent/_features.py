@@ -18,10 +18,17 @@ from ..derivatives.layers import Copy, Layer
 from ..derivatives.loops import common_bits, pack_bits, slope_levels, write_slopes, write_values
 from ..derivatives.passes import dense
 
-__all__ = ["ROWS", "SEGMENT", "Bits", "Features", "uses_bits"]
+__all__ = ["ROWS", "SEGMENT", "Bits", "Features", "threads_for", "uses_bits"]
 
 ROWS = 128
 SEGMENT = 1024
+_SERIAL = 4e8  # operations, times bytes of a number, that are nearly done before a second thread has begun
+_ELEMENTWISE = 100  # operations that a value and its slope count as
+
+
+def threads_for(operations: float, dtype: np.dtype) -> int | None:
+    """1 where more threads would not pay, else None."""
+    return 1 if operations * dtype.itemsize < _SERIAL else None
 
 
 @dataclass
@@ -107,7 +114,8 @@ class Features:
                 self.D.append(_empty_bits(self.copy, n, width))
             else:
                 self.D.append(np.empty((n, self.k, width), dtype))
-        parallel_for(self._fill, row_blocks(n, ROWS))
+        operations = sum(2 * layer.weight.size + _ELEMENTWISE * len(layer.weight) for layer in layers[:-1])
+        parallel_for(self._fill, row_blocks(n, ROWS), threads=threads_for(n * operations, dtype))
 
     def _fill(self, rows: slice) -> None:
         """Compute a task's rows: up through the layers, then down again from the outputs."""

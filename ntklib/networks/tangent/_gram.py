@@ -15,12 +15,12 @@ import numpy as np
 from ntklib._core.blocks import row_blocks, tiles, working_memory
 from ntklib._core.threads import parallel_for
 
-from ._features import ROWS, SEGMENT, Bits, Features, uses_bits
+from ._features import ROWS, SEGMENT, Bits, Features, threads_for, uses_bits
 from ._plan import TangentPlan
 
 __all__ = ["diagonal", "fill_gram"]
 
-_TILE = 512  # rows and columns; fewer where all threads would not find work otherwise
+_TILE = 512  # rows and columns; fewer where several threads would not find work otherwise
 
 
 def fill_gram(plan: TangentPlan, X: Any, Y: Any, out: np.ndarray, *, split: bool = False) -> None:
@@ -91,7 +91,9 @@ class _Block:
     def __init__(self, plan: TangentPlan, rows: slice, columns: slice, same: bool) -> None:
         self.plan, self.rows, self.columns = plan, rows, columns
         n, m = rows.stop - rows.start, columns.stop - columns.start
-        side = min(_TILE, max(_TILE // 4, isqrt(n * m) // 4 + 1))
+        widths = [layer.weight.shape[1] for layer in plan.copies[0].layers]
+        self.threads = threads_for(4 * n * m * sum(widths), plan.dtype)
+        side = _TILE if self.threads == 1 else min(_TILE, max(_TILE // 4, isqrt(n * m) // 4 + 1))
         side = max(1, side // (plan.n_outputs if plan.form == "full" else 1))
         self.places = list(tiles(n, m, side, symmetric=same))
         self.products: list[dict[Any, np.ndarray]] = [{} for _ in self.places]
@@ -104,7 +106,7 @@ class _Block:
         if self.squares is not None:
             self.squares.add(left)
         if not last:
-            parallel_for(self._multiply, range(len(self.places)))
+            parallel_for(self._multiply, range(len(self.places)), threads=self.threads)
 
     def write(self, out: np.ndarray, symmetric: bool, split: bool, *, add: bool) -> None:
         """Multiply what is left, and put or add every tile in its place."""
@@ -134,7 +136,7 @@ class _Block:
                 for target, part in zip(mirror if split else [mirror], parts, strict=True):
                     target[...] = target + plan.transposed(part) if add else plan.transposed(part)
 
-        parallel_for(finish, range(len(self.places)))
+        parallel_for(finish, range(len(self.places)), threads=self.threads)
         self.products = []
 
     def _multiply(self, number: int) -> None:
