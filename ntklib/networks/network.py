@@ -39,7 +39,7 @@ class Network(TangentKernels, BaseEstimator):
     @property
     def spec(self) -> Spec:
         """All options, checked: sizes, activation, multipliers and shapes of every layer."""
-        options = {name: getattr(self, name) for name in _options(type(self))}
+        options = {name: getattr(self, name) for name in _options(type(self))}  # type: ignore[arg-type]
         return Spec.checked(**options, widths=self._widths())
 
     def __eq__(self, other: object) -> bool:

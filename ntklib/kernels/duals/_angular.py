@@ -28,7 +28,15 @@ import numpy as np
 
 from ntklib._core.jit import compiled, inlined
 
-__all__ = ["activation_tile", "angular_tile", "angular_values", "bias_tile", "biased_roots", "one_layer_tile"]
+__all__ = [
+    "activation_tile",
+    "angular_tile",
+    "angular_values",
+    "bias_tile",
+    "biased_roots",
+    "one_layer_tile",
+    "ramp_tile",
+]
 
 
 @inlined
@@ -238,6 +246,62 @@ def angular_tile(
                 for j in range(m):
                     ntk[j] = share * value[j]
             trained = trained or include[layer]
+        for j in range(m):
+            row[j] = ntk[j]
+
+
+@inlined
+def _ramp_layer(row, i, k, far, far_below, share, chain, added, x, z, ntk):
+    """Take a row of pairs through a layer of degree 1 and the scaling of the next layer's bias, in place.
+
+    b_1(c) = c and b_0 = e_1 = 1, so that all of `angular_tile` is one pass: the start of a pass costs as much
+    as a hundred pairs in it.
+    """
+    one = row.dtype.type(1)
+    half, zero = one / (one + one), one - one
+    both = one + k
+    cos_x, sin_x = x[0, i], x[1, i]
+    cos_z, sin_z = z[0], z[1]
+    of_cosine = chain if added else zero
+    of_one = zero if added else chain
+    for j in range(row.shape[0]):
+        t = abs(row[j])
+        positive = math.copysign(one, row[j]) > zero
+        root = math.sqrt(t)
+        below = both * _horner(far_below, t - half) * root
+        part = both * _horner(far, t - half) * root * t
+        slope = one - below if positive else below - k
+        cosine = (one - t if positive else k * (one - t)) + part
+        to_one = (t if positive else (one - k) + k * t) - part
+        to_minus_one = (both - k * t) + part
+        row[j] = -max(to_minus_one, zero) if cosine < zero else max(to_one, zero)
+        product = cos_x * cos_z[j]
+        value = product * cosine + sin_x * sin_z[j]
+        ntk[j] = share * value + (of_cosine * product + of_one) * slope * ntk[j]
+
+
+@compiled
+def ramp_tile(tau, include, k, far, far_below, biased, x, z):
+    """`angular_tile` for degree 1: the ReLU and its relatives."""
+    n, m = tau.shape
+    kind = tau.dtype.type
+    one, zero = kind(1), kind(0)
+    depth = len(include) - 1
+    ntk = np.empty(m, kind)
+    for i in range(n):
+        row = tau[i]
+        if biased:
+            _bias_row(row, i, x[0], z[0])
+        share = one if include[0] else zero
+        for j in range(m):
+            ntk[j] = share * math.copysign(one - abs(row[j]), row[j])
+        for layer in range(1, depth + 1):
+            share = one if include[layer] else zero
+            chain = one if np.any(include[:layer]) else zero
+            added = np.any(include[layer:])  # else the cosines belong to the rows' scale
+            _ramp_layer(row, i, kind(k), far, far_below, share, chain, added, x[layer], z[layer], ntk)
+            if biased and layer < depth:
+                _bias_row(row, i, x[layer], z[layer])
         for j in range(m):
             row[j] = ntk[j]
 

@@ -15,7 +15,15 @@ import numpy as np
 from .._wide import Wide, turns
 from ..contract import Architecture
 from ..gram.rows import Rows
-from ._angular import activation_tile, angular_tile, angular_values, bias_tile, biased_roots, one_layer_tile
+from ._angular import (
+    activation_tile,
+    angular_tile,
+    angular_values,
+    bias_tile,
+    biased_roots,
+    one_layer_tile,
+    ramp_tile,
+)
 from .series import double_factorial, far_polynomial, gap_polynomial, near_polynomial, one_layer_polynomials
 
 __all__ = ["HomogeneousDual"]
@@ -126,11 +134,15 @@ class HomogeneousDual:
         if net.depth == 1 and net.bias_std == 0 and n > 0:
             one_layer_tile(tau, n, self.k, *one_layer_polynomials(n, *net.include, tau.dtype.name))
             return tau
-        kind = tau.dtype.name
+        kind, include, biased = tau.dtype.name, np.array(net.include), net.bias_std > 0
+        if n == 1:
+            far, far_below = far_polynomial(1, kind), far_polynomial(0, kind)
+            ramp_tile(tau, include, self.k, far, far_below, biased, x.turns, z.turns)
+            return tau
         angular_tile(
-            tau, np.array(net.include), n, self.k, self.ratio,
+            tau, include, n, self.k, self.ratio,
             near_polynomial(n), gap_polynomial(n), far_polynomial(n, kind),
-            near_polynomial(below), far_polynomial(below, kind), net.bias_std > 0, x.turns, z.turns,
+            near_polynomial(below), far_polynomial(below, kind), biased, x.turns, z.turns,
             self._apart(tau, apart),
         )  # fmt: skip
         return tau
