@@ -33,6 +33,13 @@ class Wide(NDArrayOperatorsMixin):
         exponent = np.clip(shift.astype(np.int64) + exponent, -_FAR, _FAR)
         self.exponent = np.where(self.mantissa == 0, -_FAR, exponent)
 
+    @classmethod
+    def _of_parts(cls, mantissa: np.ndarray, exponent: np.ndarray) -> Wide:
+        """From mantissas and exponents that are as the constructor leaves them."""
+        number = cls.__new__(cls)
+        number.mantissa, number.exponent = mantissa, exponent
+        return number
+
     @property
     def shape(self) -> tuple[int, ...]:
         return self.mantissa.shape
@@ -45,7 +52,7 @@ class Wide(NDArrayOperatorsMixin):
         return len(self.mantissa)
 
     def __getitem__(self, key: Any) -> Wide:
-        return Wide(self.mantissa[key], self.exponent[key])
+        return Wide._of_parts(self.mantissa[key], self.exponent[key])
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         rule = _RULES.get(ufunc)
@@ -67,7 +74,11 @@ def where(condition: np.ndarray, x: Any, z: Any) -> Any:
     if not isinstance(x, Wide) and not isinstance(z, Wide):
         return np.where(condition, x, z)
     x, z = _wide(x), _wide(z)
-    return Wide(np.where(condition, x.mantissa, z.mantissa), np.where(condition, x.exponent, z.exponent))
+    mantissa, exponent = (
+        np.where(condition, x.mantissa, z.mantissa),
+        np.where(condition, x.exponent, z.exponent),
+    )
+    return Wide._of_parts(mantissa, exponent)
 
 
 def positive(x: Any) -> np.ndarray:
@@ -78,6 +89,8 @@ def positive(x: Any) -> np.ndarray:
 def over(x: Any, z: Any) -> Any:
     """Return x / z, 0 where z is 0; z is at least 0."""
     some = positive(z)
+    if np.all(some):
+        return x / z
     return where(some, x / where(some, z, 1.0), 0.0)
 
 
@@ -125,12 +138,13 @@ def _divide(x: Any, z: Any) -> Wide:
 
 
 def _power(x: Wide, n: int) -> Wide:
-    result = Wide(np.ones(x.shape))
+    result = None
     while n:
         if n % 2:
-            result = result * x
-        x, n = x * x, n // 2
-    return result
+            result = x if result is None else result * x
+        n //= 2
+        x = x * x if n else x
+    return Wide(np.ones(x.shape)) if result is None else result
 
 
 def _sqrt(x: Wide) -> Wide:
@@ -163,8 +177,8 @@ _RULES: dict[np.ufunc, Callable[..., Any]] = {
     np.subtract: lambda x, z: _add(x, -z),
     np.multiply: _multiply,
     np.true_divide: _divide,
-    np.negative: lambda x: Wide(-x.mantissa, x.exponent),
-    np.absolute: lambda x: Wide(np.abs(x.mantissa), x.exponent),
+    np.negative: lambda x: Wide._of_parts(-x.mantissa, x.exponent),
+    np.absolute: lambda x: Wide._of_parts(np.abs(x.mantissa), x.exponent),
     np.power: _power,
     np.square: lambda x: _multiply(x, x),
     np.sqrt: _sqrt,

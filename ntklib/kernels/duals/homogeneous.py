@@ -97,11 +97,12 @@ class HomogeneousDual:
         length = length * (w / np.sqrt(np.longdouble(rows.X.shape[1])) if net.fan_in else w)
         zero = (length.mantissa == 0) & (net.bias_std == 0)
         spread = w * np.sqrt(np.longdouble(self.second_moment))
+        bias_square = Wide((net.bias_std * one) ** 2)
         tables, gradients = [], []
         gradient, relative = in_w + np.zeros(rows.n), np.zeros(rows.n, np.longdouble)
         passed_on, passed_gradient = Wide(one), np.zeros((2, rows.n))
         for layer in range(net.depth + 1):
-            radius = np.sqrt(length**2 + (net.bias_std * one) ** 2) if net.bias_std else length
+            radius = np.sqrt(length**2 + bias_square) if net.bias_std else length
             turn = turns(length, radius, net.bias_std)
             tables.append(turn)
             gradients.append(gradient)

@@ -26,8 +26,9 @@ from .rows import prepare, prepare_pair, stacked
 __all__ = ["diagonal", "gram", "gram_gradient"]
 
 _TILE = 256  # a tile of float64 stays in a core's second-level cache
-_LARGE_TILE = 512  # many features make the product dominate; it wants larger blocks, worked on in parts
-_MANY_FEATURES = 256
+_LARGE_TILE = 512  # of many pairs: longer rows, worked on in parts of the same size
+_MANY_PAIRS = 2**22
+_MANY_FEATURES = 256  # they make the product dominate, which wants the whole of a large tile
 _REACH = {np.dtype(np.float64): 500, np.dtype(np.float32): 60}  # exponents of factors and roots of values
 # what docs/accuracy.md allows an error, relative to a value and to the root of its two diagonal entries
 _ERRORS = {np.dtype(np.float64): (0.0, 1e-12), np.dtype(np.float32): (4e-6, 1.2e-6)}
@@ -59,7 +60,6 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
         symmetric = same_memory(X, Y)
     dtype = X.dtype if symmetric else np.result_type(X.dtype, Y.dtype)
     require_memory((X.shape[0], X.shape[0] if symmetric else Y.shape[0]), dtype)
-    d = X.shape[1]
     dual = net.activation.dual
     inner = _inner_dtype(net, dtype)
     if symmetric:
@@ -75,34 +75,47 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
     scales_x = _Scales(net, plan_x, inner, dtype)
     scales_z = scales_x if symmetric else _Scales(net, plan_z, inner, dtype)
     buffers = threading.local()
-    size = _TILE if d < _MANY_FEATURES else _LARGE_TILE
+    many_features = x.X.shape[1] >= _MANY_FEATURES
+    size = _LARGE_TILE if many_features or x.n * z.n >= _MANY_PAIRS else _TILE
     height = _TILE**2 // size
     blocks_x = {rows.start: (rows, plan_x.take(rows)) for rows in row_blocks(x.n, height)}
     blocks_z = {columns.start: plan_z.take(columns) for columns in row_blocks(z.n, size)}
 
     def fill(tile: tuple[slice, slice]) -> None:
         rows, columns = tile
-        memory = _buffer(buffers, inner, rows, columns)
-        products(x, z, rows, columns, memory)
+        diagonal = symmetric and rows == columns
+        at_once = many_features and not diagonal
+        if at_once:
+            whole = _buffer(buffers, inner, rows, columns)
+            products(x, z, rows, columns, whole)
         for start in range(rows.start, rows.stop, height):
             part, block = blocks_x[start]
-            tau = memory[start - rows.start : part.stop - rows.start]
-            apart = signed_gaps(x, z, part, columns, tau, fine)
-            write(part, columns, dual.tile(net, block, blocks_z[columns.start], tau, apart))
-        if symmetric and rows == columns:
-            _mirror_within(out[rows, columns])
+            reach, other = columns, blocks_z[columns.start]
+            if diagonal:  # the rest of these rows is a mirror image
+                reach = slice(columns.start, part.stop)
+                other = other.take(slice(0, part.stop - columns.start))
+            if at_once:
+                tau = whole[start - rows.start : part.stop - rows.start]
+            else:
+                tau = _buffer(buffers, inner, part, reach)
+                products(x, z, part, reach, tau)
+            apart = signed_gaps(x, z, part, reach, tau, fine)
+            write(part, reach, dual.tile(net, block, other, tau, apart))
+            if diagonal:
+                _mirror_within(out[part, part])
 
     def write(rows: slice, columns: slice, values: np.ndarray) -> None:
-        mirrored = symmetric and rows.start >= columns.stop
+        """Write values, after their mirror image: in a square on the diagonal the lower triangle counts."""
         if scales_x.plain is None or scales_z.plain is None:
-            out[rows, columns] = _scaled(values, scales_x, scales_z, rows, columns, dtype)
-            if mirrored:
-                out[columns, rows] = out[rows, columns].T
+            block = _scaled(values, scales_x, scales_z, rows, columns, dtype)
+            if symmetric:
+                out[columns, rows] = block.T
+            out[rows, columns] = block
             return
         x_factors, z_factors = scales_x.plain[rows], scales_z.plain[columns]
-        _store(values, x_factors, z_factors, out, rows.start, columns.start)
-        if mirrored:
+        if symmetric:
             _store_transposed(values, x_factors, z_factors, out, columns.start, rows.start)
+        _store(values, x_factors, z_factors, out, rows.start, columns.start)
 
     work = list(tiles(x.n, z.n, size, symmetric=symmetric))
     threads = 1 if max(x.n, z.n) < _SERIAL_BELOW else None
