@@ -66,19 +66,20 @@ def test_other_slopes_have_no_levels(activation):
     assert slope_levels(activation) is None
 
 
-@pytest.mark.parametrize("columns", [1, 63, 64, 65, 70])
-def test_bits_are_packed_and_counted(z, columns):
-    z = z[:, :columns]
-    words = np.zeros((6, 3), np.uint64)
-    pack_bits(np.ascontiguousarray(z), words, 1, 1)
+@pytest.mark.parametrize("columns", [1, 63, 64, 65, 256, 300, 512])
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_bits_are_packed_and_counted(rows, columns):
+    z = np.random.default_rng(rows * columns).standard_normal((rows, columns)).astype(np.float32)
+    words = np.zeros((rows + 1, -(-columns // 64) + 1), np.uint64)
+    pack_bits(z, words, 1, 1)
     assert not words[0].any()
     assert not words[:, 0].any()
-    counts = np.empty((5, 6), np.uint64)
+    products = np.full((rows, rows + 1), np.nan, np.float32)
     with np.errstate(over="ignore"):  # the interpreter's integers warn where machine words wrap
-        common_bits(words[1:], np.ascontiguousarray(words.T), counts)
+        common_bits(words[1:], np.ascontiguousarray(words.T), 0.5, products)
     active = (z >= 0).astype(int)
-    np.testing.assert_array_equal(counts[:, 1:], active @ active.T)
-    assert not counts[:, 0].any()
+    np.testing.assert_array_equal(products[:, 1:], 0.5 * (active @ active.T))
+    assert not products[:, 0].any()
 
 
 @pytest.mark.parametrize("activation", [*ACTIVATIONS, kernels.Tanh()], ids=repr)

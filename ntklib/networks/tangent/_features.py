@@ -46,17 +46,15 @@ class Bits:
     def product(self, mine: slice, other: Bits, theirs: slice, dtype: np.dtype) -> np.ndarray:
         """Inner products of the signals of some rows with those of others."""
         a, b = self.words[mine], other.words[theirs]
-        counts = np.empty((len(a), len(b)), np.uint64)
-        common_bits(a, np.ascontiguousarray(b.T), counts)
         low, high = self.levels
-        result = counts.astype(np.float64)
+        result = np.empty((len(a), len(b)), np.float64 if low else dtype)
+        factor = 1.0 if low else float(high * high * self.square)
+        common_bits(a, np.ascontiguousarray(b.T), factor, result)
         if low:
             result *= (high - low) ** 2
             result += low * (high - low) * np.add.outer(self.counts(a), self.counts(b))
             result += low * low * self.width
             result *= self.square
-        else:
-            result *= high * high * self.square
         return result.astype(dtype, copy=False)
 
     def counts(self, words: np.ndarray) -> np.ndarray:
