@@ -4,7 +4,8 @@
 
 The floor is what no kernel can do without: the faster of a BLAS gemm into an array that exists and a BLAS
 syrk of one triangle, and one fill of the output.  Actions are timed in turn, round after round, and medians
-are compared, so that a busy machine slows both sides of a ratio.  Fresh memory is slow to touch on virtual
+are compared, so that a busy machine slows both sides of a ratio; what one entry costs is the least processor
+time of one thread.  Fresh memory is slow to touch on virtual
 machines; the script starts itself again with the allocator keeping its pages (GLIBC_TUNABLES).
 """
 
@@ -12,15 +13,17 @@ from __future__ import annotations
 
 import argparse
 import resource
+from functools import partial
 
 import numpy as np
 from peers import peers
 from scipy import special
 from scipy.linalg import blas
-from timing import Actions, medians, processor, restart_with_kept_pages
+from timing import Actions, medians, processor, processor_times, restart_with_kept_pages
 
 import ntklib
-from ntklib.kernels import NumericalActivation, RectifiedPower, ntk_kernel
+from ntklib.estimators.defaults import default_kernel
+from ntklib.kernels import NTK, NumericalActivation, RectifiedPower, ntk_kernel
 
 
 def floor_actions(X: np.ndarray) -> Actions:
@@ -81,6 +84,31 @@ def other_duals(n: int) -> None:
         print(f"  {name:38s} {seconds:7.3f} s   / erf {seconds / erf:6.1f}")
 
 
+def entries(n: int, repeats: int) -> None:
+    """What an entry costs one core: between two sets of rows, and in a symmetric Gram a pair of entries."""
+    kernels = {
+        "ReLU NTK": NTK(),
+        "default kernel": default_kernel(),
+        "erf NTK": NTK(activation="erf"),
+        "GELU NTK": NTK(activation="gelu"),
+    }
+    for dtype in (np.float32, np.float64):
+        rng = np.random.default_rng(0)
+        X, Y = (rng.standard_normal((rows, 20)).astype(dtype) for rows in (2 * n, n))
+        actions: Actions = {}
+        for name, kernel in kernels.items():
+            actions[name] = partial(kernel, X, Y)
+            actions[f"{name}, symmetric"] = partial(kernel, Y)
+        with ntklib.set_threads(1):
+            times = processor_times(actions, repeats)
+        print(
+            f"\nan entry, n = {2 * n:,} and {n:,}, d = 20, {np.dtype(dtype).name}, processor time of one core"
+        )
+        for name in kernels:
+            cross, pair = times[name] / (2 * n * n), times[f"{name}, symmetric"] / (n * (n + 1) / 2)
+            print(f"  {name:38s} {cross * 1e9:6.2f} ns   symmetric, a pair {pair * 1e9:6.2f} ns")
+
+
 def compare(n: int, d: int, dtype: type, repeats: int) -> None:
     """One size: the floor, our kernels over it and over the ReLU NTK, and the peers over ours."""
     X = np.random.default_rng(0).standard_normal((n, d)).astype(dtype)
@@ -111,6 +139,7 @@ def main() -> None:
     for d in (20, 784):
         for dtype in (np.float64, np.float32):
             compare(options.n, d, dtype, options.repeats)
+    entries(options.n // 5, options.repeats)
     other_duals(options.n // 10)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"\npeak memory of the process, peers included: {peak:.1f} GiB")

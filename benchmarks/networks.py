@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 from network_peers import peers, plain_numpy
 from scipy.linalg import blas
-from timing import Actions, medians, restart_with_kept_pages
+from timing import Actions, medians, processor_times, restart_with_kept_pages
 
 import ntklib
 from ntklib._core.blocks import row_blocks, tiles
@@ -138,6 +138,21 @@ def widths(repeats: int) -> None:
         print(f"   peak memory + {grown:.0f} MiB")
 
 
+def small(repeats: int) -> None:
+    """Plain NumPy over ours where little is to be computed, by processor time of one thread."""
+    print("\nsmall kernels, processor time of one thread")
+    for n, width in ((5, 64), (50, 512), (200, 512), (500, 512)):
+        for dtype in FLOATS:
+            X, net = rows(n, 20, dtype), TwoLayerNet(width)
+            params = net.init(20, 0, dtype=dtype)
+            own = {"ours": partial(net.ntk, params, X), "plain NumPy": partial(plain_numpy, params, X)}
+            with ntklib.set_threads(1):
+                times = processor_times(own, 20 * repeats)
+            print(f"  n = {n:3d}, width {width:3d}, d = 20, {np.dtype(dtype).name}", end="")
+            print(f"   ours {times['ours'] * 1e3:.3f} ms   plain NumPy / ours", end="")
+            print(f" {times['plain NumPy'] / times['ours']:.2f}")
+
+
 def others(repeats: int) -> None:
     """Automatic differentiation over ours, at sizes where its Jacobians fit."""
     for n, d, width in ((500, 20, 4096), (100, 784, 4096), (500, 20, 512)):
@@ -163,7 +178,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=4096)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=None)
-    parts = ("two_layer", "deep", "bits", "widths", "others")
+    parts = ("two_layer", "deep", "bits", "widths", "small", "others")
     parser.add_argument("--part", nargs="*", choices=parts, default=parts)
     options = parser.parse_args()
     ntklib.set_threads(options.threads)
@@ -176,6 +191,8 @@ def main() -> None:
         bits(options.n, options.width, options.repeats)
     if "widths" in options.part:
         widths(options.repeats)
+    if "small" in options.part:
+        small(options.repeats)
     if "others" in options.part:
         others(options.repeats)
 
