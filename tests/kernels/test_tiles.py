@@ -6,6 +6,7 @@ from scipy import sparse
 
 from ntklib import NNGP, NTK
 from ntklib.kernels import arc_cosine_kernel, ntk_kernel
+from ntklib.kernels.gram import driver
 from tests import naive
 
 pytestmark = pytest.mark.compiled
@@ -72,3 +73,22 @@ def test_many_lengths_of_a_numerical_activation():
     X = np.linspace(0.9, 1.1, 34)[:, None]
     K = NNGP(activation="tanh")(X)
     np.testing.assert_allclose(NNGP(activation="tanh")(X[[3, 21]])[0, 1], K[3, 21], rtol=1e-11)
+
+
+@pytest.mark.parametrize("options", [{}, {"depth": 3, "bias_std": 0.5}, {"activation": "erf"}], ids=str)
+@pytest.mark.parametrize("size", [1.0, 1e152])  # the values of long rows need exponents of their own
+@pytest.mark.parametrize("features", [6, 300])
+def test_large_tiles_agree_with_one(options, size, features, monkeypatch):
+    X = size * np.random.default_rng(0).standard_normal((41, features)) / features
+    X[1], X[40] = X[0], -X[0]
+    kernel = NTK(**options)
+    one = kernel(X)
+    monkeypatch.setattr(driver, "_TILE", 12)
+    monkeypatch.setattr(driver, "_LARGE_TILE", 24)
+    monkeypatch.setattr(driver, "_MANY_PAIRS", 0)
+    K, diagonal = kernel(X), kernel.diag(X)
+    np.testing.assert_array_equal(K, K.T)
+    np.testing.assert_array_equal(np.diag(K), diagonal)
+    root = np.sqrt(diagonal)
+    for values in (K, kernel(X, X.copy())):
+        assert np.max(np.abs(values - one) / root[:, None] / root) < 1e-13
