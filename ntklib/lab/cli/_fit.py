@@ -37,7 +37,7 @@ def _run(arguments: argparse.Namespace) -> None:
     table = open_rows(arguments)
     categorical = tuple(arguments.categorical)
     progress = Progress(3, loud=True)
-    with progress.step(f"reading {table.name}"):
+    with progress.step(f"first pass over {printable(table.name)}"):
         summary = summarise(table, text=categorical)
     model = TablePredictor.fit(
         table,

@@ -90,10 +90,10 @@ class TablePredictor:
         column = TargetColumn.of(table, summary, name)
         schema = Schema.of(summary, target=name, categorical=categorical, impute=impute, note=note)
         schema.check(summary, note)
-        with progress.step(f"encoding {summary.n_rows} rows"):
+        with progress.step("second pass"):
             X, y, preprocessor = encode_rows(table, schema, column)
         chosen = column.decide(y, task=task, categorical=name in categorical, note=note)
-        with progress.step(f"fitting {summary.n_rows} rows"):
+        with progress.step(f"fitting {summary.n_rows:,} rows"):
             estimator = _estimator(chosen.task).fit(X, chosen.values)
         pipeline = make_pipeline(preprocessor, estimator)
         return cls(pipeline, schema, chosen.name, chosen.task, chosen.reason)
@@ -121,12 +121,10 @@ class TablePredictor:
         *,
         proba: bool = False,
         note: Callable[[str], None] = _silent,
-        tick: Callable[[int], None] = lambda rows: None,
     ) -> Iterator[dict[str, NDArray]]:
         """Iterate over the answer in blocks of rows, after a pass that checks all cells.
 
-        The blocks, and so the predictions to the last digit, do not depend on those of the table. ``tick``
-        receives the number of rows that are predicted.
+        The blocks, and so the predictions to the last digit, do not depend on those of the table.
 
         Raises
         ------
@@ -149,7 +147,6 @@ class TablePredictor:
                 columns |= {f"probability_{c}": numbers[:, j] for j, c in enumerate(self.pipeline.classes_)}
             yield columns
             start += len(X)
-            tick(start)
 
     @property
     def _block_rows(self) -> int:

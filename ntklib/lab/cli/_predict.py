@@ -12,6 +12,8 @@ from ._command import Command, add_text_options, note, open_rows, write_data
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ntklib._core.progress import Gauge
+
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a file written by ntklib fit")
@@ -35,6 +37,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    from ntklib._core.progress import Progress
     from ntklib.lab.report.output import check_writable, write_atomically
     from ntklib.lab.tables import DataError
 
@@ -46,15 +49,17 @@ def _run(arguments: argparse.Namespace) -> None:
     model = load_model(arguments.model, note)
     if arguments.proba and model.task != "classification":
         raise DataError(f"{arguments.model}: --proba needs a classifier, this model is for regression")
-    text = _lines(model.predict_blocks(open_rows(arguments), proba=arguments.proba, note=note), arguments)
-    if out is not None:
-        write_atomically(out, text)
-        return
-    for part in text:
-        write_data(part)
+    blocks = model.predict_blocks(open_rows(arguments), proba=arguments.proba, note=note)
+    with Progress().step("predicting", unit="rows") as done:
+        text = _lines(blocks, arguments, done)
+        if out is not None:
+            write_atomically(out, text)
+            return
+        for part in text:
+            write_data(part)
 
 
-def _lines(blocks: Iterable[dict[str, NDArray]], arguments: argparse.Namespace) -> Iterator[str]:
+def _lines(blocks: Iterable[dict[str, NDArray]], arguments: argparse.Namespace, done: Gauge) -> Iterator[str]:
     """The CSV of some blocks of predictions, block by block."""
     from ntklib._core.files import csv_text, is_formula
 
@@ -64,6 +69,7 @@ def _lines(blocks: Iterable[dict[str, NDArray]], arguments: argparse.Namespace) 
             note("some labels begin as formulas do, and a spreadsheet may run them; --safe-csv quotes them")
             warned = True
         yield csv_text(columns, safe=arguments.safe_csv, header=i == 0)
+        done.advance(len(columns["prediction"]))
 
 
 PREDICT = Command(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 
 from ntklib._core.blocks import row_blocks
+from ntklib._core.progress import step
 from ntklib._core.scratch import scratch_array
 
 from ._numbers import as_text, parse_numbers
@@ -36,7 +37,6 @@ def encode_rows(
     table: Table | TableStream,
     schema: Schema,
     target: TargetColumn,
-    tick: Callable[[int], None] = lambda rows: None,
 ) -> EncodedRows:
     """Preprocess all rows of a table that has been summarised and checked.
 
@@ -51,8 +51,6 @@ def encode_rows(
         Of its features; its cells have been checked.
     target : TargetColumn
         Its target, with the summary of the table.
-    tick : callable, default: nothing
-        Receives the number of rows that have been read.
 
     Returns
     -------
@@ -76,14 +74,15 @@ def encode_rows(
     except OSError as error:
         raise DataError(f"{error.filename}: {error.strerror}") from None
     numbers = X[:, : len(numeric)]
-    for rows, block in _numbered(table, summary.n_rows):
-        for j, name in enumerate(numeric):
-            numbers[rows, j] = parse_numbers(block.column(name), block.decimal)
-        if text:
-            cells = np.column_stack([as_text(block.column(name)) for name in text])
-            X[rows, len(numeric) :] = encoder.transform(cells)
-        y[rows] = target.read(block)
-        tick(rows.stop)
+    with step("encoding", summary.n_rows, "rows") as done:
+        for rows, block in _numbered(table, summary.n_rows):
+            for j, name in enumerate(numeric):
+                numbers[rows, j] = parse_numbers(block.column(name), block.decimal)
+            if text:
+                cells = np.column_stack([as_text(block.column(name)) for name in text])
+                X[rows, len(numeric) :] = encoder.transform(cells)
+            y[rows] = target.read(block)
+            done.reach(rows.stop)
     medians = None if schema.impute is None else _medians(numbers)
     learn_numbers(preprocessor, schema, summary, medians)
     if numeric:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from ntklib._core import scratch
+from ntklib._core.progress import Gauge
 from ntklib.lab.cli import _model as model_module
 from ntklib.lab.cli import main
 from ntklib.lab.cli._model_file import load_model
@@ -191,3 +192,17 @@ def test_labels_of_many_files_and_safe_csv(tmp_path, capsys, small_blocks):
     code, safe, err = run(capsys, *command, "--safe-csv")
     assert (code, err) == (0, "")
     assert {line.split(",")[0] for line in safe.splitlines()[1:]} == {'"\'=a"', '"plain"'}
+
+
+def test_the_passes_count_rows(folder, small_blocks, tmp_path, monkeypatch):
+    counts = []
+    reach = Gauge.reach
+
+    def watch(gauge, done, note=""):
+        counts.append((gauge.title, done, gauge.total))
+        reach(gauge, done, note)
+
+    monkeypatch.setattr(Gauge, "reach", watch)
+    assert main(fit(folder / "d.csv", tmp_path / "m.ntk")) == 0
+    assert [c for c in counts if c[0] == "summarising"][-1] == ("summarising", 43, 0)
+    assert [c[1] for c in counts if c[0] == "encoding"] == [5, 10, 15, 20, 25, 30, 35, 40, 43]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import numpy as np
+
+from ntklib._core.progress import step
 
 from .._numbers import as_text, parse_numbers
 from ..stream import TableStream
@@ -129,9 +131,7 @@ class TableSummary:
         )
 
 
-def summarise(
-    table: Table | TableStream, *, text: Collection[str] = (), tick: Callable[[int], None] = lambda rows: None
-) -> TableSummary:
+def summarise(table: Table | TableStream, *, text: Collection[str] = ()) -> TableSummary:
     """Summarise all rows of a table, in one pass, or in two where a column of numbers turns out to be text.
 
     Parameters
@@ -139,8 +139,6 @@ def summarise(
     table : Table or TableStream
     text : collection of str, default=()
         Columns that are text whatever they hold.
-    tick : callable, default: nothing
-        Receives the number of rows that are done.
 
     Returns
     -------
@@ -154,9 +152,10 @@ def summarise(
     summary = TableSummary(table, text=text)
     for name in text:
         summary.check_column(name)
-    for block in table.blocks():
-        summary.add(block)
-        tick(summary.n_rows)
+    with step("summarising", unit="rows") as done:
+        for block in table.blocks():
+            summary.add(block)
+            done.reach(summary.n_rows)
     if late := summary.uncounted:
-        return summarise(table, text=summary.as_text | late, tick=tick)
+        return summarise(table, text=summary.as_text | late)
     return summary
