@@ -29,11 +29,11 @@ API = {
         PARAMETERIZATIONS Params QuadraticModel taylor TwoLayerNet
     """,
     "ntklib.solvers": """
-        ApproximationWarning CentrePosterior CentreSolution CentreSpectrum CentreTriangle
-        BandFactor check_semidefinite Cholesky CholeskyFactor ConjugateGradient
-        EigenFactor Factorization half_constant
-        IllConditionedWarning IterativeSolution leave_one_out Nystrom path_factor ridge ridge_path
-        RidgeFit Solution Solver
+        ApproximationWarning CentrePosterior CentreRows CentreSolution CentreSpectrum
+        CentreTriangle BandFactor check_semidefinite Cholesky CholeskyFactor ConjugateGradient
+        EigenFactor Factorization fold_sums half_constant IllConditionedWarning
+        IterativeSolution leave_one_out merge_sums Nystrom path_factor ridge ridge_path
+        RidgeFit RowSums Solution Solver
     """,
     "ntklib.dynamics": """
         AbsoluteError Adam as_loss as_optimizer AveragedMomentum averaging_weights Batch ensemble

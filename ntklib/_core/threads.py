@@ -23,7 +23,7 @@ import threadpoolctl
 
 from .progress import current_step, resume
 
-__all__ = ["get_threads", "parallel_for", "set_threads"]
+__all__ = ["get_threads", "parallel_for", "set_threads", "single_threaded"]
 
 
 class _BLASThreads:
@@ -247,6 +247,20 @@ def parallel_for(
                 function(item)
         else:
             _take_turns(function, items, count)
+    finally:
+        _blas_threads.leave_pool(this)
+
+
+def single_threaded(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function while BLAS has one thread.
+
+    For small work, such as triangular solves of a few columns: their last bits depend on the threads that
+    share the columns.
+    """
+    this = object()
+    try:
+        _blas_threads.enter_pool(this)
+        return function(*args)
     finally:
         _blas_threads.leave_pool(this)
 

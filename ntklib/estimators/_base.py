@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_consistent_length, validate_data
 
 from ntklib._core.progress import Gauge, Silent, seconds_text, talk
 
@@ -141,6 +141,8 @@ class KernelEstimator(Estimator, ABC):
             if isinstance(y, np.ndarray) and y.ndim in (1, 2) and not get_config()["assume_finite"]:
                 check_finite_rows(y, "y")
         view = self._reads_blocks and not self._precomputed
+        if view and isinstance(data[0], RowView):
+            return self._validate_view(*data, reset=reset, **options)
         numbers = isinstance(data[0], np.ndarray) and data[0].dtype.kind in "fiub"
         checked = validate_data(
             self,
@@ -157,9 +159,27 @@ class KernelEstimator(Estimator, ABC):
             check_finite_rows(self._view(X))
         return checked
 
+    def _validate_view(self, X: RowView, *y: Any, reset: bool, **options: Any) -> Any:
+        """Rows that are a view already, and y."""
+        if reset:
+            self.n_features_in_ = X.shape[1]
+        elif X.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_} "
+                "features as input."
+            )
+        if not (X.elsewhere or get_config()["assume_finite"]):
+            check_finite_rows(X)
+        if not y:
+            return X
+        targets = validate_data(self, y=y[0], reset=reset, **options)
+        check_consistent_length(X, targets)
+        return X, targets
+
     def _view(self, X: Any) -> Any:
         """The rows as they are fitted and predicted from."""
-        return RowView(X) if self._reads_blocks and not self._precomputed else X
+        view = self._reads_blocks and not self._precomputed and not isinstance(X, RowView)
+        return RowView(X) if view else X
 
     def _rows(self, X: Any) -> Any:
         """Checked rows to predict at."""

@@ -128,7 +128,7 @@ def make_units(
             raise ValueError("the sample weights, times those of the classes, are too large to be added up.")
     if units.weights is not None and not units.weights.all():
         units = units.take(np.flatnonzero(units.weights))
-    if not precomputed:
+    if not (precomputed or getattr(units.X, "elsewhere", False)):
         warn_scale(units.X)
     return units
 
@@ -136,9 +136,9 @@ def make_units(
 def merge_copies(units: Units) -> Units:
     """One unit for all copies of the same features, targets and importance; their counts add up.
 
-    Rows of a Gram matrix stay as they are.
+    Rows of a Gram matrix stay as they are, and so do those in given blocks.
     """
-    if units.precomputed:
+    if units.precomputed or (isinstance(units.X, RowView) and units.X.blocks() is not None):
         return units
     importances = [] if units.importances is None else [units.importances]
     first, member = distinct_rows(units.X, units.targets, *importances)

@@ -1,16 +1,22 @@
-"""Rows of an array that stay where they are: chosen, converted and checked a block at a time."""
+"""Rows of an array that stay where they are: chosen, converted and checked a block at a time.
+
+The ridge estimators take a :class:`RowView` for X, in `fit` and in predictions. Rows on other machines are a
+subclass of it, with `shape`, `dtype`, ``[...]``, `take`, `blocks` and a `driver` of their own: fits on
+centres, searches and calibration then run as they do on one machine, with the same bytes for the same blocks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from ntklib._core.blocks import row_blocks
+from ntklib.solvers.nystrom import CentreRows
 
 __all__ = ["RowView", "check_finite_rows", "whole"]
 
@@ -29,7 +35,9 @@ class RowView:
     index : ndarray of int or None
         The rows it holds, ascending; None is all.
     ends : tuple of int or None
-        Ends of the blocks of the source, where they are given; see :class:`ntklib.solvers.CentreRows`.
+        Ends of the blocks of the source that sums are made of; None is blocks of a constant number of rows.
+        Where they are given, equal rows are not merged, as that would take rows from block to block; the fit
+        is the same.
 
     Examples
     --------
@@ -39,6 +47,9 @@ class RowView:
     >>> rows.shape, rows[1:].tolist()
     ((2, 2), [[4.0, 5.0]])
     """
+
+    elsewhere: ClassVar[bool] = False
+    """Rows that are dear to read: they are neither checked nor measured before the fit."""
 
     source: Any
     index: NDArray | None = None
@@ -70,6 +81,10 @@ class RowView:
     def owned(self) -> Any:
         """Return an array of all these rows that shares no memory with the source."""
         return self.source.astype(self.dtype, copy=True) if self.index is None else self[:]
+
+    def driver(self, targets: NDArray, weights: NDArray | None, counts: NDArray | None) -> CentreRows:
+        """Return what runs through these rows, block by block, with their targets, weights and counts."""
+        return CentreRows(self, targets, weights, counts, blocks=self.blocks())
 
     def blocks(self) -> list[slice] | None:
         """Blocks of these rows where the source's are given, else None."""

@@ -14,6 +14,10 @@ unpenalised intercept and exact leave-one-out predictions.
 
 For estimators a :class:`Solver` says how the system is solved: :class:`Cholesky`, :class:`Nystrom` on a few
 centres, or :class:`ConjugateGradient` without the matrix.
+
+All that a fit on centres needs of rows are sums over them: :class:`CentreRows` runs through rows in memory or
+in a memory map, and a driver for rows that are elsewhere derives from it and combines its :class:`RowSums`
+with :func:`fold_sums`.
 """
 
 from ._band import BandFactor
@@ -24,13 +28,23 @@ from ._path_factor import path_factor
 from ._records import IllConditionedWarning, RidgeFit, Solution
 from ._ridge import half_constant, leave_one_out, ridge, ridge_path
 from .conjugate_gradient import IterativeSolution
-from .nystrom import CentrePosterior, CentreSolution, CentreSpectrum, CentreTriangle
+from .nystrom import (
+    CentrePosterior,
+    CentreRows,
+    CentreSolution,
+    CentreSpectrum,
+    CentreTriangle,
+    RowSums,
+    fold_sums,
+    merge_sums,
+)
 from .solver import ApproximationWarning, Cholesky, ConjugateGradient, Nystrom, Solver
 
 __all__ = [
     "ApproximationWarning",
     "BandFactor",
     "CentrePosterior",
+    "CentreRows",
     "CentreSolution",
     "CentreSpectrum",
     "CentreTriangle",
@@ -43,11 +57,14 @@ __all__ = [
     "IterativeSolution",
     "Nystrom",
     "RidgeFit",
+    "RowSums",
     "Solution",
     "Solver",
     "check_semidefinite",
+    "fold_sums",
     "half_constant",
     "leave_one_out",
+    "merge_sums",
     "path_factor",
     "ridge",
     "ridge_path",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ntklib.solvers import ConjugateGradient, Nystrom, Solver
 from ntklib.solvers.conjugate_gradient import IterativeFit, ridge_by_iterations
-from ntklib.solvers.nystrom import CentreRows, CentreSums, sum_on_centres
+from ntklib.solvers.nystrom import CentreSums, sum_on_centres
 
 from .._kernel import adds_noise, cross_gram, gram, gram_diagonal, is_precomputed
 from .._units import Units
@@ -22,8 +22,8 @@ __all__ = ["check_blockwise", "iterate_units", "sum_units"]
 def sum_units(kernel: Any, units: Units, solver: Nystrom, *, fit_intercept: bool) -> CentreSums:
     """Sums over the units for regression on centres among them."""
     check_blockwise(kernel, units.X.shape[1], solver)
-    blocks = units.X.blocks() if isinstance(units.X, RowView) else None
-    rows = CentreRows(units.X, units.targets, units.weights, units.counts, blocks=blocks)
+    view = units.X if isinstance(units.X, RowView) else RowView(units.X)
+    rows = view.driver(units.targets, units.weights, units.counts)
     cross, diagonal = partial(cross_gram, kernel), partial(gram_diagonal, kernel)
     return sum_on_centres(cross, diagonal, rows, solver, fit_intercept=fit_intercept)
 

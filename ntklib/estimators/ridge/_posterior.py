@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib._core.blocks import require_memory
+from ntklib._core.threads import parallel_for
 from ntklib._core.validation import check_integer, random_generator
 from ntklib.solvers import EigenFactor, Factorization, half_constant
 
@@ -25,7 +26,7 @@ from .._kernel import batches, cross_gram, gram, gram_diagonal, is_precomputed
 from .._units import Units
 from ._estimator import RidgeEstimator
 
-_CENTRE_COPIES = 4  # of a batch's kernel values, alive at once
+_CENTRE_COPIES = 16  # of a batch's kernel values, alive at once in all threads
 _BUILDING = RLock()  # held while a model makes what it keeps for its predictions
 
 
@@ -112,9 +113,14 @@ class PosteriorEstimator(RidgeEstimator):
         """The prior, variances or a covariance matrix, given the training samples."""
         out, n = prior.copy(), len(self.support_)
         if self._centres is not None:
-            for rows in batches(X, _CENTRE_COPIES * n) if prior.ndim == 1 else [slice(None)]:
+            centres = self._centres
+
+            def fill(rows: slice) -> None:
                 cross = cross_gram(self.kernel_, X[rows], self.X_fit_)
-                out[rows] = self._centres(cross, prior[rows], float(penalty))
+                out[rows] = centres(cross, prior[rows], float(penalty))
+
+            # in threads of ours also where there is one batch: BLAS threads of its own would move last bits
+            parallel_for(fill, batches(X, _CENTRE_COPIES * n) if prior.ndim == 1 else [slice(None)])
             return out
         if any(getattr(one, "method", "") == "cg" for one in np.ravel(self.solve_)):
             raise ValueError(

@@ -3,6 +3,7 @@
 from ._basis import make_basis
 from ._inverse import CentreSpectrum, CentreTriangle
 from ._pivots import PivotedCholesky, check_finite, pivoted_cholesky
+from ._sums import RowSums, fold_sums, merge_sums
 from .fit import CentreModel, CentreSolution, CentreSums, choose_centres, sum_on_centres
 from .regression import CentrePosterior, CentreRows
 from .stream import CentreStream, stack_rows
@@ -17,9 +18,12 @@ __all__ = [
     "CentreSums",
     "CentreTriangle",
     "PivotedCholesky",
+    "RowSums",
     "check_finite",
     "choose_centres",
+    "fold_sums",
     "make_basis",
+    "merge_sums",
     "pivoted_cholesky",
     "stack_rows",
     "sum_on_centres",

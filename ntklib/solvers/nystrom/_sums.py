@@ -6,9 +6,10 @@ so that the same blocks give the same bytes, whatever computed them and in whate
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
+from functools import reduce
 from threading import Lock
 from typing import Any
 
@@ -19,7 +20,7 @@ from scipy.linalg.lapack import dtpttr, dtrttp
 
 from ntklib._core.threads import get_threads, parallel_for
 
-__all__ = ["CHAIN", "ROWS", "RowSums", "SumTree", "extend_tree", "tree_sum"]
+__all__ = ["CHAIN", "ROWS", "RowSums", "SumTree", "extend_tree", "fold_sums", "merge_sums", "tree_sum"]
 
 ROWS = 4096
 """Rows of a block."""
@@ -120,6 +121,10 @@ class RowSums:
         """Return sums of their own arrays."""
         return deepcopy(self)
 
+    def widened(self) -> RowSums:
+        """Return these sums, with squares in float64."""
+        return replace(self, squares=self.squares.astype(np.float64, copy=False))
+
     def _plus(self, squares: NDArray) -> NDArray:
         total = self.squares.astype(np.float64, copy=False)
         total += squares
@@ -167,6 +172,39 @@ class SumTree:
         for sums in reversed(levels):
             total = _unpacked(sums).merge(total)
         return total
+
+
+def merge_sums(first: RowSums, second: RowSums) -> RowSums:
+    """Sums over the rows of both, which stay as they are."""
+    return first.copy().merge(second)
+
+
+def fold_sums(parts: Sequence[Any], merge: Callable[[Any, Any], Any] = merge_sums) -> Any:
+    """Combine the sums over blocks in the order that every driver keeps to: chains of 8, then a binary tree.
+
+    Parameters
+    ----------
+    parts : sequence of RowSums
+        One a block, in the order of the blocks; or stand-ins that `merge` takes, such as delayed calls.
+    merge : callable, default=merge_sums
+        Combines two of them.
+
+    Returns
+    -------
+    RowSums
+        Or what `merge` returns.
+
+    Examples
+    --------
+    >>> from ntklib.solvers import fold_sums
+    >>> fold_sums("abcdefghijkl", merge=lambda one, other: f"({one}{other})")
+    '((((((((ab)c)d)e)f)g)h)(((ij)k)l))'
+    """
+    chains = [reduce(merge, parts[i : i + CHAIN]) for i in range(0, len(parts), CHAIN)]
+    while len(chains) > 1:
+        pairs = [merge(*chains[i : i + 2]) for i in range(0, len(chains) - 1, 2)]
+        chains = pairs + chains[2 * len(pairs) :]
+    return chains[0]
 
 
 def tree_sum(

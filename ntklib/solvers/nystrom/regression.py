@@ -18,7 +18,7 @@ from scipy.linalg import solve_triangular
 
 from ntklib._core.blocks import row_blocks
 from ntklib._core.progress import Gauge, Silent, step
-from ntklib._core.threads import parallel_for
+from ntklib._core.threads import parallel_for, single_threaded
 
 from ._basis import Basis
 from ._inverse import CentreSpectrum, CentreTriangle, factored, inverse_values
@@ -37,9 +37,9 @@ GOAL = 1e-10
 class CentreRows:
     """Rows, targets, weights and counts, in blocks; and the driver that runs through them.
 
-    A driver has `fold`, which sums over all blocks, and `map`, which computes an array for each. Another one,
-    for rows that are elsewhere, gives the same bytes if it adds up the same blocks in the same order, that of
-    :func:`fold_sums`.
+    All that regression on centres does with rows is `fold` and `map`, and to read X at the centres. A driver
+    for rows that are elsewhere overrides these two; it gives the same bytes if its blocks are the same and
+    it adds their sums up as :func:`fold_sums` does.
 
     Attributes
     ----------
@@ -71,7 +71,15 @@ class CentreRows:
         return self.X[rows], targets, weights, counts
 
     def fold(self, add: Callable[[RowSums, Block], None], zeros: Callable[[], RowSums]) -> RowSums:
-        """Sum over all blocks, in chains and a binary tree."""
+        """Sum over all blocks, in chains and a binary tree.
+
+        Parameters
+        ----------
+        add : callable
+            Adds a block (X, targets, weights, counts) to sums.
+        zeros : callable
+            Makes empty sums.
+        """
         return tree_sum(self._slices(), lambda sums, rows: add(sums, self.block(rows)), zeros)
 
     def map(self, function: Callable[[Block], NDArray], shape: tuple[int, ...]) -> NDArray:
@@ -226,7 +234,7 @@ class CentreRegression:
         zeros = partial(RowSums.zeros, len(basis.kept), rows.targets.shape[1])
         with step(f"sums on {len(basis.kept):,} centres", _length(rows), "rows") as gauge:
             sums = rows.fold(_counting(partial(add_block, basis, dtype), gauge), zeros)
-        return cls(basis, basis.whiten_sums(sums), fit_intercept=fit_intercept)
+        return cls(basis, basis.whiten_sums(sums.widened()), fit_intercept=fit_intercept)
 
     def _matrix(self) -> NDArray:
         """P^T W P, its lower triangle."""
@@ -240,7 +248,7 @@ class CentreRegression:
 
     @cached_property
     def _projected(self) -> NDArray:
-        return self.spectrum.vectors.T @ self.moments
+        return single_threaded(np.matmul, self.spectrum.vectors.T, self.moments)
 
     def inverse(self, penalty: float) -> CentreSpectrum | CentreTriangle:
         """Inverse of P^T W P + penalty, by a Cholesky factor if there is no eigendecomposition as yet."""
@@ -270,7 +278,8 @@ class CentreRegression:
     def objective(self, penalty: float) -> NDArray:
         """Least value of the sum of w (y - f - b)^2 plus the penalty times |f|^2, for each target."""
         total = self.sums.target_squares - self.sums.weight * self.target_mean**2
-        reached = np.einsum("ij,ij->j", self.moments, self.inverse(penalty).solve(self.moments, penalty))
+        w = single_threaded(self.inverse(penalty).solve, self.moments, penalty)
+        reached = np.einsum("ij,ij->j", self.moments, w)
         return np.maximum(total - reached, 0.0)
 
     def distance(self, penalty: float) -> NDArray:
@@ -310,7 +319,11 @@ class CentreRegression:
         Refinement needs no products of features: with vectors whitened, not tiles, it costs the kernel's
         values in float64.
         """
-        inverse = self.inverse(penalty)
+        return single_threaded(self._fit, self.inverse(penalty), penalty, rows)
+
+    def _fit(
+        self, inverse: CentreSpectrum | CentreTriangle, penalty: float, rows: CentreRows | None
+    ) -> CentreFit:
         w, level = inverse.solve(self.moments, penalty), self.target_mean
         residual, steps = np.nan, 0
         best = np.inf, w, level
