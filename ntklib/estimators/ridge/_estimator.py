@@ -75,6 +75,7 @@ class RidgeEstimator(KernelEstimator):
             units = self._samples(X, y, sample_weight).units
             self._fit_at(units, self._penalties_for(units.targets.shape[1]))
             self._shape_fit()
+            self.__dict__.pop("_stream", None)  # a fit starts anew
         return self
 
     def _penalties_for(self, k: int) -> NDArray:

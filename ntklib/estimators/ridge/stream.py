@@ -129,13 +129,6 @@ class StreamEstimator(RidgeEstimator):
         """Rows at most that the fit of a stream does without."""
         return 0
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        super().fit(X, y, sample_weight)
-        self.__dict__.pop("_stream", None)
-        return self
-
-    fit.__doc__ = RidgeEstimator.fit.__doc__
-
     @available_if(streams)
     def refit_alpha(self, alpha: Any) -> Self:
         """Solve again at another penalty, from what the stream has left behind.
