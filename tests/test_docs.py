@@ -7,6 +7,7 @@ with what they print; the others only have to run.
 from __future__ import annotations
 
 import doctest
+import pydoc
 import re
 import shlex
 from collections.abc import Iterator
@@ -91,13 +92,38 @@ def test_the_readme_begins_with_the_two_set_up_commands():
     assert [line.split("  #")[0].strip() for line in first.splitlines()] == SET_UP
 
 
-@pytest.mark.parametrize("page", ["architecture.md", "contributing.md"])
+@pytest.mark.parametrize("page", ["architecture.md", "contributing.md", "lectures.md"])
 def test_files_that_are_named_are_there(page):
     files = [f"/{path.relative_to(ROOT).as_posix()}" for path in ROOT.glob("*/**/*.py")]
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     named = set(re.findall(r"`([\w/]+\.py)`", text))
     assert len(named) > 5
     assert {name for name in named if not any(file.endswith(f"/{name}") for file in files)} == set()
+
+
+def test_tests_that_are_named_are_there():
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "lectures.md").read_text(encoding="utf-8")))
+    assert len(named) > 5
+    assert {name for name in named if f"def {name}(" not in sources} == set()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "changelog.md"], ids=_id)
+def test_names_that_are_written_in_full_are_there(page):
+    for name in re.findall(r"`(ntklib(?:\.\w+)+)", page.read_text(encoding="utf-8")):
+        assert pydoc.locate(name) is not None, name
+
+
+def test_the_map_of_the_lectures_has_one_shape():
+    """Every topic has its statement, its questions, names, a picture, and a command or lines of Python."""
+    text = (ROOT / "docs" / "lectures.md").read_text(encoding="utf-8")
+    topics = re.split(r"^## ", text, flags=re.M)[1:-1]  # misprints are last
+    assert len(topics) > 15
+    for topic in topics:
+        title = topic.splitlines()[0]
+        for part in ("$$", "| Question | Answer | Shown |", "- Names: `ntklib.", "- Picture: "):
+            assert part in topic, f"{title}: no {part}"
+        assert re.search(r"^```(?:sh|python)$", topic, flags=re.M), title
 
 
 def test_the_page_of_studies_is_that_of_their_declarations():
