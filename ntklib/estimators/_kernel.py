@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from sklearn.gaussian_process.kernels import Kernel
 
 from ntklib._core.blocks import require_memory, row_blocks, working_memory
 from ntklib._core.progress import step
+from ntklib._core.warning import warn
 from ntklib.kernels import NNGP, NTK, ArcCosine, Laplace
 from ntklib.networks import EmpiricalNTK
 
@@ -67,7 +67,7 @@ def _leaves(kernel: Kernel) -> list[Kernel]:
     return [leaf for part in parts for leaf in _leaves(part)] if parts else [kernel]
 
 
-def warn_blind(kernel: Any, X: Any, stacklevel: int = 5) -> None:
+def warn_blind(kernel: Any, X: Any) -> None:
     """Warn about a kernel of ours that sees no more of a single feature than its sign and its size.
 
     On one side of 0 the Gram matrix of such a kernel has rank 1.
@@ -77,11 +77,10 @@ def warn_blind(kernel: Any, X: Any, stacklevel: int = 5) -> None:
     K = np.asarray(kernel(np.array([[1.0], [2.0]])))
     blind = K[0, 1] ** 2 >= (1 - 1e-12) * K[0, 0] * K[1, 1]
     if blind and any(isinstance(leaf, _OURS) for leaf in _leaves(kernel)):
-        warnings.warn(
+        warn(
             "with one feature and no bias all that can be fitted is a multiple of a power of |x| on either "
             "side of 0: give the kernel or network a bias (bias_std=1.0; NNGP(1, RectifiedPower(degree), "
             "bias_std=1.0) in place of ArcCosine(degree)), or add a column of ones.",
-            stacklevel=stacklevel,
         )
 
 

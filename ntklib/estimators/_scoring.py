@@ -8,7 +8,6 @@ same in every unit of y, also where the squares of its errors are not representa
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 
 from ntklib._core.exponents import exponents, scaled_back
+from ntklib._core.warning import warn
 
 from ._calibration import calibrated_log_loss, fit_temperature, probabilities
 from ._routing import Metadata
@@ -74,11 +74,10 @@ def check_scores(best: float, finite: bool, name: str) -> None:
             "for these targets, or leave scoring=None."
         )
     if not finite:
-        warnings.warn(
+        warn(
             f"some scores are NaN or infinite ({name}), and their parameters are not chosen; cv_results_ has "
             "them all.",
             UserWarning,
-            stacklevel=5,
         )
 
 

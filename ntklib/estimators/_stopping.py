@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ntklib._core.progress import SILENT, Gauge, Silent
+from ntklib._core.warning import warn
 from ntklib.dynamics import Risk
 
 
@@ -66,9 +66,8 @@ class Watch:
 def warn_of_rise(first: float, last: float, learning_rate: float) -> None:
     """Warn if the loss on the training samples is larger than at the start."""
     if last > first:
-        warnings.warn(
+        warn(
             f"the loss rose from {first:.4g} to {last:.4g}: the learning rate, {learning_rate:.4g}, may be "
             "too large.",
             ConvergenceWarning,
-            stacklevel=5,
         )

@@ -9,7 +9,6 @@ away one copy, merged or not.
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import _check_sample_weight
 
 from ntklib._core.blocks import row_blocks
+from ntklib._core.warning import warn
 
 from .rows import ROWS, RowView, read_rows
 
@@ -158,11 +158,10 @@ def warn_scale(X: Any) -> None:
     squares = np.concatenate([row_norms(block, squared=True) for block in read_rows(X)])
     scale = float(np.mean(squares)) / X.shape[1]
     if not 1e-3 <= scale <= 1e3:
-        warnings.warn(
+        warn(
             f"the mean of |x|^2/n_features is {scale:.2g}, far from 1, where the default kernels "
             "and penalties work: put sklearn.preprocessing.StandardScaler() before this estimator.",
             ScaleWarning,
-            stacklevel=4,
         )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import LinAlgWarning
+
+from ntklib._core.warning import warn
 
 DOUBTFUL = 1e-2 / float(np.finfo(np.float64).eps)
 """Condition number from which on fewer than two digits are left."""
@@ -100,9 +101,7 @@ class RidgeFit:
     residual: np.ndarray | None = None
 
 
-def warn_poor(
-    outcome: str, rank: int, condition: float, scale: float, below: float, stacklevel: int = 4
-) -> None:
+def warn_poor(outcome: str, rank: int, condition: float, scale: float, below: float) -> None:
     """Warn about a system that is singular, or nearly, to working precision.
 
     `scale` is the largest eigenvalue, `below` how far rounding has brought the least below 0.
@@ -122,4 +121,4 @@ def warn_poor(
         if scale
         else ("The kernel is 0 on these rows: nothing but the constant is fitted.")
     )
-    warnings.warn(f"The kernel system {what}. {advice}", IllConditionedWarning, stacklevel=stacklevel)
+    warn(f"The kernel system {what}. {advice}", IllConditionedWarning)

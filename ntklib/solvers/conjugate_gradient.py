@@ -10,7 +10,6 @@ With r the residual of coefficients a, the function f they make and the exact so
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from ntklib._core.blocks import row_blocks
 from ntklib._core.exponents import exponents, scaled_back
 from ntklib._core.progress import step
 from ntklib._core.threads import parallel_for
+from ntklib._core.warning import warn
 
 from ._both_products import add_both_products
 from .nystrom import check_finite, pivoted_cholesky
@@ -327,12 +327,11 @@ def ridge_by_iterations(
         # the residual of y - level, from those of y and of ones
         size = result.residual[: len(columns)] + abs(level) * (result.residual[-1] if fit_intercept else 0.0)
         if not result.converged:
-            warnings.warn(
+            warn(
                 f"conjugate gradients stopped after {result.iterations} iterations at a relative residual of "
                 f"{result.relative:.2g}, above tol={solver.tol:g}: raise max_iter, the rank of the "
                 "preconditioner or alpha, or take solver='nystrom'.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
         solutions.append(
             IterativeSolution(

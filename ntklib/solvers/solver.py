@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 from typing import Any
 
@@ -15,6 +14,7 @@ from sklearn.utils import check_array
 
 from ntklib._core.blocks import require_memory
 from ntklib._core.validation import check_flag, check_integer, check_option, check_real
+from ntklib._core.warning import warn
 
 __all__ = [
     "ApproximationWarning",
@@ -262,9 +262,7 @@ def check_solver(solver: Any, name: str = "solver") -> None:
         )
 
 
-def resolve_solver(
-    solver: Any, n: int, *, search: bool = False, exact: bool = False, stacklevel: int = 2
-) -> Solver:
+def resolve_solver(solver: Any, n: int, *, search: bool = False, exact: bool = False) -> Solver:
     """Return the solver object for n rows.
 
     "auto" depends on the number of rows and the task alone: `search` says that decompositions are made, and
@@ -279,12 +277,11 @@ def resolve_solver(
     if exact or n <= limit:
         return Cholesky()
     chosen = Nystrom()
-    warnings.warn(
+    warn(
         f"{n:,} rows are more than the {limit:,} up to which solver='auto' is exact: the fit uses "
         f"{chosen.count(n):,} of them as centres (solver='nystrom'). Give solver='nystrom' to accept this in "
         "silence, 'cholesky' or 'cg' for the exact fit.",
         ApproximationWarning,
-        stacklevel=stacklevel,
     )
     return chosen
 

@@ -121,7 +121,7 @@ class ArcCosineFeatures(FeatureMap):
             m = check_integer(self.n_components, "n_components", minimum=1)
             on_sphere = check_option(self.sampling, "sampling", ("gaussian", "sphere")) == "sphere"
             self.kernel_ = ArcCosine(degree)
-            warn_blind(self.kernel_, X, stacklevel=3)
+            warn_blind(self.kernel_, X)
             rng, d = random_generator(self.random_state), X.shape[1]
             require_memory((m, d), np.float64, "array of neurons", "choose fewer n_components", rows=False)
             neurons = rng.standard_normal((m, d))

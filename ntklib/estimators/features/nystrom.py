@@ -163,7 +163,7 @@ class NystromFeatures(FeatureMap):
                     "kernel must have no noise of its own, such as WhiteKernel, since no features have: "
                     "leave it to the penalty of the model that is fitted on them."
                 )
-            warn_blind(self.kernel_, X, stacklevel=3)
+            warn_blind(self.kernel_, X)
             cross, diagonal = partial(_cross, self.kernel_), partial(_diagonal, self.kernel_)
             rule = Nystrom(m, centers=self.centers, subset=subset, random_state=rng)
             among, less = min(X.shape[0], max(m, subset)), "choose fewer n_components or a smaller subset"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from ntklib._core.blocks import require_memory, row_blocks, working_memory
 from ntklib._core.jit import compiled
 from ntklib._core.progress import talk
 from ntklib._core.validation import check_integer, random_generator
+from ntklib._core.warning import warn
 from ntklib.networks import EmpiricalNTK, Network, TwoLayerNet
 from ntklib.networks.binding import check_inputs, check_params
 
@@ -138,17 +138,16 @@ class TangentFeatures(FeatureMap):
             else:
                 check_inputs(self.params, X[:1])
                 self.params_ = check_params(self.network_.spec, self.params)
-            warn_blind(EmpiricalNTK(self.network_, self.params_), X, stacklevel=3)
+            warn_blind(EmpiricalNTK(self.network_, self.params_), X)
             size = network.n_outputs * self.network_.n_params(X.shape[1])
             self.n_components_, self.components_, self.signs_ = size, None, None
             if self.n_components is not None:
                 self.n_components_ = check_integer(self.n_components, "n_components", minimum=1)
                 if self.n_components_ >= size:
-                    warnings.warn(
+                    warn(
                         f"n_components={self.n_components_} projects {size} tangent features to no fewer, "
                         "which only adds an error; use n_components=None to keep them as they are.",
                         DataDimensionalityWarning,
-                        stacklevel=2,
                     )
                 require_memory((size, 5), np.int8, "projection")
                 self.components_ = rng.integers(self.n_components_, size=size, dtype=np.int32)

@@ -101,7 +101,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
     def _solver(self, units: Units) -> Solver:
         """The solver for these units, on which decompositions are made."""
         exact = self._needs_matrix or self._splits_samples
-        return self._resolved(units, search=True, exact=exact, stacklevel=6)
+        return self._resolved(units, search=True, exact=exact)
 
     def _kernels(self) -> list:
         return list(self.kernels) if isinstance(self.kernels, (list, tuple)) else [self.kernels]

@@ -103,7 +103,7 @@ class RidgeEstimator(KernelEstimator):
 
     def _solver(self, units: Units) -> Solver:
         """The solver for these units, which it can fit."""
-        return self._resolved(units, exact=self._needs_matrix, stacklevel=7)
+        return self._resolved(units, exact=self._needs_matrix)
 
     def _resolved(self, units: Units, **task: Any) -> Solver:
         solver = resolve_solver(self.solver, len(units), **task)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ntklib._core.exponents import exponents, scaled_back
 from ntklib._core.progress import step
+from ntklib._core.warning import warn
 
 from .._records import IllConditionedWarning
 from ..solver import Nystrom, choose_rows
@@ -203,11 +203,10 @@ class CentreSums:
             )
         worst = max((one.residual for one in solutions), default=0.0)
         if worst > POOR:
-            warnings.warn(
+            warn(
                 f"the system on the centres is solved to a relative residual of {worst:.1g} only: the "
                 "penalty is small beside the rounding of the sums. Raise alpha, or give solver='cholesky'.",
                 IllConditionedWarning,
-                stacklevel=6,
             )
         return CentreModel(
             regression.basis.centres,

@@ -350,12 +350,3 @@ def test_centres_of_any_container():
         for centers in (sparse.csr_array(X[:20]), X[:20].tolist()):
             model = NTKRegressor(solver=Nystrom(centers=centers)).fit(rows, Y)
             np.testing.assert_allclose(model.predict(NEW), dense, rtol=1e-6)
-
-
-def test_the_warning_is_at_the_callers_line(monkeypatch):
-    monkeypatch.setattr(ntklib.solvers.solver, "EXACT_ROWS", 100)
-    monkeypatch.setattr(ntklib.solvers.solver, "EXACT_SEARCH_ROWS", 100)
-    for model in (NTKRegressor(), NTKClassifier(), NTKRegressorCV(GRID), NTKClassifierCV(GRID)):
-        with pytest.warns(ApproximationWarning) as caught:
-            model.fit(X, LABELS if "Classifier" in type(model).__name__ else Y)
-        assert caught[0].filename == __file__
