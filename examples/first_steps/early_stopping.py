@@ -6,8 +6,8 @@ Gradient descent on the tangent model, stopped in time, against ridge regression
 """
 
 # %%
-# ``TangentRegressorCV`` knows every number of iterations at once: gradient descent on a linear model has a
-# closed form, and so has its leave-one-out error.
+# ``TangentRegressorCV`` scores every number of iterations at once, by cross-validation: gradient descent on a
+# linear model has a closed form, one eigendecomposition a fold.
 
 import matplotlib.pyplot as plt
 from sklearn.compose import TransformedTargetRegressor
