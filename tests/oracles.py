@@ -33,7 +33,7 @@ def precise(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def exact(values: Iterable[float]) -> list[mpf]:
     """A row of floats as exact multiprecision numbers."""
-    return [mpf(float(value)) for value in values]
+    return [value if isinstance(value, mpf) else mpf(float(value)) for value in values]
 
 
 @precise

@@ -27,6 +27,7 @@ from .activations import (
     Tanh,
 )
 from .functions import arc_cosine_kernel, arc_cosine_of_angle, nngp_kernel, ntk_kernel
+from .input_gradients import gradient_x
 from .laplace import Laplace
 from .objects import NNGP, NTK, ArcCosine
 
@@ -61,6 +62,7 @@ __all__ = [
     "Tanh",
     "arc_cosine_kernel",
     "arc_cosine_of_angle",
+    "gradient_x",
     "nngp_kernel",
     "ntk_kernel",
 ]

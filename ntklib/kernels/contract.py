@@ -148,6 +148,18 @@ class Dual(Protocol):
     def diagonal_gradient(self, net: Architecture, x: Any) -> np.ndarray:
         """Return d K_xx / d log (weight_std, bias_std) over scale_x^2, shape (2, n)."""
 
+    def input_gradient(
+        self, net: Architecture, x: Any, z: Any, tau: np.ndarray, apart: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return d K / d (log length of x, angle) over scale_x scale_z, shape (2, n, m); gaps may change.
+
+        The second is 0 where rows coincide after the first layer's bias, or are parallel without one: there
+        lies a cone, if the activation has a kink. Scales of a normalised kernel count as constants.
+        """
+
+    def diagonal_input_gradient(self, net: Architecture, x: Any) -> np.ndarray:
+        """Return d K_xx / d log length over scale_x^2, shape (n,)."""
+
 
 def check_trainable(trainable: Any, depth: int) -> tuple[bool, ...]:
     """Return for each of the ``depth + 1`` layers whether it is trained.

@@ -13,19 +13,23 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
-from ntklib._core.blocks import require_memory, tiles
+from ntklib._core.blocks import require_memory, row_blocks, tiles
 from ntklib._core.jit import compiled
 from ntklib._core.threads import parallel_for
 from ntklib._core.validation import check_integer, check_real, check_rows, check_same_features, same_memory
 
+from ._differences import add_differences
+from .input_gradients import InputGradients
+
 __all__ = ["Laplace"]
 
 _TILE = 256
+_GRADIENT_TILE = 1024
 _SERIAL_BELOW = 512  # rows under which starting threads costs more than it brings
 _SINGLE = 100  # exponents of length scales whose inverse float32 can multiply with
 
 
-class Laplace(Kernel):
+class Laplace(InputGradients, Kernel):
     r"""Laplace kernel, and its generalisation to other powers of a distance.
 
     .. math:: K(x, z) = \exp\left(-\left(\frac{\|x - z\|_p}{L}\right)^q\right)
@@ -131,6 +135,34 @@ class Laplace(Kernel):
         # of a power beyond the floats, and K = 0, the product is 0
         slope = np.multiply(rising, K, out=np.zeros_like(rising), where=K > 0)
         return K, exponent * slope[:, :, None]
+
+    def _expansion_gradient(self, X: Any, Y: Any, weights: NDArray) -> NDArray:
+        """Of K = exp(-r^q), r = D / L: the slopes -q r^(q-1) K / L times the gradients of the distances D."""
+        scale, norm, exponent = self._checked()
+        if sparse.issparse(X) or sparse.issparse(Y):
+            X, Y = _canonical(X, 0), _canonical(Y, 0)
+        else:
+            X, Y = (np.ascontiguousarray(part, dtype=np.float64) for part in (X, Y))
+        out = np.zeros((len(weights), *X.shape))
+
+        def add(rows: slice) -> None:
+            for columns in row_blocks(Y.shape[0], _GRADIENT_TILE):
+                x, y = X[rows], Y[columns]
+                distances = np.empty((x.shape[0], y.shape[0]))
+                _fill(x, y, scale, norm, 1.0, distances, lambda values: None, symmetric=False)
+                with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+                    slopes = -exponent / scale * distances ** (exponent - 1) * np.exp(-(distances**exponent))
+                    if norm == 2:  # their gradient is the difference over the distance
+                        slopes /= distances
+                # at the cusp the mean slope is 0, and so is it where K is
+                slopes[(distances == 0) | ~np.isfinite(slopes)] = 0.0
+                for p, weight in enumerate(weights):
+                    part = weight[rows if len(weight) > 1 else slice(None), columns] * slopes
+                    add_differences(x, y, part, scale, out[p, rows], signs=norm == 1)
+
+        few = max(X.shape[0], Y.shape[0]) < _SERIAL_BELOW
+        parallel_for(add, list(row_blocks(X.shape[0], _TILE)), threads=1 if few else None)
+        return out
 
     def diag(self, X: Any) -> NDArray:
         """Return the diagonal of k(X): ones.

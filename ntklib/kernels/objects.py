@@ -14,12 +14,14 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 from .activations import RectifiedPower
 from .contract import Activation, Architecture
 from .gram.driver import diagonal, gram, gram_gradient
+from .gram.inputs import expansion_gradient
+from .input_gradients import InputGradients
 from .parameters import architecture
 
 __all__ = ["NNGP", "NTK", "ArcCosine"]
 
 
-class _NetworkKernel(Kernel):
+class _NetworkKernel(InputGradients, Kernel):
     """Base of the kernels: evaluation by the Gram driver and derivatives in log theta."""
 
     def _architecture(self) -> Architecture:
@@ -66,6 +68,9 @@ class _NetworkKernel(Kernel):
         ndarray of shape (n_samples,)
         """
         return diagonal(self._architecture(), X)
+
+    def _expansion_gradient(self, X: Any, Y: Any, weights: np.ndarray) -> np.ndarray:
+        return expansion_gradient(self._architecture(), X, Y, weights)
 
     def is_stationary(self) -> bool:
         """Return False: these kernels depend on where the rows lie, not only on their difference."""

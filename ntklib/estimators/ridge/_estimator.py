@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
+from ntklib.kernels import gradient_x
 from ntklib.solvers import (
     CentrePosterior,
     CholeskyFactor,
@@ -29,11 +30,13 @@ from .._kernel import (
     adds_noise,
     evaluate_expansion,
     gram,
+    is_precomputed,
     resolve_kernel,
     warn_blind,
 )
 from .._parameters import penalties_of
 from .._units import Units, merge_copies
+from ..rows import whole
 from ._duration import fit_seconds
 from ._many_rows import iterate_units, sum_units
 
@@ -197,6 +200,16 @@ class RidgeEstimator(KernelEstimator):
         """Values of all outputs at rows X, (m, k), of which `_rows` has taken care."""
         dual = self.dual_coef_.reshape(len(self.support_), -1)
         return evaluate_expansion(self.kernel_, X, self.X_fit_, dual) + self.intercept_
+
+    def _gradients(self, X: Any, name: str) -> NDArray:
+        """Gradients of all outputs in the rows of X, (m, d, k); ``name`` is the method asked."""
+        check_is_fitted(self)
+        if is_precomputed(self.kernel_):
+            raise ValueError(
+                f"{name} needs rows, and kernel='precomputed' has kernel values only: give a kernel object."
+            )
+        X = whole(self._rows(X))
+        return gradient_x(self.kernel_, X, self.X_fit_, self.dual_coef_.reshape(len(self.support_), -1))
 
     def _outputs(self, X: Any) -> NDArray:
         """Values of all outputs at new rows, (m, k)."""

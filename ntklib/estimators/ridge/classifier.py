@@ -49,6 +49,36 @@ class RidgeClassification(Classification, RidgeEstimator):
             counts = np.bincount(units.labels, weights=units.weights, minlength=len(self.classes_))
             self._shares = counts / counts.sum()
 
+    def decision_gradient(self, X: Any) -> NDArray:
+        """Differentiate the decision values in the inputs, at the rows of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (m, d)
+
+        Returns
+        -------
+        ndarray of shape (m, d) for two classes, else (m, d, n_classes)
+            Gradients of `decision_function`, dense; see :func:`ntklib.kernels.gradient_x` for kinks.
+
+        Raises
+        ------
+        TypeError
+            If the kernel has no gradients in the inputs.
+        ValueError
+            If X does not match the fitted data, or with ``kernel="precomputed"``.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from ntklib import NTKClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> NTKClassifier().fit(X, y).decision_gradient(X[:2]).shape
+        (2, 4, 3)
+        """
+        slopes = self._gradients(X, "decision_gradient")
+        return slopes[:, :, 0] if slopes.shape[2] == 1 else slopes
+
     @property
     def _has_probabilities(self) -> bool:
         return self.calibrate

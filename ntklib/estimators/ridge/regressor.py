@@ -94,6 +94,37 @@ class RidgeRegression(Regression, PosteriorEstimator):
             return values, self._shaped(spread * self._root_scale * self._root_scale)
         return values, self._shaped(np.sqrt(spread) * self._root_scale)
 
+    def predict_gradient(self, X: Any) -> NDArray:
+        """Differentiate the predictions in the inputs, at the rows of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (m, d)
+
+        Returns
+        -------
+        ndarray of shape (m, d) or (m, d, n_targets)
+            Gradients of f, dense; see :func:`ntklib.kernels.gradient_x` for where f has a kink, as it has at
+            training samples with most kernels.
+
+        Raises
+        ------
+        TypeError
+            If the kernel has no gradients in the inputs.
+        ValueError
+            If X does not match the fitted data, or with ``kernel="precomputed"``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ntklib import NTKRegressor
+        >>> X = np.random.default_rng(0).uniform(-1, 1, size=(200, 2))
+        >>> model = NTKRegressor(alpha=1e-3).fit(X, 3 * X[:, 0])
+        >>> model.predict_gradient([[0.2, 0.1]]).round(1) + 0.0
+        array([[3., 0.]])
+        """
+        return self._shaped(self._gradients(X, "predict_gradient"))
+
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> NDArray:
         """Draw functions from the posterior, and return their values at the rows of X.
 

@@ -9,12 +9,12 @@ import numpy as np
 from .._wide import Wide, narrow, over, positive, where
 
 __all__ = [
+    "Heading",
     "Motion",
     "Pairs",
     "Partials",
     "Side",
     "cosine_of",
-    "directions",
     "motion",
     "share",
     "signed_gaps_of",
@@ -82,12 +82,35 @@ class Partials(NamedTuple):
 
 
 class Motion(NamedTuple):
-    """Derivatives of pairs in log weight_std and log bias_std: arrays (2, ...)."""
+    """Derivatives of pairs in two directions: arrays (2, ...)."""
 
     log_x: Any  # d log r_x
     log_z: Any
     apart: Any  # d log r_x - d log r_z
     rho: Any  # of the correlation
+    half_squares: Any = None  # of close pairs, where they come from the rows themselves
+
+
+class Heading(NamedTuple):
+    """Two directions that pairs move in: how fast (2,) each of these does."""
+
+    in_w: np.ndarray  # log weight_std
+    in_b: np.ndarray  # log bias_std
+    x: np.ndarray  # log lengths of the first layer's pre-activations, before the bias
+    z: np.ndarray
+    angle: np.ndarray  # that between the inputs
+
+    @classmethod
+    def of_parameters(cls) -> Heading:
+        """Log weight_std and log bias_std."""
+        first, second = np.eye(2)
+        return cls(first, second, first, first, np.zeros(2))
+
+    @classmethod
+    def of_inputs(cls) -> Heading:
+        """The logarithm of the length of x, and the angle between x and z."""
+        first, second = np.eye(2)
+        return cls(np.zeros(2), np.zeros(2), first, np.zeros(2), second)
 
 
 class Side(NamedTuple):
@@ -112,8 +135,9 @@ def motion(p: Pairs, x: Side, z: Side, layer: int, d_cosine: Any, bias: float, i
     """
     lx, lz, rx, rz = x.lengths[layer], z.lengths[layer], p.rx, p.rz
     growth_x, growth_z = x.growth[layer], z.growth[layer]
+    squares = None if p.half_squares is None else _half_squares_moved(p, x, z, d_cosine)
     if not bias:
-        return Motion(growth_x, growth_z, growth_x - growth_z, d_cosine)
+        return Motion(growth_x, growth_z, growth_x - growth_z, d_cosine, squares)
     cx2, cz2, sx, sz = (lx / rx) ** 2, (lz / rz) ** 2, bias / rx, bias / rz
     difference = (lz - lx) * (lz + lx) / (rx + rz) / rx * (bias / rz)  # s_x - s_z
     mx, mz, gap = growth_x - in_b, growth_z - in_b, np.abs(p.tau)
@@ -121,18 +145,19 @@ def motion(p: Pairs, x: Side, z: Side, layer: int, d_cosine: Any, bias: float, i
     far = -(sx + sz) * (mx * sx + mz * sz) + (mx * sx * sx + mz * sz * sz) * gap
     apart = (growth_x - growth_z) * cx2 - difference * (sx + sz) * mz
     rho = lx / rx * (lz / rz) * d_cosine + where(p.positive, near, far)
-    return Motion(mx * cx2 + in_b, mz * cz2 + in_b, apart, rho)
+    return Motion(mx * cx2 + in_b, mz * cz2 + in_b, apart, rho, squares)
+
+
+def _half_squares_moved(p: Pairs, x: Side, z: Side, d_cosine: Any) -> Any:
+    """Derivatives of |u -+ v|^2 / 2 of inputs, which see no bias, from those squares."""
+    lx, lz, gx, gz = x.lengths[0], z.lengths[0], x.growth[0], z.growth[0]
+    turned = lx * lz * where(p.positive, -d_cosine, d_cosine)
+    return (gx + gz) * p.half_squares + (gx - gz) / 2 * ((lx - lz) * (lx + lz)) + turned
 
 
 def signed_gaps_of(cosine: np.ndarray) -> np.ndarray:
     """Signed gaps by subtraction, which will do where what follows is smooth in the cosine."""
     return np.copysign(np.maximum(1 - np.abs(cosine), 0.0), cosine)
-
-
-def directions(ndim: int) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors of log weight_std and log bias_std, before ``ndim`` axes of rows."""
-    in_w, in_b = (unit.reshape(2, *(1,) * ndim) for unit in np.eye(2))
-    return in_w, in_b
 
 
 def cosine_of(tau: Any) -> Any:

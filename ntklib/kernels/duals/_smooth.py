@@ -24,12 +24,12 @@ from ..gram.gaps import close_distances
 from ..gram.rows import Rows
 from ._angular import bias_tile
 from ._pairs import (
+    Heading,
     Motion,
     Pairs,
     Partials,
     Side,
     cosine_of,
-    directions,
     motion,
     share,
     signed_gaps_of,
@@ -154,55 +154,75 @@ class SmoothDual:
         self, net: Architecture, x: SmoothPlan, z: SmoothPlan, tau: np.ndarray, apart: Any = None
     ) -> np.ndarray:
         """Return d (K / (scale_x scale_z)) / d log (weight_std, bias_std), shape (2, n, m)."""
+        return self._moved(net, x, z, tau, Heading.of_parameters())
+
+    def input_gradient(
+        self, net: Architecture, x: SmoothPlan, z: SmoothPlan, tau: np.ndarray, apart: Any = None
+    ) -> np.ndarray:
+        """Return d K / d (log length of x, angle) over scale_x scale_z, shape (2, n, m)."""
+        return self._moved(net, x, z, tau, Heading.of_inputs())
+
+    def _moved(
+        self, net: Architecture, x: SmoothPlan, z: SmoothPlan, tau: np.ndarray, heading: Heading
+    ) -> np.ndarray:
+        gaps = tau.astype(np.float64)
         first = self._first(net, x, z, tau)
         linear = cosine_of(tau) * x.lengths[0][:, None] * z.lengths[0][None, :]
-        side_x = self._side(net, x, (slice(None), None))
-        side_z = self._side(net, z, (None, slice(None)))
+        side_x = self._side(net, x, (slice(None), None), heading, heading.x)
+        side_z = self._side(net, z, (None, slice(None)), heading, heading.z)
+        d_cosine = heading.angle[:, None, None] * -np.sqrt(np.abs(gaps) * (2 - np.abs(gaps)))
 
         def on_the_way(layer: int, before: Pairs, A: Any) -> Pairs:
             return self._following(net, x, z, layer, before, A)
 
-        ntk, slopes = self._slopes(net, first, linear, side_x, side_z, on_the_way)
+        ntk, slopes = self._slopes(net, first, linear, side_x, side_z, on_the_way, heading, d_cosine)
         if isinstance(slopes, Wide):
             scale = x.scale[:, None] * z.scale[None, :]
             if net.normalized:
-                logs = self._log_scales(net, x)[:, :, None] + self._log_scales(net, z)[:, None, :]
-                lost = ntk * logs
+                logs_x = self._log_scales(net, x, heading, heading.x)[:, :, None]
+                lost = ntk * (logs_x + self._log_scales(net, z, heading, heading.z)[:, None, :])
                 left = slopes - lost
                 slopes = where(positive(np.abs(left) - _LOST * np.abs(lost)), left, 0.0)
             slopes = slopes / scale
         return narrow(slopes)
 
-    def _log_scales(self, net: Architecture, x: SmoothPlan) -> Any:
+    def _log_scales(self, net: Architecture, x: SmoothPlan, heading: Heading, start: np.ndarray) -> Any:
         """Derivatives of the logarithms of the scales, shape (2, n)."""
         own = narrow(x.scale) != 1
         if not own.any():
             return np.zeros((2, len(own)))
-        return where(own, self._diagonal_slopes(net, x) / (2 * x.scale**2), 0.0)
+        return where(own, self._diagonal_slopes(net, x, heading, start) / (2 * x.scale**2), 0.0)
 
     def diagonal_gradient(self, net: Architecture, x: SmoothPlan) -> np.ndarray:
         """Return d (K_xx / scale_x^2) / d log (weight_std, bias_std), shape (2, n)."""
-        slopes = self._diagonal_slopes(net, x)
+        heading = Heading.of_parameters()
+        slopes = self._diagonal_slopes(net, x, heading, heading.x)
         return np.where(narrow(x.scale) != 1, 0.0, narrow(slopes))
 
-    def _diagonal_slopes(self, net: Architecture, x: SmoothPlan) -> Any:
-        side = self._side(net, x, (slice(None),))
+    def diagonal_input_gradient(self, net: Architecture, x: SmoothPlan) -> np.ndarray:
+        """Return d (K_xx / scale_x^2) / d log length, shape (n,)."""
+        heading = Heading.of_inputs()
+        slopes = self._diagonal_slopes(net, x, heading, heading.x)
+        return np.where(narrow(x.scale) != 1, 0.0, narrow(slopes))[0]
+
+    def _diagonal_slopes(self, net: Architecture, x: SmoothPlan, heading: Heading, start: np.ndarray) -> Any:
+        side = self._side(net, x, (slice(None),), heading, start)
 
         def itself(layer: int, before: Pairs, A: Any) -> Pairs:
             return Pairs.of_rows(x.radii[layer + 1], x.states[layer + 1])
 
         first = Pairs.of_rows(x.radii[0], x.states[0])
-        return self._slopes(net, first, x.lengths[0] ** 2, side, side, itself)[1]
+        return self._slopes(net, first, x.lengths[0] ** 2, side, side, itself, heading, 0.0)[1]
 
-    def _side(self, net: Architecture, x: SmoothPlan, at: tuple) -> Side:
+    def _side(self, net: Architecture, x: SmoothPlan, at: tuple, heading: Heading, start: np.ndarray) -> Side:
         """The rows of one side in the shape of pairs."""
-        growth = [g[(slice(None), *at)] for g in self._growth(net, x)]
+        growth = [g[(slice(None), *at)] for g in self._growth(net, x, heading, start)]
         return Side([a[at] for a in x.lengths], growth)
 
-    def _growth(self, net: Architecture, x: SmoothPlan) -> list[Any]:
+    def _growth(self, net: Architecture, x: SmoothPlan, heading: Heading, start: np.ndarray) -> list[Any]:
         """d log of the rows' lengths at every layer, before the biases, shape (2, n)."""
-        in_w, in_b = directions(1)
-        out = [in_w + np.zeros((2, len(x.plain)))]
+        in_w, in_b = heading.in_w[:, None], heading.in_b[:, None]
+        out = [start[:, None] + np.zeros((2, len(x.plain)))]
         for layer in range(net.depth):
             kept = share(x.lengths[layer], x.radii[layer])
             log = kept * out[-1] + (1 - kept) * in_b
@@ -213,15 +233,23 @@ class SmoothDual:
         return out
 
     def _slopes(
-        self, net: Architecture, p: Pairs, linear: Any, x: Side, z: Side, following: Any
+        self,
+        net: Architecture,
+        p: Pairs,
+        linear: Any,
+        x: Side,
+        z: Side,
+        following: Any,
+        heading: Heading,
+        d_cosine: Any,
     ) -> tuple[Any, Any]:
         """K of pairs and its derivative, carried through the layers."""
         w, b = net.weight_std, net.bias_std
         w2, b2 = (Wide(w) ** 2, Wide(b) ** 2) if isinstance(linear, Wide) else (w * w, b * b)
-        in_w, in_b = directions(p.tau.ndim)
-        dS = 2 * in_w * linear + 2 * b2 * in_b
+        in_w, in_b = (part.reshape(2, *(1,) * p.tau.ndim) for part in (heading.in_w, heading.in_b))
+        logs = x.growth[0] + z.growth[0]
+        dS = logs * linear + x.lengths[0] * z.lengths[0] * d_cosine + 2 * b2 * in_b
         ntk, d_ntk = net.include[0] * p.covariance, net.include[0] * dS
-        d_cosine: Any = 0.0
         for layer in range(net.depth):
             by = motion(p, x, z, layer, d_cosine, b, in_b)
             A, D = self.pair(p)

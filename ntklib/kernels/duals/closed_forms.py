@@ -125,9 +125,8 @@ def half_squares_moved(p: Pairs, by: Motion) -> tuple[Any, Any]:
     apart = (p.rx - p.rz) * logs / 2 + (p.rx + p.rz) / 2 * by.apart
     turned = product * np.abs(p.tau) * logs - where(p.positive, product, -product) * by.rho
     near = (p.rx - p.rz) * apart + turned
-    if p.half_squares is not None:  # of the inputs: they do not see a bias
-        in_w = np.eye(2)[0].reshape(2, *(1,) * p.tau.ndim)
-        near = where(p.close, 2 * in_w * p.half_squares, near)
+    if by.half_squares is not None:
+        near = where(p.close, by.half_squares, near)
     far = 2 * (p.rx * p.rx * by.log_x + p.rz * p.rz * by.log_z) - near
     return where(p.positive, near, far), where(p.positive, far, near)
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from .._wide import Wide, narrow, over, where
 from ..contract import Architecture
-from ._pairs import cosine_of, directions, motion, share
+from ._pairs import Heading, cosine_of, motion, share
 from ._smooth import SmoothDual
 from ._smooth_plan import SmoothPlan
 from .closed_forms import half_squares_moved
@@ -56,8 +56,10 @@ class ExpDual(SmoothDual):
         p = self._first(net, x, z, tau.copy())
         if not net.normalized or not isinstance(p.covariance, Wide):
             return super().gradient(net, x, z, tau, apart)
-        in_b = directions(2)[1]
-        side_x, side_z = self._side(net, x, (slice(None), None)), self._side(net, z, (None, slice(None)))
+        heading = Heading.of_parameters()
+        in_b = heading.in_b[:, None, None]
+        side_x = self._side(net, x, (slice(None), None), heading, heading.x)
+        side_z = self._side(net, z, (None, slice(None)), heading, heading.z)
         by = motion(p, side_x, side_z, 0, 0.0, net.bias_std, in_b)
         k, dk = net.include[0] * cosine_of(p.tau), net.include[0] * by.rho
         for layer, own in enumerate(zip(self._shares(net, x), self._shares(net, z), strict=True)):
@@ -82,7 +84,8 @@ class ExpDual(SmoothDual):
 
     def _shares(self, net: Architecture, x: SmoothPlan) -> list[tuple[Any, Any, Any]]:
         """For each layer a and m of rows, and the derivatives of the logarithm of m / a."""
-        in_b, growth, one = directions(1)[1], self._growth(net, x), Wide(np.ones(len(x.plain)))
+        heading, one = Heading.of_parameters(), Wide(np.ones(len(x.plain)))
+        in_b, growth = heading.in_b[:, None], self._growth(net, x, heading, heading.x)
         tilts = [over(net.bias_std * one, radius) ** 2 for radius in x.radii]
         kept = [share(length, radius) for length, radius in zip(x.lengths, x.radii, strict=True)]
         tangent, by_tangent, out = one * float(net.include[0]), 0.0, []

@@ -166,23 +166,59 @@ class HomogeneousDual:
     def gradient(
         self, net: Architecture, x: AngularPlan, z: AngularPlan, tau: np.ndarray, apart: Any = None
     ) -> np.ndarray:
-        """Return d K / d log (weight_std, bias_std) over scale_x scale_z, shape (2, n, m).
+        """Return d K / d log (weight_std, bias_std) over scale_x scale_z, shape (2, n, m)."""
+        in_b = np.array([[0.0], [1.0]])
+        by_x, by_z = (_Motion(p.log_gradient, p.log_scale_gradient, in_b) for p in (x, z))
+        return self._moved(net, x, z, tau, apart, by_x, by_z, np.zeros((2, *tau.shape)))
 
-        It follows the angle theta instead of its cosine: d theta stays finite at coincident and opposite
+    def input_gradient(
+        self, net: Architecture, x: AngularPlan, z: AngularPlan, tau: np.ndarray, apart: Any = None
+    ) -> np.ndarray:
+        """Return d K / d (log length of x, angle) over scale_x scale_z, shape (2, n, m)."""
+        by_x, by_z = self._lengthened(net, x), _still(z)
+        turned = np.stack([np.zeros_like(tau), -np.sqrt(np.abs(tau) * (2 - np.abs(tau)))])
+        return self._moved(net, x, z, tau, apart, by_x, by_z, turned)
+
+    def _lengthened(self, net: Architecture, x: AngularPlan) -> _Motion:
+        """Rows' lengths at every layer as their own length grows: derivatives in its logarithm, and 0."""
+        growth = np.array([[1.0], [0.0]]) + np.zeros((2, x.turns.shape[2]))
+        lengths, passed = [], np.zeros_like(growth)
+        for layer in range(net.depth + 1):
+            cos, sin = x.turns[layer, :2]
+            lengths.append(growth)
+            if self._passes(net, layer):
+                passed = passed + sin**2 * growth
+            scale = cos**2 * growth
+            growth = self.degree * scale
+        return _Motion(np.stack(lengths), scale + passed, np.zeros((2, 1)))
+
+    def _moved(
+        self,
+        net: Architecture,
+        x: AngularPlan,
+        z: AngularPlan,
+        tau: np.ndarray,
+        apart: Any,
+        by_x: _Motion,
+        by_z: _Motion,
+        d_rho_before: np.ndarray,
+    ) -> np.ndarray:
+        """Derivatives of K over scale_x scale_z as rows and the cosines between them move.
+
+        They follow the angle theta instead of its cosine: d theta stays finite at coincident and opposite
         rows, where d arccos is zero times infinity.
         """
         self._set_zero_rows(x, z, tau)
         n, k = self.degree, self.k
         ntk = np.zeros_like(tau)
         d_ntk = np.zeros((2, *tau.shape))
-        d_rho_before = np.zeros((2, *tau.shape))
         slope = np.zeros_like(tau)  # relative E[sigma' sigma'] of the layer just passed, and its derivative
         d_slope = np.zeros((2, *tau.shape))
         value = np.copysign(1 - np.abs(tau), tau)
         for layer in range(net.depth + 1):
             # the angle between steps may be the root of one too small for float64
             wide = np.longdouble if layer == n == 0 else np.float64
-            turned = _turn_gradient(x, z, layer, value, tau, d_rho_before, wide, apart)
+            turned = _turn_gradient(x, z, by_x, by_z, layer, value, tau, d_rho_before, wide, apart)
             apart = None
             value, d_rho, tau, roots, product, d_product = turned
             if self._passes(net, layer):
@@ -211,7 +247,7 @@ class HomogeneousDual:
                 tau, roots, n, k, near_polynomial(n), gap_polynomial(n), far_polynomial(n, tau.dtype.name)
             )
         if not net.normalized:
-            d_ntk = d_ntk + ntk * (x.log_scale_gradient[:, :, None] + z.log_scale_gradient[:, None, :])
+            d_ntk = d_ntk + ntk * (by_x.log_scales[:, :, None] + by_z.log_scales[:, None, :])
         return d_ntk.astype(np.float64)
 
     def _values(self, tau: np.ndarray, degree: int, k: float) -> np.ndarray:
@@ -221,29 +257,51 @@ class HomogeneousDual:
 
     def diagonal_gradient(self, net: Architecture, x: AngularPlan) -> np.ndarray:
         """Return d K_xx / d log (weight_std, bias_std) over scale_x^2, shape (2, n)."""
+        by = _Motion(x.log_gradient, x.log_scale_gradient, np.array([[0.0], [1.0]]))
+        return self._diagonal_moved(net, x, by)
+
+    def diagonal_input_gradient(self, net: Architecture, x: AngularPlan) -> np.ndarray:
+        """Return d K_xx / d log length over scale_x^2, shape (n,)."""
+        return self._diagonal_moved(net, x, self._lengthened(net, x))[0]
+
+    def _diagonal_moved(self, net: Architecture, x: AngularPlan, by: _Motion) -> np.ndarray:
         relative = np.zeros(x.scale.mantissa.shape)
-        d_relative = np.zeros(x.log_scale_gradient.shape)
+        d_relative = np.zeros(by.log_scales.shape)
         for layer in range(net.depth + 1):
             cos, sin = x.turns[layer, :2]
-            cos2, d_cos2 = cos**2, -2 * sin * cos * _turn_derivative(x, layer)
+            cos2, d_cos2 = cos**2, -2 * sin * cos * by.turn(x, layer)
             if self._passes(net, layer):
                 cos2, d_cos2 = np.ones_like(cos2), np.zeros_like(d_cos2)
             relative, d_relative = (
                 net.include[layer] + self.ratio * cos2 * relative,
                 self.ratio * (d_cos2 * relative + cos2 * d_relative),
             )
-        return d_relative if net.normalized else d_relative + 2 * relative * x.log_scale_gradient
+        return d_relative if net.normalized else d_relative + 2 * relative * by.log_scales
 
 
-def _turn_derivative(plan: AngularPlan, layer: int, dtype: Any = np.float64) -> np.ndarray:
-    """d a / d log (weight_std, bias_std) of a = atan2(b, h): sin cos (d log b - d log h)."""
-    cos, sin = plan.turns[layer, :2].astype(dtype)
-    return cos * sin * (np.array([[0.0], [1.0]]) - plan.log_gradient[layer])
+@dataclass(frozen=True)
+class _Motion:
+    """Derivatives of rows in two directions: of the hyperparameters, or of the input."""
+
+    log_lengths: np.ndarray  # (depth + 1, 2, n): before the bias
+    log_scales: np.ndarray  # (2, n)
+    log_bias: np.ndarray  # (2, 1)
+
+    def turn(self, plan: AngularPlan, layer: int, dtype: Any = np.float64) -> np.ndarray:
+        """Of the turns a = atan2(b, h): sin cos (d log b - d log h)."""
+        cos, sin = plan.turns[layer, :2].astype(dtype)
+        return cos * sin * (self.log_bias - self.log_lengths[layer])
+
+
+def _still(x: AngularPlan) -> _Motion:
+    return _Motion(np.zeros_like(x.log_gradient), np.zeros_like(x.log_scale_gradient), np.zeros((2, 1)))
 
 
 def _turn_gradient(
     x: AngularPlan,
     z: AngularPlan,
+    by_x: _Motion,
+    by_z: _Motion,
     layer: int,
     value: Any,
     tau: Any,
@@ -254,18 +312,18 @@ def _turn_gradient(
     """Apply a layer's bias to cosines and gaps, and to the derivatives of the cosines, these in a type."""
     cos_x, sin_x = x.turns[layer, :2, :, None].astype(dtype)
     cos_z, sin_z = z.turns[layer, :2, None, :].astype(dtype)
-    d_ax = _turn_derivative(x, layer, dtype)[:, :, None]
-    d_az = _turn_derivative(z, layer, dtype)[:, None, :]
+    d_ax, d_az = by_x.turn(x, layer, dtype)[:, :, None], by_z.turn(z, layer, dtype)[:, None, :]
     gap = np.where(np.copysign(1.0, tau) > 0, np.abs(tau), 2 - np.abs(tau))
     cos = cos_x * cos_z
     product_x, product_z = sin_x * cos_z, cos_x * sin_z
     sine, d_sine = product_z - product_x, d_ax - d_az
-    if apart is not None:  # the first layer, where d log length is the same for all rows
+    if apart is not None:  # the first layer
         fine = apart * (product_z + product_x)
         sine = np.where(np.isnan(apart), sine, fine)
-        d_sine = np.where(
-            np.isnan(apart), d_sine, fine * (cos - sin_x * sin_z) * np.array([[[1.0]], [[-1.0]]])
-        )
+        m_x, m_z = by_x.log_lengths[layer], by_z.log_lengths[layer]
+        together = m_x[:, :, None] == m_z[:, None, :]
+        shared = fine * (cos - sin_x * sin_z) * (m_x - by_x.log_bias)[:, :, None]
+        d_sine = np.where(together & ~np.isnan(apart), shared, d_sine)
     d_new = cos * d_rho + sine * d_sine
     d_new = d_new + gap * (product_x * d_ax + product_z * d_az)
     d_cos = -product_x * d_ax - product_z * d_az

@@ -72,7 +72,7 @@ class MixtureDual(SmoothDual):
         row = np.broadcast_to(narrow(p.rx), p.tau.shape)[at], np.broadcast_to(narrow(p.rz), p.tau.shape)[at]
         motion = None
         if by is not None:
-            parts = [narrow(part) + np.zeros((2, *p.tau.shape)) for part in by]
+            parts = [narrow(part) + np.zeros((2, *p.tau.shape)) for part in by[:4]]
             log_x, log_z, apart, rho = (part[:, at] for part in parts)
             motion = log_x, log_z, apart, np.where(self._odd & ~positive, rho, -rho)
         dual = self.scales, self.weights, constant

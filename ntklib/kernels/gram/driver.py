@@ -23,7 +23,7 @@ from ..contract import Architecture
 from .gaps import products, signed_gaps
 from .rows import prepare, prepare_pair, stacked
 
-__all__ = ["diagonal", "gram", "gram_gradient"]
+__all__ = ["diagonal", "gram", "gram_gradient", "row_diagonal", "row_scales"]
 
 _TILE = 256  # a tile of float64 stays in a core's second-level cache
 _LARGE_TILE = 512  # of many pairs: longer rows, worked on in parts of the same size
@@ -40,7 +40,7 @@ class _Scales:
     """Factors of rows, kept as mantissas and exponents where floats could not hold them, or the values."""
 
     def __init__(self, net: Architecture, plan: Any, inner: np.dtype, dtype: np.dtype) -> None:
-        scale, relative = _scale(net, plan), plan.relative_diagonal
+        scale, relative = row_scales(net, plan), plan.relative_diagonal
         self.mantissa, self.exponent = scale.mantissa.astype(np.float64), scale.exponent
         self.root = np.sqrt(relative.astype(np.float64))  # times the factor: the root of the diagonal
         some = (self.mantissa > 0) & (relative > 0)
@@ -125,7 +125,7 @@ def gram(net: Architecture, X: Any, Y: Any = None) -> np.ndarray:
         with step("kernel matrix", len(work)) as gauge:
             parallel_for(counted(fill, gauge), work, threads=threads)
     if symmetric:
-        np.fill_diagonal(out, _diagonal(net, plan_x, dtype))
+        np.fill_diagonal(out, row_diagonal(net, plan_x, dtype))
     return out
 
 
@@ -133,7 +133,7 @@ def diagonal(net: Architecture, X: Any) -> np.ndarray:
     """Return the diagonal of K(X), the same bytes as in `gram`."""
     X = check_rows(X)
     rows = prepare(X, _inner_dtype(net, X.dtype))
-    return _diagonal(net, net.activation.dual.plan(net, rows), X.dtype)
+    return row_diagonal(net, net.activation.dual.plan(net, rows), X.dtype)
 
 
 def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
@@ -180,8 +180,8 @@ def _inner_dtype(net: Architecture, dtype: np.dtype) -> np.dtype:
     return np.dtype(np.float64) if net.activation.dual.needs_float64(net) else dtype
 
 
-def _scale(net: Architecture, plan: Any) -> Wide:
-    """Factors of a tile's rows: the NNGP's standard deviation, or what makes K_xx one."""
+def row_scales(net: Architecture, plan: Any) -> Wide:
+    """Return factors of a tile's rows: the NNGP's standard deviation, or what makes K_xx one."""
     if not net.normalized:
         return plan.scale
     relative = plan.relative_diagonal
@@ -189,7 +189,8 @@ def _scale(net: Architecture, plan: Any) -> Wide:
     return Wide(np.where(positive, 1 / np.sqrt(np.where(positive, relative, 1)), 0))
 
 
-def _diagonal(net: Architecture, plan: Any, dtype: np.dtype) -> np.ndarray:
+def row_diagonal(net: Architecture, plan: Any, dtype: np.dtype) -> np.ndarray:
+    """Return K_xx of the rows of a plan."""
     if net.normalized:
         return _positive(plan).astype(dtype)
     with np.errstate(over="ignore", under="ignore"):
