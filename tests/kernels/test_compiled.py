@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from ntklib.kernels import NNGP, NTK, Laplace, arc_cosine_kernel, arc_cosine_of_angle, ntk_kernel
+from ntklib.kernels.duals.hermite import _mehler
 from tests import naive
 from tests.registry import ACTIVATIONS
 
@@ -53,6 +54,15 @@ def test_laplace(norm, dtype):
         np.testing.assert_allclose(Laplace(2.0, norm=norm)(data), np.exp(-distances / 2), rtol=1e-6)
 
 
+def test_long_series():
+    """Mehler's series, of which pairs of smaller correlations need fewer terms."""
+    rho = np.array([[0.001, 0.3, -0.9, 0.99], [1.0, -1.0, 0.999, -0.5]])
+    a, b = np.random.default_rng(0).normal(size=(2, 300)), np.random.default_rng(1).normal(size=(4, 300))
+    tau = np.copysign(1 - np.abs(rho), rho)
+    expected = np.sum(a[:, None] * b[None] * rho[:, :, None] ** np.arange(300), axis=2)
+    np.testing.assert_allclose(_mehler(a, b, tau), expected, rtol=1e-11)
+
+
 def test_large_shift_and_zero_rows():
     for shift in (0.0, 1e6):
         K = ntk_kernel(np.vstack([X, np.zeros((1, 3))]) + shift, depth=3)
@@ -74,3 +84,12 @@ def test_rows_beyond_the_range_of_their_squares(activation):
         plain, slopes = NTK(depth=2, activation="erf", bias_std=0.3)(rows, eval_gradient=True)
         np.testing.assert_allclose(np.diag(plain)[:3] / size, np.diag(plain)[0] / size, rtol=1e-6)
         assert np.all(np.isfinite(slopes))
+
+
+def test_values_beyond_the_floats():
+    """Infinite on the diagonal of two long rows, 0 between orthogonal ones, and symmetric tile by tile."""
+    rows = np.array([[1e200, 0.0], [0.0, 1e200], [1e-200, 1e-200]])
+    K = NNGP(activation="identity")(rows)
+    np.testing.assert_array_equal(K[:2, :2], [[np.inf, 0.0], [0.0, np.inf]])
+    np.testing.assert_allclose(K[2, :2], 1.0, rtol=1e-14)
+    np.testing.assert_array_equal(K, K.T)

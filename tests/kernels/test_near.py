@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
-from ntklib.kernels import NNGP, NTK, Logistic, Softplus, ntk_kernel
+from ntklib.kernels import GELU, NNGP, NTK, Cos, Erf, Gaussian, Logistic, Sin, Softplus, ntk_kernel
 from ntklib.kernels.duals._lengthened import GATED, SMOOTHED, STEP
 from ntklib.kernels.duals._near import near_gaps
 from tests import oracle_duals, oracles
@@ -13,6 +13,7 @@ ONE = ((0.5**0.5,), (1.0,))
 THREE = ((0.4, 1.1, 2.5), (0.3, 0.6, 0.1))
 LENGTHS = (1e-6, 1e-2, 0.5, 0.95, 1.3, 3.0, 50.0, 1e8)
 APART = (0.0, 1e-8, 9e-4, 1.1e-3, 0.049, 0.06, 0.5)  # on both sides of every switch
+ACTIVATIONS = {"erf": Erf(), "gelu": GELU(), "sin": Sin(), "cos": Cos(), "gaussian": Gaussian()}
 GAPS = (0.0, 1e-20, 1e-9, 1e-3)
 
 
@@ -40,6 +41,7 @@ def exact(kind, dual, x, z, gap):
     return 1 - moment(kind, dual, x, z, 1 - gap) / mp.sqrt(own[0] * own[1])
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("kind", [STEP, SMOOTHED, GATED])
 @pytest.mark.parametrize(("rule", "constant"), [(ONE, 0.0), (THREE, 0.0), (ONE, 0.7)])
 def test_gaps_and_their_motion(kind, rule, constant):
@@ -76,6 +78,7 @@ def test_gaps_and_their_motion(kind, rule, constant):
             )
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("kind", [STEP, SMOOTHED, GATED])
 def test_obtuse_rows_that_a_constant_brings_close(kind):
     """Gaps of up to 2, where rows are short beside the scales."""
@@ -109,18 +112,28 @@ def test_mixtures_are_told_apart_at_depth(activation):
             assert abs(mpf(K[i, j]) - truth) <= mpf("1e-12") * mpf(K[0, 0]), (i, j)
 
 
-@pytest.mark.parametrize("name", ["erf", "gelu"])
-def test_gradients_where_layers_magnify(name):
+@pytest.mark.parametrize("bias", [{}, {"bias_std": 0.5}], ids=["no bias", "bias"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_gradients_where_layers_magnify(name, bias):
+    """To the documented bound, and the exact change by a rounding of the rows."""
     x, y = np.random.default_rng(2).normal(size=(2, 3))
-    X, options = 0.1 * np.array([x, x + 1e-7 * y, -x, 1.02 * x]), {"depth": 5, "weight_std": 30.0}
+    X = 0.1 * np.array([x, x + 1e-7 * y, -x, 1.02 * x])
+    turns = np.outer([1, -1, 1, -1], [1, -1, 1]) * 2.0**-52  # a row away from the other
+    Z, options = X * (1 + turns), {"depth": 5, "weight_std": 30.0} | bias
+    duals = getattr(oracle_duals, name)()
+    truths = {
+        (i, j): [oracles.deep_gradient(duals, rows[i], rows[j], **options) for rows in (X, Z)]
+        for i, j in ((1, 0), (2, 1), (3, 0))
+    }
     for which, kind in enumerate((NNGP, NTK)):
-        K, gradient = kind(activation=name, **options)(X, eval_gradient=True)
-        for i, j in ((1, 0), (2, 1), (3, 0)):
-            truth = oracles.deep_gradient(getattr(oracle_duals, name)(), X[i], X[j], **options)["weight_std"][
-                which
-            ]
-            bound = abs(truth) / 10**10 + mpf(float((K[i, i] * K[j, j]) ** 0.5)) / 10**12
-            assert abs(mpf(gradient[i, j, 0]) - truth) <= bound, (kind, i, j)
+        kernel = kind(activation=ACTIVATIONS[name], **options)
+        K, gradient = kernel(X, eval_gradient=True)
+        for k, of in enumerate(h.name for h in kernel.hyperparameters if not h.fixed):
+            for (i, j), ends in truths.items():
+                truth, other = (end[of][which] for end in ends)
+                bound = abs(truth) / 10**10 + mpf(float((K[i, i] * K[j, j]) ** 0.5)) / 10**12
+                error = abs(mpf(gradient[i, j, k]) - truth)
+                assert error <= bound + 4 * abs(truth - other), (kind, of, i, j)
 
 
 def test_a_rounding_of_the_rows_shows_where_layers_magnify():

@@ -8,7 +8,7 @@ kernel embeddings for general activations", table 1).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -18,13 +18,6 @@ from ._pairs import Motion, Pairs, Partials, cosine_of
 from ._smooth import SmoothDual
 
 __all__ = ["CosDual", "GaussianDual", "RBFDual", "SinDual", "half_squares_moved"]
-
-
-def _gap(lack: Any, size_x: Any, size_z: Any) -> np.ndarray:
-    """1 - A / (s_x s_z) of rows with E[sigma^2] = s^2, from lack = (s_x^2 + s_z^2)/2 - A."""
-    product = size_x * size_z
-    gap = narrow(over(lack - (size_x - size_z) ** 2 / 2, product))
-    return np.where(positive(product), np.clip(gap, 0.0, 1.0), 1.0)
 
 
 @dataclass(frozen=True)
@@ -72,12 +65,19 @@ class SinDual(SmoothDual):
     """A = exp(-(q_x + q_z)/2) sinh S,  D = exp(-(q_x + q_z)/2) cosh S."""
 
     by_distance: ClassVar[bool] = True
+    sign: ClassVar[float] = -1.0  # E[sigma(u)^2] = (1 + sign exp(-2q)) / 2
 
     def pair(self, p):
         return _waves(p)
 
     def gap(self, p, A, cosine):
-        return np.copysign(_wave_gap(p, -1.0), cosine)
+        return np.copysign(_WaveGap.of(p, self.sign).value, cosine)
+
+    def cosine_moved(self, p, A, dA, by, sizes, logs):
+        """Minus the gap's derivative, where the gap is small."""
+        gap = _WaveGap.of(p, self.sign)
+        far = super().cosine_moved(p, A, dA, by, sizes, logs)
+        return where(gap.value < 0.5, np.copysign(1.0, A) * -gap.moved(p, by), far)
 
     def moved(self, p, A, D, by):
         plus, minus = self._decays(p, by)
@@ -99,12 +99,11 @@ class SinDual(SmoothDual):
 class CosDual(SinDual):
     """A = exp(-(q_x + q_z)/2) cosh S,  D = exp(-(q_x + q_z)/2) sinh S."""
 
+    sign: ClassVar[float] = 1.0
+
     def pair(self, p):
         A, D = _waves(p)
         return D, A
-
-    def gap(self, p, A, cosine):
-        return _wave_gap(p, 1.0)
 
     def moved(self, p, A, D, by):
         dA, dD = super().moved(p, A, D, by)
@@ -131,15 +130,64 @@ def half_squares_moved(p: Pairs, by: Motion) -> tuple[Any, Any]:
     return where(p.positive, near, far), where(p.positive, far, near)
 
 
-def _wave_gap(p: Pairs, sign: float) -> np.ndarray:
-    """Gaps of cos (sign 1) and, as if its correlation were positive, of sin (sign -1)."""
-    x, z = p.rx * p.rx, p.rz * p.rz
-    near = where(p.positive, p.half_square_difference, p.half_square_sum)
-    sizes = [np.sqrt((-np.expm1(-2 * q) if sign < 0 else 1 + np.exp(-2 * q)) / 2) for q in (x, z)]
-    # (e^(-2 q_x) + e^(-2 q_z))/2 - e^(near - q_x - q_z) is of second order, too
-    difference, some = np.exp(-x) - np.exp(-z), -np.expm1(-near)
-    lack = (some + sign * (difference**2 / 2 - some * np.exp(near - x - z))) / 2
-    return _gap(lack, *sizes)
+class _WaveGap(NamedTuple):
+    """The gap of cos (sign 1) or sin (sign -1), as if its correlation were positive.
+
+    With s^2 = (1 + sign e^(-2q)) / 2, near = E[(u - v)^2] / 2 and far = E[(u + v)^2] / 2, which an opposite
+    pair exchanges, the gap times s_x s_z is
+
+        (1 - e^(-near)) (1 - sign e^(-far)) / 2 + sign (e^(-q_x) - e^(-q_z))^2 / 4 - (s_x - s_z)^2 / 2
+    """
+
+    sign: float
+    near: Any
+    far: Any
+    ends: Any  # e^(-q_x) and e^(-q_z)
+    sizes: Any  # s_x and s_z
+    difference: Any  # of the ends
+    apart: Any  # s_x - s_z
+
+    @classmethod
+    def of(cls, p: Pairs, sign: float) -> _WaveGap:
+        squares = p.half_square_difference, p.half_square_sum
+        near, far = where(p.positive, *squares), where(p.positive, *squares[::-1])
+        x, z = p.rx * p.rx, p.rz * p.rz
+        ends = np.exp(-x), np.exp(-z)
+        sizes = [np.sqrt((-np.expm1(-2 * q) if sign < 0 else 1 + np.exp(-2 * q)) / 2) for q in (x, z)]
+        between = (p.rx - p.rz) * (p.rx + p.rz)
+        larger = np.exp(-where(positive(between), z, x))
+        difference = np.copysign(larger * np.expm1(-np.abs(between)), -between)
+        apart = sign * over(difference * ((ends[0] + ends[1]) / 2), sizes[0] + sizes[1])
+        return cls(sign, near, far, ends, sizes, difference, apart)
+
+    @property
+    def _factors(self) -> tuple[Any, Any]:
+        rest = 1 + np.exp(-self.far) if self.sign < 0 else -np.expm1(-self.far)
+        return -np.expm1(-self.near), rest
+
+    @property
+    def value(self) -> np.ndarray:
+        some, rest = self._factors
+        excess = some * rest / 2 + self.sign * self.difference**2 / 4 - self.apart**2 / 2
+        product = self.sizes[0] * self.sizes[1]
+        return np.where(positive(product), np.clip(narrow(over(excess, product)), 0.0, 1.0), 1.0)
+
+    def moved(self, p: Pairs, by: Motion) -> Any:
+        """Its derivatives, to digits of near: the next layer's E[(u - v)^2] is of that size."""
+        some, rest = self._factors
+        squares = half_squares_moved(p, by)
+        near, far = where(p.positive, *squares), where(p.positive, *squares[::-1])
+        logs = p.rx * p.rx * by.log_x, p.rz * p.rz * by.log_z  # half the derivatives of q
+        ends = [-2 * end * log for end, log in zip(self.ends, logs, strict=True)]
+        sizes = [
+            over(self.sign * end * by_end / 2, size)
+            for end, by_end, size in zip(self.ends, ends, self.sizes, strict=True)
+        ]
+        excess = (np.exp(-self.near) * near * rest + self.sign * some * np.exp(-self.far) * far) / 2
+        excess = excess + self.sign * self.difference * (ends[0] - ends[1]) / 2
+        excess = excess - self.apart * (sizes[0] - sizes[1])
+        together = over(sizes[0], self.sizes[0]) + over(sizes[1], self.sizes[1])
+        return over(excess, self.sizes[0] * self.sizes[1]) - self.value * together
 
 
 @dataclass(frozen=True)
