@@ -38,7 +38,8 @@ class Classification(ClassifierMixin, KernelEstimator):
         classes = np.unique(y if weights is None or not weights.any() else y[weights > 0])
         if len(classes) < 2:
             raise ValueError(
-                f"{type(self).__name__} needs samples of at least 2 classes, got 1 class: {classes[0]!r}."
+                f"{type(self).__name__} needs samples of at least 2 classes, got 1 class: "
+                f"{classes.tolist()[0]!r}."
             )
         self._set_classes(classes)
         labels = np.searchsorted(classes, y) % len(classes)  # those of weight 0 drop out below

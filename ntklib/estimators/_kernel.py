@@ -13,7 +13,7 @@ from sklearn.gaussian_process.kernels import Kernel
 from ntklib._core.blocks import require_memory, row_blocks, working_memory
 from ntklib._core.progress import step
 from ntklib._core.warning import warn
-from ntklib.kernels import NNGP, NTK, ArcCosine, Laplace
+from ntklib.kernels import NNGP, NTK, Activation, ArcCosine, Laplace
 from ntklib.networks import EmpiricalNTK
 
 from ._units import distinct_rows
@@ -40,6 +40,10 @@ def resolve_kernel(kernel: Any, name: str = "kernel") -> Kernel | Callable | str
         raise TypeError(
             f"{name} must be a kernel object, and {kernel.__name__} is a class: give an instance, "
             f"{kernel.__name__}(...)."
+        )
+    if isinstance(kernel, Activation):
+        raise TypeError(
+            f"{name} must be a kernel, and {kernel!r} is an activation: give NTK(activation=...) of it."
         )
     if callable(kernel) or is_precomputed(kernel):
         return kernel

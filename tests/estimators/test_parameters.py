@@ -22,7 +22,7 @@ from ntklib.estimators import (
     TangentRegressor,
     TangentRegressorCV,
 )
-from ntklib.kernels import NTK
+from ntklib.kernels import NTK, ReLU
 from ntklib.networks import TwoLayerNet
 
 NET = TwoLayerNet(4)
@@ -101,6 +101,11 @@ class TestClassesForInstances:
     def test_of_kernels_in_a_list(self):
         with pytest.raises(TypeError, match=r"kernels must be .* NTK is a class"):
             NTKRegressorCV([NTK(), NTK]).fit(ROWS, LABELS)
+
+    def test_of_activations_for_kernels(self):
+        for model in (NTKRegressor(ReLU()), NTKRegressorCV([NTK(), ReLU()])):
+            with pytest.raises(TypeError, match=r"is an activation: give NTK\(activation=...\)"):
+                model.fit(ROWS, LABELS)
 
     def test_of_networks(self):
         for make in (TangentRegressor, NetworkClassifier, TangentFeatures):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
@@ -15,14 +16,12 @@ from ntklib._core.exponents import exponents
 from ntklib._core.threads import get_threads, parallel_for
 
 from .._base import Estimator
+from ..rows import check_finite_rows
 
 __all__ = ["FeatureMap", "error_rows", "fill_rows", "relative_error"]
 
 _ERROR_ROWS = 500
-_BLOCK, _ROWS = (
-    2**23,
-    4096,
-)  # bytes and rows of a block at most: of nothing else do its rounding errors depend
+_BLOCK, _ROWS = 2**23, 4096  # bytes and rows of a block at most: rounding errors depend on nothing else
 
 
 class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
@@ -40,7 +39,10 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
 
     def _rows(self, X: Any, *, reset: bool) -> Any:
         sparse, dtypes = "csr" if self._accepts_sparse else False, (np.float64, np.float32)
-        return validate_data(self, X, accept_sparse=sparse, dtype=dtypes, reset=reset)
+        X = validate_data(self, X, accept_sparse=sparse, dtype=dtypes, ensure_all_finite=False, reset=reset)
+        if not get_config()["assume_finite"]:
+            check_finite_rows(X)
+        return X
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from ntklib.solvers import Solver
@@ -188,8 +188,9 @@ class NTKClassifier(StreamEstimator, RidgeClassification):
         ------
         ValueError
             If the data are not finite numbers of matching shapes, their columns are not those of the first
-            call, a label is not among the classes, or ``class_weight="balanced"``, which needs all labels at
-            once; nothing has changed then.
+            call, a label is not among the classes, ``class_weight="balanced"`` is set, which needs all labels
+            at once, or a parameter other than `alpha` and `verbose` is not that of the first call; nothing
+            has changed then.
 
         Examples
         --------
@@ -219,7 +220,8 @@ class NTKClassifier(StreamEstimator, RidgeClassification):
             labels = np.searchsorted(known, y) % len(known)
             strange = known[labels] != y
             if strange.any():
-                raise ValueError(f"the label {y[strange][0]!r} is not among the classes {known.tolist()}.")
+                label = y[strange].tolist()[0]
+                raise ValueError(f"the label {label!r} is not among the classes {known.tolist()}.")
             self._set_classes(known)
             one_hot = labels[:, None] == np.arange(len(known))
             targets = np.where(one_hot[:, 1:] if len(known) == 2 else one_hot, 1.0, self._absent)
@@ -235,7 +237,13 @@ class NTKClassifier(StreamEstimator, RidgeClassification):
                     "classes must be given on the first call of partial_fit: all labels there are."
                 )
             return self.classes_
-        given = np.unique(np.asarray(classes))
+        try:
+            given = unique_labels(classes)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "classes must be the labels that will come, all of one type, in one list or array; "
+                f"got {classes!r}."
+            ) from error
         if not first and not np.array_equal(given, self.classes_):
             raise ValueError(
                 f"classes are {given.tolist()}, and were {self.classes_.tolist()} on the first call."

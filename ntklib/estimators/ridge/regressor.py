@@ -281,8 +281,9 @@ class NTKRegressor(StreamEstimator, RidgeRegression):
         Raises
         ------
         ValueError
-            If the data are not finite numbers of matching shapes, or their columns are not those of the first
-            call; nothing has changed then.
+            If the data are not finite numbers of matching shapes, their columns are not those of the first
+            call, or `kernel`, `solver` or `fit_intercept` is not that of the first call; nothing has changed
+            then.
 
         Examples
         --------

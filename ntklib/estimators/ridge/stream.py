@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
@@ -10,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
@@ -46,6 +48,8 @@ class Stream:
     Attributes
     ----------
     solver : Nystrom
+    settings : dict
+        Other parameters of the estimator that are the same for all rows.
     reservoir : Reservoir
         Rows kept out of the sums.
     n_seen : int
@@ -64,6 +68,7 @@ class Stream:
     """
 
     solver: Nystrom
+    settings: dict[str, Any]
     reservoir: Reservoir
     is_sparse: bool
     n_seen: int = 0
@@ -145,7 +150,8 @@ class StreamEstimator(RidgeEstimator):
         Raises
         ------
         ValueError
-            If the penalty is negative, or the model was fitted by `fit`, which keeps no sums.
+            If the penalty is negative, the model was fitted by `fit`, which keeps no sums, or another
+            parameter was changed that all rows share.
         """
         check_is_fitted(self)
         if self._begins:
@@ -153,6 +159,7 @@ class StreamEstimator(RidgeEstimator):
                 "refit_alpha needs the sums of a stream, which fit does not keep: use partial_fit."
             )
         with self._fitting():
+            self._check_settings()
             self.alpha = alpha
             self._fit_stream(self._stream)
         return self
@@ -176,6 +183,8 @@ class StreamEstimator(RidgeEstimator):
         elif sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         view, first = RowView(X), self._begins
+        if not first:
+            self._check_settings()
         stream = self._begin(X) if first else self._stream
         kernel = resolve_kernel(self.kernel) if first else self.kernel_
         if first:
@@ -199,11 +208,33 @@ class StreamEstimator(RidgeEstimator):
         self._stream = stream
 
     def _begin(self, X: Any) -> Stream:
-        solver = resolve_solver(self.solver, X.shape[0])
-        assert isinstance(solver, Nystrom)
+        solver = clone(self._stream_solver())  # whose parameters may be set in place
         solver.check_stream(X)
         size = min(self._n_held_out, max(1, solver.stream_start() // 4))
-        return Stream(solver, Reservoir.seeded(size, solver.random_state), sparse.issparse(X))
+        reservoir = Reservoir.seeded(size, solver.random_state)
+        return Stream(solver, self._settings(), reservoir, sparse.issparse(X))
+
+    def _stream_solver(self) -> Nystrom:
+        solver = resolve_solver(self.solver, 1)
+        assert isinstance(solver, Nystrom)
+        return solver
+
+    def _settings(self) -> dict[str, Any]:
+        """Parameters that are the same for all rows of a stream, besides kernel and solver."""
+        names = ("fit_intercept", "class_weight", "calibrate")
+        return {name: copy(getattr(self, name)) for name in names if hasattr(self, name)}
+
+    def _check_settings(self) -> None:
+        """Refuse parameters that have changed since the stream began, and cannot apply to what is gone."""
+        stream, solver = self._stream, self._stream_solver()
+        now = {"kernel": resolve_kernel(self.kernel), **solver.get_params(), **self._settings()}
+        then = {"kernel": self.kernel_, **stream.solver.get_params(), **stream.settings}
+        for name, value in now.items():
+            if not _equal(value, then[name]):
+                raise ValueError(
+                    f"{name} is {value!r}, and the stream began with {then[name]!r}, which cannot be changed "
+                    "for rows that are gone: set it back, or begin anew with sklearn.base.clone(model)."
+                )
 
     def _fit_stream(self, stream: Stream) -> None:
         """Fit what the stream has left behind: exactly as long as all rows are at hand."""
@@ -219,3 +250,9 @@ class StreamEstimator(RidgeEstimator):
             self._store_centres(stream.support, sums.fit(penalties, refine=False), penalties)
             self._complete_stream(stream, sums)
         self._shape_fit()
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return type(one) is type(other) and np.array_equal(one, other)
+    return bool(one == other)

@@ -175,11 +175,13 @@ class Schema:
                 if strange := [i for i, cell in enumerate(cells) if cell not in known]:
                     first = strange[0]
                     new[name].add(len(strange), f"{block.place(first, name)}: {show(cells[first])}")
-        self.check(summary, note)
+        self.check(summary, note, fitted=True)
         return [cells for cells in new.values() if cells.count]
 
-    def check(self, summary: TableSummary, note: Callable[[str], None] = _silent) -> None:
-        """Check the numeric columns of a table that has been summarised.
+    def check(
+        self, summary: TableSummary, note: Callable[[str], None] = _silent, *, fitted: bool = False
+    ) -> None:
+        """Check the numeric columns of a table that has been summarised, to be fitted or predicted from.
 
         Raises
         ------
@@ -198,10 +200,10 @@ class Schema:
                 continue
             place = f"{numbers.bad.first}{numbers.bad.more(' in this column')}"
             if self.impute is None:
-                raise DataError(
-                    f"{place}; --impute median fills such cells, --categorical reads a column as text"
-                    + decimal_hint(summary, name)
-                )
+                advice = "--impute median fills such cells, --categorical reads a column as text"
+                if fitted:
+                    advice = "leave such rows out, or fit with --impute median, which fills such cells"
+                raise DataError(f"{place}; {advice}{decimal_hint(summary, name)}")
             note(f"{place}: filled by the {self.impute} of the training rows")
 
 

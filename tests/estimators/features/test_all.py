@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import ntklib
-from ntklib import NTK, ArcCosine, ArcCosineFeatures, NystromFeatures
+from ntklib import NTK, ArcCosine, ArcCosineFeatures, NystromFeatures, TangentFeatures
 
 MAPS = [
     ArcCosineFeatures(0, 40),
@@ -34,6 +34,17 @@ def name(model):
 @parametrize_with_checks([ArcCosineFeatures(2, 20, sampling="sphere"), NystromFeatures(n_components=10)])
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
+
+
+def test_bad_numbers_are_named_by_row_and_column():
+    bad = X.copy()
+    bad[217, 1] = np.nan
+    for model in (*MAPS, TangentFeatures(n_components=5)):
+        fitted = clone(model).fit(X)
+        for call in (clone(model).fit, fitted.transform):
+            for rows in (bad, sparse.csr_array(bad)):
+                with pytest.raises(ValueError, match="Input X contains NaN in row 217, column 1"):
+                    call(rows)
 
 
 @pytest.mark.parametrize("model", MAPS, ids=name)

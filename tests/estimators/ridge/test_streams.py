@@ -228,6 +228,47 @@ def test_a_piece_that_does_not_suit_changes_nothing(make, piece, message, rows):
     same(model.partial_fit(X[rows:], y[rows:]), expected.partial_fit(X[rows:], y[rows:]))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kernel": NTK(depth=2, bias_std=0.6)},
+        {"kernel__bias_std": 0.6},
+        {"fit_intercept": False},
+        {"solver": Nystrom(11, n_init=40)},
+        {"solver__centers": X[:12]},
+        {"class_weight": {"a": 2.0}},
+        {"calibrate": False},
+    ],
+)
+@pytest.mark.parametrize("rows", [20, 60])
+def test_what_all_rows_share_cannot_be_changed_in_a_stream(change, rows):
+    def begun():
+        model = clone(classifier(class_weight={"b": 2.0}))
+        return streamed(model, [rows], y=LABELS, classes=["a", "b", "c"])
+
+    model, expected = begun(), begun()
+    before = {name: clone(model).get_params()[name] for name in change}
+    model.set_params(**change)
+    for call in (lambda: model.partial_fit(X, LABELS), lambda: model.refit_alpha(0.1)):
+        with pytest.raises(ValueError, match="cannot be changed for rows that are gone"):
+            call()
+    same(model.set_params(**before), expected)
+    same(model.partial_fit(X, LABELS), expected.partial_fit(X, LABELS))
+
+
+@pytest.mark.parametrize("labels", [["a", None], ["a", 1], [["a", "b"]], "ab", 3, [0.5, 1.5]])
+def test_classes_that_are_no_list_of_labels(labels):
+    with pytest.raises(ValueError, match="classes must be the labels that will come"):
+        classifier().partial_fit(X, LABELS, labels)
+
+
+def test_labels_are_named_as_they_were_given():
+    with pytest.raises(ValueError, match="the label 2 is not among"):
+        classifier().partial_fit(X[:3], [0, 1, 2], [0, 1])
+    with pytest.raises(ValueError, match="got 1 class: 'a'"):
+        classifier().fit(X[:2], ["a", "a"])
+
+
 def test_bad_beginnings():
     for classes, message in ((None, "must be given on the first call"), (["a"], "at least 2 classes")):
         with pytest.raises(ValueError, match=message):

@@ -129,6 +129,11 @@ def test_impute_opts_in_and_is_remembered(rows, tmp_path, capsys):
     assert "line 4, column 'size': missing value (and 1 more in this column)" in capsys.readouterr().err
     assert main(["predict", str(model), str(data)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 61
+    plain = ["fit", write(tmp_path / "whole.csv", rows), "--target", "price", "--out", tmp_path / "plain.ntk"]
+    assert main([str(word) for word in plain]) == 0
+    capsys.readouterr()
+    advice = "missing value (and 1 more in this column); leave such rows out, or fit with --impute median"
+    fails(capsys, ["predict", tmp_path / "plain.ntk", data], advice)
 
 
 def test_missing_column_in_prediction(models, rows, tmp_path, capsys):
