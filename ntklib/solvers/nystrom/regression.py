@@ -83,7 +83,7 @@ class CentreRows:
         return tree_sum(self._slices(), lambda sums, rows: add(sums, self.block(rows)), zeros)
 
     def map(self, function: Callable[[Block], NDArray], shape: tuple[int, ...]) -> NDArray:
-        """Arrays of all blocks, of shape (rows of the block, *shape), one below the other."""
+        """Arrays of all blocks, one below the other: ``shape`` is that of a row."""
         out = np.empty((len(self.targets), *shape))
 
         def fill(rows: slice) -> None:
