@@ -52,6 +52,9 @@ API = {
         HistoryDisplay KernelAngleDisplay KernelHeatmapDisplay KernelSpectrumDisplay
         LeaveOneOutPathDisplay StoppingPathDisplay TrajectoryDisplay
     """,
+    "ntklib.dask": """
+        DaskNTKClassifier DaskNTKRegressor
+    """,
     "ntklib.lab": """
         cli landscapes report studies tables
     """,

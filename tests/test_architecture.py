@@ -29,6 +29,7 @@ LAYERS = [
     {"theory"},
     {"_info"},
     {"__init__"},
+    {"dask"},
     {"lab"},
     {"__main__"},
 ]
@@ -282,4 +283,6 @@ def test_import_is_lean():
     loaded = _modules_after("ntklib")
     assert not {"matplotlib", "skops", "jinja2", "ntklib.lab", "ntklib.plotting"} & loaded
     # scikit-learn imports pandas by itself in some versions
-    assert not {"pandas", "pyarrow"} & (loaded - _modules_after("sklearn.kernel_ridge, numba"))
+    assert not {"pandas", "pyarrow", "dask", "distributed"} & (
+        loaded - _modules_after("sklearn.kernel_ridge, numba")
+    )

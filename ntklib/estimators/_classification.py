@@ -43,8 +43,7 @@ class Classification(ClassifierMixin, KernelEstimator):
             )
         self._set_classes(classes)
         labels = np.searchsorted(classes, y) % len(classes)  # those of weight 0 drop out below
-        one_hot = labels[:, None] == np.arange(len(classes))
-        targets = np.where(one_hot[:, 1:] if len(classes) == 2 else one_hot, 1.0, self._absent)
+        targets = class_targets(labels, len(classes), self._absent)
         factor = _class_factor(self.class_weight, y, labels, weights)
         rows = self._view(X)
         units = make_units(rows, targets, weights, factor, precomputed=self._precomputed, labels=labels)
@@ -115,11 +114,17 @@ class Classification(ClassifierMixin, KernelEstimator):
         return True
 
 
+def class_targets(labels: NDArray, n_classes: int, absent: float = -1.0) -> NDArray:
+    """Targets of samples: 1 in the column of their class, one column in all for two classes."""
+    one_hot = labels[:, None] == np.arange(n_classes)
+    return np.where(one_hot[:, 1:] if n_classes == 2 else one_hot, 1.0, absent)
+
+
 def _class_factor(class_weight: Any, y: NDArray, labels: NDArray, weights: NDArray | None) -> NDArray | None:
     """Weight of each sample's class; "balanced" ones make the weights of all classes sum to the same."""
     if class_weight is None:
         return None
-    if not (isinstance(class_weight, str) and class_weight == "balanced") or weights is None:
+    if not (isinstance(class_weight, str) and class_weight == "balanced"):
         return compute_sample_weight(class_weight, y)
     totals = np.bincount(labels, weights=weights)
     return (totals.mean() / totals)[labels]

@@ -156,7 +156,11 @@ def is_symmetric(K: NDArray) -> bool:
 def warn_scale(X: Any) -> None:
     """Warn when the mean of |x|^2/d is outside [1e-3, 1e3]."""
     squares = np.concatenate([row_norms(block, squared=True) for block in read_rows(X)])
-    scale = float(np.mean(squares)) / X.shape[1]
+    warn_mean_square(float(np.mean(squares)) / X.shape[1])
+
+
+def warn_mean_square(scale: float) -> None:
+    """Warn when a mean of |x|^2/d is outside [1e-3, 1e3]."""
     if not 1e-3 <= scale <= 1e3:
         warn(
             f"the mean of |x|^2/n_features is {scale:.2g}, far from 1, where the default kernels "

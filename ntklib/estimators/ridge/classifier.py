@@ -15,7 +15,7 @@ from ntklib.solvers import Solver
 from ntklib.solvers.nystrom import CentreSums
 
 from .._calibration import fit_temperature, probabilities
-from .._classification import Classification
+from .._classification import Classification, class_targets
 from .._kernel import tells_nothing
 from .._units import Units
 from ..defaults import DEFAULT_ALPHA
@@ -38,16 +38,24 @@ class RidgeClassification(Classification, RidgeEstimator):
     def _use_left_out(self, units: Units, values: NDArray) -> None:
         """Fit the temperature; keep the shares of the classes where the kernel tells no samples apart."""
         assert units.labels is not None
+        self._fit_temperature(units, values)
+        counts = np.bincount(units.labels, weights=units.weights, minlength=len(self.classes_))
+        self._keep_shares(units.X, counts)
+
+    def _fit_temperature(self, units: Units, values: NDArray) -> None:
+        """Fit the temperature on the leave-one-out values (n, k) of the units, as far as they are known."""
         known = np.flatnonzero(np.isfinite(values).all(axis=1))
         held = units if len(known) == len(units) else units.take(known)
         self.temperature_ = 1.0
         if len(known):
             assert held.labels is not None
             self.temperature_ = fit_temperature(values[known], held.labels, held.weights, held.n_copies)
+
+    def _keep_shares(self, X: Any, weights: NDArray) -> None:
+        """Keep the classes' shares of their weights if the kernel does not tell the rows of X apart."""
         self._shares: NDArray | None = None
-        if self._constant and tells_nothing(self.kernel_, units.X):
-            counts = np.bincount(units.labels, weights=units.weights, minlength=len(self.classes_))
-            self._shares = counts / counts.sum()
+        if self._constant and tells_nothing(self.kernel_, X):
+            self._shares = weights / weights.sum()
 
     def decision_gradient(self, X: Any) -> NDArray:
         """Differentiate the decision values in the inputs, at the rows of X.
@@ -223,8 +231,7 @@ class NTKClassifier(StreamEstimator, RidgeClassification):
                 label = y[strange].tolist()[0]
                 raise ValueError(f"the label {label!r} is not among the classes {known.tolist()}.")
             self._set_classes(known)
-            one_hot = labels[:, None] == np.arange(len(known))
-            targets = np.where(one_hot[:, 1:] if len(known) == 2 else one_hot, 1.0, self._absent)
+            targets = class_targets(labels, len(known), self._absent)
             importances = compute_class_weight(self.class_weight, classes=known, y=known)[labels]
             self._learn(X, targets, labels, importances, sample_weight)
         return self

@@ -9,6 +9,7 @@ from .regression import CentrePosterior, CentreRows
 from .stream import CentreStream, stack_rows
 
 __all__ = [
+    "CHAIN",
     "CentreModel",
     "CentrePosterior",
     "CentreRows",

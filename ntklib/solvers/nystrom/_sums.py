@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from functools import reduce
+from math import isqrt
 from threading import Lock
 from typing import Any
 
@@ -125,6 +126,16 @@ class RowSums:
         """Return these sums, with squares in float64."""
         return replace(self, squares=self.squares.astype(np.float64, copy=False))
 
+    def packed(self) -> RowSums:
+        """Return these sums with squares that are the packed triangle, half as long."""
+        return replace(self, squares=dtrttp(self.squares, uplo="L")[0])
+
+    def unpacked(self) -> RowSums:
+        """Return a copy of packed sums with squares of shape (M, M)."""
+        own = replace(self, squares=np.empty(0)).copy()
+        size = (isqrt(8 * len(self.squares) + 1) - 1) // 2
+        return replace(own, squares=dtpttr(size, self.squares, uplo="L")[0])
+
     def _plus(self, squares: NDArray) -> NDArray:
         total = self.squares.astype(np.float64, copy=False)
         total += squares
@@ -152,8 +163,8 @@ class SumTree:
         if self.n_blocks % CHAIN == 0:
             total, level = self.chain, 0
             while self.levels and self.levels[-1][0] == level:
-                total, level = _unpacked(self.levels.pop()[1]).merge(total), level + 1
-            self.levels.append((level, _packed(total)))
+                total, level = self.levels.pop()[1].unpacked().merge(total), level + 1
+            self.levels.append((level, total.packed()))
             self.chain = self.zeros()
 
     def copy(self) -> SumTree:
@@ -168,9 +179,9 @@ class SumTree:
         if last is not None:
             total.merge(last)
         elif levels and self.n_blocks % CHAIN == 0:
-            total = _unpacked(levels.pop())
+            total = levels.pop().unpacked()
         for sums in reversed(levels):
-            total = _unpacked(sums).merge(total)
+            total = sums.unpacked().merge(total)
         return total
 
 
@@ -257,14 +268,3 @@ def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
             batch = []
     if batch:
         yield batch
-
-
-def _packed(sums: RowSums) -> RowSums:
-    """Sums whose squares are the packed triangle."""
-    return replace(sums, squares=dtrttp(sums.squares, uplo="L")[0])
-
-
-def _unpacked(sums: RowSums) -> RowSums:
-    """A copy of packed sums with squares of shape (M, M)."""
-    own = replace(sums, squares=np.empty(0)).copy()
-    return replace(own, squares=dtpttr(len(sums.features), sums.squares, uplo="L")[0])

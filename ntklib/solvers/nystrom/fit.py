@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntklib._core.exponents import exponents, scaled_back
+from ntklib._core.exponents import scaled_back
 from ntklib._core.progress import step
 from ntklib._core.warning import warn
 
@@ -248,7 +248,7 @@ def sum_on_centres(
     """
     chosen, centres = choose_centres(cross, diagonal, rows.X, solver)
     basis = make_basis(cross, diagonal, centres, centred=fit_intercept)
-    powers = np.asarray(exponents(rows.targets, axis=0))
+    powers = rows.exponents()
     unit = replace(rows, powers=powers)
     dtype = np.float32 if rows.X.dtype == np.float32 else np.float64
     regression = CentreRegression.of(basis, unit, fit_intercept=fit_intercept, dtype=dtype)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from ntklib._core.blocks import row_blocks
+from ntklib._core.exponents import exponents
 from ntklib._core.progress import Gauge, Silent, step
 from ntklib._core.threads import parallel_for, single_threaded
 
@@ -37,9 +38,9 @@ GOAL = 1e-10
 class CentreRows:
     """Rows, targets, weights and counts, in blocks; and the driver that runs through them.
 
-    All that regression on centres does with rows is `fold` and `map`, and to read X at the centres. A driver
-    for rows that are elsewhere overrides these two; it gives the same bytes if its blocks are the same and
-    it adds their sums up as :func:`fold_sums` does.
+    All that regression on centres does with rows is `fold` and `map`, to read X at the centres, `n_targets`
+    and the `exponents` of the targets. A driver for rows that are elsewhere has these; it gives the same
+    bytes if its blocks are the same and it adds their sums up as :func:`fold_sums` does.
 
     Attributes
     ----------
@@ -59,6 +60,15 @@ class CentreRows:
     counts: NDArray | None = None
     powers: NDArray | None = None
     blocks: list[slice] | None = None
+
+    @property
+    def n_targets(self) -> int:
+        """Number of targets."""
+        return self.targets.shape[1]
+
+    def exponents(self) -> NDArray:
+        """Exponents of the largest of each target, shape (k,)."""
+        return np.asarray(exponents(self.targets, axis=0))
 
     def block(self, rows: slice) -> Block:
         """Rows, targets, weights and counts of some rows."""
@@ -231,7 +241,7 @@ class CentreRegression:
         dtype: Any = np.float64,
     ) -> CentreRegression:
         """Sum over rows in tiles of the given precision."""
-        zeros = partial(RowSums.zeros, len(basis.kept), rows.targets.shape[1])
+        zeros = partial(RowSums.zeros, len(basis.kept), rows.n_targets)
         with step(f"sums on {len(basis.kept):,} centres", _length(rows), "rows") as gauge:
             sums = rows.fold(_counting(partial(add_block, basis, dtype), gauge), zeros)
         return cls(basis, basis.whiten_sums(sums.widened()), fit_intercept=fit_intercept)

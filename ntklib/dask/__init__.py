@@ -1,0 +1,17 @@
+"""Estimators on Dask collections: arrays and data frames on many machines, or larger than memory.
+
+They need the extra ``dask``, and nothing else imports them. Each has the parameters of its local twin, which
+`to_local` returns, fitted.
+"""
+
+try:
+    import dask.array
+    import dask.dataframe  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        f"ntklib.dask needs Dask ({error}): install the extra, pip install 'ntklib[dask]'."
+    ) from error
+
+from .ridge import DaskNTKClassifier, DaskNTKRegressor
+
+__all__ = ["DaskNTKClassifier", "DaskNTKRegressor"]

@@ -1,0 +1,137 @@
+"""Dask collections as chunks of rows that belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import dask.array as da
+import dask.dataframe as dd
+import numpy as np
+from dask.delayed import Delayed
+from numpy.typing import NDArray
+
+__all__ = ["Chunks", "check_columns", "chunks_of", "columns_of", "whole_rows"]
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """Keys of the chunks of rows, targets and weights, in order, and what they depend on.
+
+    Attributes
+    ----------
+    keys : list of tuple
+        Of the rows, targets and weights of each chunk; None where there are none, a number for weights that
+        are all the same.
+    dependencies : list of Delayed
+        One chunk of each collection.
+    """
+
+    keys: list[tuple[Any, Any, Any]]
+    dependencies: list[Delayed]
+
+
+def chunks_of(X: Any, y: Any, sample_weight: Any, local: str) -> Chunks:
+    """Match the chunks of X, y and weights.
+
+    Parameters
+    ----------
+    X : dask.array.Array of shape (n, d) or dask.dataframe.DataFrame
+    y : dask.array.Array, dask.dataframe.Series, or None
+    sample_weight : Dask collection, number or None
+    local : str
+        Class that takes data in memory.
+
+    Raises
+    ------
+    TypeError
+        If one of them is no Dask collection.
+    ValueError
+        If their chunks do not match, naming the call that mends it.
+    """
+    X = whole_rows(X, local)
+    columns: list[list[Any]] = [_parts(X)]
+    for name, part in (("y", y), ("sample_weight", sample_weight)):
+        if part is None or (name == "sample_weight" and isinstance(part, Real)):
+            columns.append([part] * len(columns[0]))
+            continue
+        columns.append(_parts(_matched(_collection(part, name, local), X, name)))
+    keys = [tuple(getattr(part, "key", part) for part in row) for row in zip(*columns, strict=True)]
+    return Chunks(keys, [column[0] for column in columns if isinstance(column[0], Delayed)])
+
+
+def whole_rows(X: Any, local: str) -> Any:
+    """Rows as a Dask collection whose chunks hold all columns, which are numbers."""
+    X = _collection(X, "X", local)
+    if X.ndim != 2:
+        raise ValueError(f"X must have rows and columns, got {X.ndim} dimensions: X[:, None] makes a column.")
+    if not isinstance(X, da.Array):
+        strange = [str(name) for name, kind in X.dtypes.items() if getattr(kind, "kind", "O") not in "iufb"]
+        if strange:
+            raise ValueError(
+                f"the columns {', '.join(strange)} of X hold no numbers: leave them out, "
+                "X.drop(columns=[...]), or encode them, dask.dataframe.get_dummies(X.categorize())."
+            )
+        return X
+    return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
+
+
+def columns_of(X: Any) -> tuple[int, NDArray | None]:
+    """Number of features, and their names where they are strings."""
+    if isinstance(X, da.Array):
+        return int(X.shape[1]), None
+    names = np.asarray(X.columns, dtype=object)
+    return len(names), names if all(isinstance(name, str) for name in names) else None
+
+
+def check_columns(X: Any, model: Any) -> None:
+    """Refuse rows whose columns are not those of a fit."""
+    count, names = columns_of(X)
+    if count != model.n_features_in_:
+        raise ValueError(
+            f"X has {count} features, but {type(model).__name__} is expecting "
+            f"{model.n_features_in_} features as input."
+        )
+    fitted = getattr(model, "feature_names_in_", None)
+    if names is not None and fitted is not None and list(names) != list(fitted):
+        raise ValueError(
+            f"The feature names should match those that were passed during fit, {list(fitted)}; got "
+            f"{list(names)}: X[list(model.feature_names_in_)] has them in order."
+        )
+
+
+def _collection(value: Any, name: str, local: str) -> Any:
+    if isinstance(value, da.Array | dd.DataFrame | dd.Series):
+        return value
+    raise TypeError(
+        f"{name} must be a Dask array or data frame, got {type(value).__name__}: {local} takes data in "
+        "memory, and dask.array.from_array(..., chunks=...) makes a Dask array of them."
+    )
+
+
+def _matched(part: Any, X: Any, name: str) -> Any:
+    """Targets or weights in chunks of the same rows as those of X."""
+    if isinstance(part, da.Array):
+        part = part.rechunk({1: -1}) if part.ndim == 2 and part.numblocks[1] > 1 else part
+        if isinstance(X, da.Array) and not np.isnan(sum(X.chunks[0]) + sum(part.chunks[0])):
+            if part.shape[0] != X.shape[0]:
+                raise ValueError(f"X has {X.shape[0]} rows and {name} {part.shape[0]}.")
+            return part if part.chunks[0] == X.chunks[0] else part.rechunk({0: X.chunks[0]})
+    counts = _n_chunks(X), _n_chunks(part)
+    if counts[0] != counts[1]:
+        raise ValueError(
+            f"X has {counts[0]} chunks and {name} {counts[1]}, of unknown sizes. For arrays call "
+            f"X.compute_chunk_sizes() and {name}.compute_chunk_sizes() before, for data frames "
+            f"{name}.repartition(divisions=X.divisions)."
+        )
+    return part
+
+
+def _n_chunks(part: Any) -> int:
+    return part.numblocks[0] if isinstance(part, da.Array) else part.npartitions
+
+
+def _parts(collection: Any) -> list[Delayed]:
+    delayed = collection.to_delayed()
+    return list(delayed.ravel()) if isinstance(delayed, np.ndarray) else list(delayed)

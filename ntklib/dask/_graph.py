@@ -1,0 +1,84 @@
+"""Graphs over chunks, of a fixed number of tasks a chunk, and the client that runs them.
+
+Sums over chunks are added in chains of a fixed number of chunks, and the chains' sums in a binary tree, in
+the order in which those over blocks in memory are: the bytes do not depend on who computes what, when, or how
+often.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import dask
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
+
+from ntklib.solvers import fold_sums
+
+from ._chunks import merge_sums, sum_block
+
+__all__ = ["Graph", "add_sums"]
+
+
+class Graph:
+    """Tasks on the chunks of some collections.
+
+    Parameters
+    ----------
+    purpose : str
+        Part of the names of the tasks, as dashboards show them.
+    dependencies : list of Delayed
+        One chunk of each collection.
+    """
+
+    def __init__(self, purpose: str, dependencies: list[Any]) -> None:
+        self.name = f"ntklib-{purpose}-{uuid4().hex}"
+        self.tasks: dict[Any, Any] = {}
+        self.dependencies = dependencies
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def put(self, name: str, value: Any) -> tuple[str, str]:
+        """Add a value that tasks share, sent where it is needed; return its key."""
+        return self._add(name, value)
+
+    def task(self, kind: str, number: Any, function: Callable, *arguments: Any) -> tuple:
+        """Add a task; arguments are keys, lists of keys or small values. Return its key."""
+        return self._add(f"{kind}-{number}", (function, *arguments))
+
+    def compute(self, key: Any, scheduler: Any = None) -> Any:
+        """Compute the value of a key; None is the current client, or the scheduler of the configuration."""
+        graph = HighLevelGraph.from_collections(self.name, self.tasks, dependencies=self.dependencies)
+        # what tasks share lives in the graph, so that a lost worker takes nothing with it: large it may be
+        quiet = {"distributed.admin.large-graph-warning-threshold": "1 TB"}
+        with dask.config.set(quiet if "distributed" in sys.modules else {}):
+            return dask.compute(Delayed(key, graph, layer=self.name), scheduler=scheduler)[0]
+
+    def _add(self, name: str, value: Any) -> tuple[str, str]:
+        key = (self.name, name)
+        self.tasks[key] = value
+        return key
+
+
+def add_sums(graph: Graph, add: Any, zeros: Any, chunks: list[tuple], recipe: Any) -> Any:
+    """Add the tasks of the sums over all chunks, and return the key of the total.
+
+    Parameters
+    ----------
+    graph : Graph
+    add, zeros : keys
+        Of the functions that add a block to sums, and that make empty ones.
+    chunks : list of tuple
+        Keys of the rows, targets and weights of each chunk.
+    recipe : key
+    """
+    parts = [graph.task("sums", i, sum_block, add, zeros, *chunk, recipe) for i, chunk in enumerate(chunks)]
+
+    def merge(first: Any, second: Any) -> Any:
+        return graph.task("merge", len(graph), merge_sums, first, second)
+
+    return fold_sums(parts, merge)

@@ -1,0 +1,133 @@
+"""The base of the ridge estimators on Dask collections: what they know of the rows before the sums."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+from ntklib.estimators.ridge.elsewhere import RowsElsewhere, class_weights, fit_elsewhere, many_rows_solver
+
+from ._chunks import ChunkSummary, Recipe
+from ._collections import chunks_of, columns_of
+from ._estimator import DaskEstimator
+from ._rows import ChunkRows, RowSample, summarise
+
+__all__ = ["HELD_OUT", "DaskRidge"]
+
+HELD_OUT = 1_000_000
+"""Rows at most that leave-one-out is of, drawn by their numbers."""
+
+
+class DaskRidge(DaskEstimator):
+    """Ridge regression on centres among the rows of Dask collections."""
+
+    _classifies = False
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit, at once: the chunks are read a few times, so that they had better be persisted.
+
+        Parameters
+        ----------
+        X : dask.array.Array of shape (n, d) or dask.dataframe.DataFrame
+            Dense or CSR chunks, empty ones included; sizes need not be known. Columns of numbers.
+        y : dask.array.Array of shape (n,) or (n, n_targets), or dask.dataframe.Series
+            Targets; class labels, of shape (n,), in classification. In chunks of the same rows as X, or with
+            chunks of known sizes.
+        sample_weight : Dask collection of shape (n,), number or None, default=None
+            Nonnegative; a sample of weight 0 is as if absent. Whole numbers are counts, if all are whole.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError
+            If X, y or the weights are no Dask collections.
+        ValueError
+            If a parameter is out of its range, the chunks do not match, or the data are not finite numbers.
+        ConnectionError, RuntimeError
+            If the scheduler does not answer, or workers do not have this version of ntklib.
+        """
+        local = self._new_local()
+        many_rows_solver(local)
+        self._keep(self._fit_local(local, self._survey(local, X, y, sample_weight)))
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Predict at the rows of X, lazily.
+
+        Parameters
+        ----------
+        X : dask.array.Array of shape (m, d) or dask.dataframe.DataFrame
+
+        Returns
+        -------
+        dask.array.Array of shape (m,) or (m, n_targets), or dask.dataframe.Series or DataFrame
+            In the chunks of X; of a data frame under its index.
+        """
+        raise NotImplementedError
+
+    def _fit_local(self, local: Any, data: RowsElsewhere) -> Any:
+        return fit_elsewhere(local, data)
+
+    def _survey(self, local: Any, X: Any, y: Any, sample_weight: Any) -> RowsElsewhere:
+        """All that is known of the rows after one pass over them."""
+        if self._classifies and getattr(y, "ndim", 1) != 1:
+            raise ValueError(f"y must have shape (n,), got {y.ndim} dimensions: give y[:, 0].")
+        chunks = chunks_of(X, y, sample_weight, self._twin.__name__)
+        scheduler = self._scheduler
+        summaries = summarise(chunks, scheduler, classification=self._classifies)
+        filled = [one for one in summaries if one.n_positive]
+        if not filled:
+            raise ValueError("X has no row of positive weight: nothing can be fitted.")
+        single = all(one.single for one in filled)
+        classes = importances = totals = None
+        if self._classifies:
+            classes, totals = _classes(filled, type(self).__name__)
+            importances = class_weights(local.class_weight, classes, totals)
+            totals = totals if importances is None else totals * importances
+        n_features, names = columns_of(X)
+        sizes = np.array([one.n_positive for one in summaries])
+        whole = all(one.whole for one in filled)
+        rows = RowSample(
+            chunks,
+            sizes,
+            n_features,
+            np.dtype(np.float32 if single else np.float64),
+            filled[0].sparse,
+            scheduler,
+        )
+        recipe = Recipe(rows.dtype, whole, classes, importances)
+        driver = ChunkRows(rows, recipe, _largest(filled, classes), self._held(len(rows), local))
+        mean_square = sum(one.squares for one in filled) / (len(rows) * n_features)
+        dimension = y.ndim if isinstance(y, da.Array) else np.ndim(y._meta)
+        return RowsElsewhere(
+            driver, n_features, names, dimension == 1, mean_square, driver.held_targets, classes, totals
+        )
+
+    def _held(self, n: int, local: Any) -> NDArray:
+        """Numbers of the rows that leave-one-out is of: all, or a draw."""
+        if n <= HELD_OUT:
+            return np.arange(n)
+        rng = np.random.default_rng([many_rows_solver(local).random_state, HELD_OUT])
+        return np.sort(rng.choice(n, HELD_OUT, replace=False))
+
+
+def _classes(summaries: list[ChunkSummary], name: str) -> tuple[NDArray, NDArray]:
+    """Classes of all chunks, and the sums of their weights."""
+    labels = np.concatenate([one.labels for one in summaries])
+    classes, place = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"{name} needs samples of at least 2 classes, got 1 class: {classes[0]!r}.")
+    return classes, np.bincount(place, weights=np.concatenate([one.label_weights for one in summaries]))
+
+
+def _largest(summaries: list[ChunkSummary], classes: NDArray | None) -> NDArray:
+    """Largest size of each target."""
+    if classes is not None:
+        return np.ones(1 if len(classes) == 2 else len(classes))
+    return np.max(np.array([one.largest for one in summaries]), axis=0)
