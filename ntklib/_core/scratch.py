@@ -26,13 +26,16 @@ def scratch_array(shape: tuple[int, ...], dtype: DTypeLike, what: str) -> NDArra
     Raises
     ------
     OSError
-        If there is not as much room on the disk, with the figures.
+        If there is not as much room on the disk, with the figures, or ``TMPDIR`` names no folder that can be
+        written to.
     """
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
     if size <= working_memory() // 4:
         return np.zeros(shape, dtype)
-    folder = tempfile.gettempdir()
+    folder, wanted = tempfile.gettempdir(), os.environ.get("TMPDIR")
+    if wanted and not os.access(wanted, os.W_OK | os.X_OK):  # tempfile takes another in silence
+        raise OSError(errno.EACCES, f"TMPDIR names no folder that {what} can be written to", wanted)
     free = shutil.disk_usage(folder).free
     if size > free:
         raise _full(size, free, what, folder)

@@ -21,7 +21,7 @@ from ._parameters import CHECKS
 from ._routing import Metadata
 from ._scoring import Criterion
 from ._units import Samples, Units
-from .rows import RowView, check_finite_rows, whole
+from .rows import RowView, check_finite_rows, check_finite_values, whole
 
 
 class Estimator(BaseEstimator):
@@ -138,8 +138,7 @@ class KernelEstimator(Estimator, ABC):
         if reset:
             self._check_parameters()
         for y in data[1:]:
-            if isinstance(y, np.ndarray) and y.ndim in (1, 2) and not get_config()["assume_finite"]:
-                check_finite_rows(y, "y")
+            check_finite_values(y, "y")
         view = self._reads_blocks and not self._precomputed
         if view and isinstance(data[0], RowView):
             return self._validate_view(*data, reset=reset, **options)

@@ -17,6 +17,7 @@ from ._base import KernelEstimator
 from ._routing import Metadata
 from ._scoring import Criterion, classification_criterion, decision_values, predicted_labels
 from ._units import Samples, Units, make_units
+from .rows import check_finite_values
 
 
 class Classification(ClassifierMixin, KernelEstimator):
@@ -33,6 +34,7 @@ class Classification(ClassifierMixin, KernelEstimator):
         X, y = self._validate(X, y)
         weights = None
         if sample_weight is not None:
+            check_finite_values(sample_weight, "sample_weight")
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         check_classification_targets(y)
         classes = np.unique(y if weights is None or not weights.any() else y[weights > 0])

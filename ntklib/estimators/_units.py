@@ -22,7 +22,7 @@ from sklearn.utils.validation import _check_sample_weight
 from ntklib._core.blocks import row_blocks
 from ntklib._core.warning import warn
 
-from .rows import ROWS, RowView, read_rows
+from .rows import ROWS, RowView, check_finite_values, read_rows
 
 
 class ScaleWarning(UserWarning):
@@ -111,6 +111,7 @@ def make_units(
     """
     counts = importances = None
     if sample_weight is not None:
+        check_finite_values(sample_weight, "sample_weight")
         weights = _check_sample_weight(
             sample_weight, X, dtype=np.float64, copy=True, ensure_non_negative=True
         )

@@ -14,11 +14,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn import get_config
 
 from ntklib._core.blocks import row_blocks
 from ntklib.solvers.nystrom import CentreRows
 
-__all__ = ["RowView", "check_finite_rows", "whole"]
+__all__ = ["RowView", "check_finite_rows", "check_finite_values", "whole"]
 
 ROWS = 4096  # read at once
 
@@ -136,6 +137,17 @@ def check_finite_rows(X: Any, name: str = "X") -> None:
                 "sklearn.impute.SimpleImputer does."
             )
         start += block.shape[0]
+
+
+def check_finite_values(values: Any, name: str) -> None:
+    """Refuse NaN and infinity in an array or series of the caller, as :func:`check_finite_rows`.
+
+    What is neither is left to scikit-learn, and so are numbers that it is told not to look at.
+    """
+    if hasattr(values, "__array__") and not get_config()["assume_finite"]:
+        values = np.asarray(values)
+        if values.ndim in (1, 2):
+            check_finite_rows(values, name)
 
 
 def _first_bad(block: Any) -> tuple[int, int, float]:

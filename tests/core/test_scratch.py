@@ -30,6 +30,15 @@ def test_small_arrays_are_in_memory_and_large_ones_in_a_file_without_a_name(fold
     assert (array.sum(), labels[8]) == (21, "7")
 
 
+def test_a_folder_that_is_not_there_is_not_replaced_in_silence(folder, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(folder / "nowhere"))
+    with (
+        config_context(working_memory=1),
+        pytest.raises(OSError, match="TMPDIR names no folder"),
+    ):
+        scratch_array((2**20,), float, "rows")
+
+
 def test_no_room_on_the_disk(folder, monkeypatch):
     with config_context(working_memory=1), monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2**30))

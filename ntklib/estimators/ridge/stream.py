@@ -22,7 +22,7 @@ from ntklib.solvers.solver import resolve_solver
 
 from .._kernel import cross_gram, gram_diagonal, resolve_kernel
 from .._units import warn_scale
-from ..rows import RowView
+from ..rows import RowView, check_finite_values
 from ._estimator import RidgeEstimator
 from ._many_rows import check_blockwise
 from ._stream_rows import Reservoir, StreamRows
@@ -181,6 +181,7 @@ class StreamEstimator(RidgeEstimator):
         ):
             weights = np.zeros(X.shape[0])  # as if absent: no fault where there are other pieces
         elif sample_weight is not None:
+            check_finite_values(sample_weight, "sample_weight")
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         view, first = RowView(X), self._begins
         if not first:

@@ -159,3 +159,17 @@ def test_size_is_checked_before_kernels_are_compared(model, monkeypatch):
     ):
         with pytest.raises(MemoryError, match=message):
             type(model)(**given, solver=solver).fit(X, y)
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "nystrom"])
+def test_targets_and_weights_that_are_not_finite_are_named_by_their_row(solver):
+    pd = pytest.importorskip("pandas")
+    X, y, bad = np.eye(6), np.arange(6.0), np.array([1, 1, 1, 1, np.nan, 1])
+    for kind in (np.asarray, pd.Series):
+        with pytest.raises(ValueError, match="Input y contains NaN in row 4"):
+            NTKRegressor(solver=solver).fit(X, kind(bad))
+        for model in (NTKRegressor(solver=solver), NTKClassifier(solver=solver)):
+            with pytest.raises(ValueError, match="Input sample_weight contains NaN in row 4"):
+                model.fit(X, y > 2, kind(bad))
+    with pytest.raises(ValueError, match="Input sample_weight contains NaN in row 4"):
+        NTKRegressor(solver="nystrom").partial_fit(X, y, bad)
