@@ -108,4 +108,5 @@ def kernel_objects() -> list[Any]:
         kernels.NTK(activation="tanh", bias_std=0.2),
         kernels.Laplace(2.0),
         kernels.Laplace(1.5, norm=2, exponent=1.5),
+        kernels.Scaled(kernels.NTK(bias_std=0.3), 0.7),
     ]

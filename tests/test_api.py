@@ -19,7 +19,7 @@ API = {
     "ntklib.kernels": """
         ABReLU Abs Activation arc_cosine_kernel arc_cosine_of_angle ArcCosine Cos Erf Exp Gaussian
         GELU gradient_x Hermite Homogeneous Identity Laplace LeakyReLU Logistic Monomial NNGP
-        nngp_kernel NTK ntk_kernel NumericalActivation RBF RectifiedPower ReLU Sign SiLU Sin Softplus
+        nngp_kernel NTK ntk_kernel NumericalActivation RBF RectifiedPower ReLU Scaled Sign SiLU Sin Softplus
         Step Tanh
     """,
     "ntklib.kernels.conventions": """

@@ -13,7 +13,7 @@ from sklearn.gaussian_process.kernels import Kernel
 from ntklib._core.blocks import require_memory, row_blocks, working_memory
 from ntklib._core.progress import step
 from ntklib._core.warning import warn
-from ntklib.kernels import NNGP, NTK, Activation, ArcCosine, Laplace
+from ntklib.kernels import NNGP, NTK, Activation, ArcCosine, Laplace, Scaled
 from ntklib.networks import EmpiricalNTK
 
 from ._units import distinct_rows
@@ -62,7 +62,7 @@ def accepts_sparse(kernel: Any) -> bool:
 
 def is_ours(kernel: Any) -> bool:
     """Say if a kernel is one of this library, whose values are computed in threads."""
-    return type(kernel) in _OURS
+    return is_ours(kernel.kernel) if isinstance(kernel, Scaled) else type(kernel) in _OURS
 
 
 def _leaves(kernel: Kernel) -> list[Kernel]:

@@ -30,6 +30,7 @@ from .functions import arc_cosine_kernel, arc_cosine_of_angle, nngp_kernel, ntk_
 from .input_gradients import gradient_x
 from .laplace import Laplace
 from .objects import NNGP, NTK, ArcCosine
+from .scaled import Scaled
 
 __all__ = [
     "GELU",
@@ -54,6 +55,7 @@ __all__ = [
     "NumericalActivation",
     "ReLU",
     "RectifiedPower",
+    "Scaled",
     "SiLU",
     "Sign",
     "Sin",

@@ -18,7 +18,7 @@ from sklearn.gaussian_process.kernels import (
 from ntklib._core.blocks import require_memory, row_blocks, working_memory
 from ntklib._core.validation import check_rows, check_same_features
 
-__all__ = ["InputGradients", "gradient_x"]
+__all__ = ["InputGradients", "expansion_gradients", "gradient_x", "is_composed"]
 
 
 def gradient_x(kernel: Kernel, X: Any, Y: Any, weights: Any) -> NDArray:
@@ -29,7 +29,7 @@ def gradient_x(kernel: Kernel, X: Any, Y: Any, weights: Any) -> NDArray:
     Parameters
     ----------
     kernel : Kernel
-        An `NTK`, `NNGP`, `ArcCosine` or `Laplace`, or a sum, product or power of such kernels and of
+        An `NTK`, `NNGP`, `ArcCosine`, `Laplace` or `Scaled`, or a sum, product or power of these and of
         scikit-learn's ``ConstantKernel`` and ``WhiteKernel``, which is 0 between two matrices.
     X : array-like or CSR matrix of shape (n, d)
     Y : array-like or CSR matrix of shape (m, d)
@@ -76,9 +76,9 @@ def gradient_x(kernel: Kernel, X: Any, Y: Any, weights: Any) -> NDArray:
     k, (n, d), dtype = len(columns), X.shape, np.result_type(X.dtype, Y.dtype)
     require_memory((n, d, k), dtype, "array of gradients", "use fewer columns of weights")
     out = np.empty((n, d, k), dtype)
-    width = k * (Y.shape[0] + 2 * d) if isinstance(kernel, (Product, Exponentiation, Sum)) else k * d
+    width = k * (Y.shape[0] + 2 * d) if is_composed(kernel) else k * d
     for rows in row_blocks(n, max(1, working_memory() // (8 * width))):
-        out[rows] = np.moveaxis(_gradients(kernel, X[rows], Y, columns), 0, 2)
+        out[rows] = np.moveaxis(expansion_gradients(kernel, X[rows], Y, columns), 0, 2)
     return out[:, :, 0] if weights.ndim == 1 else out
 
 
@@ -109,18 +109,24 @@ class InputGradients:
         raise NotImplementedError  # pragma: no cover
 
 
-def _gradients(kernel: Any, X: Any, Y: Any, weights: NDArray) -> NDArray:
+def is_composed(kernel: Any) -> bool:
+    """Say if gradients need weights of pairs."""
+    return isinstance(kernel, (Sum, Product, Exponentiation)) or getattr(kernel, "_composed", False)
+
+
+def expansion_gradients(kernel: Any, X: Any, Y: Any, weights: NDArray) -> NDArray:
+    """Return gradients (k, n, d) at checked rows, for weights (k, n, m) or (k, 1, m)."""
     if isinstance(kernel, InputGradients):
         return kernel._expansion_gradient(X, Y, weights)
     if isinstance(kernel, Sum):
-        return _gradients(kernel.k1, X, Y, weights) + _gradients(kernel.k2, X, Y, weights)
+        return expansion_gradients(kernel.k1, X, Y, weights) + expansion_gradients(kernel.k2, X, Y, weights)
     if isinstance(kernel, Product):
         return _factor(kernel.k1, X, Y, weights, kernel.k2) + _factor(kernel.k2, X, Y, weights, kernel.k1)
     if isinstance(kernel, Exponentiation):
         power = kernel.exponent
         with np.errstate(divide="ignore"):
             slope = power * np.asarray(kernel.kernel(X, Y), dtype=np.float64) ** (power - 1)
-        return _gradients(kernel.kernel, X, Y, weights * slope)
+        return expansion_gradients(kernel.kernel, X, Y, weights * slope)
     if isinstance(kernel, (ConstantKernel, WhiteKernel)):
         return np.zeros((len(weights), *X.shape))
     raise TypeError(
@@ -134,5 +140,5 @@ def _factor(kernel: Any, X: Any, Y: Any, weights: NDArray, other: Any) -> NDArra
     if isinstance(kernel, (ConstantKernel, WhiteKernel)):
         return np.zeros((len(weights), *X.shape))
     if isinstance(other, ConstantKernel):
-        return _gradients(kernel, X, Y, weights * other.constant_value)
-    return _gradients(kernel, X, Y, weights * np.asarray(other(X, Y), dtype=np.float64))
+        return expansion_gradients(kernel, X, Y, weights * other.constant_value)
+    return expansion_gradients(kernel, X, Y, weights * np.asarray(other(X, Y), dtype=np.float64))
