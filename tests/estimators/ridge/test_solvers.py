@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 
 import ntklib.solvers.solver
 from ntklib import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
-from ntklib.kernels import NNGP, NTK, ArcCosine
+from ntklib.kernels import NNGP, NTK, ArcCosine, Laplace
 from ntklib.networks import EmpiricalNTK, TwoLayerNet
 from ntklib.solvers import ApproximationWarning, Cholesky, ConjugateGradient, Nystrom
 
@@ -36,6 +36,8 @@ KERNELS = [
     NTK(bias_std=0.3) + 0.1 * NNGP(depth=2, bias_std=1.0),
     EmpiricalNTK(TwoLayerNet(64, bias_std=0.5)),
     theirs.RBF(1.5),
+    theirs.Matern(1.5, nu=0.5),
+    Laplace(2.0),
     plain,
 ]
 
