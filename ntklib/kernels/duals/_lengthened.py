@@ -84,15 +84,22 @@ def excess(psi: Any) -> Any:
 
 
 def mixture_tile(
-    kind: int, rx: np.ndarray, rz: np.ndarray, tau: np.ndarray, scales: np.ndarray, weights: np.ndarray
+    kind: int,
+    rx: np.ndarray,
+    rz: np.ndarray,
+    tau: np.ndarray,
+    scales: np.ndarray,
+    weights: np.ndarray,
+    factor: float,
+    constant: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return sums over two scales of a tile of floats: arcsines of steps or C of ramps, and slopes.
+    """Return A and D of a tile of floats, from sums over two scales times a factor, A with a constant added.
 
     rx has the shape (n,), rz (1, m), or (n, m) where each row has columns of its own.
     """
-    first, second = np.empty_like(tau), np.empty_like(tau)
-    _mixture_tile(kind, rx, rz, tau, scales, weights, _FAR, _EXCESS, first, second)
-    return first, second
+    A, D = np.empty_like(tau), np.empty_like(tau)
+    _mixture_tile(kind, rx, rz, tau, scales, weights, factor, constant, _FAR, _EXCESS, A, D)
+    return A, D
 
 
 @inlined
@@ -103,56 +110,79 @@ def _horner(c, x):
     return value
 
 
+@inlined
+def _turn(gap, r, z, h, hz, s, t, far):
+    """Psi if abs(S) is not small against the lengths, else pi/2 - psi, and whether it is; lack and Delta.
+
+    One division serves for two.
+    """
+    product, both, apart = r * z, h * hz, t * r - s * z
+    size, sum_of_all = product * (1.0 - gap), both + product + s * t
+    over_both = 1.0 / (both * sum_of_all)
+    lack = apart * apart * (both * over_both) + s * t + product * gap
+    over_both *= sum_of_all
+    c, x = lack * over_both, size * over_both
+    small = x < 0.5
+    value = _horner(far, (2.0 * x * x if small else c) - 0.5)
+    value *= x * (math.pi / math.sqrt(2.0)) if small else math.sqrt(c) * math.pi
+    return value, small, lack, lack * (both + size)
+
+
 @compiled
-def _mixture_tile(kind, rx, rz, tau, scales, weights, far, excess, first, second):
+def _mixture_tile(kind, rx, rz, tau, scales, weights, factor, constant, far, excess, A, D):
     """Sums over the scales: arcsines and slopes of steps (kind 0), C and slopes of ramps (1, 2)."""
     n, m = tau.shape
-    hz = np.empty(m)
-    root, psi, arcsine, lack = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
-    first[:], second[:] = 0.0, 0.0
-    for b in range(len(scales)):
-        t = scales[b]
-        for i in range(n):
-            r, gaps, row = rx[i], tau[i], rz[i if len(rz) > 1 else 0]
-            for j in range(m):
-                hz[j] = math.sqrt(t * t + row[j] * row[j])
+    lengths = np.empty((len(scales), m))
+    for i in range(n):
+        r, gaps, first, second = rx[i], tau[i], A[i], D[i]
+        row = rz[i if len(rz) > 1 else 0]
+        if i == 0 or len(rz) > 1:
+            for b in range(len(scales)):
+                hz, t = lengths[b], scales[b]
+                for j in range(m):
+                    hz[j] = math.sqrt(t * t + row[j] * row[j])
+        first[:], second[:] = 0.0, 0.0
+        for b in range(len(scales)):
+            t, hz = scales[b], lengths[b]
             for a in range(len(scales)):
                 s, weight = scales[a], weights[a] * weights[b]
                 h = math.sqrt(s * s + r * r)
-                for j in range(m):
-                    gap, product, both = abs(gaps[j]), r * row[j], h * hz[j]
-                    apart = t * r - s * row[j]
-                    size = product * (1.0 - gap)
-                    lack[j] = apart * apart / (both + product + s * t) + s * t + product * gap
-                    root[j] = math.sqrt(lack[j] * (both + size))
-                    c, x = lack[j] / both, size / both
-                    small = x < 0.5
-                    value = _horner(far, (2.0 * x * x if small else c) - 0.5)
-                    value *= (x / math.sqrt(2.0) if small else math.sqrt(c)) * math.pi
-                    arcsine[j] = value if small else math.pi / 2.0 - value
-                    psi[j] = math.pi / 2.0 - value if small else value
                 if kind == 0:
                     for j in range(m):
-                        first[i, j] += weight * arcsine[j]
-                        second[i, j] += weight / root[j]
+                        value, small, _, delta = _turn(abs(gaps[j]), r, row[j], h, hz[j], s, t, far)
+                        first[j] += weight * (value if small else math.pi / 2.0 - value)
+                        second[j] += weight / math.sqrt(delta)
                 elif kind == 1:
                     for j in range(m):
+                        value, small, _, _ = _turn(abs(gaps[j]), r, row[j], h, hz[j], s, t, far)
+                        psi = math.pi / 2.0 - value if small else value
                         positive = math.copysign(1.0, gaps[j]) > 0.0
-                        square = psi[j] * psi[j]
-                        first[i, j] += weight * h * hz[j] * square * psi[j] * _horner(excess, square)
-                        second[i, j] += weight * (math.pi - psi[j] if positive else psi[j])
+                        square = psi * psi
+                        first[j] += weight * h * hz[j] * square * psi * _horner(excess, square)
+                        second[j] += weight * (math.pi - psi if positive else psi)
                 else:
                     for j in range(m):
+                        gap = abs(gaps[j])
+                        value, small, lack, delta = _turn(gap, r, row[j], h, hz[j], s, t, far)
+                        psi = math.pi / 2.0 - value if small else value
                         positive = math.copysign(1.0, gaps[j]) > 0.0
-                        gap, product, both = abs(gaps[j]), r * row[j], h * hz[j]
-                        size, square, st = product * (1.0 - gap), psi[j] * psi[j], s * t
-                        delta = root[j] * root[j]
+                        product, both, st, square = r * row[j], h * hz[j], s * t, psi * psi
+                        size, over_root = product * (1.0 - gap), 1.0 / math.sqrt(delta)
                         e = (s / h) * (s / h) + (t / hz[j]) * (t / hz[j])
-                        long = (
-                            both * square * psi[j] * _horner(excess, square) + (st * st - e * delta) / root[j]
-                        )
+                        long = both * square * psi * _horner(excess, square)
+                        long += (st * st - e * delta) * over_root
                         part = gap * (2.0 - gap) * product * product + size * size * e
-                        plain = part / root[j] - size * psi[j]
-                        first[i, j] += weight * (long if 2.0 * lack[j] < both else plain)
-                        slope = size / root[j] * (st * st / delta + e)
-                        second[i, j] += weight * (math.pi - psi[j] + slope if positive else psi[j] - slope)
+                        plain = part * over_root - size * psi
+                        first[j] += weight * (long if 2.0 * lack < both else plain)
+                        slope = size * over_root * (st * over_root * (st * over_root) + e)
+                        second[j] += weight * (math.pi - psi + slope if positive else psi - slope)
+        if kind == 0:
+            for j in range(m):
+                first[j] = factor * math.copysign(first[j], gaps[j]) + constant
+                second[j] *= factor
+        else:
+            for j in range(m):
+                covariance = r * row[j] * (1.0 - abs(gaps[j]))
+                half = math.pi * covariance if math.copysign(1.0, gaps[j]) > 0.0 else 0.0
+                first[j] = factor * (half + first[j]) + constant
+                second[j] *= factor

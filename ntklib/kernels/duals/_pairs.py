@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from ntklib._core.jit import compiled
 
 from .._wide import Wide, narrow, over, positive, where
 
@@ -14,7 +17,10 @@ __all__ = [
     "Pairs",
     "Partials",
     "Side",
+    "clear_equal",
     "cosine_of",
+    "cosines",
+    "covariances",
     "motion",
     "share",
     "signed_gaps_of",
@@ -155,9 +161,53 @@ def _half_squares_moved(p: Pairs, x: Side, z: Side, d_cosine: Any) -> Any:
     return (gx + gz) * p.half_squares + (gx - gz) / 2 * ((lx - lz) * (lx + lz)) + turned
 
 
-def signed_gaps_of(cosine: np.ndarray) -> np.ndarray:
-    """Signed gaps by subtraction, which will do where what follows is smooth in the cosine."""
-    return np.copysign(np.maximum(1 - np.abs(cosine), 0.0), cosine)
+@compiled
+def covariances(tau, rx, rz):
+    """Covariances of a tile of floats from gaps and standard deviations."""
+    n, m = tau.shape
+    out = np.empty((n, m))
+    for i in range(n):
+        row, gaps = out[i], tau[i]
+        for j in range(m):
+            row[j] = math.copysign(1.0 - abs(gaps[j]), gaps[j]) * rx[i] * rz[j]
+    return out
+
+
+@compiled
+def cosines(A, size_x, size_z):
+    """Cosines A / (size_x size_z) of a tile of floats, 0 where a size is 0."""
+    n, m = A.shape
+    out = np.empty((n, m))
+    for i in range(n):
+        row, values = out[i], A[i]
+        for j in range(m):
+            size = size_x[i] * size_z[j]
+            row[j] = values[j] / size if size > 0.0 else 0.0
+    return out
+
+
+@compiled
+def signed_gaps_of(cosine):
+    """Signed gaps of a tile by subtraction, which will do where what follows is smooth in the cosine."""
+    n, m = cosine.shape
+    out = np.empty((n, m))
+    for i in range(n):
+        row, values = out[i], cosine[i]
+        for j in range(m):
+            gap = 1.0 - abs(values[j])
+            row[j] = math.copysign(0.0 if gap < 0.0 else gap, values[j])
+    return out
+
+
+@compiled
+def clear_equal(gap, tau, rx, rz):
+    """Set the gap of pairs of floats that coincide (`Pairs.equal`) to 0, in place."""
+    n, m = gap.shape
+    for i in range(n):
+        row, before = gap[i], tau[i]
+        for j in range(m):
+            equal = rx[i] == rz[j] and before[j] == 0.0 and math.copysign(1.0, before[j]) > 0.0
+            row[j] = 0.0 if equal else row[j]
 
 
 def cosine_of(tau: Any) -> Any:

@@ -29,7 +29,10 @@ from ._pairs import (
     Pairs,
     Partials,
     Side,
+    clear_equal,
     cosine_of,
+    cosines,
+    covariances,
     motion,
     share,
     signed_gaps_of,
@@ -134,7 +137,7 @@ class SmoothDual:
         """Return K / (scale_x scale_z) of a tile."""
         w2, b2 = _square(net.weight_std, x, z), _square(net.bias_std, x, z)
         pairs = self._first(net, x, z, tau)
-        ntk = pairs.covariance * float(net.include[0])
+        ntk = pairs.covariance if net.include[0] else 0.0 * pairs.covariance  # advanced in place
         for layer in range(net.depth):
             A, D = self.pair(pairs)
             following = self._following(net, x, z, layer, pairs, A) if layer + 1 < net.depth else None
@@ -285,7 +288,10 @@ class SmoothDual:
                 close = close & (np.copysign(1.0, tau) > 0)
         pairs = self._pairs(net, x, z, 0, gaps)
         rx, rz = pairs.rx, pairs.rz
-        covariance = cosine_of(pairs.tau) * rx * rz
+        if wide:
+            covariance = cosine_of(pairs.tau) * rx * rz
+        else:
+            covariance = covariances(pairs.tau, rx[:, 0], rz[0])
         return pairs._replace(covariance=covariance, half_squares=half_squares, close=close)
 
     def _following(
@@ -294,8 +300,12 @@ class SmoothDual:
         """Pre-activations of the next layer, without their covariance."""
         w = net.weight_std
         size_x, size_z = x.lengths[layer + 1] / w, z.lengths[layer + 1] / w
-        cosine = narrow(over(A, size_x[:, None] * size_z[None, :]))
-        return self._pairs(net, x, z, layer + 1, np.where(p.equal, 0.0, self.gap(p, A, cosine)))
+        if _is_wide(x, z):
+            cosine = narrow(over(A, size_x[:, None] * size_z[None, :]))
+            return self._pairs(net, x, z, layer + 1, np.where(p.equal, 0.0, self.gap(p, A, cosine)))
+        gap = self.gap(p, A, cosines(A, size_x, size_z))
+        clear_equal(gap, p.tau, p.rx[:, 0], p.rz[0])
+        return self._pairs(net, x, z, layer + 1, gap)
 
     @staticmethod
     def _pairs(net: Architecture, x: SmoothPlan, z: SmoothPlan, layer: int, tau: Any) -> Pairs:

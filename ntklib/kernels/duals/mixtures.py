@@ -58,7 +58,8 @@ class MixtureDual(SmoothDual):
 
     def _close(self, p: Pairs, gap: np.ndarray) -> np.ndarray:
         """Mask of pairs that a layer leaves close, or opposite if f is odd."""
-        return (np.abs(gap) < (_NEAR if p.magnified else 0.0)) & (self._odd | (np.copysign(1.0, gap) > 0))
+        near = np.abs(gap) < (_NEAR if p.magnified else 0.0)
+        return near & (np.copysign(1.0, gap) > 0) if near.any() and not self._odd else near
 
     @property
     def _odd(self) -> bool:
@@ -88,23 +89,32 @@ class MixtureDual(SmoothDual):
             total = [a + b for a, b in zip(total or [0.0] * len(values), values, strict=True)]
         return total
 
-    def _both(self, p: Pairs, kind: int, terms: Any) -> list[Any]:
-        """The same in compiled loops where floats will do."""
+    def pair(self, p):
+        """In compiled loops where floats will do."""
         if p.tau.ndim == 2:
             wide = isinstance(p.rx, Wide) or isinstance(p.rz, Wide)
-            return self._sums(p, terms) if wide else self._compiled(kind, p.rx.ravel(), p.rz, p.tau)
+            return self._from_terms(p) if wide else self._compiled(p.rx.ravel(), p.rz, p.tau)
         r = narrow(p.rx)
         plain = (r > 1e-24) & (r < 1e24)
         some = np.where(plain, r, 1.0)
-        values = [v[:, 0] for v in self._compiled(kind, some, some[:, None], np.zeros((len(r), 1)))]
+        values = [v[:, 0] for v in self._compiled(some, some[:, None], np.zeros((len(r), 1)))]
         if plain.all():
-            return values
-        rest = self._sums(Pairs.of_rows(p.rx[~plain], None), terms)
+            return tuple(values)
+        rest = self._from_terms(Pairs.of_rows(p.rx[~plain], None))
         index = np.cumsum(~plain) - 1
-        return [where(plain, value, part[index]) for value, part in zip(values, rest, strict=True)]
+        return tuple(where(plain, value, part[index]) for value, part in zip(values, rest, strict=True))
 
-    def _compiled(self, kind: int, rx: np.ndarray, rz: np.ndarray, tau: np.ndarray) -> list[np.ndarray]:
-        return list(mixture_tile(kind, rx, rz, tau, np.array(self.scales), np.array(self.weights)))
+    def _compiled(self, rx: np.ndarray, rz: np.ndarray, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        scales, weights = np.array(self.scales), np.array(self.weights)
+        return mixture_tile(self._kind()[0], rx, rz, tau, scales, weights, *self._outside())
+
+    def _outside(self) -> tuple[float, float]:
+        """Factor of the sums, and what is added to that of A."""
+        raise NotImplementedError  # pragma: no cover
+
+    def _from_terms(self, p: Pairs) -> tuple[Any, Any]:
+        """A and D of pairs in numbers of any size."""
+        raise NotImplementedError  # pragma: no cover
 
 
 @dataclass(frozen=True)
@@ -120,10 +130,13 @@ class StepDual(MixtureDual):
     def _kind(self):
         return STEP, self.constant**2 / (2 / np.pi * self.height**2)
 
-    def pair(self, p):
-        factor = 2 / np.pi * self.height**2
-        arcsine, slope = self._both(p, STEP, _step_terms)
-        return factor * np.copysign(arcsine, p.tau) + self.constant**2, factor * slope
+    def _outside(self):
+        return 2 / np.pi * self.height**2, self.constant**2
+
+    def _from_terms(self, p):
+        factor, constant = self._outside()
+        arcsine, slope = self._sums(p, _step_terms)
+        return factor * np.copysign(arcsine, p.tau) + constant, factor * slope
 
     def partials(self, p, A, D):
         factor = 2 / np.pi * self.height**2
@@ -167,8 +180,11 @@ class RampDual(MixtureDual):
     def _kind(self):
         return (GATED if self.gated else SMOOTHED), 0.0
 
-    def pair(self, p):
-        C, slope = self._both(p, self._kind()[0], _gated_terms if self.gated else _smoothed_terms)
+    def _outside(self):
+        return 1 / (2 * np.pi), 0.0
+
+    def _from_terms(self, p):
+        C, slope = self._sums(p, _gated_terms if self.gated else _smoothed_terms)
         return (np.pi * where(p.positive, p.covariance, 0.0) + C) / (2 * np.pi), slope / (2 * np.pi)
 
     def partials(self, p, A, D):

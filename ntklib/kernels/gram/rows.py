@@ -24,6 +24,7 @@ __all__ = ["Rows", "prepare", "prepare_pair", "stacked"]
 
 _OFFSET_BELOW = 1e-2  # mean squared distance from the mean direction under which the offset pays
 _BLOCK_BYTES = 2**20
+_LANES = 64  # running maxima and sums of a row, which then vectorise
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ class _Measured:
     unit_sum: np.ndarray
 
     def rows(self, dtype: np.dtype, offset: np.ndarray) -> Rows:
-        n = self.X.shape[0]
-        directions, half_squares = np.empty(self.X.shape, dtype), np.empty(n)
+        directions, half_squares = np.empty(self.X.shape, dtype), np.full(self.X.shape[0], 0.5)
+        shifted = bool(offset.any())
 
         def write(rows: slice) -> None:
             _write_directions(
@@ -105,13 +106,12 @@ class _Measured:
                 self.root[rows],
                 self.exponent[rows],
                 offset,
+                shifted,
                 directions[rows],
                 half_squares[rows],
             )
 
         parallel_for(write, _blocks(self.X))
-        if not offset.any():
-            half_squares[:] = 0.5
         return Rows(directions, half_squares.astype(dtype), self.X, self.root, self.exponent)
 
 
@@ -144,46 +144,59 @@ def _halves(exponent):
 
 @compiled
 def _measure(X, root, exponent, unit_sum):
+    """Lengths of rows, and the sum of their unit vectors."""
     n, d = X.shape
+    whole = d - d % _LANES
+    lanes = np.empty(_LANES)
     for i in range(n):
-        largest = 0.0
-        for k in range(d):
-            largest = max(largest, abs(np.float64(X[i, k])))
+        row = X[i]
+        lanes[:] = 0.0
+        for k in range(0, whole, _LANES):
+            part = row[k : k + _LANES]
+            for j in range(_LANES):
+                value = abs(np.float64(part[j]))
+                lanes[j] = value if value > lanes[j] else lanes[j]
+        largest = np.max(lanes)
+        for k in range(whole, d):
+            largest = max(largest, abs(np.float64(row[k])))
         e = math.frexp(largest)[1]
         first, second = _halves(e)
-        s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
-        whole = d - d % 4
-        for k in range(0, whole, 4):
-            a, b = np.float64(X[i, k]) * first * second, np.float64(X[i, k + 1]) * first * second
-            c, f = np.float64(X[i, k + 2]) * first * second, np.float64(X[i, k + 3]) * first * second
-            s0 += a * a
-            s1 += b * b
-            s2 += c * c
-            s3 += f * f
+        lanes[:] = 0.0
+        for k in range(0, whole, _LANES):
+            part = row[k : k + _LANES]
+            for j in range(_LANES):
+                value = np.float64(part[j]) * first * second
+                lanes[j] += value * value
+        total = np.sum(lanes)
         for k in range(whole, d):
-            a = np.float64(X[i, k]) * first * second
-            s0 += a * a
-        length = math.sqrt((s0 + s1) + (s2 + s3))
+            value = np.float64(row[k]) * first * second
+            total += value * value
+        length = math.sqrt(total)
         root[i], exponent[i] = length, e
         if length > 0.0:
             for k in range(d):
-                unit_sum[k] += np.float64(X[i, k]) * first * second / length
+                unit_sum[k] += np.float64(row[k]) * first * second / length
 
 
 @compiled
-def _write_directions(X, root, exponent, offset, out, half_squares):
+def _write_directions(X, root, exponent, offset, shifted, out, half_squares):
     n, d = X.shape
     for i in range(n):
+        row, line = X[i], out[i]
         first, second = _halves(exponent[i])
         length = root[i] if root[i] > 0.0 else 1.0
+        if not shifted:
+            for k in range(d):
+                line[k] = np.float64(row[k]) * first * second / length
+            continue
         high = np.float64(np.float32(length))
         low = length - high
-        for k in range(d):
-            rest = np.float64(X[i, k]) * first * second - offset[k] * high
-            out[i, k] = (rest - offset[k] * low) / length
         total = 0.0
         for k in range(d):
-            total += np.float64(out[i, k]) * np.float64(out[i, k])
+            rest = np.float64(row[k]) * first * second - offset[k] * high
+            line[k] = (rest - offset[k] * low) / length
+        for k in range(d):
+            total += np.float64(line[k]) * np.float64(line[k])
         half_squares[i] = total / 2.0
 
 
