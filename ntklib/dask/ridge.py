@@ -89,9 +89,10 @@ class DaskNTKRegressor(DaskRegression):
     ----------
     client : dask.distributed.Client or None
         Client of `fit`; may be set. None is the local scheduler, or what Dask's configuration says.
-    dual_coef_, intercept_, X_fit_, support_, kernel_, target_scale_, solve_, n_features_in_,
-    feature_names_in_
-        As in :class:`~ntklib.NTKRegressor`; `support_` counts the rows of positive weight of all chunks.
+    dual_coef_, intercept_, X_fit_, kernel_, target_scale_, solve_, n_features_in_, feature_names_in_
+        As in :class:`~ntklib.NTKRegressor`.
+    support_ : ndarray of shape (n_fit,)
+        Numbers of the centres among the rows of positive weight of all chunks.
 
     See Also
     --------
@@ -145,9 +146,10 @@ class DaskNTKClassifier(DaskClassification):
     ----------
     client : dask.distributed.Client or None
         As in :class:`DaskNTKRegressor`.
-    classes_, temperature_, dual_coef_, intercept_, X_fit_, support_, kernel_, solve_, n_features_in_,
-    feature_names_in_
+    classes_, temperature_, dual_coef_, intercept_, X_fit_, kernel_, solve_, n_features_in_, feature_names_in_
         As in :class:`~ntklib.NTKClassifier`.
+    support_ : ndarray of shape (n_fit,)
+        Numbers of the centres among the rows of positive weight of all chunks.
 
     See Also
     --------

@@ -16,6 +16,7 @@ from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 from ntklib._core.blocks import require_memory, row_blocks, tiles
 from ntklib._core.jit import compiled
 from ntklib._core.threads import parallel_for
+from ntklib._core.tokens import Tokened
 from ntklib._core.validation import check_integer, check_real, check_rows, check_same_features, same_memory
 
 from ._differences import add_differences
@@ -29,7 +30,7 @@ _SERIAL_BELOW = 512  # rows under which starting threads costs more than it brin
 _SINGLE = 100  # exponents of length scales whose inverse float32 can multiply with
 
 
-class Laplace(InputGradients, Kernel):
+class Laplace(Tokened, InputGradients, Kernel):
     r"""Laplace kernel, and its generalisation to other powers of a distance.
 
     .. math:: K(x, z) = \exp\left(-\left(\frac{\|x - z\|_p}{L}\right)^q\right)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
+from ntklib._core.tokens import Tokened
+
 from .activations import RectifiedPower
 from .contract import Activation, Architecture
 from .gram.driver import diagonal, gram, gram_gradient
@@ -21,7 +23,7 @@ from .parameters import architecture
 __all__ = ["NNGP", "NTK", "ArcCosine"]
 
 
-class _NetworkKernel(InputGradients, Kernel):
+class _NetworkKernel(Tokened, InputGradients, Kernel):
     """Base of the kernels: evaluation by the Gram driver and derivatives in log theta."""
 
     def _architecture(self) -> Architecture:

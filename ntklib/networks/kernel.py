@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Kernel
 
+from ntklib._core.tokens import Tokened
 from ntklib._core.validation import check_integer, check_rows
 
 from .network import Network
@@ -16,7 +17,7 @@ from .params import Params
 __all__ = ["EmpiricalNTK"]
 
 
-class EmpiricalNTK(Kernel):
+class EmpiricalNTK(Tokened, Kernel):
     r"""Tangent kernel :math:`\Theta(x, z) = \langle Df(x; w), Df(z; w)\rangle` of a network of finite width.
 
     It has no hyperparameters to be fitted by gradients; a grid over ``kernel__network__width`` works.

@@ -13,6 +13,7 @@ from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import check_array
 
 from ntklib._core.blocks import require_memory
+from ntklib._core.tokens import Tokened
 from ntklib._core.validation import check_flag, check_integer, check_option, check_real
 from ntklib._core.warning import warn
 
@@ -41,7 +42,7 @@ class ApproximationWarning(UserWarning):
     """A fit uses centres since there are too many rows for an exact one."""
 
 
-class Solver(BaseEstimator):
+class Solver(Tokened, BaseEstimator):
     """A way to solve the kernel ridge system."""
 
     def _check(self) -> None:

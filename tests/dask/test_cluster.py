@@ -7,12 +7,17 @@ import signal
 import dask
 import numpy as np
 import pytest
+from dask.base import tokenize
 from distributed import Client, LocalCluster
 from sklearn.base import clone
 
 import ntklib
+from ntklib import NTK, ArcCosine, EmpiricalNTK, Laplace
 from ntklib.dask import DaskNTKClassifier, DaskNTKRegressor
 from ntklib.dask._client import check_workers
+from ntklib.kernels import Erf
+from ntklib.networks import MLP
+from ntklib.solvers import Nystrom
 
 from .helpers import KERNEL, SOLVER, chunked, in_blocks, make_rows
 
@@ -70,6 +75,24 @@ def test_one_worker_and_two_give_the_same_bytes(client):
     with dask.config.set(scheduler="synchronous"):
         fits.append(DaskNTKClassifier(KERNEL, solver=SOLVER).fit(Z, labels))
     assert len({(fit.dual_coef_.tobytes(), fit.temperature_) for fit in fits}) == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda depth: NTK(depth=depth, activation=Erf()),
+        lambda depth: Laplace(depth) + ArcCosine(1),
+        lambda depth: EmpiricalNTK(MLP((4,) * depth)),
+        lambda depth: Nystrom(depth, centers=np.eye(3)),
+    ],
+)
+def test_tokens_follow_from_parameters_alone(client, make):
+    one, other = make(2), make(2)
+    if callable(one):
+        one(np.eye(3))  # what it keeps for speed has no part
+    assert tokenize(one) == tokenize(other) != tokenize(make(3))
+    # here and on a worker
+    assert client.submit(tokenize, make(2), key="ntklib-token-" + tokenize(make(2))).result() == tokenize(one)
 
 
 def test_the_client_is_no_parameter(client, monkeypatch):
