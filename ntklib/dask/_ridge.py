@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, Self
 
 import dask.array as da
@@ -57,6 +58,7 @@ class DaskRidge(DaskEstimator):
         self._keep(self._fit_local(local, self._survey(local, X, y, sample_weight)))
         return self
 
+    @abstractmethod
     def predict(self, X: Any) -> Any:
         """Predict at the rows of X, lazily.
 
@@ -69,7 +71,6 @@ class DaskRidge(DaskEstimator):
         dask.array.Array of shape (m,) or (m, n_targets), or dask.dataframe.Series or DataFrame
             In the chunks of X; of a data frame under its index.
         """
-        raise NotImplementedError
 
     def _fit_local(self, local: Any, data: RowsElsewhere) -> Any:
         return fit_elsewhere(local, data)
