@@ -32,15 +32,22 @@ from ntklib._core.jit import compiled, inlined
 
 from ._lengthened import GATED, SMOOTHED, STEP
 
-__all__ = ["near_gaps"]
+__all__ = ["comparable", "near_gaps"]
 
 _RANGE = 1e60  # of lengths; beyond, a layer's gap no longer depends on them
+_UNEVEN = 64.0  # ratio of two lengths, whose square multiplies rounding in the differences of sums
 _CLOSE = 0.025  # (r_x - r_z) / (r_x + r_z), above which a difference of R has digits enough
 _CLOSER = 5e-4  # up to which two points will do
 _POINTS, _FEW_POINTS = (np.polynomial.legendre.leggauss(n)[0] / 2 + 0.5 for n in (4, 2))
 _WEIGHTS, _FEW_WEIGHTS = (np.polynomial.legendre.leggauss(n)[1] / 2 for n in (4, 2))
 _STEP = 1e-100  # imaginary
 _SHORT, _LONG = 10, 20  # added to a kind; of long ramps all is over both lengths
+
+
+def comparable(rx: np.ndarray, rz: np.ndarray) -> np.ndarray:
+    """Mask of the lengths, broadcast, for which the sums below keep their digits."""
+    rx, rz = np.clip(rx, 1 / _RANGE, _RANGE), np.clip(rz, 1 / _RANGE, _RANGE)
+    return np.maximum(rx, rz) <= _UNEVEN * np.minimum(rx, rz)
 
 
 def near_gaps(

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._wide import Wide, narrow, over, weighted_sum, where
 from ._lengthened import GATED, SMOOTHED, STEP, Lengthened, excess, mixture_tile
-from ._near import near_gaps
+from ._near import comparable, near_gaps
 from ._pairs import Motion, Pairs, Partials, signed_gaps_of
 from ._smooth import SmoothDual
 
@@ -59,6 +59,8 @@ class MixtureDual(SmoothDual):
     def _close(self, p: Pairs, gap: np.ndarray) -> np.ndarray:
         """Mask of pairs that a layer leaves close, or opposite if f is odd."""
         near = np.abs(gap) < (_NEAR if p.magnified else 0.0)
+        if near.any():
+            near &= comparable(narrow(p.rx), narrow(p.rz))
         return near & (np.copysign(1.0, gap) > 0) if near.any() and not self._odd else near
 
     @property
