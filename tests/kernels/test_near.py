@@ -5,6 +5,7 @@ import pytest
 from mpmath import mp, mpf
 
 from ntklib.kernels import GELU, NNGP, NTK, Cos, Erf, Gaussian, Logistic, Sin, Softplus, ntk_kernel
+from ntklib.kernels.duals import _near
 from ntklib.kernels.duals._lengthened import GATED, SMOOTHED, STEP
 from ntklib.kernels.duals._near import near_gaps
 from tests import oracle_duals, oracles
@@ -149,3 +150,17 @@ def test_a_rounding_of_the_rows_shows_where_layers_magnify():
     assert 1e-8 < change < 1e-7
     K = ntk_kernel(X, activation="erf", **options)
     assert abs(mpf(K[0, 1]) - value) <= change * scale
+
+
+def test_both_files_of_loops_number_the_kinds_alike():
+    assert (_near.STEP, _near.SMOOTHED, _near.GATED) == (STEP, SMOOTHED, GATED)
+
+
+def test_rows_of_uneven_lengths_in_magnifying_layers():
+    """Sums over two lengths lose as many digits as the square of their ratio has."""
+    X = np.array([[1e-19, 0.0], [1e-73, 1e-75], [1e-10, 1e-12], [1.0, 1e-3], [30.0, 0.1]])
+    for activation in ("gelu", "erf", "softplus", "tanh"):
+        for depth in (2, 6):
+            K = NNGP(depth, activation, weight_std=30.0)(X)
+            assert np.all(np.isfinite(K))
+            assert np.linalg.eigvalsh(K / np.sqrt(np.outer(np.diag(K), np.diag(K))))[0] > -1e-11

@@ -30,9 +30,9 @@ import numpy as np
 
 from ntklib._core.jit import compiled, inlined
 
-from ._lengthened import GATED, SMOOTHED, STEP
-
 __all__ = ["comparable", "near_gaps"]
+
+STEP, SMOOTHED, GATED = 0, 1, 2  # as in _lengthened.py: the constants of a loop stand in its file
 
 _RANGE = 1e60  # of lengths; beyond, a layer's gap no longer depends on them
 _UNEVEN = 64.0  # ratio of two lengths, whose square multiplies rounding in the differences of sums

@@ -71,7 +71,7 @@ def test_records_frame_and_equality(toy):
         hash(toy)
 
 
-def test_a_frame_without_pandas_names_the_extra(toy, monkeypatch):
+def test_a_frame_without_pandas_says_what_to_install(toy, monkeypatch):
     true_import = builtins.__import__
 
     def no_pandas(name, *arguments, **keywords):
@@ -80,7 +80,7 @@ def test_a_frame_without_pandas_names_the_extra(toy, monkeypatch):
         return true_import(name, *arguments, **keywords)
 
     monkeypatch.setattr(builtins, "__import__", no_pandas)
-    with pytest.raises(ImportError, match=r"ntklib\[parquet\]"):
+    with pytest.raises(ImportError, match="pip install pandas"):
         toy.frame()
 
 
