@@ -105,7 +105,7 @@ def exact_gradient(duals, x, z, which, normalized, **options):
         (Sin(), oracle_duals.sin()),
         (Exp(), oracle_duals.exp()),
     ],
-    ids=str,
+    ids=["relu", "step", "squared", "erf", "gelu", "sin", "exp"],
 )
 def test_close_equal_parallel_and_opposite_rows(activation, oracle, normalized, bias_std):
     """At kinks the mean of the slopes from opposite sides; turned by 1e-9, with a slope of 1e9 for steps."""
