@@ -82,7 +82,7 @@ def fits(n: int, d: int, repeats: int) -> None:
 
 
 def path(n: int, d: int, repeats: int) -> None:
-    """A leave-one-out path of 30 penalties, and of 17 in a whole fit, against one eigendecomposition."""
+    """A leave-one-out path of 30 penalties by eigenvalues against one eigendecomposition."""
     X, y = data(n, d)
     K = default_kernel()(X)
     penalties = K[0, 0] * np.geomspace(1e-6, 1e2, 30)

@@ -30,7 +30,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import platform
 import resource
 import subprocess
 import sys
@@ -45,6 +44,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.kernel_approximation import Nystroem
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from timing import processor
 
 import ntklib
 from ntklib import NTKRegressorCV
@@ -215,15 +215,6 @@ def measure(table: str, contender: str, M: int, rows: int | None) -> dict:
         "seconds": seconds,
         "GiB": peak,
     }
-
-
-def processor() -> str:
-    """Model of the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 def main() -> None:

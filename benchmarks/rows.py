@@ -21,7 +21,6 @@ work on the machine changes less.  Each part has a process, and so a peak of mem
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 from scipy.linalg.blas import ssyrk, strsm
+from timing import processor
 
 import ntklib
 from ntklib import NTK, NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
@@ -68,13 +68,11 @@ def peak() -> float:
 
 def machine() -> str:
     """Name the processor, the kernels of BLAS and the threads."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if os.path.exists("/proc/cpuinfo") else []
-    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
     blas = {
         one.get("architecture", "?") for one in threadpoolctl.threadpool_info() if one["user_api"] == "blas"
     }
     kind = "processor time" if clock is time.process_time else "wall time"
-    return f"{name}, BLAS for {', '.join(sorted(blas))}, {ntklib.get_threads()} threads, {kind}"
+    return f"{processor()}, BLAS for {', '.join(sorted(blas))}, {ntklib.get_threads()} threads, {kind}"
 
 
 def warm_up(X: np.ndarray, y: np.ndarray) -> None:

@@ -25,16 +25,13 @@ from ntklib.lab.tables import (
     summarise,
 )
 from ntklib.lab.tables.blocks import equal_blocks, place_of
+from ntklib.lab.tables.table import silent
 from ntklib.lab.tables.target import target_name
 
 MAX_DEPTH = 100
 
 _CELLS, _ROWS = 2**24, 2**13
 """Numbers and rows, at most, of a block that is predicted at once."""
-
-
-def _silent(message: str) -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ class TablePredictor:
         task: str = "auto",
         categorical: tuple[str, ...] = (),
         impute: str | None = None,
-        note: Callable[[str], None] = _silent,
+        note: Callable[[str], None] = silent,
         progress: Progress | None = None,
     ) -> TablePredictor:
         """Fit the default CV estimator on all rows of a table.
@@ -103,7 +100,7 @@ class TablePredictor:
         table: Table | TableStream,
         *,
         proba: bool = False,
-        note: Callable[[str], None] = _silent,
+        note: Callable[[str], None] = silent,
     ) -> dict[str, NDArray]:
         """Return the columns of the answer: ``prediction``, and ``probability_<class>`` if asked for.
 
@@ -120,7 +117,7 @@ class TablePredictor:
         table: Table | TableStream,
         *,
         proba: bool = False,
-        note: Callable[[str], None] = _silent,
+        note: Callable[[str], None] = silent,
     ) -> Iterator[dict[str, NDArray]]:
         """Iterate over the answer in blocks of rows, after a pass that checks all cells.
 

@@ -26,7 +26,7 @@ from ntklib import __version__
 from ntklib._core.files import open_regular
 from ntklib.lab.report.output import write_atomically
 from ntklib.lab.tables import DataError, Schema
-from ntklib.lab.tables.table import check_names, show
+from ntklib.lab.tables.table import check_names, show, silent
 
 from ._archive import ArchiveError, read_archive, write_archive
 from ._model import TablePredictor
@@ -82,7 +82,7 @@ def _light(pipeline: Pipeline) -> Pipeline:
     return Pipeline([(pipeline.steps[0][0], preprocessor), pipeline.steps[1]])
 
 
-def load_model(path: str | Path, note: Callable[[str], None] = lambda message: None) -> TablePredictor:
+def load_model(path: str | Path, note: Callable[[str], None] = silent) -> TablePredictor:
     """Read a model file.
 
     Parameters

@@ -20,6 +20,7 @@ from ntklib._core.sampling import sample_rows
 from ntklib._info import versions
 from ntklib.kernels import NNGP, NTK
 from ntklib.lab.tables import DataError, Schema, Table, make_preprocessor, read_target
+from ntklib.lab.tables.table import silent
 
 from ._bias import follow
 from ._contenders import CONTENDERS, Contender
@@ -60,7 +61,7 @@ def analyse(
     max_samples: int = MAX_SAMPLES,
     command: str = "ntklib report",
     progress: Progress | None = None,
-    note: Callable[[str], None] = lambda message: None,
+    note: Callable[[str], None] = silent,
 ) -> Analysis:
     """Compare the NTK estimator with its rivals on one table.
 

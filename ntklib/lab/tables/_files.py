@@ -20,7 +20,7 @@ from ._csv import csv_stream
 from ._embedded import EMBEDDED, load_embedded
 from ._parquet import parquet_stream
 from .stream import TableStream
-from .table import DataError, Table, check_text, shorten, show
+from .table import DataError, Table, check_text, first_line, shorten, show
 
 _TEXT = {".csv": ",", ".tsv": "\t"}
 _STREAMED = (*_TEXT, ".parquet", ".pq")
@@ -215,7 +215,7 @@ def _read_npz(path: Path, decimal: str) -> Table:
     except (OSError, MemoryError):
         raise
     except Exception as error:  # zlib, struct, zipfile and numpy each have their own
-        raise DataError(f"{path}: not a readable .npz file of plain arrays ({_reason(error)})") from None
+        raise DataError(f"{path}: not a readable .npz file of plain arrays ({first_line(error)})") from None
     known = {"X", "y", "feature_names"}
     if "X" not in arrays:
         raise DataError(f"{path}: no array 'X' (it holds: {shorten(list(arrays)) or 'nothing'})")
@@ -267,8 +267,3 @@ def _array_column(path: Path, array: str, column: NDArray) -> NDArray:
         check_text(str(path), f"array {array!r}", column)
         return column.astype(object)
     raise DataError(f"{path}: array {array!r} has type {column.dtype}; numbers or strings are needed")
-
-
-def _reason(error: Exception) -> str:
-    """The first line of an error's message, or its name."""
-    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -85,18 +85,20 @@ def is_infinite(cell: str) -> bool:
     return bool(np.isinf(_number_or_nan(cell)))
 
 
-def looks_numeric(cells: NDArray, numbers: NDArray) -> bool | None:
-    """Decide whether a column of text holds numbers: more than half of the cells that are not missing.
+def mostly_numbers(numbers: int, present: int) -> bool | None:
+    """Say whether more than half of the cells that are not missing are numbers; None if all are missing.
 
-    ``numbers`` are the cells as :func:`parse_numbers` reads them. Returns None where every cell is missing. A
-    column with a few stray strings, or with infinite numbers, therefore still counts as numeric: they can be
-    reported, and do not turn the column into categories.
+    Infinite numbers count. A column with a few stray strings, or with infinite numbers, therefore still counts
+    as numeric: they can be reported, and do not turn the column into categories.
     """
+    return 2 * numbers > present if present else None
+
+
+def looks_numeric(cells: NDArray, numbers: NDArray) -> bool | None:
+    """Decide by :func:`mostly_numbers` whether a column of text, read as ``numbers``, holds numbers."""
     stray = cells[np.isnan(numbers)].tolist()
     present = len(cells) - sum(map(is_missing, stray))
-    if present == 0:
-        return None
-    return 2 * (len(cells) - len(stray) + sum(map(is_infinite, stray))) > present
+    return mostly_numbers(len(cells) - len(stray) + sum(map(is_infinite, stray)), present)
 
 
 def describe_cell(cell: object) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ntklib._core.files import open_regular
 
 from .stream import TableStream, block_rows, check_same_columns
-from .table import DataError, Table, check_names, check_text, show
+from .table import DataError, Table, check_names, check_text, first_line, show
 
 _BUFFER = 2**18
 """Bytes that are read of a column at a time: a row group may be larger than memory."""
@@ -133,8 +133,7 @@ def _next(path: Path, batches: Iterator[Any]) -> Any:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    reason = next(iter(str(error).splitlines()), type(error).__name__)
-    return DataError(f"{path}: not a readable Parquet file ({reason})")
+    return DataError(f"{path}: not a readable Parquet file ({first_line(error)})")
 
 
 def _names(schema: Any, index: Sequence[str]) -> list[tuple[str, str]]:

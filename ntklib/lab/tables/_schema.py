@@ -12,14 +12,10 @@ from ._hints import decimal_hint, note_lookalikes
 from ._numbers import as_text, parse_numbers
 from .stream import TableStream
 from .summaries import LARGEST, MOST_TEXTS, Occurrences, TableSummary, summarise
-from .table import DataError, Table, show
+from .table import DataError, Table, show, silent
 
 SMALLEST_SPREAD = 1e-145
 """Columns of less spread cannot be standardised: their variance would be lost."""
-
-
-def _silent(message: str) -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class Schema:
         target: str | None = None,
         categorical: Sequence[str] = (),
         impute: str | None = None,
-        note: Callable[[str], None] = _silent,
+        note: Callable[[str], None] = silent,
     ) -> Schema:
         """Find out what each column but the target holds.
 
@@ -87,7 +83,7 @@ class Schema:
         target: str | None = None,
         categorical: Sequence[str] = (),
         impute: str | None = None,
-        note: Callable[[str], None] = _silent,
+        note: Callable[[str], None] = silent,
     ) -> Schema:
         """Return the schema of a table that has been summarised, as :meth:`infer` does."""
         chosen = frozenset(categorical)
@@ -104,7 +100,7 @@ class Schema:
         """Return the names of the columns of a kind."""
         return tuple(name for name, own in zip(self.columns, self.kinds, strict=True) if own == kind)
 
-    def encode(self, table: Table, note: Callable[[str], None] = _silent) -> NDArray:
+    def encode(self, table: Table, note: Callable[[str], None] = silent) -> NDArray:
         """Return the feature columns as one array.
 
         Parameters
@@ -141,7 +137,7 @@ class Schema:
         self,
         table: Table | TableStream,
         categories: Mapping[str, Collection[str]],
-        note: Callable[[str], None] = _silent,
+        note: Callable[[str], None] = silent,
     ) -> list[Occurrences]:
         """Check the rows of another table than the one whose schema this is, in one pass.
 
@@ -179,7 +175,7 @@ class Schema:
         return [cells for cells in new.values() if cells.count]
 
     def check(
-        self, summary: TableSummary, note: Callable[[str], None] = _silent, *, fitted: bool = False
+        self, summary: TableSummary, note: Callable[[str], None] = silent, *, fitted: bool = False
     ) -> None:
         """Check the numeric columns of a table that has been summarised, to be fitted or predicted from.
 

@@ -142,6 +142,15 @@ def show(text: object, limit: int = 80) -> str:
     return quoted if len(quoted) <= limit else f"{quoted[: limit - 4]}...{quoted[-1]}"
 
 
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or its name."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def silent(message: str) -> None:
+    """Drop a message for the user: the default of ``note``."""
+
+
 def check_text(source: str, what: str, cells: NDArray) -> None:
     """Refuse text that no file could hold as UTF-8, or that would be cut off: lone surrogates and NUL."""
     joined = "".join(cells.tolist())

@@ -13,7 +13,7 @@ from ._numbers import as_text, parse_numbers
 from ._schema import check_counted
 from .stream import TableStream
 from .summaries import TableSummary, summarise
-from .table import DataError, Table, show
+from .table import DataError, Table, show, silent
 
 MAX_NUMERIC_CLASSES = 20
 MIN_ROWS_PER_CLASS = 5
@@ -47,7 +47,7 @@ def read_target(
     *,
     task: str = "auto",
     categorical: bool = False,
-    note: Callable[[str], None] = lambda message: None,
+    note: Callable[[str], None] = silent,
 ) -> Target:
     """Read the target column and choose the task.
 
@@ -160,7 +160,7 @@ class TargetColumn:
         *,
         task: str = "auto",
         categorical: bool = False,
-        note: Callable[[str], None] = lambda message: None,
+        note: Callable[[str], None] = silent,
     ) -> Target:
         """Choose the task for the values of all rows, as :func:`read_target` does.
 

@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from .._numbers import describe_cell, is_infinite, is_missing
+from .._numbers import describe_cell, is_infinite, is_missing, mostly_numbers
 from ..table import Table
 
 LARGEST = 1e150
@@ -114,13 +114,8 @@ class NumberSummary:
 
     @property
     def looks_numeric(self) -> bool | None:
-        """Say whether more than half of the cells that are not missing are numbers; None if all are missing.
-
-        A column with a few stray strings, or with infinite numbers, therefore still counts as numeric: they
-        can be reported, and do not turn the column into categories.
-        """
-        present = self.rows - self.missing
-        return 2 * (self.finite + self.infinite) > present if present else None
+        """Say whether most cells are numbers, missing ones left out; None if all are missing."""
+        return mostly_numbers(self.finite + self.infinite, self.rows - self.missing)
 
     @property
     def spread(self) -> float:
