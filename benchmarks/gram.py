@@ -3,9 +3,10 @@
     python benchmarks/gram.py [--n 10000] [--repeats 5] [--threads 2]
 
 The floor is what no kernel can do without: the faster of a BLAS gemm into an array that exists and a BLAS
-syrk of one triangle, and one fill of the output.  Actions are timed in turn, round after round, and medians
-are compared, so that a busy machine slows both sides of a ratio; what one entry costs is the least processor
-time of one thread.  Fresh memory is slow to touch on virtual machines; the script starts itself again with the allocator keeping its pages (GLIBC_TUNABLES).
+syrk of one triangle, and one fill of the output. Actions are timed in turn, round after round, and medians
+are compared, so that a busy machine slows both sides of a ratio; what one entry costs is the least
+processor time of one thread. Fresh memory is slow to touch on virtual machines; the script starts itself
+again with the allocator keeping its pages (GLIBC_TUNABLES).
 """
 
 from __future__ import annotations

@@ -3,8 +3,10 @@
 A table in memory goes from :func:`load_table` (a file or an embedded set) -> :class:`Table` ->
 :func:`read_target` and :meth:`Schema.infer` -> ``schema.encode(table)``, an array for the pipeline of
 :func:`make_preprocessor`. Files of any size go from :func:`open_tables` -> :class:`TableStream` ->
-:func:`summarise` -> :meth:`Schema.of` and :meth:`TargetColumn.of` -> :func:`encode_rows`. Whatever is wrong with the input raises :class:`DataError`, whose message is one
-line that names the file, the row and the column.
+:func:`summarise` -> :meth:`Schema.of` and :meth:`TargetColumn.of` -> :func:`encode_rows`.
+
+Whatever is wrong with the input raises :class:`DataError`, whose message is one line that names the file,
+the row and the column.
 """
 
 from ._embedded import EMBEDDED, load_embedded

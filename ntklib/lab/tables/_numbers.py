@@ -88,8 +88,8 @@ def is_infinite(cell: str) -> bool:
 def mostly_numbers(numbers: int, present: int) -> bool | None:
     """Say whether more than half of the cells that are not missing are numbers; None if all are missing.
 
-    Infinite numbers count. A column with a few stray strings, or with infinite numbers, therefore still counts
-    as numeric: they can be reported, and do not turn the column into categories.
+    A column with a few stray strings, or with infinite numbers, which count here, is therefore numeric: they
+    can be reported, and do not turn the column into categories.
     """
     return 2 * numbers > present if present else None
 

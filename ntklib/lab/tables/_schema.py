@@ -121,7 +121,7 @@ class Schema:
         DataError
             As :meth:`check_rows`.
         """
-        self.check_rows(table, {}, note)
+        self.check_rows(table, {}, note, fitted=False)
         return self.encode_block(table)
 
     def encode_block(self, table: Table) -> NDArray:
@@ -138,8 +138,10 @@ class Schema:
         table: Table | TableStream,
         categories: Mapping[str, Collection[str]],
         note: Callable[[str], None] = silent,
+        *,
+        fitted: bool = True,
     ) -> list[Occurrences]:
-        """Check the rows of another table than the one whose schema this is, in one pass.
+        """Check the rows of a table in one pass.
 
         Parameters
         ----------
@@ -149,6 +151,8 @@ class Schema:
             The texts that columns are known to hold.
         note : callable, default: nothing
             Receives a line for each column that has cells to be filled.
+        fitted : bool, default=True
+            Whether the schema is that of a fitted model, whose ways out are fewer.
 
         Returns
         -------
@@ -171,7 +175,7 @@ class Schema:
                 if strange := [i for i, cell in enumerate(cells) if cell not in known]:
                     first = strange[0]
                     new[name].add(len(strange), f"{block.place(first, name)}: {show(cells[first])}")
-        self.check(summary, note, fitted=True)
+        self.check(summary, note, fitted=fitted)
         return [cells for cells in new.values() if cells.count]
 
     def check(
