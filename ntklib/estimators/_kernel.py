@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Kernel
 
@@ -133,13 +134,32 @@ def batches(X: Any, n: int) -> Iterator[slice]:
 
 
 def evaluate_expansion(kernel: Kernel | Callable | str, X: Any, Y: Any, coef: NDArray) -> NDArray:
-    """Values sum_i coef_i K(x, y_i) at the rows x of X, (m, k), one batch of the cross-Gram at a time."""
+    """Values sum_i coef_i K(x, y_i) at the rows x of X, (m, k), one batch of the cross-Gram at a time.
+
+    Coefficients of equal rows are added first: at small penalties they are large, of both signs, and would
+    multiply what rounding makes of one value in two places of a matrix.
+    """
     out = np.empty((X.shape[0], coef.shape[1]))
+    if not isinstance(kernel, str) and _may_repeat(Y):
+        first, place = distinct_rows(Y)
+        together = np.zeros((len(first), coef.shape[1]))
+        np.add.at(together, place, coef)
+        Y, coef = Y[first], together
     with step("predictions", len(out), "rows") as gauge:
         for rows in batches(X, len(coef)):
             out[rows] = cross_gram(kernel, X[rows], Y) @ coef
             gauge.reach(rows.stop)
     return out
+
+
+def _may_repeat(X: Any) -> bool:
+    """Say if some rows may be equal, by a projection: quicker than a look at all of each."""
+    if sparse.issparse(X):
+        return X.shape[0] > 1
+    weights = np.random.default_rng(0).standard_normal(X.shape[1]).astype(X.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        projections = np.sort((X * weights).sum(axis=1))  # of equal rows to the last digit, unlike a product
+    return not np.all(projections[1:] > projections[:-1])
 
 
 def gram_diagonal(kernel: Kernel | Callable, X: Any) -> NDArray:
