@@ -90,10 +90,7 @@ def exported(module: str) -> frozenset[str]:
     """Names in ``__all__`` of a module."""
     if module not in MODULES:
         return frozenset()
-    for node in ast.parse(MODULES[module].read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            return frozenset(ast.literal_eval(node.value))
-    return frozenset()
+    return frozenset(exports(ast.parse(MODULES[module].read_text(encoding="utf-8"))))
 
 
 def part_of(module: str) -> str:
@@ -140,6 +137,33 @@ def unpublished(path: Path, source: str) -> list[str]:
         ):
             wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module} {name or ''}")
     return wrong
+
+
+def missing(path: Path, source: str) -> list[str]:
+    """Names in ``__all__`` of a file that it does not define or import."""
+    tree = ast.parse(source)
+    names = set()
+    todo = list(tree.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        todo += ast.iter_child_nodes(node)
+    module = module_of(path)
+    return [name for name in exports(tree) if name not in names and f"{module}.{name}" not in MODULES]
+
+
+def exports(tree: ast.Module) -> list[str]:
+    """Names in ``__all__``, in its order."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return ast.literal_eval(node.value)
+    return []
 
 
 def circles() -> list[list[str]]:
@@ -200,6 +224,21 @@ def test_imports_follow_the_layers():
 
 def test_no_private_module_or_name_is_imported_from_another_package():
     assert check(private) == []
+
+
+def test_names_that_a_file_exports_are_there():
+    assert [fault for path in FILES for fault in missing(path, path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ('__all__ = ["x", "f", "y", "kernels"]\nfrom .a import b as y\nx = 1\ndef f(): pass', []),
+        ('__all__ = ["x", "y"]\ndef f():\n    x = 1\n    from .a import y', ["x", "y"]),
+    ],
+)
+def test_an_exported_name_that_is_missing_is_found(source, names):
+    assert missing(PACKAGE / "__init__.py", source) == names
 
 
 def test_the_laboratory_uses_public_names_of_the_library():

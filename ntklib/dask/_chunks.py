@@ -22,7 +22,7 @@ __all__ = [
     "Recipe",
     "block_of",
     "map_block",
-    "merge_sums",
+    "merge_packed",
     "numbers_of",
     "sum_block",
     "summarise_chunk",
@@ -50,12 +50,10 @@ class ChunkSummary:
         Largest size of each target; of 1 in classification.
     whole : bool
         All weights are whole numbers.
-    weight : float
-        Sum of the weights.
     labels : ndarray
         Distinct labels, in classification.
-    label_counts, label_weights : ndarray
-        Rows, and sum of the weights, of each.
+    label_weights : ndarray
+        Sum of the weights of each.
     """
 
     n_rows: int = 0
@@ -66,9 +64,7 @@ class ChunkSummary:
     squares: float = 0.0
     largest: NDArray | None = None
     whole: bool = True
-    weight: float = 0.0
     labels: NDArray | None = None
-    label_counts: NDArray | None = None
     label_weights: NDArray | None = None
 
 
@@ -118,7 +114,7 @@ def _summary(X: Any, y: Any, weights: Any, classification: bool) -> ChunkSummary
     if not (np.isfinite(w).all() and w.min(initial=0) >= 0):
         raise ValueError("sample weights must be finite and nonnegative.")
     kept = w > 0
-    largest = labels = counts = totals = None
+    largest = labels = totals = None
     if y is not None:
         check_finite_rows(y, "y")
         own = y[kept]
@@ -128,7 +124,7 @@ def _summary(X: Any, y: Any, weights: Any, classification: bool) -> ChunkSummary
         elif len(own):
             check_classification_targets(own)
             labels, place = np.unique(own, return_inverse=True)
-            counts, totals = np.bincount(place), np.bincount(place, weights=w[kept])
+            totals = np.bincount(place, weights=w[kept])
     squares = sum(float(row_norms(block, squared=True).sum()) for block in read_rows(X[kept]))
     return ChunkSummary(
         n_rows=n,
@@ -138,9 +134,7 @@ def _summary(X: Any, y: Any, weights: Any, classification: bool) -> ChunkSummary
         squares=squares,
         largest=largest,
         whole=bool((w == np.floor(w)).all()),
-        weight=float(w.sum()),
         labels=labels,
-        label_counts=counts,
         label_weights=totals,
     )
 
@@ -196,7 +190,7 @@ def sum_block(
         return sums.packed()
 
 
-def merge_sums(first: RowSums, second: RowSums) -> RowSums:
+def merge_packed(first: RowSums, second: RowSums) -> RowSums:
     """Sums over the rows of both, whose squares are packed triangles."""
     return first.unpacked().merge(second.unpacked()).packed()
 

@@ -18,7 +18,7 @@ from dask.highlevelgraph import HighLevelGraph
 
 from ntklib.solvers import fold_sums
 
-from ._chunks import merge_sums, sum_block
+from ._chunks import merge_packed, sum_block
 
 __all__ = ["Graph", "add_sums"]
 
@@ -79,6 +79,6 @@ def add_sums(graph: Graph, add: Any, zeros: Any, chunks: list[tuple], recipe: An
     parts = [graph.task("sums", i, sum_block, add, zeros, *chunk, recipe) for i, chunk in enumerate(chunks)]
 
     def merge(first: Any, second: Any) -> Any:
-        return graph.task("merge", len(graph), merge_sums, first, second)
+        return graph.task("merge", len(graph), merge_packed, first, second)
 
     return fold_sums(parts, merge)

@@ -16,7 +16,7 @@ from ntklib._core.threads import get_threads
 
 from ._kernel import cross_gram, is_ours, is_precomputed
 
-__all__ = ["LONG", "announce", "least_time", "multiplication_seconds", "value_seconds"]
+__all__ = ["LONG", "announce", "call_seconds", "multiplication_seconds", "value_seconds"]
 
 LONG = 10.0
 """Seconds of work from which on its length is said beforehand."""
@@ -34,7 +34,7 @@ def announce(what: str, seconds: Callable[[], float], *, at_most: bool = False) 
 def multiplication_seconds(dtype: Any = np.float64) -> float:
     """Seconds that BLAS takes for a multiplication and an addition, with all its threads."""
     A = np.ones((_SAMPLE, _SAMPLE), dtype)
-    return least_time(lambda: A @ A) / _SAMPLE**3
+    return call_seconds(lambda: A @ A) / _SAMPLE**3
 
 
 def value_seconds(kernel: Any, X: Any) -> float:
@@ -43,12 +43,12 @@ def value_seconds(kernel: Any, X: Any) -> float:
         return 0.0
     half = max(min(X.shape[0] // 2, _SAMPLE), 1)
     one, other = X[:half], X[X.shape[0] - half :]
-    each = least_time(lambda: cross_gram(kernel, one, other)) / half**2
+    each = call_seconds(lambda: cross_gram(kernel, one, other)) / half**2
     return each / get_threads() if is_ours(kernel) else each
 
 
-def least_time(action: Callable[[], object]) -> float:
-    """Time of the second call: the first one may load compiled code."""
+def call_seconds(action: Callable[[], object]) -> float:
+    """Seconds of a second call: the first one may load compiled code."""
     action()
     start = time.perf_counter()
     action()

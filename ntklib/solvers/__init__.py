@@ -16,7 +16,7 @@ For estimators a :class:`Solver` says how the system is solved: :class:`Cholesky
 centres, or :class:`ConjugateGradient` without the matrix.
 
 All that a fit on centres needs of rows are sums over them: :class:`CentreRows` runs through rows in memory or
-in a memory map, and a driver for rows that are elsewhere derives from it and combines its :class:`RowSums`
+in a memory map, and a driver for rows that are elsewhere has its methods and combines its :class:`RowSums`
 with :func:`fold_sums`.
 """
 

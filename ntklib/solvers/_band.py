@@ -20,7 +20,7 @@ from ._records import DOUBTFUL, Solution, warn_poor
 
 _EPS = float(np.finfo(np.float64).eps)
 _TINY = float(np.finfo(np.float64).tiny)
-_ROWS, _COLUMNS = 128, 512
+_ROWS, _BLOCK = 128, 512
 _AT_ONCE = 16  # penalties whose band factors are in memory together
 _NEGATIVE = 1e-3  # of the penalty: what an eigenvalue may lie below 0 by rounding
 _REBUILT = 4.0  # rounding of Q B Q^T and a decomposition of it, in units of the latter
@@ -130,23 +130,11 @@ class BandFactor(Factorization):
 
     def _lift(self, columns: NDArray) -> NDArray:
         """Q @ columns."""
-        Q, out = self._orthogonal, np.empty((self.n, columns.shape[1]))
-
-        def multiply(rows: slice) -> None:
-            out[rows] = Q[rows] @ columns
-
-        parallel_for(multiply, row_blocks(self.n, _COLUMNS))
-        return out
+        return _product(self._orthogonal, columns)
 
     def _project(self, columns: NDArray) -> NDArray:
         """Q^T @ columns."""
-        Q, out = self._orthogonal, np.empty((self.n, columns.shape[1]))
-
-        def multiply(rows: slice) -> None:
-            out[rows] = Q[:, rows].T @ columns
-
-        parallel_for(multiply, row_blocks(self.n, _COLUMNS))
-        return out
+        return _product(self._orthogonal.T, columns)
 
     def _times_band(self, columns: NDArray) -> NDArray:
         """B @ columns."""
@@ -183,8 +171,8 @@ class BandFactor(Factorization):
             return factor.solve(rhs, penalty)
         cholesky = self._cholesky(penalty), True
         z = self._lift(cho_solve_banded(cholesky, self._project(b), check_finite=False))
-        seen = self._project(z)
-        applied = self._lift(self._times_band(seen) + penalty * seen)
+        projected = self._project(z)
+        applied = self._lift(self._times_band(projected) + penalty * projected)
         vector, largest = np.full(self.n, self.n**-0.5), 0.0
         for _ in range(_INVERSIONS):
             image = cho_solve_banded(cholesky, vector, check_finite=False)
@@ -271,6 +259,17 @@ class BandFactor(Factorization):
             cholesky = self._cholesky(penalty), True
             solution = self._lift(cho_solve_banded(cholesky, projected, check_finite=False))
             yield self, self._weigh(solution), diagonal
+
+
+def _product(matrix: NDArray, columns: NDArray) -> NDArray:
+    """matrix @ columns, in blocks that do not depend on the number of threads."""
+    out = np.empty((len(matrix), columns.shape[1]))
+
+    def multiply(rows: slice) -> None:
+        out[rows] = matrix[rows] @ columns
+
+    parallel_for(multiply, row_blocks(len(matrix), _BLOCK))
+    return out
 
 
 def _blocks(band: NDArray) -> tuple[NDArray, NDArray]:

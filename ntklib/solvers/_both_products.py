@@ -9,7 +9,6 @@ from ntklib._core.jit import compiled
 
 __all__ = ["add_both_products"]
 
-
 FEW = 8
 """Vectors up to which the loop is faster than BLAS, which needs a copy of a float32 tile."""
 

@@ -266,12 +266,12 @@ class CholeskyFactor(Factorization):
         z, last = np.zeros_like(b), np.inf
         scale = units(b, axis=0)  # float32 would over- or underflow
         r = b
-        for taken in range(_MAX_REFINEMENTS + 1):
+        for count in range(_MAX_REFINEMENTS + 1):
             z = z + self._potrs(r / scale) * scale
             r = b - upper_product(self._matrix, self._diagonal + penalty, z)
             size = relative_residual(r, b)
             if size <= _REFINED or size > 0.5 * last:
-                return z, size, taken
+                return z, size, count
             last = size
         return z, last, _MAX_REFINEMENTS
 

@@ -242,7 +242,7 @@ class IterativeFit:
 
 
 def _show(gauge: Any, tol: float) -> Callable[[int, float], None]:
-    """Return what shows an iteration: the digits won so far are the share that is done."""
+    """Return a function that shows an iteration: the share of the digits that are won is what is done."""
     first: list[float] = []
 
     def each(done: int, relative: float) -> None:

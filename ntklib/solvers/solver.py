@@ -149,6 +149,11 @@ class Nystrom(Solver):
             check_integer(self.n_init, "n_init", minimum=2)
         check_integer(self.random_state, "random_state", minimum=0)
 
+    @property
+    def rule(self) -> str:
+        """Name of the choice of centres, "given" for those that are given."""
+        return self.centers if isinstance(self.centers, str) else "given"
+
     def count(self, n: int) -> int:
         """Number of centres for n rows."""
         if isinstance(self.n_centers, Integral):
@@ -176,10 +181,13 @@ class Nystrom(Solver):
         given, less = self.given_centers(X), "give Nystrom a smaller n_centers"
         M = M if given is None else given.shape[0]
         require_memory((3, M, M), np.float64, "set of sums on centres", less, rows=False)
-        if given is None and self.centers == "rpcholesky":
+        self.check_factor(n, M, less)
+
+    def check_factor(self, n: int, M: int, less: str) -> None:
+        """Refuse the factor that chooses M centres among n rows where memory does not suffice for it."""
+        if self.rule == "rpcholesky":
             shape = min(n, max(self.subset, M)), M
-            less += " or subset"
-            require_memory(shape, np.float64, "factor that chooses centres", less, rows=False)
+            require_memory(shape, np.float64, "factor that chooses centres", f"{less} or subset", rows=False)
 
     def given_centers(self, X: Any) -> Any:
         """Centres that were given, checked to suit the rows of X; None where they are chosen."""

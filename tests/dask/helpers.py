@@ -25,13 +25,17 @@ def chunked(array):
     return da.from_array(array, chunks=(SIZES, *((-1,) * (array.ndim - 1))))
 
 
-def in_blocks(X, targets, *, alpha=1.0, weights=None, counts=None, kernel=KERNEL):
-    """Fit of rows in memory, block by block."""
+def sums_in_blocks(X, targets, *, weights=None, counts=None, kernel=KERNEL):
+    """Sums over rows in memory, block by block."""
     ends = np.cumsum(SIZES)
     blocks = [slice(stop - size, stop) for size, stop in zip(SIZES, ends, strict=True)]
     rows = CentreRows(X, targets, weights, counts, blocks=blocks)
-    sums = sum_on_centres(kernel, partial(_diagonal, kernel), rows, SOLVER, fit_intercept=True)
-    return sums.fit(np.full(targets.shape[1], alpha))
+    return sum_on_centres(kernel, partial(_diagonal, kernel), rows, SOLVER, fit_intercept=True)
+
+
+def in_blocks(X, targets, *, alpha=1.0, **options):
+    """Fit of rows in memory, block by block."""
+    return sums_in_blocks(X, targets, **options).fit(np.full(targets.shape[1], alpha))
 
 
 def _diagonal(kernel, X):

@@ -16,9 +16,10 @@ from ntklib import NTKClassifier, NTKRegressor
 from ntklib.dask import DaskNTKClassifier, DaskNTKRegressor
 from ntklib.dask._graph import Graph, add_sums
 from ntklib.estimators import ScaleWarning
+from ntklib.estimators._calibration import fit_temperature
 from ntklib.solvers import ConjugateGradient
 
-from .helpers import KERNEL, SIZES, SOLVER, N, chunked, in_blocks, make_rows
+from .helpers import KERNEL, SIZES, SOLVER, N, chunked, in_blocks, make_rows, sums_in_blocks
 
 
 @pytest.fixture(autouse=True)
@@ -190,6 +191,19 @@ def test_centres_do_not_depend_on_the_chunks():
     X, y = make_rows()
     one, other = fit(chunked(X), chunked(y)), fit(da.from_array(X, chunks=(100, 3)), da.from_array(y))
     np.testing.assert_array_equal(one.support_, other.support_)
+
+
+def test_leave_one_out_of_many_rows_is_of_a_draw(monkeypatch):
+    monkeypatch.setattr("ntklib.dask._ridge.HELD_OUT", 100)
+    X, y = make_rows()
+    labels = y > 0
+    model = DaskNTKClassifier(KERNEL, solver=SOLVER).fit(chunked(X), chunked(labels))
+    values = sums_in_blocks(X, np.where(labels, 1.0, -1.0)[:, None]).held_out(np.ones(1))[:, :, 0]
+    rows = np.random.default_rng([SOLVER.random_state, 100]).choice(N, 100, replace=False)
+    expected = fit_temperature(values[rows], labels[rows].astype(int), np.ones(100), 100)
+    assert model.temperature_ == pytest.approx(expected, rel=1e-9)
+    everything = fit_temperature(values, labels.astype(int), np.ones(N), N)
+    assert abs(model.temperature_ - everything) > 1e-6
 
 
 def test_a_constant_kernel_leaves_the_shares_of_the_classes():

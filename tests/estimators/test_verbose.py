@@ -113,7 +113,7 @@ def test_forecasts_are_for_long_work_that_is_shown(estimator, capsys, monkeypatc
     def measured(*_):
         raise AssertionError("nobody asked")
 
-    monkeypatch.setattr(_forecast, "least_time", measured)
+    monkeypatch.setattr(_forecast, "call_seconds", measured)
     copied(estimator).fit(X, LABELS)
 
 

@@ -6,13 +6,13 @@ from scipy import sparse
 
 import ntklib
 from ntklib.kernels import NNGP, NTK
-from ntklib.solvers import CentreSpectrum, CentreTriangle
+from ntklib.solvers import CentreRows, CentreSpectrum, CentreTriangle
 from ntklib.solvers.nystrom import _basis
 from ntklib.solvers.nystrom import regression as regression_module
 from ntklib.solvers.nystrom._basis import make_basis
 from ntklib.solvers.nystrom._inverse import factored
 from ntklib.solvers.nystrom._sums import CHAIN, RowSums, tree_sum
-from ntklib.solvers.nystrom.regression import CentreRegression, CentreRows
+from ntklib.solvers.nystrom.regression import CentreRegression
 
 KERNEL = NTK(depth=2, bias_std=0.5)
 RNG = np.random.default_rng(0)
@@ -146,7 +146,7 @@ def test_held_out_predictions_are_those_of_refits(intercept):
             np.testing.assert_allclose(held_out[i, :, p], (KERNEL(X[[i]], X[:15]) @ a + b)[0], rtol=1e-9)
 
 
-def test_generalised_cross_validation():
+def test_residuals_and_degrees_of_freedom():
     basis, _, regression = fitted(KERNEL, X, X[:15], Y, WEIGHTS)
     fit = regression.fit(0.3)
     P = KERNEL(X, X[:15]) @ np.linalg.inv(np.linalg.cholesky(KERNEL(X[:15]))).T
@@ -158,7 +158,7 @@ def test_generalised_cross_validation():
     error = Y - KERNEL(X, basis.centres) @ fit.dual_coef - fit.intercept
     rss = WEIGHTS @ error**2
     np.testing.assert_allclose(regression.residual_squares(0.3), rss, rtol=1e-9)
-    np.testing.assert_allclose(regression.gcv(0.3), 120 * rss / (120 - df) ** 2, rtol=1e-9)
+    assert regression.free(0.3) == pytest.approx(120 - df, rel=1e-10)
 
 
 @pytest.mark.parametrize("decomposed", [False, True])

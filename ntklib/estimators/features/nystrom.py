@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dtrsm, strsm
 from sklearn.utils.validation import check_is_fitted
 
-from ntklib._core.blocks import require_memory, row_blocks
+from ntklib._core.blocks import row_blocks
 from ntklib._core.threads import parallel_for
 from ntklib._core.validation import check_integer, check_option, random_generator
 from ntklib.solvers import Nystrom
@@ -166,8 +166,7 @@ class NystromFeatures(FeatureMap):
             warn_blind(self.kernel_, X)
             cross, diagonal = partial(_cross, self.kernel_), partial(_diagonal, self.kernel_)
             rule = Nystrom(m, centers=self.centers, subset=subset, random_state=rng)
-            among, less = min(X.shape[0], max(m, subset)), "choose fewer n_components or a smaller subset"
-            require_memory((among, m), np.float64, "factor that chooses centres", less, rows=False)
+            rule.check_factor(X.shape[0], rule.count(X.shape[0]), "choose a smaller n_components")
             chosen, centres = choose_centres(cross, diagonal, X, rule)
             basis = make_basis(cross, diagonal, centres, centred=False)
             self.components_, self.component_indices_ = basis.centres, chosen[basis.kept]

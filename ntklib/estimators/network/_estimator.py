@@ -16,7 +16,7 @@ from ntklib._core.validation import check_integer
 from ntklib.dynamics import GradientDescent, History, Loss, Momentum, Optimizer, Snapshot, train
 from ntklib.networks import EmpiricalNTK, Network, Params
 
-from .._forecast import announce, least_time
+from .._forecast import announce, call_seconds
 from .._kernel import warn_blind
 from .._stopping import Stopping, Watch, warn_of_rise
 from .._trained import TrainedEstimator, resolve_network
@@ -96,7 +96,7 @@ def pass_seconds(network: Network, params: Params, units: Units) -> float:
         network.apply(params, part.X)
         network.vjp(params, part.X, ones)
 
-    return least_time(both) * len(units) / len(part)
+    return call_seconds(both) * len(units) / len(part)
 
 
 def _rate(history: History) -> float:

@@ -156,10 +156,7 @@ class RidgeEstimator(KernelEstimator):
         sums = sum_units(self.kernel_, units, solver, fit_intercept=self.fit_intercept)
         model = sums.fit(penalties, refine=solver.refine)
         self._store_centres(centre_support(units, model), model, penalties)
-        if not left_out:
-            return None
-        distinct, at = np.unique(penalties, return_inverse=True)
-        return sums.held_out(distinct)[:, np.arange(len(penalties)), at]
+        return sums.left_out(penalties) if left_out else None
 
     def _fit_by_iterations(self, units: Units, penalties: NDArray, solver: ConjugateGradient) -> None:
         fit = iterate_units(self.kernel_, units, penalties, solver, fit_intercept=self.fit_intercept)

@@ -23,7 +23,7 @@ LEAST = 500  # units of a round: on fewer, kernels cost next to nothing and diff
 
 
 class Round(NamedTuple):
-    """Kernels that a round is for, but for ties, and its units."""
+    """Number of kernels of a round, ties apart, and its units."""
 
     n_kernels: int
     rows: NDArray

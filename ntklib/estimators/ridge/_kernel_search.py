@@ -124,7 +124,7 @@ class KernelSearch:
     ) -> SearchResult:
         """The best of the ranks (p, n_criteria, 2), and all of them as a path."""
         order = comparable(ranks)
-        best = [max(range(len(alphas)), key=lambda i: (*order[i, j], -i)) for j in range(len(self.criteria))]
+        best = best_places(order)
         shared = len(best) == 1
         scores = np.stack([one.reported(ranks[:, j, 0]) for j, one in enumerate(self.criteria)], axis=1)
         top = scores[best, range(len(best))]
@@ -194,15 +194,12 @@ class KernelSearch:
                     ranks[i, j] = sums.gcv(float(alpha), columns[j], criterion.exponent // 2), 0.0
                 else:
                     ranks[i, j] = criterion(held_out[:, columns[j], i], rows)
-        order = comparable(ranks)
         penalties = np.empty(k)
-        for j, at in enumerate(columns):
-            best = max(range(len(alphas)), key=lambda i: (*order[i, j], -i))
+        for at, best in zip(columns, best_places(comparable(ranks)), strict=True):
             penalties[at] = alphas[best]
         model = sums.fit(penalties, refine=refine)
         if self.gcv:
-            distinct, place = np.unique(penalties, return_inverse=True)
-            left_out = sums.held_out(distinct)[:, np.arange(k), place]
+            left_out = sums.left_out(penalties)
         else:
             place = np.array([np.flatnonzero(alphas == penalty)[0] for penalty in penalties])
             left_out = held_out[:, np.arange(k), place]
@@ -247,6 +244,12 @@ class KernelSearch:
                 if self.keep_held_out:
                     kept[i, test] = values
         return totals / len(self.splits), kept
+
+
+def best_places(ranks: NDArray) -> list[int]:
+    """Place of the best of comparable ranks (p, n_criteria, 2) by each criterion, the first of equal ones."""
+    p, n_criteria, _ = ranks.shape
+    return [max(range(p), key=lambda i: (*ranks[i, j], -i)) for j in range(n_criteria)]
 
 
 def search_kernels(

@@ -105,15 +105,14 @@ def fit_elsewhere(model: Model, data: RowsElsewhere) -> Model:
     ValueError
         If a parameter is out of its range, or the kernel is 0 on all centres or not known block by block.
     """
+    solver = many_rows_solver(model)
     model.kernel_ = resolve_kernel(model.kernel)
     describe_fit(model, data)
     penalties = model._penalties_for(data.rows.n_targets)
-    sums = sums_elsewhere(model, data)
-    store_model(model, data, sums, sums.fit(penalties, refine=many_rows_solver(model).refine), penalties)
+    sums = sums_elsewhere(model, data, solver)
+    store_model(model, data, sums, sums.fit(penalties, refine=solver.refine), penalties)
     if is_classifier(model) and model.calibrate:  # type: ignore[attr-defined]
-        distinct, at = np.unique(penalties, return_inverse=True)
-        left_out = sums.held_out(distinct)[:, np.arange(len(penalties)), at]
-        model._fit_temperature(held_units(data), left_out)  # type: ignore[attr-defined]
+        model._fit_temperature(held_units(data), sums.left_out(penalties))  # type: ignore[attr-defined]
     model._shape_fit()
     return model
 
@@ -143,9 +142,9 @@ def describe_fit(model: RidgeEstimator, data: RowsElsewhere) -> None:
     warn_mean_square(data.mean_square)
 
 
-def sums_elsewhere(model: RidgeEstimator, data: RowsElsewhere) -> CentreSums:
+def sums_elsewhere(model: RidgeEstimator, data: RowsElsewhere, solver: Nystrom) -> CentreSums:
     """Sums over the rows for the kernel of a model, on centres among them."""
-    solver, kernel, rows = many_rows_solver(model), model.kernel_, data.rows
+    kernel, rows = model.kernel_, data.rows
     check_blockwise(kernel, data.n_features, solver)
     if getattr(rows.X, "sparse", False) and not accepts_sparse(kernel):
         raise ValueError(

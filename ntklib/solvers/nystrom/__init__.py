@@ -5,11 +5,11 @@ from ._inverse import CentreSpectrum, CentreTriangle
 from ._pivots import PivotedCholesky, check_finite, pivoted_cholesky
 from ._sums import RowSums, fold_sums, merge_sums
 from .fit import CentreModel, CentreSolution, CentreSums, choose_centres, sum_on_centres
-from .regression import CentrePosterior, CentreRows
+from .regression import CentrePosterior
+from .rows import CentreRows
 from .stream import CentreStream, stack_rows
 
 __all__ = [
-    "CHAIN",
     "CentreModel",
     "CentrePosterior",
     "CentreRows",

@@ -59,9 +59,8 @@ def pivoted_cholesky(
     rank: int,
     *,
     rng: np.random.Generator,
-    tol: float = 0.0,
     block: int | None = None,
-    each: Callable[[int], object] = bool,
+    each: Callable[[int], object] | None = None,
 ) -> PivotedCholesky:
     """Compute a randomly pivoted Cholesky factor.
 
@@ -75,11 +74,9 @@ def pivoted_cholesky(
     rank : int
         Number of pivots at most.
     rng : numpy.random.Generator
-    tol : float, default=0
-        Stop when the trace of the residual is at most this share of the trace.
     block : int or None, default=None
         Pivots proposed at once; None is a quarter of the rank, 1 is the plain algorithm.
-    each : callable, default: nothing
+    each : callable or None, default=None
         Receives the number of pivots as it grows.
 
     Returns
@@ -95,7 +92,7 @@ def pivoted_cholesky(
     left, trace = diagonal.copy(), float(diagonal.sum())
     factor = np.empty((n, rank))
     pivots: list[int] = []
-    floor = max(tol, ROUNDING) * trace
+    floor = ROUNDING * trace
     while len(pivots) < rank and (total := left.sum()) > floor:
         # sorted lists of unique proposals would be biased: they are taken in the order drawn
         proposed = rng.choice(n, size=block, p=left / total)
@@ -123,7 +120,8 @@ def pivoted_cholesky(
         parallel_for(extend, row_blocks(n, ROWS))
         left[new] = 0.0
         pivots += new.tolist()
-        each(len(pivots))
+        if each is not None:
+            each(len(pivots))
     return PivotedCholesky(
         np.array(pivots, dtype=np.intp), factor[:, : len(pivots)], trace, float(left.sum())
     )

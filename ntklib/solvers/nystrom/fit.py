@@ -17,10 +17,10 @@ from .._records import IllConditionedWarning
 from ..solver import Nystrom, choose_rows
 from ._basis import make_basis
 from ._pivots import pivoted_cholesky
-from .regression import GOAL, CentrePosterior, CentreRegression, CentreRows
+from .regression import GOAL, CentrePosterior, CentreRegression
+from .rows import CentreRows
 
 __all__ = ["CentreModel", "CentreSolution", "CentreSums", "choose_centres", "sum_on_centres"]
-
 
 FACTORS = 3
 """Penalties up to which Cholesky factors take less time than an eigendecomposition."""
@@ -150,6 +150,11 @@ class CentreSums:
         values = self.regression.held_out(penalties, self.rows, self.dtype)
         return scaled_back(values, self.exponents[:, None])
 
+    def left_out(self, penalties: NDArray) -> NDArray:
+        """Leave-one-out values of the rows by the fit of each target at its penalty, shape (n, k)."""
+        distinct, at = np.unique(penalties, return_inverse=True)
+        return self.held_out(distinct)[:, np.arange(len(penalties)), at]
+
     def gcv(self, penalty: float, columns: slice, exponent: int) -> float:
         """Negative generalised cross-validation, the mean over some targets, in units of 2^(2 exponent)."""
         sums = self.regression.sums
@@ -252,8 +257,7 @@ def sum_on_centres(
     unit = replace(rows, powers=powers)
     dtype = np.float32 if rows.X.dtype == np.float32 else np.float64
     regression = CentreRegression.of(basis, unit, fit_intercept=fit_intercept, dtype=dtype)
-    rule = solver.centers if isinstance(solver.centers, str) else "given"
-    return CentreSums(regression, powers, chosen[basis.kept], rule, unit)
+    return CentreSums(regression, powers, chosen[basis.kept], solver.rule, unit)
 
 
 def choose_centres(

@@ -7,7 +7,6 @@ With whitened features :math:`\Phi`, weighted means taken off (:math:`P`, and ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -16,108 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from ntklib._core.blocks import row_blocks
-from ntklib._core.exponents import exponents
-from ntklib._core.progress import Gauge, Silent, step
-from ntklib._core.threads import parallel_for, single_threaded
+from ntklib._core.progress import step
+from ntklib._core.threads import single_threaded
 
 from ._basis import Basis
 from ._inverse import CentreSpectrum, CentreTriangle, factored, inverse_values
 from ._pivots import check_finite
-from ._sums import ROWS, RowSums, tree_sum
+from ._sums import RowSums
+from .rows import Block, CentreRows, add_block, counting_rows, length_of, tiles_of
 
-__all__ = ["CentreFit", "CentrePosterior", "CentreRegression", "CentreRows"]
-
-Block = tuple[Any, NDArray, NDArray, NDArray]
+__all__ = ["CentreFit", "CentrePosterior", "CentreRegression"]
 
 MAX_REFINEMENTS = 10
 GOAL = 1e-10
-
-
-@dataclass(frozen=True)
-class CentreRows:
-    """Rows, targets, weights and counts, in blocks; and the driver that runs through them.
-
-    All that regression on centres does with rows is `fold` and `map`, to read X at the centres, `n_targets`
-    and the `exponents` of the targets. A driver for rows that are elsewhere has these; it gives the same
-    bytes if its blocks are the same and it adds their sums up as :func:`fold_sums` does.
-
-    Attributes
-    ----------
-    X : array, memory map, CSR matrix or view of shape (n, d)
-    targets : ndarray of shape (n, k)
-    weights, counts : ndarray of shape (n,) or None
-        None is ones; weights are counts times importances.
-    powers : ndarray of int, shape (k,), or None
-        The targets are divided by two to these powers when they are read.
-    blocks : list of slice or None
-        None is a constant number of rows, 4,096.
-    """
-
-    X: Any
-    targets: NDArray
-    weights: NDArray | None = None
-    counts: NDArray | None = None
-    powers: NDArray | None = None
-    blocks: list[slice] | None = None
-
-    @property
-    def n_targets(self) -> int:
-        """Number of targets."""
-        return self.targets.shape[1]
-
-    def exponents(self) -> NDArray:
-        """Exponents of the largest of each target, shape (k,)."""
-        return np.asarray(exponents(self.targets, axis=0))
-
-    def block(self, rows: slice) -> Block:
-        """Rows, targets, weights and counts of some rows."""
-        targets = np.asarray(self.targets[rows], dtype=np.float64)
-        if self.powers is not None:
-            targets = np.ldexp(targets, -self.powers)
-        ones = np.ones(len(targets))
-        weights = ones if self.weights is None else np.asarray(self.weights[rows], dtype=np.float64)
-        counts = ones if self.counts is None else np.asarray(self.counts[rows], dtype=np.float64)
-        return self.X[rows], targets, weights, counts
-
-    def fold(self, add: Callable[[RowSums, Block], None], zeros: Callable[[], RowSums]) -> RowSums:
-        """Sum over all blocks, in chains and a binary tree.
-
-        Parameters
-        ----------
-        add : callable
-            Adds a block (X, targets, weights, counts) to sums.
-        zeros : callable
-            Makes empty sums.
-        """
-        return tree_sum(self._slices(), lambda sums, rows: add(sums, self.block(rows)), zeros)
-
-    def map(self, function: Callable[[Block], NDArray], shape: tuple[int, ...]) -> NDArray:
-        """Arrays of all blocks, one below the other: ``shape`` is that of a row."""
-        out = np.empty((len(self.targets), *shape))
-
-        def fill(rows: slice) -> None:
-            out[rows] = function(self.block(rows))
-
-        parallel_for(fill, self._slices())
-        return out
-
-    def _slices(self) -> Iterable[slice]:
-        return row_blocks(len(self.targets), ROWS) if self.blocks is None else self.blocks
-
-
-def tiles_of(block: Block) -> list[Block]:
-    """Cut a block into parts of at most 4,096 rows, none of them empty."""
-    if len(block[1]) <= ROWS:
-        return [block] if len(block[1]) else []
-    X, *others = block
-    return [(X[rows], *(one[rows] for one in others)) for rows in row_blocks(len(block[1]), ROWS)]
-
-
-def add_block(basis: Basis, dtype: Any, sums: RowSums, block: Block) -> None:
-    """Add the features of a block's rows to empty sums, in tiles of the given precision."""
-    for X, targets, weights, counts in tiles_of(block):
-        sums.add(basis.features(X, dtype), targets, weights, counts, basis.diagonal(X))
 
 
 @dataclass(frozen=True)
@@ -193,24 +103,6 @@ class CentrePosterior:
         return prior - phi.T @ phi + centred.T @ centred + constant
 
 
-def _length(rows: Any) -> int:
-    """Number of rows, 0 where that is not known."""
-    return len(getattr(rows, "targets", ()))
-
-
-def _counting(function: Callable[..., Any], gauge: Gauge | Silent) -> Callable[..., Any]:
-    """Return a function of a block, its last argument, that also counts the block's rows."""
-    if not gauge:
-        return function
-
-    def run(*arguments: Any) -> Any:
-        result = function(*arguments)
-        gauge.advance(len(arguments[-1][1]))
-        return result
-
-    return run
-
-
 class CentreRegression:
     """Sums over rows turned into fits at any penalty.
 
@@ -242,8 +134,8 @@ class CentreRegression:
     ) -> CentreRegression:
         """Sum over rows in tiles of the given precision."""
         zeros = partial(RowSums.zeros, len(basis.kept), rows.n_targets)
-        with step(f"sums on {len(basis.kept):,} centres", _length(rows), "rows") as gauge:
-            sums = rows.fold(_counting(partial(add_block, basis, dtype), gauge), zeros)
+        with step(f"sums on {len(basis.kept):,} centres", length_of(rows), "rows") as gauge:
+            sums = rows.fold(counting_rows(partial(add_block, basis, dtype), gauge), zeros)
         return cls(basis, basis.whiten_sums(sums.widened()), fit_intercept=fit_intercept)
 
     def _matrix(self) -> NDArray:
@@ -273,24 +165,28 @@ class CentreRegression:
         return self.inverse(penalty).trace(penalty) + self.fit_intercept
 
     def free(self, penalty: float) -> float:
-        """Number of counts less the degrees of freedom, from terms that do not cancel."""
+        """Sum of the counts less the degrees of freedom, from terms that do not cancel."""
         values = self.spectrum.values[self.spectrum.values > 0]
         shares = penalty / (values + penalty)
         return float(self.sums.count - self.fit_intercept - len(values) + shares.sum())
 
+    @property
+    def _variation(self) -> NDArray:
+        """Weighted sum of squares about the mean, for each target."""
+        return self.sums.target_squares - self.sums.weight * self.target_mean**2
+
     @cached_property
     def _outside(self) -> NDArray:
         """Weighted sum of squares of what no fit reaches, for each target."""
-        total = self.sums.target_squares - self.sums.weight * self.target_mean**2
+        total = self._variation
         outside = total - inverse_values(self.spectrum.values, [0.0])[:, 0] @ self._projected**2
         return np.where(outside > len(self.moments) * np.finfo(np.float64).eps * total, outside, 0.0)
 
     def objective(self, penalty: float) -> NDArray:
         """Least value of the sum of w (y - f - b)^2 plus the penalty times |f|^2, for each target."""
-        total = self.sums.target_squares - self.sums.weight * self.target_mean**2
         w = single_threaded(self.inverse(penalty).solve, self.moments, penalty)
         reached = np.einsum("ij,ij->j", self.moments, w)
-        return np.maximum(total - reached, 0.0)
+        return np.maximum(self._variation - reached, 0.0)
 
     def distance(self, penalty: float) -> NDArray:
         r"""Bound on the distance to the exact fit, for each target.
@@ -318,10 +214,6 @@ class CentreRegression:
         values = self.spectrum.values
         shrunk = penalty * inverse_values(values, [penalty])[:, 0]
         return self._outside + (shrunk**2 * inverse_values(values, [0.0])[:, 0]) @ self._projected**2
-
-    def gcv(self, penalty: float) -> NDArray:
-        """Generalised cross-validation: an estimate of the mean squared error of each target."""
-        return self.sums.count * self.residual_squares(penalty) / self.free(penalty) ** 2
 
     def fit(self, penalty: float, rows: CentreRows | None = None) -> CentreFit:
         """Fit at a penalty; refine by residuals over the rows if they are given.
@@ -375,8 +267,8 @@ class CentreRegression:
                 sums.products += values.T @ errors
                 sums.targets += errors.sum(axis=0)
 
-        with step("residuals in float64", _length(rows), "rows") as gauge:
-            sums = rows.fold(_counting(add, gauge), partial(RowSums.products_only, len(w), 2 * k))
+        with step("residuals in float64", length_of(rows), "rows") as gauge:
+            sums = rows.fold(counting_rows(add, gauge), partial(RowSums.products_only, len(w), 2 * k))
         both = solve_triangular(basis.triangle, sums.products, lower=True, check_finite=False)
         both -= np.outer(offset, sums.targets)
         excess = sums.targets[:k] / np.sqrt(self.sums.weight) * self.fit_intercept
@@ -407,8 +299,8 @@ class CentreRegression:
                 parts.append(targets[:, :, None] - error / free[:, None, :])
             return np.concatenate(parts)
 
-        with step("leave-one-out", _length(rows), "rows") as gauge:
-            return rows.map(_counting(values, gauge), (k, len(penalties)))
+        with step("leave-one-out", length_of(rows), "rows") as gauge:
+            return rows.map(counting_rows(values, gauge), (k, len(penalties)))
 
     def posterior(self, penalties: NDArray) -> CentrePosterior:
         """Arrays that posterior variances at these penalties are computed from."""

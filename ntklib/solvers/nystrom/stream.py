@@ -18,7 +18,8 @@ from ..solver import Nystrom
 from ._basis import Basis, make_basis
 from ._sums import ROWS, RowSums, SumTree, extend_tree
 from .fit import CentreSums, choose_centres
-from .regression import Block, CentreRegression, CentreRows, add_block
+from .regression import CentreRegression
+from .rows import Block, CentreRows, add_block
 
 __all__ = ["CentreStream", "stack_rows"]
 
@@ -60,8 +61,7 @@ class CentreStream:
         chosen, centres = choose_centres(cross, diagonal, X, solver, solver.stream_centers())
         basis = make_basis(cross, diagonal, centres, centred=fit_intercept)
         tree = SumTree(partial(RowSums.zeros, len(basis.kept), targets.shape[1]))
-        rule = solver.centers if isinstance(solver.centers, str) else "given"
-        return cls(basis, tree, np.asarray(exponents(targets, axis=0)), chosen[basis.kept], rule)
+        return cls(basis, tree, np.asarray(exponents(targets, axis=0)), chosen[basis.kept], solver.rule)
 
     def extended(self, block: Block) -> CentreStream:
         """Return the sums with further rows: X in float64, targets, weights and counts."""

@@ -188,3 +188,16 @@ def test_a_kernel_of_zero_has_no_features():
     for centers in ("rpcholesky", "uniform"):
         with pytest.raises(ValueError, match="the kernel is 0 on"):
             NystromFeatures(ArcCosine(1), centers=centers).fit(np.zeros((5, 3)))
+
+
+@pytest.mark.parametrize("centers", ["rpcholesky", "uniform", "kmeans++", X[:3]])
+def test_no_more_memory_is_asked_for_than_the_choice_of_centres_takes(centers, monkeypatch):
+    monkeypatch.setattr("ntklib._core.blocks.available_memory", lambda: 10_000)
+    model = NystromFeatures(NTK(bias_std=1.0), n_components=1000, centers=centers)
+    assert model.fit(X[:20]).n_components_ <= 20
+
+
+def test_a_factor_that_does_not_fit_is_refused(monkeypatch):
+    monkeypatch.setattr("ntklib._core.blocks.available_memory", lambda: 10_000)
+    with pytest.raises(MemoryError, match=r"factor .* choose a smaller n_components or subset"):
+        NystromFeatures(NTK(bias_std=1.0), n_components=10).fit(X)
