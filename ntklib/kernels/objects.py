@@ -190,19 +190,29 @@ class _DeepKernel(_NetworkKernel):
 
 
 class NNGP(_DeepKernel):
-    """Covariance of the outputs of an infinitely wide network: the kernel of `nngp_kernel`.
+    r"""Covariance of the outputs of an infinitely wide network with Gaussian weights.
+
+    .. math::
+        S^1 = \sigma_w^2 \langle x, z \rangle / s^2 + \sigma_b^2, \qquad
+        S^{l+1} = \sigma_w^2\, E[\sigma(u) \sigma(v)] + \sigma_b^2
+
+    with (u, v) Gaussian of covariance :math:`S^l`; the kernel is :math:`S^{L+1}` for L hidden layers, the
+    matrix that :func:`~ntklib.kernels.nngp_kernel` returns.
 
     Parameters
     ----------
     depth : int, default=1
-        Number of hidden layers.
+        L, the number of hidden layers.
     activation : str or Activation, default="relu"
+        :math:`\sigma`.
     weight_std : float, default=1.0
-        Greater than 0.
+        :math:`\sigma_w`, greater than 0.
     bias_std : float, default=0.0
-        Exactly 0 is structural: no bias, absent from ``theta``, and no fit changes it.
+        :math:`\sigma_b`. Exactly 0 is structural: no bias, absent from ``theta``, and no fit changes it.
     input_scaling : {"none", "fan_in"}, default="none"
+        "fan_in" divides the first layer's weighted sum by :math:`s = \sqrt d`, with d the number of features.
     normalized : bool, default=False
+        K / sqrt(K_xx K_zz) instead.
     weight_std_bounds, bias_std_bounds : pair of floats or "fixed"
         Where a fit may move them.
 
@@ -217,6 +227,9 @@ class NNGP(_DeepKernel):
     >>> NNGP(depth=2, weight_std=np.sqrt(2))(np.eye(2)).round(4)
     array([[2.    , 0.9875],
            [0.9875, 2.    ]])
+    >>> from ntklib.kernels import nngp_kernel
+    >>> bool((NNGP(depth=2)(np.eye(2)) == nngp_kernel(np.eye(2), depth=2)).all())
+    True
     """
 
     def _trainable(self) -> Any:
@@ -224,21 +237,29 @@ class NNGP(_DeepKernel):
 
 
 class NTK(_DeepKernel):
-    """Neural tangent kernel of an infinitely wide network: the kernel of `ntk_kernel`.
+    r"""Neural tangent kernel of an infinitely wide network.
+
+    .. math:: T^1 = S^1, \qquad T^{l+1} = S^{l+1} + \sigma_w^2\, T^l\, E[\sigma'(u) \sigma'(v)]
+
+    with the covariances :math:`S^l` of `NNGP` and (u, v) Gaussian of covariance :math:`S^l`; the kernel is
+    :math:`T^{L+1}` for L hidden layers, the matrix that :func:`~ntklib.kernels.ntk_kernel` returns.
 
     Parameters
     ----------
     depth : int, default=1
-        Number of hidden layers.
+        L, the number of hidden layers.
     activation : str or Activation, default="relu"
+        :math:`\sigma`.
     weight_std : float, default=1.0
-        Greater than 0.
+        :math:`\sigma_w`, greater than 0.
     bias_std : float, default=0.0
-        Exactly 0 is structural: no bias, absent from ``theta``, and no fit changes it.
+        :math:`\sigma_b`. Exactly 0 is structural: no bias, absent from ``theta``, and no fit changes it.
     input_scaling : {"none", "fan_in"}, default="none"
+        "fan_in" divides the first layer's weighted sum by :math:`s = \sqrt d`, with d the number of features.
     trainable : {"all", "hidden", "output"} or tuple of int, default="all"
-        The layers that are trained, by index from 0.
+        The layers that are trained, by index from 0; the others' terms :math:`S^l` are dropped.
     normalized : bool, default=False
+        K / sqrt(K_xx K_zz) instead.
     weight_std_bounds, bias_std_bounds : pair of floats or "fixed"
         Where a fit may move them.
 
@@ -254,6 +275,9 @@ class NTK(_DeepKernel):
     >>> X = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
     >>> KernelRidge(kernel=NTK(bias_std=0.1)).fit(X, [0, 1, 2]).predict(X).round(2)
     array([0.2 , 0.92, 1.68])
+    >>> from ntklib.kernels import ntk_kernel
+    >>> bool((NTK(depth=2)(X) == ntk_kernel(X, depth=2)).all())
+    True
     """
 
     def __init__(
