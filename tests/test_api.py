@@ -53,7 +53,7 @@ API = {
         LeaveOneOutPathDisplay StoppingPathDisplay TrajectoryDisplay
     """,
     "ntklib.dask": """
-        DaskNTKClassifier DaskNTKRegressor
+        DaskNTKClassifier DaskNTKClassifierCV DaskNTKRegressor DaskNTKRegressorCV DaskNystromFeatures
     """,
     "ntklib.lab": """
         cli landscapes report studies tables

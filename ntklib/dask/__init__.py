@@ -12,6 +12,14 @@ except ImportError as error:
         f"ntklib.dask needs Dask ({error}): install the extra, pip install 'ntklib[dask]'."
     ) from error
 
+from .features import DaskNystromFeatures
 from .ridge import DaskNTKClassifier, DaskNTKRegressor
+from .search import DaskNTKClassifierCV, DaskNTKRegressorCV
 
-__all__ = ["DaskNTKClassifier", "DaskNTKRegressor"]
+__all__ = [
+    "DaskNTKClassifier",
+    "DaskNTKClassifierCV",
+    "DaskNTKRegressor",
+    "DaskNTKRegressorCV",
+    "DaskNystromFeatures",
+]

@@ -50,6 +50,8 @@ class ChunkSummary:
         Largest size of each target; of 1 in classification.
     whole : bool
         All weights are whole numbers.
+    weight : float
+        Sum of the weights.
     labels : ndarray
         Distinct labels, in classification.
     label_weights : ndarray
@@ -64,6 +66,7 @@ class ChunkSummary:
     squares: float = 0.0
     largest: NDArray | None = None
     whole: bool = True
+    weight: float = 0.0
     labels: NDArray | None = None
     label_weights: NDArray | None = None
 
@@ -134,6 +137,7 @@ def _summary(X: Any, y: Any, weights: Any, classification: bool) -> ChunkSummary
         squares=squares,
         largest=largest,
         whole=bool((w == np.floor(w)).all()),
+        weight=float(w.sum()),
         labels=labels,
         label_weights=totals,
     )

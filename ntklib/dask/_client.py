@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import dask
+
 import ntklib
 
-__all__ = ["ClientMixin", "check_workers"]
+__all__ = ["ClientMixin", "check_workers", "current_client"]
 
 
 class ClientMixin:
@@ -21,7 +23,7 @@ class ClientMixin:
         None to leave the choice to Dask again.
         """
         given = self.__dict__.get("_client")
-        return _current_client() if given is None else given
+        return current_client() if given is None else given
 
     @client.setter
     def client(self, client: Any) -> None:
@@ -34,11 +36,16 @@ class ClientMixin:
 
     @property
     def _scheduler(self) -> Any:
-        """Scheduler of `dask.compute`: the client that was set, or None for Dask's own choice."""
-        client = self.client
+        """Scheduler of `dask.compute`: the client that was set or is current, or None for Dask's own choice.
+
+        The current client is looked up once: it is one of this context, and passes may run in others.
+        """
+        given = self.__dict__.get("_client")
+        named = dask.config.get("scheduler", None)
+        client = given or (self.client if named in (None, "dask.distributed", "distributed") else None)
         if client is not None:
             check_workers(client)
-        return self.__dict__.get("_client")
+        return client
 
     def __getstate__(self) -> Any:
         state = dict(super().__getstate__())  # type: ignore[call-overload]
@@ -88,7 +95,8 @@ def check_workers(client: Any) -> None:
             )
 
 
-def _current_client() -> Any:
+def current_client() -> Any:
+    """Return Dask's current client, or None."""
     distributed = sys.modules.get("distributed")  # without it there is none
     if distributed is None:
         return None

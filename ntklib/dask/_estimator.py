@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from copy import copy
 from functools import partial
 from typing import Any
@@ -14,6 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
+
+from ntklib._core.threads import set_threads
 
 from ._client import ClientMixin
 from ._collections import check_columns, whole_rows
@@ -73,14 +74,13 @@ class DaskEstimator(ClientMixin, BaseEstimator):
         values = partial(_values, method=method, empty=empty)
         return da.map_blocks(values, X, model=local, dtype=dtype, drop_axis=drop, chunks=chunks, meta=empty)
 
-    @abstractmethod
-    def fit(self, X: Any, y: Any) -> Any:
-        """Fit to Dask collections."""
-
 
 def _values(X: Any, model: Any, method: str, empty: NDArray) -> Any:
     """Values of a chunk."""
-    return np.asarray(getattr(model, method)(X)) if X.shape[0] else empty
+    if not X.shape[0]:
+        return empty
+    with set_threads(1):
+        return np.asarray(getattr(model, method)(X))
 
 
 def _frame_values(X: Any, model: Any, method: str, empty: NDArray, columns: NDArray | None) -> Any:

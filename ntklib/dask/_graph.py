@@ -19,6 +19,7 @@ from dask.highlevelgraph import HighLevelGraph
 from ntklib.solvers import fold_sums
 
 from ._chunks import merge_packed, sum_block
+from ._progress import show_tasks
 
 __all__ = ["Graph", "add_sums"]
 
@@ -29,39 +30,51 @@ class Graph:
     Parameters
     ----------
     purpose : str
-        Part of the names of the tasks, as dashboards show them.
+        Kind of its main tasks.
     dependencies : list of Delayed
         One chunk of each collection.
     """
 
     def __init__(self, purpose: str, dependencies: list[Any]) -> None:
-        self.name = f"ntklib-{purpose}-{uuid4().hex}"
+        self.purpose, self.run = purpose, uuid4().hex
         self.tasks: dict[Any, Any] = {}
         self.dependencies = dependencies
 
     def __len__(self) -> int:
         return len(self.tasks)
 
-    def put(self, name: str, value: Any) -> tuple[str, str]:
+    def put(self, name: str, value: Any) -> tuple[str, int]:
         """Add a value that tasks share, sent where it is needed; return its key."""
-        return self._add(name, value)
+        return self._add(name, 0, value)
 
-    def task(self, kind: str, number: Any, function: Callable, *arguments: Any) -> tuple:
+    def task(self, kind: str, number: int, function: Callable, *arguments: Any) -> tuple[str, int]:
         """Add a task; arguments are keys, lists of keys or small values. Return its key."""
-        return self._add(f"{kind}-{number}", (function, *arguments))
+        return self._add(kind, number, (function, *arguments))
 
     def compute(self, key: Any, scheduler: Any = None) -> Any:
-        """Compute the value of a key; None is the current client, or the scheduler of the configuration."""
-        graph = HighLevelGraph.from_collections(self.name, self.tasks, dependencies=self.dependencies)
+        """Compute the value of a key; None is the current client, or the scheduler of the configuration.
+
+        Tasks of the kind that the graph is for are shown as the progress of the current step.
+        """
+        layer, main = self._name("graph"), self._name(self.purpose)
+        graph = HighLevelGraph.from_collections(layer, self.tasks, dependencies=self.dependencies)
         # what tasks share lives in the graph, so that a lost worker takes nothing with it: large it may be
         quiet = {"distributed.admin.large-graph-warning-threshold": "1 TB"}
-        with dask.config.set(quiet if "distributed" in sys.modules else {}):
-            return dask.compute(Delayed(key, graph, layer=self.name), scheduler=scheduler)[0]
+        count = sum(name == main for name, _ in self.tasks)
+        with (
+            dask.config.set(quiet if "distributed" in sys.modules else {}),
+            show_tasks(main, count, scheduler),
+        ):
+            return dask.compute(Delayed(key, graph, layer=layer), scheduler=scheduler)[0]
 
-    def _add(self, name: str, value: Any) -> tuple[str, str]:
-        key = (self.name, name)
+    def _add(self, kind: str, number: int, value: Any) -> tuple[str, int]:
+        key = (self._name(kind), number)
         self.tasks[key] = value
         return key
+
+    def _name(self, kind: str) -> str:
+        """First part of the keys of a kind: dashboards show it without the number of the run."""
+        return f"ntklib-{kind}-{self.run}"
 
 
 def add_sums(graph: Graph, add: Any, zeros: Any, chunks: list[tuple], recipe: Any) -> Any:

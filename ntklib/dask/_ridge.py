@@ -9,12 +9,13 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
+from ntklib._core.progress import talk
 from ntklib.estimators.ridge.elsewhere import RowsElsewhere, class_weights, fit_elsewhere, many_rows_solver
 
 from ._chunks import ChunkSummary, Recipe
-from ._collections import chunks_of, columns_of
+from ._collections import chunks_of
 from ._estimator import DaskEstimator
-from ._rows import ChunkRows, RowSample, summarise
+from ._rows import ChunkRows, sample_of, summarise
 
 __all__ = ["HELD_OUT", "DaskRidge"]
 
@@ -55,7 +56,8 @@ class DaskRidge(DaskEstimator):
         """
         local = self._new_local()
         many_rows_solver(local)
-        self._keep(self._fit_local(local, self._survey(local, X, y, sample_weight)))
+        with talk(type(self).__name__, local.verbose):
+            self._keep(self._fit_local(local, self._survey(local, X, y, sample_weight)))
         return self
 
     @abstractmethod
@@ -82,32 +84,30 @@ class DaskRidge(DaskEstimator):
         chunks = chunks_of(X, y, sample_weight, self._twin.__name__)
         scheduler = self._scheduler
         summaries = summarise(chunks, scheduler, classification=self._classifies)
+        rows, names = sample_of(X, chunks, summaries, scheduler)
         filled = [one for one in summaries if one.n_positive]
-        if not filled:
-            raise ValueError("X has no row of positive weight: nothing can be fitted.")
-        single = all(one.single for one in filled)
         classes = importances = totals = None
         if self._classifies:
             classes, totals = _classes(filled, type(self).__name__)
             importances = class_weights(local.class_weight, classes, totals)
             totals = totals if importances is None else totals * importances
-        n_features, names = columns_of(X)
-        sizes = np.array([one.n_positive for one in summaries])
         whole = all(one.whole for one in filled)
-        rows = RowSample(
-            chunks,
-            sizes,
-            n_features,
-            np.dtype(np.float32 if single else np.float64),
-            filled[0].sparse,
-            scheduler,
-        )
         recipe = Recipe(rows.dtype, whole, classes, importances)
-        driver = ChunkRows(rows, recipe, _largest(filled, classes), self._held(len(rows), local))
-        mean_square = sum(one.squares for one in filled) / (len(rows) * n_features)
+        held = self._held(len(rows), local)
+        driver = ChunkRows(rows, recipe, _largest(filled, classes), held)
+        mean_square = sum(one.squares for one in filled) / (len(rows) * rows.n_features)
         dimension = y.ndim if isinstance(y, da.Array) else np.ndim(y._meta)
         return RowsElsewhere(
-            driver, n_features, names, dimension == 1, mean_square, driver.held_targets, classes, totals
+            driver,
+            rows.n_features,
+            names,
+            dimension == 1,
+            mean_square,
+            sum(one.weight for one in filled) if whole else float(len(rows)),
+            held,
+            driver.held_targets,
+            classes,
+            totals,
         )
 
     def _held(self, n: int, local: Any) -> NDArray:

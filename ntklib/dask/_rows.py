@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib._core.exponents import exponents
+from ntklib._core.progress import step
 from ntklib.solvers.nystrom import RowSums, stack_rows
 
 from ._chunks import ChunkSummary, Recipe, map_block, summarise_chunk, take_rows, take_targets
-from ._collections import Chunks
+from ._collections import Chunks, columns_of
 from ._graph import Graph, add_sums
 
-__all__ = ["ChunkRows", "RowSample", "summarise"]
+__all__ = ["ChunkRows", "RowSample", "sample_of", "summarise"]
 
 
 def summarise(chunks: Chunks, scheduler: Any, *, classification: bool) -> list[ChunkSummary]:
@@ -33,7 +34,8 @@ def summarise(chunks: Chunks, scheduler: Any, *, classification: bool) -> list[C
         graph.task("summary", i, summarise_chunk, *chunk, classification)
         for i, chunk in enumerate(chunks.keys)
     ]
-    summaries = graph.compute(graph.task("all", 0, list, keys), scheduler)
+    with step("checking chunks", len(keys), "chunks"):
+        summaries = graph.compute(graph.task("all", 0, list, keys), scheduler)
     start = 0
     for i, summary in enumerate(summaries):
         if summary.fault is not None:
@@ -97,7 +99,27 @@ class RowSample:
             )
             for i, places in places_of(numbers, self.sizes)
         ]
-        return graph.compute(graph.task("all", 0, stack_rows, keys), self.scheduler)
+        with step(f"reading {len(numbers):,} rows", len(keys), "chunks"):
+            return graph.compute(graph.task("all", 0, stack_rows, keys), self.scheduler)
+
+
+def sample_of(
+    X: Any, chunks: Chunks, summaries: list[ChunkSummary], scheduler: Any
+) -> tuple[RowSample, NDArray | None]:
+    """Rows of a collection to be read by their numbers, and the names of its columns.
+
+    Raises
+    ------
+    ValueError
+        If there is no row of positive weight.
+    """
+    filled = [one for one in summaries if one.n_positive]
+    if not filled:
+        raise ValueError("X has no row of positive weight: nothing can be fitted.")
+    n_features, names = columns_of(X)
+    sizes = np.array([one.n_positive for one in summaries])
+    kind = np.dtype(np.float32 if all(one.single for one in filled) else np.float64)
+    return RowSample(chunks, sizes, n_features, kind, filled[0].sparse, scheduler), names
 
 
 def places_of(numbers: NDArray, sizes: NDArray) -> Iterator[tuple[int, NDArray]]:
@@ -129,6 +151,9 @@ class ChunkRows:
     largest: NDArray
     held: NDArray
     powers: NDArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.X)
 
     @property
     def n_targets(self) -> int:
@@ -163,7 +188,8 @@ class ChunkRows:
             graph.task("targets", i, take_targets, *self.X.chunks.keys[i][1:], recipe, places)
             for i, places in self._held_places
         ]
-        parts = graph.compute(graph.task("all", 0, list, keys), self.X.scheduler)
+        with step("reading targets", len(keys), "chunks"):
+            parts = graph.compute(graph.task("all", 0, list, keys), self.X.scheduler)
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))  # type: ignore[return-value]
 
     @cached_property

@@ -84,6 +84,8 @@ class DaskNTKRegressor(DaskRegression):
         Choice of centres, by the numbers of the rows; "auto" is "nystrom".
     target_scale : float or "fit", default=1.0
         As in :class:`~ntklib.NTKRegressor`.
+    verbose : int, default=0
+        True or 1 shows on standard error how far the passes over the chunks are, on a cluster as well.
 
     Attributes
     ----------
@@ -112,12 +114,7 @@ class DaskNTKRegressor(DaskRegression):
 
     _twin = NTKRegressor
 
-    def __init__(self, kernel=None, *, alpha=1.0, fit_intercept=True, solver="auto", target_scale=1.0):
-        self.kernel = kernel
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.target_scale = target_scale
+    __init__ = NTKRegressor.__init__
 
 
 class DaskNTKClassifier(DaskClassification):
@@ -141,6 +138,8 @@ class DaskNTKClassifier(DaskClassification):
     calibrate : bool, default=True
         Fit the temperature on leave-one-out scores, of a million rows at most, drawn by their numbers:
         another pass. Equal samples are not merged.
+    verbose : int, default=0
+        As in :class:`DaskNTKRegressor`.
 
     Attributes
     ----------
@@ -168,19 +167,4 @@ class DaskNTKClassifier(DaskClassification):
 
     _twin = NTKClassifier
 
-    def __init__(
-        self,
-        kernel=None,
-        *,
-        alpha=1.0,
-        fit_intercept=True,
-        solver="auto",
-        class_weight=None,
-        calibrate=True,
-    ):
-        self.kernel = kernel
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.class_weight = class_weight
-        self.calibrate = calibrate
+    __init__ = NTKClassifier.__init__

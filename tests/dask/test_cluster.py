@@ -1,8 +1,11 @@
 """Fits on workers of their own: the same bytes, also when one of them dies; faults of a cluster are named."""
 
+import multiprocessing
 import os
 import pickle
 import signal
+import time
+from concurrent.futures import ProcessPoolExecutor
 
 import dask
 import numpy as np
@@ -12,14 +15,16 @@ from distributed import Client, LocalCluster
 from sklearn.base import clone
 
 import ntklib
-from ntklib import NTK, ArcCosine, EmpiricalNTK, Laplace
-from ntklib.dask import DaskNTKClassifier, DaskNTKRegressor
+from ntklib import NTK, ArcCosine, EmpiricalNTK, Laplace, NTKRegressorCV
+from ntklib._core.progress import Gauge
+from ntklib.dask import DaskNTKClassifierCV, DaskNTKRegressor, DaskNTKRegressorCV
 from ntklib.dask._client import check_workers
+from ntklib.estimators.rows import RowView
 from ntklib.kernels import Erf
 from ntklib.networks import MLP
 from ntklib.solvers import Nystrom
 
-from .helpers import KERNEL, SOLVER, chunked, in_blocks, make_rows
+from .helpers import KERNEL, SIZES, SOLVER, N, chunked, in_blocks, make_rows
 
 
 @pytest.fixture(scope="module")
@@ -37,44 +42,99 @@ def client(cluster):
         yield client
 
 
-def deadly_kernel(folder, marker, times):
-    """A kernel that kills the worker when it meets a row, as many times as there may be files."""
+def deadly_kernel(folder, marker, fatal):
+    """A kernel that kills the worker when a block with some row is met for the fatal time."""
     here = os.getpid()
 
     def kernel(X, Y):
         if os.getpid() != here and len(X) == 40 and X[0, 0] == marker:
-            deaths = len(os.listdir(folder))
-            if deaths < times:
-                (folder / str(deaths)).touch()
+            meetings = len(os.listdir(folder)) + 1
+            (folder / str(meetings)).touch()
+            if meetings == fatal:
                 os.kill(os.getpid(), signal.SIGKILL)
         return KERNEL(X, Y)
 
     return kernel
 
 
-def test_a_worker_that_dies_in_the_middle_changes_no_byte(client, tmp_path):
+@pytest.mark.parametrize("fatal", [1, 2], ids=["first pass", "second pass"])
+def test_a_worker_that_dies_in_the_middle_changes_no_byte(client, tmp_path, fatal):
     X, y = make_rows()
-    kernel = deadly_kernel(tmp_path, X[60 * 2 + 40, 0], 1)
-    model = DaskNTKRegressor(kernel, solver=SOLVER)
+    kernel = deadly_kernel(tmp_path, X[60 * 2 + 40, 0], fatal)
+    options = {"solver": SOLVER, "max_search_samples": 50, "alphas": [0.1, 1.0]}
+    model = DaskNTKRegressorCV([kernel], **options)
     model.client = client
     model.fit(chunked(X), chunked(y))
-    assert len(list(tmp_path.iterdir())) == 1
-    assert model.dual_coef_.tobytes() == in_blocks(X, y[:, None]).dual_coef.tobytes()
+    assert len(list(tmp_path.iterdir())) > 3  # sums, leave-one-out, residuals, and once more
+    local = NTKRegressorCV([kernel], **options).fit(RowView(X, ends=tuple(np.cumsum(SIZES))), y)
+    assert model.dual_coef_.tobytes() == local.dual_coef_.tobytes()
+    assert model.loo_path_.scores.tobytes() == local.loo_path_.scores.tobytes()
 
 
-def test_one_worker_and_two_give_the_same_bytes(client):
+def test_any_number_of_workers_gives_the_same_bytes(client):
     X, y = make_rows()
     Z, labels = chunked(X), chunked(y > 0)
+
+    def fit():
+        model = DaskNTKClassifierCV([KERNEL], solver=SOLVER, max_search_samples=50, alphas=[0.1, 1.0])
+        return model.fit(Z, labels)
+
     fits = []
-    workers = list(client.scheduler_info()["workers"])
-    for some in (workers, workers[:1]):
-        with dask.annotate(workers=some):
-            model = DaskNTKClassifier(KERNEL, solver=SOLVER)
-            model.client = client
-            fits.append(model.fit(Z, labels))
+    with client.as_current():
+        fits.append(fit())
+    with (
+        LocalCluster(n_workers=4, threads_per_worker=1, processes=False, dashboard_address=":0") as four,
+        Client(four, set_as_default=False) as inner,
+        inner.as_current(),
+    ):
+        workers = list(inner.scheduler_info(n_workers=-1)["workers"])
+        for count in (1, 2, 4):
+            with dask.annotate(workers=workers[:count]):
+                fits.append(fit())
     with dask.config.set(scheduler="synchronous"):
-        fits.append(DaskNTKClassifier(KERNEL, solver=SOLVER).fit(Z, labels))
-    assert len({(fit.dual_coef_.tobytes(), fit.temperature_) for fit in fits}) == 1
+        fits.append(fit())
+    with dask.config.set(scheduler="threads", num_workers=3):
+        fits.append(fit())
+    context = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(1, mp_context=context) as pool,
+        dask.config.set(scheduler="processes", pool=pool),
+    ):
+        fits.append(fit())
+    answers = {(one.dual_coef_.tobytes(), one.temperature_, one.best_score_, one.alpha_) for one in fits}
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize("where", ["threads", "cluster"])
+def test_progress_is_that_of_the_tasks_wherever_they_run(client, monkeypatch, capsys, where):
+    reached = []
+    reach = Gauge.reach
+
+    def recording(gauge, done, note=""):
+        if gauge.title.startswith("sums on"):
+            reached.append(done)
+        reach(gauge, done, note)
+
+    monkeypatch.setattr(Gauge, "reach", recording)
+    monkeypatch.setattr("ntklib.dask._progress.PAUSE", 0.02)
+
+    def slow(X, Y):
+        time.sleep(0.02)
+        return KERNEL(X, Y)
+
+    X, y = make_rows()
+    model = DaskNTKRegressor(slow, solver=SOLVER, verbose=2)
+    with dask.config.set(scheduler="threads", num_workers=2):
+        if where == "cluster":
+            model.client = client
+        model.fit(chunked(X), chunked(y))
+    assert reached == sorted(reached)
+    assert reached[-1] == N
+    assert any(0 < done < N for done in reached)
+    lines = capsys.readouterr().err
+    for title in ("checking chunks", "reading 300 rows", "sums on 12 centres", "residuals in float64"):
+        assert f"{title}: " in lines
+    assert model.to_local().verbose == 2
 
 
 @pytest.mark.parametrize(

@@ -146,35 +146,38 @@ class NystromFeatures(FeatureMap):
             If what chooses the centres would not fit.
         """
         with self._fitting():
-            X = self._rows(X, reset=True)
-            m = check_integer(self.n_components, "n_components", minimum=1)
-            if isinstance(self.centers, str):
-                check_option(self.centers, "centers", CENTER_RULES)
-            subset = check_integer(self.subset, "subset", minimum=1)
-            rng = random_generator(self.random_state)
-            self.kernel_ = resolve_kernel(self.kernel)
-            if is_precomputed(self.kernel_):
-                raise ValueError(
-                    "kernel must be a kernel object or a function, not 'precomputed': features are made of "
-                    "its values on rows and centres."
-                )
-            if adds_noise(self.kernel_, np.ones((1, X.shape[1]))):
-                raise ValueError(
-                    "kernel must have no noise of its own, such as WhiteKernel, since no features have: "
-                    "leave it to the penalty of the model that is fitted on them."
-                )
-            warn_blind(self.kernel_, X)
-            cross, diagonal = partial(_cross, self.kernel_), partial(_diagonal, self.kernel_)
-            rule = Nystrom(m, centers=self.centers, subset=subset, random_state=rng)
-            rule.check_factor(X.shape[0], rule.count(X.shape[0]), "choose a smaller n_components")
-            chosen, centres = choose_centres(cross, diagonal, X, rule)
-            basis = make_basis(cross, diagonal, centres, centred=False)
-            self.components_, self.component_indices_ = basis.centres, chosen[basis.kept]
-            self.triangle_ = basis.triangle
-            self.n_components_ = len(basis.kept)
-            sample = error_rows(X, rng)
-            self.error_ = relative_error(self._features(sample), cross(sample, sample))
+            self._fit_rows(self._rows(X, reset=True))
         return self
+
+    def _fit_rows(self, X: Any) -> None:
+        """Fit to checked rows, of which some are read by their numbers."""
+        m = check_integer(self.n_components, "n_components", minimum=1)
+        if isinstance(self.centers, str):
+            check_option(self.centers, "centers", CENTER_RULES)
+        subset = check_integer(self.subset, "subset", minimum=1)
+        rng = random_generator(self.random_state)
+        self.kernel_ = resolve_kernel(self.kernel)
+        if is_precomputed(self.kernel_):
+            raise ValueError(
+                "kernel must be a kernel object or a function, not 'precomputed': features are made of "
+                "its values on rows and centres."
+            )
+        if adds_noise(self.kernel_, np.ones((1, X.shape[1]))):
+            raise ValueError(
+                "kernel must have no noise of its own, such as WhiteKernel, since no features have: "
+                "leave it to the penalty of the model that is fitted on them."
+            )
+        warn_blind(self.kernel_, X)
+        cross, diagonal = partial(_cross, self.kernel_), partial(_diagonal, self.kernel_)
+        rule = Nystrom(m, centers=self.centers, subset=subset, random_state=rng)
+        rule.check_factor(X.shape[0], rule.count(X.shape[0]), "choose a smaller n_components")
+        chosen, centres = choose_centres(cross, diagonal, X, rule)
+        basis = make_basis(cross, diagonal, centres, centred=False)
+        self.components_, self.component_indices_ = basis.centres, chosen[basis.kept]
+        self.triangle_ = basis.triangle
+        self.n_components_ = len(basis.kept)
+        sample = error_rows(X, rng)
+        self.error_ = relative_error(self._features(sample), cross(sample, sample))
 
     def transform(self, X: Any) -> NDArray:
         """Return the features of the rows of X.

@@ -7,7 +7,8 @@ same bytes as from the same blocks in memory.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -20,14 +21,26 @@ from ntklib.solvers import Nystrom
 from ntklib.solvers.nystrom import CentreModel, CentreSums, sum_on_centres
 
 from .._classification import class_targets
+from .._folds import check_folds
 from .._kernel import accepts_sparse, cross_gram, gram_diagonal, resolve_kernel
+from .._routing import Metadata
 from .._units import Units, warn_mean_square
+from ..rows import RowView
+from ._cv import RidgeSearch, resolve_kernels, search_order
 from ._estimator import RidgeEstimator
 from ._many_rows import check_blockwise
 
-__all__ = ["RowsElsewhere", "class_targets", "class_weights", "fit_elsewhere", "many_rows_solver"]
+__all__ = [
+    "RowsElsewhere",
+    "class_targets",
+    "class_weights",
+    "fit_elsewhere",
+    "many_rows_solver",
+    "search_elsewhere",
+]
 
 Model = TypeVar("Model", bound=RidgeEstimator)
+Search = TypeVar("Search", bound=RidgeSearch)
 
 
 @dataclass(frozen=True)
@@ -44,8 +57,12 @@ class RowsElsewhere:
         y has no axis of targets.
     mean_square : float
         Mean of |x|^2 / n_features.
+    n_copies : float
+        Sum of the counts.
+    numbers : ndarray of int
+        Of the rows that `map` gives values of, ascending.
     held : callable
-        Reads targets, importances, counts and labels of the rows that `map` gives values of.
+        Reads their targets, importances, counts and labels.
     classes : ndarray or None
         None in regression.
     class_totals : ndarray of shape (n_classes,) or None
@@ -57,6 +74,8 @@ class RowsElsewhere:
     feature_names: NDArray | None
     single: bool
     mean_square: float
+    n_copies: float
+    numbers: NDArray
     held: Callable[[], tuple[NDArray, NDArray, NDArray, NDArray]]
     classes: NDArray | None = None
     class_totals: NDArray | None = None
@@ -110,11 +129,72 @@ def fit_elsewhere(model: Model, data: RowsElsewhere) -> Model:
     describe_fit(model, data)
     penalties = model._penalties_for(data.rows.n_targets)
     sums = sums_elsewhere(model, data, solver)
-    store_model(model, data, sums, sums.fit(penalties, refine=solver.refine), penalties)
+    store_model(model, data, sums.fit(penalties, refine=solver.refine), penalties)
     if is_classifier(model) and model.calibrate:  # type: ignore[attr-defined]
         model._fit_temperature(held_units(data), sums.left_out(penalties))  # type: ignore[attr-defined]
     model._shape_fit()
     return model
+
+
+def search_elsewhere(model: Search, data: RowsElsewhere) -> Search:
+    """Choose kernel and penalty of an estimator, and fit it; return it.
+
+    Kernels are compared exactly on a few rows, drawn among those that `map` gives values of; the penalty
+    is searched from the sums over all rows, by leave-one-out of the rows that `map` is for.
+
+    Parameters
+    ----------
+    model : NTKRegressorCV or NTKClassifierCV
+        With a solver on centres.
+    data : RowsElsewhere
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range or needs all rows in one place, or a kernel is 0 on all centres or
+        not known block by block.
+    """
+    solver = many_rows_solver(model)
+    check_folds(model.cv, (None, "gcv"))
+    for name, works in (("cv", not model._splits_samples), ("store_held_out", not model.store_held_out)):
+        if not works:
+            raise ValueError(
+                f"{name}={getattr(model, name)!r} needs all rows on one machine: leave its default (cv may "
+                "also be 'gcv'), or fit to rows in memory."
+            )
+    kernels = resolve_kernels(model.kernels)
+    describe_fit(model, data)
+    for kernel in kernels:
+        check_kernel(kernel, data, solver)
+    units = held_units(data)
+    units = replace(units, X=HeldRows(data.rows.X, data.numbers, driver_of_all=data.rows))
+    order = search_order(len(units), deepcopy(model.random_state), units.labels)[: model.max_search_samples]
+    if len(order) < len(units):  # one reading for all rounds
+        units.X[np.sort(order)]
+    criteria = model._criteria(units, Metadata(None, {}, {}))
+    result, _ = model._search(kernels, units, criteria, None, solver)
+    choice = result.choice
+    assert choice is not None
+    assert choice.model is not None
+    store_model(model, data, choice.model, choice.penalties)
+    if is_classifier(model):
+        model._fit_temperature(units, choice.left_out)  # type: ignore[attr-defined]
+    model._shape_fit()
+    return model
+
+
+@dataclass(frozen=True)
+class HeldRows(RowView):
+    """The rows that leave-one-out is of, of which some are read, and the driver of the sums over all."""
+
+    elsewhere = True
+    driver_of_all: Any = None
+
+    def take(self, rows: NDArray) -> RowView:
+        return RowView(self[rows])
+
+    def driver(self, targets: Any, weights: Any, counts: Any) -> Any:
+        return self.driver_of_all
 
 
 def held_units(data: RowsElsewhere) -> Units:
@@ -144,24 +224,27 @@ def describe_fit(model: RidgeEstimator, data: RowsElsewhere) -> None:
 
 def sums_elsewhere(model: RidgeEstimator, data: RowsElsewhere, solver: Nystrom) -> CentreSums:
     """Sums over the rows for the kernel of a model, on centres among them."""
-    kernel, rows = model.kernel_, data.rows
+    kernel = model.kernel_
+    check_kernel(kernel, data, solver)
+    cross, diagonal = partial(cross_gram, kernel), partial(gram_diagonal, kernel)
+    return sum_on_centres(cross, diagonal, data.rows, solver, fit_intercept=model.fit_intercept)
+
+
+def check_kernel(kernel: Any, data: RowsElsewhere, solver: Nystrom) -> None:
+    """Refuse a kernel that the rows do not suit, and centres that do not fit in memory."""
     check_blockwise(kernel, data.n_features, solver)
-    if getattr(rows.X, "sparse", False) and not accepts_sparse(kernel):
+    if getattr(data.rows.X, "sparse", False) and not accepts_sparse(kernel):
         raise ValueError(
             f"the kernel {kernel} takes no sparse rows: give dense chunks, "
             "X.map_blocks(lambda x: x.toarray())."
         )
-    solver.check_rows(rows.X)
-    cross, diagonal = partial(cross_gram, kernel), partial(gram_diagonal, kernel)
-    return sum_on_centres(cross, diagonal, rows, solver, fit_intercept=model.fit_intercept)
+    solver.check_rows(data.rows.X)
 
 
-def store_model(
-    model: RidgeEstimator, data: RowsElsewhere, sums: CentreSums, fit: CentreModel, penalties: NDArray
-) -> None:
+def store_model(model: RidgeEstimator, data: RowsElsewhere, fit: CentreModel, penalties: NDArray) -> None:
     """Keep a fit on centres, and all of it that does not need leave-one-out."""
     model._store_centres(fit.chosen, fit, penalties)
     if is_classifier(model):
         model._keep_shares(data.rows.X.sample, data.class_totals)  # type: ignore[attr-defined]
     else:
-        model._fit_scale(sums.regression.sums.count)  # type: ignore[attr-defined]
+        model._fit_scale(data.n_copies)  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ from ._basis import Basis
 from ._inverse import CentreSpectrum, CentreTriangle, factored, inverse_values
 from ._pivots import check_finite
 from ._sums import RowSums
-from .rows import Block, CentreRows, add_block, counting_rows, length_of, tiles_of
+from .rows import Block, CentreRows, add_block, tiles_of
 
 __all__ = ["CentreFit", "CentrePosterior", "CentreRegression"]
 
@@ -134,8 +134,8 @@ class CentreRegression:
     ) -> CentreRegression:
         """Sum over rows in tiles of the given precision."""
         zeros = partial(RowSums.zeros, len(basis.kept), rows.n_targets)
-        with step(f"sums on {len(basis.kept):,} centres", length_of(rows), "rows") as gauge:
-            sums = rows.fold(counting_rows(partial(add_block, basis, dtype), gauge), zeros)
+        with step(f"sums on {len(basis.kept):,} centres", len(rows), "rows"):
+            sums = rows.fold(partial(add_block, basis, dtype), zeros)
         return cls(basis, basis.whiten_sums(sums.widened()), fit_intercept=fit_intercept)
 
     def _matrix(self) -> NDArray:
@@ -267,8 +267,8 @@ class CentreRegression:
                 sums.products += values.T @ errors
                 sums.targets += errors.sum(axis=0)
 
-        with step("residuals in float64", length_of(rows), "rows") as gauge:
-            sums = rows.fold(counting_rows(add, gauge), partial(RowSums.products_only, len(w), 2 * k))
+        with step("residuals in float64", len(rows), "rows"):
+            sums = rows.fold(add, partial(RowSums.products_only, len(w), 2 * k))
         both = solve_triangular(basis.triangle, sums.products, lower=True, check_finite=False)
         both -= np.outer(offset, sums.targets)
         excess = sums.targets[:k] / np.sqrt(self.sums.weight) * self.fit_intercept
@@ -299,8 +299,8 @@ class CentreRegression:
                 parts.append(targets[:, :, None] - error / free[:, None, :])
             return np.concatenate(parts)
 
-        with step("leave-one-out", length_of(rows), "rows") as gauge:
-            return rows.map(counting_rows(values, gauge), (k, len(penalties)))
+        with step("leave-one-out", len(rows), "rows"):
+            return rows.map(values, (k, len(penalties)))
 
     def posterior(self, penalties: NDArray) -> CentrePosterior:
         """Arrays that posterior variances at these penalties are computed from."""

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from ntklib._core.blocks import row_blocks
 from ntklib._core.exponents import exponents
-from ntklib._core.progress import Gauge, Silent
+from ntklib._core.progress import current_step
 from ntklib._core.threads import parallel_for
 
 from ._basis import Basis
 from ._sums import ROWS, RowSums, tree_sum
 
-__all__ = ["Block", "CentreRows", "add_block", "counting_rows", "length_of", "tiles_of"]
+__all__ = ["Block", "CentreRows", "add_block", "tiles_of"]
 
 Block = tuple[Any, NDArray, NDArray, NDArray]
 """Rows, targets, weights and counts."""
@@ -27,9 +27,10 @@ Block = tuple[Any, NDArray, NDArray, NDArray]
 class CentreRows:
     """Rows, targets, weights and counts, in blocks; and the driver that runs through them.
 
-    All that regression on centres does with rows is `fold` and `map`, to read X at the centres, `n_targets`
-    and the `exponents` of the targets. A driver for rows that are elsewhere has these; it gives the same
-    bytes if its blocks are the same and it adds their sums up as :func:`fold_sums` does.
+    All that regression on centres does with rows is `fold` and `map`, to read X at the centres, their number,
+    `n_targets` and the `exponents` of the targets. A driver for rows that are elsewhere has these; it gives
+    the same bytes if its blocks are the same and it adds their sums up as :func:`fold_sums` does. Functions
+    of blocks pickle if the kernel does; to show progress is the driver's part.
 
     Attributes
     ----------
@@ -49,6 +50,9 @@ class CentreRows:
     counts: NDArray | None = None
     powers: NDArray | None = None
     blocks: list[slice] | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
 
     @property
     def n_targets(self) -> int:
@@ -79,14 +83,21 @@ class CentreRows:
         zeros : callable
             Makes empty sums.
         """
-        return tree_sum(self._slices(), lambda sums, rows: add(sums, self.block(rows)), zeros)
+        done = _counter()
+
+        def run(sums: RowSums, rows: slice) -> None:
+            add(sums, self.block(rows))
+            done(rows)
+
+        return tree_sum(self._slices(), run, zeros)
 
     def map(self, function: Callable[[Block], NDArray], shape: tuple[int, ...]) -> NDArray:
         """Arrays of all blocks, one below the other: ``shape`` is that of a row."""
-        out = np.empty((len(self.targets), *shape))
+        out, done = np.empty((len(self.targets), *shape)), _counter()
 
         def fill(rows: slice) -> None:
             out[rows] = function(self.block(rows))
+            done(rows)
 
         parallel_for(fill, self._slices())
         return out
@@ -109,19 +120,7 @@ def add_block(basis: Basis, dtype: Any, sums: RowSums, block: Block) -> None:
         sums.add(basis.features(X, dtype), targets, weights, counts, basis.diagonal(X))
 
 
-def length_of(rows: Any) -> int:
-    """Number of rows, 0 where that is not known."""
-    return len(getattr(rows, "targets", ()))
-
-
-def counting_rows(function: Callable[..., Any], gauge: Gauge | Silent) -> Callable[..., Any]:
-    """Return a function of a block, its last argument, that also counts the block's rows."""
-    if not gauge:
-        return function
-
-    def run(*arguments: Any) -> Any:
-        result = function(*arguments)
-        gauge.advance(len(arguments[-1][1]))
-        return result
-
-    return run
+def _counter() -> Callable[[slice], None]:
+    """Return what counts the rows of a slice as done, in the step that is under way."""
+    gauge = current_step()
+    return (lambda rows: None) if gauge is None else (lambda rows: gauge.advance(rows.stop - rows.start))
