@@ -8,6 +8,10 @@ warmup`` fills the cache). It is kept in the user's cache folder and never besid
 does not know stay behind when a package is removed. A cache that cannot be read or written costs time and
 nothing else.
 
+A formula that loops call is part of each loop's machine code (``forceinline``). As a function of its own it
+would be compiled twice, in the loop's module and by itself; the process that compiles runs one of the two, a
+process that loads the cache the other, and their last bits differ.
+
 ``contract`` lets the compiler fuse a multiplication and an addition.  Nothing else of fast-math is on:
 the sign of zero tells opposite rows from equal ones, see ``kernels/gram/gaps.py``.
 """
@@ -38,13 +42,13 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Compile a scalar or row formula for use inside `compiled` loops of the same file."""
-    return numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, inline="never")(function)
+    """Compile a scalar or row formula for use inside `compiled` loops."""
+    return numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)(function)
 
 
 def exact(function: Callable[..., Any]) -> Any:
     """Compile a formula like `inlined`, each operation rounded by itself, so that errors can be computed."""
-    return numba.njit(nogil=True, error_model="numpy", inline="never")(function)
+    return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)
 
 
 def cache_folder() -> str:

@@ -74,13 +74,47 @@ def test_a_folder_below_the_home_and_one_below_the_current_one(tmp_path, monkeyp
 
 
 def test_no_loop_is_cached_beside_the_sources():
-    modules = [module for name, module in sys.modules.items() if name.startswith("ntklib")]
-    named = [value for module in modules for value in vars(module).values()]
-    loops = [value for value in named if isinstance(value, Dispatcher)]
-    cached = [str(loop.stats.cache_path) for loop in loops if loop.stats.cache_path is not None]
+    cached = [str(loop.stats.cache_path) for loop in all_loops() if loop.stats.cache_path is not None]
     assert len(cached) > 10
     package = str(Path(ntklib.__file__).parent)
     assert all(not path.startswith(package) and path.startswith(_jit.cache_folder()) for path in cached)
+
+
+def all_loops():
+    modules = [module for name, module in sys.modules.items() if name.startswith("ntklib")]
+    return {value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
+
+
+def test_formulas_are_part_of_the_loops_that_call_them():
+    """Else the process that compiles a loop and one that loads it run different code: other last bits."""
+    formulas = [loop for loop in all_loops() if loop.stats.cache_path is None]
+    assert len(formulas) > 10
+    assert all(formula.targetoptions["forceinline"] for formula in formulas)
+    for loop in all_loops():
+        called = [loop.py_func.__globals__.get(name) for name in loop.py_func.__code__.co_names]
+        assert not [other for other in called if isinstance(other, Dispatcher) and other not in formulas]
+
+
+@_jit.inlined
+def row_formula(x, out):
+    for i in range(len(x)):
+        out[i] = np.exp(x[i]) / (1 + x[i] * x[i]) + np.sqrt(abs(x[i]))
+    for i in range(1, len(x)):
+        out[i] = out[i] * out[i - 1] + np.log1p(abs(x[i]))
+
+
+def rows(X, out):
+    for i in range(len(X)):
+        row_formula(X[i], out[i])
+        row_formula(out[i], X[i])
+
+
+def test_machine_code_of_a_loop_has_no_function_to_share(folder):
+    loop = _jit.compiled(rows)
+    loop(np.ones((2, 3)), np.empty((2, 3)))
+    (code,) = loop.inspect_asm().values()
+    weak = [line for line in code.splitlines() if line.strip().startswith(".weak")]
+    assert not [line for line in weak if "row_formula" in line]
 
 
 def test_another_process_loads_what_one_compiled(folder):
