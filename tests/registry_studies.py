@@ -18,6 +18,7 @@ QUICK = {
     "scale": [*_WINE, 4, "--scales", 1, 10, "--width", 5, "--rtol", 1e-6, "--remaining", 0.3],
     "criterion": [*_WINE, 6, "--widths", 8, 16, "--draws", 2, *_TWO],
     "homogeneity": [*_WINE, 5, "--factors", 1, 2, "--depths", 1, 2, "--degrees", 1, "--width", 6],
+    "landscapes": ["--learning-rates", 0.5, 2.1, "--curvatures", 0.1, "--starts", 3, "--steps", 30],
     "valley": ["--learning-rates", 0.05, "--rhos", 0, 0.1, "--dimension", 3, "--starts", 2, "--steps", 50],
     "parameterization": [*_WINE, 10, "--widths", 8, 16, *_TWO, "--draws", 2, "--steps", 0],
     "rescaling": [*_WINE, 10, "--factors", 0.5, 2, "--width", 8, "--steps", 4],
@@ -60,6 +61,7 @@ OTHER = {
         ["--degree", 2],
     ),
     "homogeneity": ([],),
+    "landscapes": (["--slope", 3, "--threshold", 0.5, "--spread", 2, "--tolerance", 0.2],),
     "valley": (["--path-steps", 20],),
     "parameterization": (
         [*_TRAINED, "--depth", 2, "--activation", "leaky_relu", "--parameterization", "mup"],

@@ -15,6 +15,7 @@ GUIDES = {
     "scale": "lazy-studies.md",
     "criterion": "lazy-studies.md",
     "homogeneity": "lazy-studies.md",
+    "landscapes": "landscapes.md",
     "valley": "optimizers.md",
     "parameterization": "scaling-with-width.md",
     "rescaling": "scaling-with-width.md",

@@ -61,7 +61,8 @@ API = {
     "ntklib.lab.studies": """
         criterion_study CriterionStudy DecaySetting feature_learning_study FeatureLearningStudy
         fit_power_law homogeneity_study HomogeneityStudy implicit_bias_study ImplicitBiasStudy
-        Influence lazy_accuracy_study lazy_decay_study LazyAccuracyStudy LazyDecayStudy
+        Influence landscapes_study LandscapesStudy lazy_accuracy_study lazy_decay_study
+        LazyAccuracyStudy LazyDecayStudy
         linearization_study LinearizationStudy LinearModel LocalSlopes MarginPath MeanFieldLimit
         MinimumNorm NeuronPaths parameterization_study ParameterizationStudy PowerLaw
         predicted_powers rescale rescaling_study RescalingStudy scale_study ScaleStudy ScalingLaw

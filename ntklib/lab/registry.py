@@ -18,6 +18,7 @@ STUDIES = (
     "scale",
     "criterion",
     "homogeneity",
+    "landscapes",
     "valley",
     "parameterization",
     "rescaling",

@@ -182,4 +182,5 @@ class SquarePlusAbs(Landscape):
         k, eta = checked_run(steps, learning_rate)
         points = self._points(w, 2)
         x, y = points[..., 0], points[..., 1]
-        return np.stack([(1 - eta) ** k * x, np.sign(y) * _slide(np.abs(y), eta, k)], axis=-1)
+        shrunk = np.float64(1 - eta) ** k * x  # infinite where a Python float would raise
+        return np.stack([shrunk, np.sign(y) * _slide(np.abs(y), eta, k)], axis=-1)

@@ -22,6 +22,7 @@ from .implicit_bias import (
     WeightEffect,
     implicit_bias_study,
 )
+from .landscapes import LandscapesStudy, landscapes_study
 from .lazy_accuracy.result import LazyAccuracyStudy, LinearModel
 from .lazy_accuracy.study import lazy_accuracy_study
 from .lazy_decay.result import DecaySetting, LazyDecayStudy
@@ -46,6 +47,7 @@ __all__ = [
     "HomogeneityStudy",
     "ImplicitBiasStudy",
     "Influence",
+    "LandscapesStudy",
     "LazyAccuracyStudy",
     "LazyDecayStudy",
     "LinearModel",
@@ -69,6 +71,7 @@ __all__ = [
     "fit_power_law",
     "homogeneity_study",
     "implicit_bias_study",
+    "landscapes_study",
     "lazy_accuracy_study",
     "lazy_decay_study",
     "linearization_study",
