@@ -63,6 +63,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "download_all_examples": False,
     "remove_config_comments": True,
+    "ignore_repr_types": r"matplotlib\.",
     "show_memory": False,
     "show_signature": False,
     "matplotlib_animations": False,
