@@ -72,13 +72,13 @@ API = {
         Cone HuberLandscape Landscape Quadratic SquarePlusAbs WideningValley
     """,
     "ntklib.lab.tables": """
-        DataError EMBEDDED encode_rows EncodedRows ExactMoments load_embedded load_table
-        make_preprocessor MedianSearch open_tables read_target Schema summarise Table TableStream
-        TableSummary Target TargetColumn
+        column_uses ColumnUse DataError EMBEDDED encode_rows EncodedRows ExactMoments input_columns
+        load_embedded load_table make_preprocessor MedianSearch open_tables read_target Schema
+        summarise Table TableStream TableSummary Target TargetColumn
     """,
     "ntklib.lab.report": """
         analyse Analysis DataSummary KernelResult MAX_SAMPLES ModelResult PAGE render_page RESULTS Section
-        SECTIONS write_report
+        SECTIONS Verdict verdict_text write_report
     """,
     "ntklib.lab.cli": """
         Command COMMANDS main

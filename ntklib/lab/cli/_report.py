@@ -46,6 +46,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"use at most so many rows, drawn at random (default: {_MAX_SAMPLES})",
     )
+    parser.add_argument(
+        "--theory",
+        action="store_true",
+        help="also draw, train and certify networks like the chosen kernel's, on some of the rows",
+    )
     add_reading_options(parser)
 
 
@@ -80,6 +85,7 @@ def _run(arguments: argparse.Namespace) -> None:
         impute=arguments.impute,
         categorical=tuple(arguments.categorical),
         max_samples=arguments.max_samples,
+        theory=arguments.theory,
         command=_command_line(arguments),
         note=note,
     )
@@ -130,6 +136,8 @@ def _command_line(arguments: argparse.Namespace) -> str:
         words += ["--task", arguments.task]
     if arguments.max_samples != _MAX_SAMPLES:
         words += ["--max-samples", str(arguments.max_samples)]
+    if arguments.theory:
+        words.append("--theory")
     return shlex.join([*words, "--seed", str(arguments.seed)])
 
 
@@ -137,6 +145,7 @@ def _summary(analysis: Analysis) -> str:
     """Return the table of scores for the terminal."""
     from ntklib._core.progress import seconds_text
     from ntklib._core.text import text_table
+    from ntklib.lab.report import verdict_text
     from ntklib.lab.report.scores import METRICS
 
     data, metrics = analysis.data, METRICS[analysis.data.task]
@@ -144,7 +153,7 @@ def _summary(analysis: Analysis) -> str:
         f"{printable(data.name)}: {data.n_used} rows ({data.n_train} to train, {data.n_test} to test), "
         f"{data.n_inputs} inputs",
         f"task:   {data.task} ({printable(data.reason)})",
-        f"chosen: {analysis.ntk.choice}",
+        f"chosen: {analysis.ours.choice}",
         "",
     ]
     head = ["", metrics[0].title, "95 % interval", *(m.title for m in metrics[1:]), "fit"]
@@ -156,22 +165,28 @@ def _summary(analysis: Analysis) -> str:
         rows.append(
             [model.title, metrics[0].text(main.value), interval, *others, seconds_text(model.fit_seconds)]
         )
-    return "\n".join([*lines, text_table(head, rows, left=1)])
+    drivers = () if analysis.importance is None else analysis.importance.columns[:4]
+    ending = ["", verdict_text(analysis)]
+    if drivers:
+        ending.append(f"Columns that matter most: {', '.join(drivers)}.")
+    return "\n".join([*lines, text_table(head, rows, left=1), *map(printable, ending)])
 
 
 REPORT = Command(
     name="report",
-    summary="compare the NTK with an RBF machine and a random forest on a table, as an HTML page",
+    summary="say on an HTML page how well a table can be predicted, by which model, and from which columns",
     description=(
-        "Fit the NTK estimator, an RBF support vector machine (or kernel ridge) and a random forest on one\n"
-        "split of a table, and write a self-contained HTML page and results.json."
+        "Fit a kernel machine, an RBF support vector machine (or kernel ridge) and a random forest on one\n"
+        "split of a table, and write a self-contained HTML page and results.json: which model predicts\n"
+        "best, by how much, whether that may be chance, and which columns its predictions rest on."
     ),
     examples=(
         "  ntklib report                                     handwritten digits, which come along\n"
         "  ntklib report --data diabetes --out diabetes      regression, into the folder diabetes\n"
         "  ntklib report --data houses.csv --target price    your own table\n"
         "  ntklib report --data preise.csv --target Preis --delimiter ';' --decimal ,   German numbers\n"
-        "  ntklib report --data cells.npz --seed 7           arrays X and y, another split"
+        "  ntklib report --data cells.npz --seed 7           arrays X and y, another split\n"
+        "  ntklib report --data wine --theory                with networks like the chosen kernel's"
     ),
     add_options=_add_options,
     run=_run,

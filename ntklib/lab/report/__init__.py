@@ -7,6 +7,7 @@ both in a folder.
 from ._analysis import MAX_SAMPLES, analyse
 from ._page import SECTIONS, Section, render_page
 from ._records import Analysis, DataSummary, KernelResult, ModelResult
+from ._verdict import Verdict, verdict_text
 from ._write import PAGE, RESULTS, write_report
 
 __all__ = [
@@ -19,7 +20,9 @@ __all__ = [
     "KernelResult",
     "ModelResult",
     "Section",
+    "Verdict",
     "analyse",
     "render_page",
+    "verdict_text",
     "write_report",
 ]

@@ -19,33 +19,40 @@ from ntklib._core.progress import Progress
 from ntklib._core.sampling import sample_rows
 from ntklib._info import versions
 from ntklib.kernels import NNGP, NTK
-from ntklib.lab.tables import DataError, Schema, Table, make_preprocessor, read_target
+from ntklib.lab.kernel_names import kernel_name
+from ntklib.lab.tables import (
+    DataError,
+    Schema,
+    Table,
+    column_uses,
+    input_columns,
+    make_preprocessor,
+    read_target,
+)
 from ntklib.lab.tables.table import silent
 
 from ._bias import follow
+from ._calibration import calibrate
 from ._contenders import CONTENDERS, Contender
+from ._dependence import partial_dependence
+from ._drivers import N_DEPENDENCES
+from ._importance import permutation_importance
 from ._linearization import train_beside
 from ._parameterization import measure_steps
 from ._records import Analysis, DataSummary, KernelResult, ModelResult
 from ._theorem import certify_rows
+from ._verdict import judge, paired_difference
 from ._width import widen
-from .scores import (
-    METRICS,
-    accuracy_statistic,
-    bootstrap,
-    losses_of,
-    r2_statistic,
-    resamples,
-    score_classifier,
-    score_regressor,
-)
+from .scores import METRICS, losses_of, resamples, score_classifier, score_regressor
 
 TEST_SHARE = 0.25
 MIN_ROWS = 20
 SPECTRUM_ROWS = 2000
 HEATMAP_ROWS = 200
 ANGLE_ROWS = 500
-N_STEPS = 7 + len(CONTENDERS)
+DEPENDENCE_ROWS = 100
+N_STEPS = 5 + len(CONTENDERS)
+N_THEORY_STEPS = 4
 MAX_SAMPLES = 30_000
 """Rows that a report uses by default; a report on as many takes less than five minutes on two cores."""
 
@@ -59,11 +66,12 @@ def analyse(
     impute: str | None = None,
     categorical: tuple[str, ...] = (),
     max_samples: int = MAX_SAMPLES,
+    theory: bool = False,
     command: str = "ntklib report",
     progress: Progress | None = None,
     note: Callable[[str], None] = silent,
 ) -> Analysis:
-    """Compare the NTK estimator with its rivals on one table.
+    """Compare our kernel machine with its rivals on one table, and say what its predictions rest on.
 
     Parameters
     ----------
@@ -75,6 +83,8 @@ def analyse(
         Rules the split, the rivals' searches, the forest and the bootstrap. Same seed, same scores.
     max_samples : int, default=30_000
         Use at most so many rows, drawn at random, with a note.
+    theory : bool, default=False
+        Also draw, train and certify networks like the chosen kernel's.
     command : str, default="ntklib report"
         How to run it again, for the page.
     progress : Progress or None, default=None
@@ -94,7 +104,7 @@ def analyse(
     KeyboardInterrupt
         If Ctrl-C comes earlier.
     """
-    progress = progress or Progress(N_STEPS, loud=True)
+    progress = progress or Progress(N_STEPS + theory * N_THEORY_STEPS, loud=True)
     notes: list[str] = []
 
     def remember(message: str) -> None:
@@ -133,19 +143,26 @@ def analyse(
                     contender, chosen.task, (X_train, y[train], X_test, y[test]), seed, draws, first
                 )
                 models.append(result)
-        ours = fitted["ntk"]
+        ours = fitted["kernel"]
         rows = X_train, y[train]
+        parts["verdict"] = judge(models, chosen.task, y[test], draws)
+        parts["calibration"] = calibrate(ours, chosen.task, X_test, y[test])
+        with progress.step("shuffling the columns"):
+            importance = permutation_importance(
+                ours, chosen.task, rows, (X_test, y[test]), input_columns(schema, preprocessor), seed
+            )
+            parts["importance"] = importance
+        with progress.step("varying the columns"):
+            some = table.take(kept[test[sample_rows(len(test), DEPENDENCE_ROWS, seed)]])
+            lines = (
+                partial_dependence(name, schema, preprocessor, ours, table.take(kept[train]), some)
+                for name in importance.columns[:N_DEPENDENCES]
+            )
+            parts["dependences"] = tuple(line for line in lines if line is not None)
         with progress.step("looking at the kernel"):
             parts["kernel"] = _look(ours, fitted["rbf"], *rows, seed)
-        with progress.step("drawing networks"):
-            parts["width"] = widen(ours.kernel_, X_train, seed)
-            parts["parameterization"] = measure_steps(ours.kernel_, *rows, chosen.task, seed)
-        with progress.step("training networks"):
-            parts["linearization"] = train_beside(ours.kernel_, *rows, chosen.task, seed)
-        with progress.step("certifying a network"):
-            parts["theorem"] = certify_rows(*rows, chosen.task, seed)
-        with progress.step("training the kernel"):
-            parts["bias"] = follow(ours.kernel_, *rows, chosen.task, float(ours.alpha_), seed)
+        if theory:
+            _study(parts, progress, ours, rows, chosen.task, seed)
     except KeyboardInterrupt:
         if not models:
             raise
@@ -161,8 +178,7 @@ def analyse(
         n_used=len(kept),
         n_train=len(train),
         n_test=len(test),
-        n_numeric=schema.kinds.count("numeric"),
-        n_text=schema.kinds.count("text"),
+        columns=column_uses(schema, preprocessor),
         n_inputs=X_train.shape[1],
         stratified=stratified,
         y=y,
@@ -174,6 +190,7 @@ def analyse(
         models=tuple(models),
         y_test=y[test],
         **parts,
+        theory=theory,
         interrupted=interrupted,
         seconds=dict(progress.seconds),
         versions={name: text for name, text in versions().items() if name != "compiled code"},  # a folder
@@ -226,20 +243,18 @@ def _run(
         if hasattr(model, "predict_proba"):
             losses = losses_of(model.predict_proba(X_test), model.classes_, y_test)
         scores = score_classifier(y_test, predicted, losses, draws)
-        statistic = accuracy_statistic
     else:
         predicted = np.asarray(predicted, dtype=float)
         scores = score_regressor(y_test, predicted, draws)
-        statistic = r2_statistic
     difference = None
     if first is not None:
-        ours, theirs = statistic(y_test, first.predicted), statistic(y_test, predicted)
-        difference = bootstrap(lambda rows: ours(rows) - theirs(rows), draws)
+        difference = paired_difference(task, y_test, first.predicted, predicted, draws)
     result = ModelResult(
         key=contender.key,
         title=contender.title(task, len(y_train)),
         method=contender.method(task, len(y_train)),
         choice=contender.choice(model),
+        kernel=kernel_name(model.kernel_) if contender.key == "kernel" else "",
         scores=scores,
         difference=difference,
         fit_seconds=fitted - start,
@@ -250,10 +265,31 @@ def _run(
     return model, result
 
 
-def _look(ntk: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResult:
+def _study(
+    parts: dict[str, Any],
+    progress: Progress,
+    model: Any,
+    rows: tuple[NDArray, NDArray],
+    task: str,
+    seed: int,
+) -> None:
+    """Add the parts on networks like the chosen kernel's, one after the other."""
+    kernel = model.kernel_
+    with progress.step("drawing networks"):
+        parts["width"] = widen(kernel, rows[0], seed)
+        parts["parameterization"] = measure_steps(kernel, *rows, task, seed)
+    with progress.step("training networks"):
+        parts["linearization"] = train_beside(kernel, *rows, task, seed)
+    with progress.step("certifying a network"):
+        parts["theorem"] = certify_rows(*rows, task, seed)
+    with progress.step("training the kernel"):
+        parts["bias"] = follow(kernel, *rows, task, float(np.mean(model.alpha_)), seed)
+
+
+def _look(ours: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResult:
     """Compute the pictures of the chosen kernel on (some of) the training rows."""
-    kernel = ntk.kernel_
-    paths, best = search_paths(ntk)
+    kernel = ours.kernel_
+    paths, best = search_paths(ours)
     rows = sample_rows(len(X), SPECTRUM_ROWS, seed)
     spectrum = np.sort(eigvalsh(kernel(X[rows])))[::-1]
     heatmap_rows = sample_rows(len(X), HEATMAP_ROWS, seed)
@@ -266,18 +302,18 @@ def _look(ntk: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResult
         text=describe_kernel(kernel),
         paths=paths,
         best=best,
-        score_name=ntk.loo_path_.score_name,
-        penalty=float(ntk.alpha_),
+        score_name=ours.loo_path_.score_name,
+        penalty=float(np.mean(ours.alpha_)),
         spectrum=spectrum,
         # eigenvalues grow with the number of rows
-        spectrum_penalty=float(ntk.alpha_) * len(rows) / len(X),
+        spectrum_penalty=float(np.mean(ours.alpha_)) * len(rows) / len(X),
         gram=cosines(kernel(X[heatmap_rows])),
         gram_y=y[heatmap_rows],
         angles=angles,
         curves={name: angle_curve(k, angles, norm, X.shape[1]) for name, k in candidates.items()},
         data_angles=shares,
         norm=norm,
-        n_compared=min(len(X), ntk.max_search_samples),
+        n_compared=min(len(X), ours.max_search_samples),
     )
 
 

@@ -1,4 +1,4 @@
-"""Sections on the comparison: scores, predictions, the data, the time."""
+"""Sections on the comparison: scores, predictions, columns, the data, the time."""
 
 from __future__ import annotations
 
@@ -15,24 +15,14 @@ from ._figures import (
     draw_histogram,
     draw_intervals,
     draw_scatter,
+    label_text,
     picture,
 )
 from ._records import Analysis, ModelResult
 from .scores import METRICS, N_RESAMPLES, Metric
 
 MAX_CLASSES_SHOWN = 20
-
-
-def summary(analysis: Analysis) -> dict[str, Any]:
-    """Result in one glance."""
-    data, metric = analysis.data, METRICS[analysis.data.task][0]
-    ours = analysis.ntk.scores[metric.name]
-    tiles = [
-        (metric.text(ours.value), f"{metric.title} of the NTK on {data.n_test} unseen rows"),
-        (f"{metric.number(ours.low)} to {metric.text(ours.high)}", "95 % confidence interval"),
-        (seconds_text(analysis.ntk.fit_seconds), f"to choose and fit it on {data.n_train} rows"),
-    ]
-    return {"metric": metric, "tiles": tiles}
+MAX_COLUMNS_SHOWN = 30
 
 
 def scores(analysis: Analysis) -> dict[str, Any]:
@@ -49,12 +39,12 @@ def scores(analysis: Analysis) -> dict[str, Any]:
             "scores",
             lambda ax: draw_intervals(
                 ax,
-                [model.title for model in rivals],
+                [label_text(model.title, 28) for model in rivals],
                 [_interval(model, main) for model in rivals],
                 f"{main.title}{' (%)' if main.percent else ''}, larger is better",
             ),
             alt=f"{main.title} of each model with its confidence interval",
-            size=(7.6, 2.4),
+            size=(5.6, 2.2),
         ),
     }
 
@@ -65,14 +55,14 @@ def _interval(model: ModelResult, metric: Metric) -> tuple[float, float, float]:
 
 
 def predictions(analysis: Analysis) -> dict[str, Any] | None:
-    """Predictions of the NTK against the truth: dots for numbers, a confusion matrix for classes."""
-    true, predicted = analysis.y_test, analysis.ntk.predicted
+    """Predictions of the kernel machine against the truth: dots for numbers, a confusion matrix."""
+    true, predicted = analysis.y_test, analysis.ours.predicted
     if analysis.data.task == "regression":
         dots = picture(
             "predictions",
             lambda ax: draw_scatter(ax, true, predicted, analysis.data.target),
             alt="predicted against true target on the test rows",
-            size=(6.4, 4.6),
+            size=(5.6, 4.2),
         )
         return {"picture": dots, "wrong": None}
     labels = np.unique(np.concatenate([true, predicted]))
@@ -82,22 +72,28 @@ def predictions(analysis: Analysis) -> dict[str, Any] | None:
     matrix = picture(
         "predictions",
         lambda ax: draw_confusion(ax, [str(label) for label in labels], counts),
-        alt="confusion matrix of the NTK on the test rows",
-        size=(6.4, max(2.6, 0.36 * len(labels) + 1.2)),
+        alt="confusion matrix of the kernel machine on the test rows",
+        size=(5.6, max(2.6, 0.36 * len(labels) + 1.2)),
     )
     return {"picture": matrix, "wrong": int(counts.sum() - np.trace(counts))}
+
+
+def columns(analysis: Analysis) -> dict[str, Any]:
+    """Uses of the columns of the table."""
+    rows = [(one.name, one.holds, one.treatment, one.n_inputs or "–") for one in analysis.data.columns]
+    return {"rows": rows, "long": len(rows) > MAX_COLUMNS_SHOWN}
 
 
 def data(analysis: Analysis) -> dict[str, Any]:
     """Table, task and target."""
     data = analysis.data
-    used = f", of which {data.n_used} used" if data.n_used < data.n_rows else ""
+    some = f", of which {data.n_used} used" if data.n_used < data.n_rows else ""
     shares = ", with equal shares of the classes" if data.stratified else ""
-    text = f", {data.n_text} of text" if data.n_text else ""
+    used = [column for column in data.columns if column.n_inputs]
     facts = [
-        ("rows", f"{data.n_rows}{used}"),
+        ("rows", f"{data.n_rows}{some}"),
         ("split", f"{data.n_train} for training, {data.n_test} for testing{shares}"),
-        ("columns", f"{data.n_numeric} numeric{text}; {data.n_inputs} inputs after preprocessing"),
+        ("columns", f"{len(used)} used; {data.n_inputs} inputs after preprocessing"),
         ("target", data.target),
         ("task", f"{data.task}: {data.reason}"),
     ]
@@ -108,14 +104,14 @@ def data(analysis: Analysis) -> dict[str, Any]:
             "target",
             lambda ax: draw_histogram(ax, data.y, data.target),
             alt="distribution of the target",
-            size=(7.6, 2.8),
+            size=(5.6, 2.6),
         )
     elif len(labels) <= MAX_CLASSES_SHOWN:
         target = picture(
             "target",
             lambda ax: draw_class_counts(ax, [str(label) for label in labels], counts.tolist(), data.target),
             alt="rows of each class",
-            size=(7.6, 2.8),
+            size=(5.6, 2.6),
         )
     return {"facts": facts, "picture": target}
 

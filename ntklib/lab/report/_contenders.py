@@ -54,7 +54,7 @@ class Contender:
     choice: Callable[[Any], str]
 
 
-def _fit_ntk(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
+def _fit_kernel(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
     from ntklib.estimators import NTKClassifierCV, NTKRegressorCV
 
     solver = _solver(len(y))
@@ -127,10 +127,10 @@ def _fit_constant(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
     return dummy.fit(X, y)
 
 
-def _ntk_choice(model: Any) -> str:
+def _kernel_choice(model: Any) -> str:
     centres = getattr(model.solve_, "n_centers", 0)
     on = f", on {centres} centres" if centres else ""
-    return f"penalty = {float(model.alpha_):.3g}, kernel {describe_kernel(model.kernel_)}{on}"
+    return f"penalty = {float(np.mean(model.alpha_)):.3g}, kernel {describe_kernel(model.kernel_)}{on}"
 
 
 def _rbf_title(task: str, n: int) -> str:
@@ -139,7 +139,7 @@ def _rbf_title(task: str, n: int) -> str:
     return "RBF kernel ridge"
 
 
-def _ntk_method(task: str, n: int) -> str:
+def _kernel_method(task: str, n: int) -> str:
     if n > MANY_ROWS:
         return (
             "defaults of ntklib for many rows: kernels compared by exact leave-one-out on 3000 of the "
@@ -152,7 +152,7 @@ def _rbf_method(task: str, n: int) -> str:
     if n > MANY_ROWS:
         return (
             f"gamma in {_spell(GAMMA_FACTORS)} times 1/(columns * variance) by leave-one-out on "
-            f"{MAX_SEARCH_ROWS} rows, then the penalty on all of them, on centres as the NTK"
+            f"{MAX_SEARCH_ROWS} rows, then the penalty on all of them, on centres as the kernel machine"
         )
     grid = f"C in {_spell(C_GRID)}" if task == "classification" else f"penalty in {_spell(PENALTY_GRID)}"
     return (
@@ -167,11 +167,11 @@ def _spell(values: tuple[float, ...]) -> str:
 
 CONTENDERS: tuple[Contender, ...] = (
     Contender(
-        "ntk",
-        lambda task, n: "NTK classifier" if task == "classification" else "NTK regressor",
-        _ntk_method,
-        _fit_ntk,
-        _ntk_choice,
+        "kernel",
+        lambda task, n: "kernel machine",
+        _kernel_method,
+        _fit_kernel,
+        _kernel_choice,
     ),
     Contender(
         "rbf",

@@ -46,7 +46,7 @@ class Picture(NamedTuple):
 
 
 def picture(
-    name: str, draw: Callable[[Any], Any], *, alt: str, size: tuple[float, float] = (7.6, 4.2)
+    name: str, draw: Callable[[Any], Any], *, alt: str, size: tuple[float, float] = (5.6, 3.6)
 ) -> Picture:
     """Draw on fresh axes.
 
@@ -58,8 +58,8 @@ def picture(
         Receives matplotlib axes.
     alt : str
         Words for those who cannot see the picture.
-    size : tuple of two floats, default=(7.6, 4.2)
-        Width and height in inches.
+    size : tuple of two floats, default=(5.6, 3.6)
+        Width and height in inches; on a phone wider pictures have letters too small to read.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -88,10 +88,18 @@ def _inline(svg: str, name: str, alt: str) -> str:
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1).strip()
 
 
-def draw_intervals(ax: Any, names: list[str], values: list[tuple[float, float, float]], label: str) -> None:
-    """Draw one dot with its interval a row, the first row on top."""
+def label_text(text: str, limit: int = 24) -> str:
+    """Text of a table for a label: cut where it is long, its dollar signs no formulas."""
+    cut = text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return cut.replace("$", r"\$")
+
+
+def draw_intervals(
+    ax: Any, names: list[str], values: list[tuple[float, float, float]], label: str, *, first: bool = True
+) -> None:
+    """Draw one dot with its interval a row, the first row on top and, with ``first``, marked."""
     for row, (value, low, high) in enumerate(values):
-        color = COLORS[0] if row == 0 else COLORS[-1]
+        color = COLORS[0] if row == 0 or not first else COLORS[-1]
         ax.plot([low, high], [row, row], color=color, linewidth=3, solid_capstyle="round", alpha=0.7)
         ax.plot([value], [row], "o", color=color, markersize=9)
     ax.set_yticks(range(len(names)), names)
@@ -109,8 +117,10 @@ def _crowded(labels: list[str]) -> bool:
 
 def draw_class_counts(ax: Any, labels: list[str], counts: list[int], target: str) -> None:
     """Draw the number of rows of each class."""
-    ax.bar(labels, counts, color=COLORS[0], alpha=0.85, width=0.7)
-    ax.set(xlabel=target, ylabel="rows")
+    labels = [label_text(label) for label in labels]
+    ax.bar(range(len(labels)), counts, color=COLORS[0], alpha=0.85, width=0.7)
+    ax.set_xticks(range(len(labels)), labels)
+    ax.set(xlabel=label_text(target), ylabel="rows")
     if _crowded(labels):
         ax.tick_params(axis="x", rotation=60)
     ax.spines[["top", "right"]].set_visible(False)
@@ -121,7 +131,7 @@ def draw_class_counts(ax: Any, labels: list[str], counts: list[int], target: str
 def draw_histogram(ax: Any, values: Any, target: str) -> None:
     """Draw the distribution of a number."""
     ax.hist(values, bins="auto", color=COLORS[0], alpha=0.85)
-    ax.set(xlabel=target, ylabel="rows")
+    ax.set(xlabel=label_text(target), ylabel="rows")
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(True, axis="y", alpha=0.25, linewidth=0.6)
     ax.set_axisbelow(True)
@@ -131,6 +141,7 @@ def draw_confusion(ax: Any, labels: list[str], counts: Any) -> None:
     """Draw how often each true class (row) was predicted as each class (column)."""
     from matplotlib.colors import to_rgb
 
+    labels = [label_text(label) for label in labels]
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
     # opacity instead of a colour map: an empty cell is the page's own ground, light or dark
     ax.imshow([[(*to_rgb(COLORS[0]), share**0.7) for share in row] for row in shares], aspect="auto")
@@ -151,7 +162,7 @@ def draw_scatter(ax: Any, true: Any, predicted: Any, target: str) -> None:
     ax.plot(
         true, predicted, "o", color=COLORS[0], alpha=0.55, markersize=5, markeredgewidth=0, label="test rows"
     )
-    ax.set(xlabel=f"true {target}", ylabel=f"predicted {target}")
+    ax.set(xlabel=f"true {label_text(target)}", ylabel=f"predicted {label_text(target)}")
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(True, alpha=0.25, linewidth=0.6)
     ax.legend(frameon=False, loc="upper left")

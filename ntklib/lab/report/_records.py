@@ -15,9 +15,14 @@ from .scores import Score
 
 if TYPE_CHECKING:
     from ntklib.lab.studies import LinearizationStudy, ParameterizationStudy, WidthStudy
+    from ntklib.lab.tables import ColumnUse
 
     from ._bias import Bias
+    from ._calibration import Calibration
+    from ._dependence import Dependence
+    from ._importance import Importance
     from ._theorem import LazyTraining
+    from ._verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,7 @@ class DataSummary:
     n_used: int
     n_train: int
     n_test: int
-    n_numeric: int
-    n_text: int
+    columns: tuple[ColumnUse, ...]
     n_inputs: int
     stratified: bool
     y: NDArray
@@ -44,14 +48,15 @@ class DataSummary:
 class ModelResult:
     """One model's scores on the test rows, and what it took to get them.
 
-    ``difference`` is the first model's main score minus this one's, with a paired interval; None for the
-    first model itself.
+    ``kernel`` names the kernel that was chosen, "" for a model without one. ``difference`` is the first
+    model's main score minus this one's, with a paired interval; None for the first model itself.
     """
 
     key: str
     title: str
     method: str
     choice: str
+    kernel: str
     scores: Mapping[str, Score]
     difference: Score | None
     fit_seconds: float
@@ -123,16 +128,21 @@ class Analysis:
     seconds: Mapping[str, float]
     versions: Mapping[str, str]
     notes: tuple[str, ...]
+    verdict: Verdict | None = None
+    importance: Importance | None = None
+    dependences: tuple[Dependence, ...] = ()
+    calibration: Calibration | None = None
     kernel: KernelResult | None = None
     width: WidthStudy | None = None
     parameterization: ParameterizationStudy | None = None
     linearization: LinearizationStudy | None = None
     theorem: LazyTraining | None = None
     bias: Bias | None = None
+    theory: bool = False
     interrupted: bool = False
 
     @property
-    def ntk(self) -> ModelResult:
+    def ours(self) -> ModelResult:
         """The first model, ours."""
         return self.models[0]
 
@@ -141,21 +151,30 @@ class Analysis:
         data = self.data
         return {
             "format": "ntklib-report",
-            "format_version": 1,
+            "format_version": 2,
             "interrupted": self.interrupted,
             "seed": self.seed,
             "confidence_level": 0.95,
-            "data": {key: getattr(data, key) for key in data.__dataclass_fields__ if key != "y"}
+            "data": {key: value for key, value in plain(data).items() if key != "y"}
             | {"target_summary": summarise_target(data)},
             "scores": {
                 model.key: {name: _score_dict(score) for name, score in model.scores.items()}
-                | ({} if model.difference is None else {"ntk_minus_this": _score_dict(model.difference)})
+                | ({} if model.difference is None else {"kernel_minus_this": _score_dict(model.difference)})
                 for model in self.models
             },
             "models": {
-                model.key: {"title": model.title, "method": model.method, "choice": model.choice}
+                model.key: {
+                    "title": model.title,
+                    "method": model.method,
+                    "choice": model.choice,
+                    "kernel": model.kernel,
+                }
                 for model in self.models
             },
+            "verdict": plain(self.verdict),
+            "importance": plain(self.importance),
+            "partial_dependence": [plain(one) for one in self.dependences],
+            "calibration": plain(self.calibration),
             **({} if self.kernel is None else self.kernel.to_dict()),
             "width_study": None if self.width is None else self.width.to_dict(),
             "linearization_study": None if self.linearization is None else self.linearization.to_dict(),

@@ -40,8 +40,8 @@ class Metric:
         """Write a value without its unit: a percentage, a fixed three decimals near 1, else four digits."""
         value, plus = (100 * value if self.percent else value), "+" if signed else ""
         if self.percent:
-            return f"{value:{plus}.1f}"
-        return f"{value:{plus}.3f}" if abs(value) < 10 else f"{value:{plus}.4g}"
+            return f"{round(value, 1) + 0.0:{plus}.1f}"
+        return f"{round(value, 3) + 0.0:{plus}.3f}" if abs(value) < 10 else f"{value:{plus}.4g}"
 
 
 METRICS: Mapping[str, tuple[Metric, ...]] = {

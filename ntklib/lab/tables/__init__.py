@@ -13,6 +13,7 @@ from ._embedded import EMBEDDED, load_embedded
 from ._files import load_table, open_tables
 from ._preprocessing import make_preprocessor
 from ._schema import Schema
+from ._uses import ColumnUse, column_uses, input_columns
 from .encoding import EncodedRows, encode_rows
 from .stream import TableStream
 from .summaries import ExactMoments, MedianSearch, TableSummary, summarise
@@ -21,6 +22,7 @@ from .target import Target, TargetColumn, read_target
 
 __all__ = [
     "EMBEDDED",
+    "ColumnUse",
     "DataError",
     "EncodedRows",
     "ExactMoments",
@@ -31,7 +33,9 @@ __all__ = [
     "TableSummary",
     "Target",
     "TargetColumn",
+    "column_uses",
     "encode_rows",
+    "input_columns",
     "load_embedded",
     "load_table",
     "make_preprocessor",

@@ -48,6 +48,13 @@ def small():
 @pytest.fixture(scope="module")
 def folder(small, tmp_path_factory):
     out = tmp_path_factory.mktemp("reports") / "wine"
+    assert main(["report", "--data", "wine", "--theory", "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def again(small, tmp_path_factory):
+    out = tmp_path_factory.mktemp("reports") / "again"
     assert main(["report", "--data", "wine", "--out", str(out)]) == 0
     return out
 
@@ -93,7 +100,13 @@ def test_the_page_stands_alone(folder):
     assert len(ids) == len(set(ids))
     for section in SECTIONS:
         assert section.slug in ids
-    assert text.count("<svg") == text.count('role="img"') == 15
+    assert text.count("<svg") == text.count('role="img"') == 21
+    verdict = json.loads((folder / "results.json").read_text())["verdict"]
+    assert f'<p class="verdict">The {verdict["best"]} ' in text
+    # what needs no theory comes first, the kernel's sections are folded
+    fold = text.index('<details id="kernel"'), text.index("</details>")
+    for section in SECTIONS:
+        assert (fold[0] < text.index(f'<section id="{section.slug}"') < fold[1]) is section.kernel
 
 
 def test_results_agree_with_scikit_learn(folder):
@@ -106,12 +119,12 @@ def test_results_agree_with_scikit_learn(folder):
         "cultivar",
     )
     assert data["target_summary"]["classes"] == {"class_0": 59, "class_1": 71, "class_2": 48}
-    assert list(results["scores"]) == ["ntk", "rbf", "forest", "constant"]
+    assert list(results["scores"]) == ["kernel", "rbf", "forest", "constant"]
     for scores in results["scores"].values():
         for score in scores.values():
             assert score["low"] <= score["value"] <= score["high"]
-    assert results["scores"]["ntk"]["accuracy"]["value"] >= 0.93
-    assert results["scores"]["ntk"]["accuracy"]["interval"] == "Wilson"
+    assert results["scores"]["kernel"]["accuracy"]["value"] >= 0.93
+    assert results["scores"]["kernel"]["accuracy"]["interval"] == "Wilson"
     spectrum = results["kernel_spectrum"]["eigenvalues"]
     assert len(spectrum) == 133
     assert spectrum == sorted(spectrum, reverse=True)
@@ -122,22 +135,46 @@ def test_results_agree_with_scikit_learn(folder):
     assert study["study"] == "width"
     assert study["slope"]["low"] < -0.5 < study["slope"]["high"]
     predicted = results["predictions"]
-    accuracy = accuracy_score(predicted["true"], predicted["ntk"])
-    assert accuracy == results["scores"]["ntk"]["accuracy"]["value"]
+    accuracy = accuracy_score(predicted["true"], predicted["kernel"])
+    assert accuracy == results["scores"]["kernel"]["accuracy"]["value"]
     matrix = np.array(results["kernel_matrix"]["values"])
     np.testing.assert_array_equal(matrix, matrix.T)
     assert set(results["timing"]["fit"]) == set(results["scores"])
     assert {"ntklib", "numpy", "numba"} <= set(results["versions"])
 
 
-def test_the_same_seed_gives_the_same_scores_and_another_does_not(folder, small, tmp_path, capsys):
-    def scores(*options):
-        out = tmp_path / "again"
-        assert main(["report", "--data", "wine", "--out", str(out), "--force", *options]) == 0
-        return json.loads((out / "results.json").read_text())["scores"]
+def test_what_drives_the_predictions_is_in_the_results(folder):
+    results = json.loads((folder / "results.json").read_text())
+    importance = results["importance"]
+    assert set(importance["columns"]) == {column["name"] for column in results["data"]["columns"]}
+    assert importance["cost"] == sorted(importance["cost"], reverse=True)
+    assert (importance["n_rows"], importance["measure"]) == (45, "log-loss")
+    assert [one["column"] for one in results["partial_dependence"]] == importance["columns"][:4]
+    for one in results["partial_dependence"]:
+        assert list(one["curves"]) == ["class_0", "class_1", "class_2"]
+        np.testing.assert_allclose(np.sum(list(one["curves"].values()), axis=0), 1)
+    assert results["calibration"]["mean_observed"] == results["scores"]["kernel"]["accuracy"]["value"]
+    assert results["models"]["kernel"]["kernel"] in results["models"]["kernel"]["choice"]
 
-    assert scores() == json.loads((folder / "results.json").read_text())["scores"]
-    assert scores("--seed", "1") != scores("--seed", "0")
+
+def test_networks_are_drawn_only_if_asked_for(folder, again):
+    results = json.loads((again / "results.json").read_text())
+    for name in ("width_study", "linearization_study", "lazy_training", "implicit_bias"):
+        assert results[name] is None
+    text = (again / "report.html").read_text()
+    assert "With <code>--theory</code>" in text
+    assert "With <code>--theory</code>" not in (folder / "report.html").read_text()
+    assert 'id="spectrum"' in text
+    assert 'id="width"' not in text
+
+
+def test_the_same_seed_gives_the_same_scores_and_another_does_not(folder, again, small, tmp_path, capsys):
+    assert main(["report", "--data", "wine", "--seed", "1", "--out", str(tmp_path / "other")]) == 0
+    first, second, other = (
+        json.loads((place / "results.json").read_text()) for place in (folder, again, tmp_path / "other")
+    )
+    for part in ("scores", "importance", "partial_dependence", "verdict"):
+        assert first[part] == second[part] != other[part]
     assert "\x1b" not in capsys.readouterr().err  # progress is for terminals
 
 
@@ -158,9 +195,9 @@ def test_a_table_with_text_gaps_and_a_number_to_predict(small, tmp_path, capsys)
     assert "filled by the median" in err
     assert "70 of 80 rows are used" in err
     assert "task:   regression ('price' has fractional values)" in out
-    assert "NTK regressor" in out
+    assert "kernel machine" in out
     results = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert results["scores"]["ntk"]["r2"]["value"] > 0.8
+    assert results["scores"]["kernel"]["r2"]["value"] > 0.8
     assert len(results["notes"]) == 2
     page = (tmp_path / "out" / "report.html").read_text()
     assert "trees &amp; co.csv" in page
@@ -212,15 +249,16 @@ def with_fit(index, fit):
 
 def test_an_interrupted_report_keeps_what_it_has(small, tmp_path, monkeypatch, capsys):
     out = tmp_path / "new" / "report"
-    command = ["report", "--data", "wine", "--out", str(out)]
+    command = ["report", "--data", "wine", "--theory", "--out", str(out)]
     monkeypatch.setattr(analysis, "certify_rows", interrupt)
     assert main(command) == 130
     said, err = capsys.readouterr()
-    assert "NTK classifier" in said
+    assert "kernel machine" in said
+    assert "Columns that matter most: " in said
     assert "note: interrupted while certifying a network" in err
     results = json.loads((out / "results.json").read_text())
     assert results["interrupted"] is True
-    assert list(results["scores"]) == ["ntk", "rbf", "forest", "constant"]
+    assert list(results["scores"]) == ["kernel", "rbf", "forest", "constant"]
     assert results["width_study"]["study"] == "width"
     assert results["lazy_training"] is results["implicit_bias"] is None
     page = (out / "report.html").read_text()
@@ -230,7 +268,7 @@ def test_an_interrupted_report_keeps_what_it_has(small, tmp_path, monkeypatch, c
     monkeypatch.setattr(analysis, "CONTENDERS", with_fit(1, interrupt))
     assert main([*command, "--force"]) == 130  # after the first model
     results = json.loads((out / "results.json").read_text())
-    assert list(results["scores"]) == ["ntk"]
+    assert list(results["scores"]) == ["kernel"]
     assert "kernel_spectrum" not in results
     assert _Page((out / "report.html").read_text()).errors == []
 
@@ -239,8 +277,7 @@ def test_what_happens_while_the_page_is_drawn(small, tmp_path, monkeypatch, caps
     """Ctrl-C, once, and another report that takes the folder meanwhile: neither loses anything."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(analysis, "CONTENDERS", CONTENDERS[:2])
-    for part in ("_look", "widen", "measure_steps", "train_beside", "certify_rows", "follow"):
-        monkeypatch.setattr(analysis, part, lambda *_, **__: None)
+    monkeypatch.setattr(analysis, "_look", lambda *_, **__: None)
     draw = _write.render_page
 
     def drawing(some):
