@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ntklib._core.threads import set_threads
 
-from ._client import ClientMixin
 from ._collections import check_columns, whole_rows
+from .client import ClientMixin
 
 __all__ = ["DaskEstimator"]
 

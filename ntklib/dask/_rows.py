@@ -16,7 +16,7 @@ from ntklib.solvers.nystrom import RowSums, stack_rows
 
 from ._chunks import ChunkSummary, Recipe, map_block, summarise_chunk, take_rows, take_targets
 from ._collections import Chunks, columns_of
-from ._graph import Graph, add_sums
+from .graph import Graph, add_sums
 
 __all__ = ["ChunkRows", "RowSample", "sample_of", "summarise"]
 

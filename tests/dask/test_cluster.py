@@ -6,6 +6,7 @@ import pickle
 import signal
 import time
 from concurrent.futures import ProcessPoolExecutor
+from types import SimpleNamespace
 
 import dask
 import numpy as np
@@ -18,7 +19,7 @@ import ntklib
 from ntklib import NTK, ArcCosine, EmpiricalNTK, Laplace, NTKRegressorCV
 from ntklib._core.progress import Gauge
 from ntklib.dask import DaskNTKClassifierCV, DaskNTKRegressor, DaskNTKRegressorCV
-from ntklib.dask._client import check_workers
+from ntklib.dask.client import check_workers
 from ntklib.estimators.rows import RowView
 from ntklib.kernels import Erf
 from ntklib.networks import MLP
@@ -174,19 +175,37 @@ def test_the_client_is_no_parameter(client, monkeypatch):
 def test_faults_of_a_cluster_are_named(client, cluster, monkeypatch):
     check_workers(client)
     monkeypatch.setattr(ntklib, "__version__", "99.0")
-    with pytest.raises(RuntimeError, match=r"the worker .* has ntklib .*, and this process 99.0: install"):
+    with pytest.raises(RuntimeError, match=r"the scheduler .* has ntklib .*, and this process 99.0: install"):
         check_workers(client)
 
     class Bare:
         status = "running"
+        scheduler = SimpleNamespace(address="tcp://near:1")
+
+        def __init__(self, scheduler, worker):
+            self.answers = scheduler, worker
 
         def run(self, function, on_error):
-            return {"tcp://far:1": ModuleNotFoundError("No module named 'ntklib'")}
+            return {"tcp://far:1": self.answers[1]}
 
-    with pytest.raises(
-        RuntimeError, match=r"tcp://far:1 cannot import ntklib .*: install ntklib\[dask\]==99.0"
+        def run_on_scheduler(self, function):
+            if isinstance(self.answers[0], Exception):
+                raise self.answers[0]
+            return self.answers[0]
+
+    lacking = ModuleNotFoundError("No module named 'ntklib'")
+    for answers, place in (
+        (("99.0", lacking), "worker tcp://far:1"),
+        ((lacking, "99.0"), "scheduler tcp://near:1"),
     ):
-        check_workers(Bare())
+        with pytest.raises(
+            RuntimeError, match=rf"{place} cannot import ntklib .*: install ntklib\[dask\]==99.0"
+        ):
+            check_workers(Bare(*answers))
+    with pytest.raises(RuntimeError, match=r"the worker tcp://far:1 has ntklib 98.0, and this process 99.0"):
+        check_workers(Bare("99.0", "98.0"))
+    with pytest.raises(ConnectionError, match=r"tcp://near:1 does not answer \(lost\): see if it runs"):
+        check_workers(Bare(OSError("lost"), "99.0"))
     gone = Client(cluster, set_as_default=False)
     gone.close()
     model = DaskNTKRegressor(KERNEL, solver=SOLVER)

@@ -14,7 +14,7 @@ from sklearn.frozen import FrozenEstimator
 
 from ntklib import NTKClassifier, NTKRegressor
 from ntklib.dask import DaskNTKClassifier, DaskNTKRegressor
-from ntklib.dask._graph import Graph, add_sums
+from ntklib.dask.graph import Graph, add_sums
 from ntklib.estimators import ScaleWarning
 from ntklib.estimators._calibration import fit_temperature
 from ntklib.solvers import ConjugateGradient

@@ -20,6 +20,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", metavar="COLUMN", help="the column to predict (.npz files: y)")
     parser.add_argument("--out", required=True, metavar="MODEL", help="the model file to write")
     parser.add_argument("--force", action="store_true", help="overwrite the model file if there is one")
+    parser.add_argument(
+        "--dask",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="fit on centres by Dask: on the workers of the scheduler at this address, such as "
+        "tcp://host:8786, which read the files from the same paths; without an address in threads of this "
+        "machine. Each row group of a Parquet file, or a CSV file, is read by itself",
+    )
     add_reading_options(parser)
 
 
@@ -29,6 +38,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from ntklib.lab.report.output import check_writable
     from ntklib.lab.tables import summarise
 
+    from ._cluster import open_cluster
     from ._model import TablePredictor
     from ._model_file import save_model
 
@@ -37,18 +47,23 @@ def _run(arguments: argparse.Namespace) -> None:
     table = open_rows(arguments)
     categorical = tuple(arguments.categorical)
     progress = Progress(3, loud=True)
-    with progress.step(f"first pass over {printable(table.name)}"):
-        summary = summarise(table, text=categorical)
-    model = TablePredictor.fit(
-        table,
-        summary=summary,
-        target=arguments.target,
-        task=arguments.task,
-        categorical=categorical,
-        impute=arguments.impute,
-        note=note,
-        progress=progress,
-    )
+    with open_cluster(arguments.dask, table) as cluster:
+        with progress.step(f"first pass over {printable(table.name)}"):
+            if cluster is None:
+                summary = summarise(table, text=categorical)
+            else:
+                summary = cluster.summarise(text=categorical)
+        model = TablePredictor.fit(
+            table,
+            summary=summary,
+            target=arguments.target,
+            task=arguments.task,
+            categorical=categorical,
+            impute=arguments.impute,
+            note=note,
+            progress=progress,
+            cluster=cluster,
+        )
     save_model(model, out)
     fitted = model.pipeline[-1]
     n_columns = len(model.schema.columns)
@@ -72,6 +87,7 @@ FIT = Command(
         "  ntklib fit houses.csv --target price --out houses.ntk\n"
         "  ntklib fit patients.csv --target outcome --impute median --out patients.ntk\n"
         "  ntklib fit maisons.csv --target prix --delimiter ';' --decimal , --encoding cp1252 --out m.ntk\n"
+        "  ntklib fit 'rides/*.parquet' --target fare --dask tcp://scheduler:8786 --out rides.ntk\n"
         "  ntklib fit digits --out digits.ntk"
     ),
     add_options=_add_options,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from ntklib.lab.tables import (
 from ntklib.lab.tables.blocks import equal_blocks, place_of
 from ntklib.lab.tables.table import silent
 from ntklib.lab.tables.target import target_name
+
+if TYPE_CHECKING:
+    from ntklib.lab.tables.cluster import ClusterTable
 
 MAX_DEPTH = 100
 
@@ -70,11 +73,13 @@ class TablePredictor:
         impute: str | None = None,
         note: Callable[[str], None] = silent,
         progress: Progress | None = None,
+        cluster: ClusterTable | None = None,
     ) -> TablePredictor:
         """Fit the default CV estimator on all rows of a table.
 
         ``summary`` is that of the table, from a first pass over its rows with ``text=categorical``; the
-        second one encodes them. ``progress`` has two steps left: this pass and the fit.
+        second one encodes them. ``progress`` has two steps left: this pass and the fit. ``cluster`` is the
+        table where Dask reads it; then the fit is on centres, whatever the number of rows.
 
         Raises
         ------
@@ -88,10 +93,17 @@ class TablePredictor:
         schema = Schema.of(summary, target=name, categorical=categorical, impute=impute, note=note)
         schema.check(summary, note)
         with progress.step("second pass"):
-            X, y, preprocessor = encode_rows(table, schema, column)
-        chosen = column.decide(y, task=task, categorical=name in categorical, note=note)
+            if cluster is None:
+                X, y, preprocessor = encode_rows(table, schema, column)
+            else:
+                X, y, preprocessor = cluster.encode(schema, column)
+            values = np.asarray(y)
+        chosen = column.decide(values, task=task, categorical=name in categorical, note=note)
         with progress.step(f"fitting {summary.n_rows:,} rows"):
-            estimator = _estimator(chosen.task).fit(X, chosen.values)
+            if cluster is None:
+                estimator = _estimator(chosen.task).fit(X, chosen.values)
+            else:
+                estimator = _fit_on_cluster(chosen.task, X, y.astype(chosen.values.dtype))
         pipeline = make_pipeline(preprocessor, estimator)
         return cls(pipeline, schema, chosen.name, chosen.task, chosen.reason)
 
@@ -201,6 +213,13 @@ def _estimator(task: str) -> Any:
     from ntklib.estimators import NTKClassifierCV, NTKRegressorCV
 
     return NTKClassifierCV() if task == "classification" else NTKRegressorCV()
+
+
+def _fit_on_cluster(task: str, X: Any, y: Any) -> Any:
+    from ntklib.dask import DaskNTKClassifierCV, DaskNTKRegressorCV
+
+    kind = DaskNTKClassifierCV if task == "classification" else DaskNTKRegressorCV
+    return kind().fit(X, y).to_local()
 
 
 def _plan(pipeline: Pipeline) -> list:

@@ -6,8 +6,9 @@ import codecs
 import csv
 import io
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -81,7 +82,10 @@ def csv_stream(
         for file in files:
             yield from file.blocks(columns)
 
-    return TableStream(name, columns, read, typed=False, decimal=decimal)
+    def cut() -> list[Callable[[], Iterator[Table]]]:
+        return [partial(file.blocks, columns) for file in files]
+
+    return TableStream(name, columns, read, typed=False, decimal=decimal, cut=cut)
 
 
 @dataclass(frozen=True)

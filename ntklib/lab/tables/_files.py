@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from glob import glob, has_magic
 from itertools import pairwise
 from pathlib import Path
@@ -154,14 +155,19 @@ def _stream(
             stream = parquet_stream(paths, name)
     states = [_state(path) for path in paths]
 
-    def read() -> Iterator[Table]:
+    def checked(read: Callable[[], Iterator[Table]]) -> Iterator[Table]:
         with _readable(name):
-            yield from stream.read()
+            yield from read()
             for path, state in zip(paths, states, strict=True):
                 if _state(path) != state:
                     raise DataError(f"{path}: has changed while it was read")
 
-    return replace(stream, read=read)
+    def cut() -> list[Callable[[], Iterator[Table]]]:
+        assert stream.cut is not None
+        with _readable(name):
+            return [partial(checked, read) for read in stream.cut()]
+
+    return replace(stream, read=partial(checked, stream.read), cut=cut)
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,10 @@ def parquet_stream(paths: Sequence[Path], name: str) -> TableStream:
         for file in files:
             yield from file.blocks(kinds)
 
-    return TableStream(name, tuple(kinds), read)
+    def cut() -> list[Callable[[], Iterator[Table]]]:
+        return [part for file in files for part in file.parts(kinds)]
+
+    return TableStream(name, tuple(kinds), read, cut=cut)
 
 
 @dataclass(frozen=True)
@@ -90,10 +95,34 @@ class _ParquetFile:
 
     def blocks(self, kinds: dict[str, str | None]) -> Iterator[Table]:
         """Iterate over the rows, with the given columns."""
-        start = 1
+        return self._batches(kinds, None, 1)
+
+    def parts(self, kinds: dict[str, str | None]) -> list[Callable[[], Iterator[Table]]]:
+        """Return functions that each iterate over a single block, none of which crosses row groups."""
+        found: list[Callable[[], Iterator[Table]]] = []
+        start, size = 1, block_rows(len(kinds))
+        with _opened(self.path) as file:
+            for group in range(file.num_row_groups):
+                n_rows = file.metadata.row_group(group).num_rows
+                for skipped in range(0, n_rows, size):
+                    found.append(partial(self._batch, kinds, group, start, skipped // size))
+                start += n_rows
+        return found
+
+    def _batch(self, kinds: dict[str, str | None], group: int, start: int, place: int) -> Iterator[Table]:
+        """Iterate over one block of a row group."""
+        return islice(self._batches(kinds, [group], start), place, place + 1)
+
+    def _batches(
+        self, kinds: dict[str, str | None], groups: Sequence[int] | None, start: int
+    ) -> Iterator[Table]:
+        """Iterate over the blocks of some row groups, the first row of which has the given number."""
         with _opened(self.path) as file:
             batches = file.iter_batches(
-                block_rows(len(kinds)), columns=list(self.fields.values()), use_threads=False
+                block_rows(len(kinds)),
+                row_groups=groups,
+                columns=list(self.fields.values()),
+                use_threads=False,
             )
             while (batch := _next(self.path, batches)) is not None:
                 if batch.num_rows:

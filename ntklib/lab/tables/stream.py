@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class TableStream:
         The decimal sign of numbers in columns of text.
     target : str or None, default=None
         The column to predict, where the source itself names one.
+    cut : callable or None, default=None
+        Returns functions like `read` of parts that follow each other; None is a single part.
 
     Raises
     ------
@@ -66,6 +68,7 @@ class TableStream:
     typed: bool = True
     decimal: str = "."
     target: str | None = None
+    cut: Callable[[], Sequence[Callable[[], Iterator[Table]]]] | None = None
 
     def __post_init__(self) -> None:
         check_names(self.name, self.columns)
@@ -84,6 +87,12 @@ class TableStream:
             yield block
         if empty:
             raise DataError(f"{self.name}: no data rows (only a header)")
+
+    def parts(self) -> list[TableStream]:
+        """Return streams of parts that can be read by themselves, and follow each other."""
+        if self.cut is None:
+            return [self]
+        return [replace(self, read=read, cut=None) for read in self.cut()]
 
     def table(self) -> Table:
         """Return all rows as one table, of the name of the stream."""

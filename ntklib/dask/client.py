@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import dask
@@ -54,14 +55,14 @@ class ClientMixin:
 
 
 def check_workers(client: Any) -> None:
-    """Refuse a scheduler that does not answer, and workers without this version of ntklib.
+    """Refuse a scheduler that does not answer, and machines of a cluster without this version of ntklib.
 
     Raises
     ------
     ConnectionError
         If the scheduler does not answer.
     RuntimeError
-        Naming a worker that cannot import ntklib, or has another version.
+        Naming a worker, or the scheduler, that cannot import ntklib, or has another version.
     """
     if client.status != "running":
         raise ConnectionError(
@@ -77,22 +78,31 @@ def check_workers(client: Any) -> None:
 
     try:
         versions = client.run(version, on_error="return")
+        scheduler = {f"scheduler {client.scheduler.address}": _answer(client.run_on_scheduler, version)}
     except OSError as error:
         raise ConnectionError(
             f"the Dask scheduler at {client.scheduler.address} does not answer ({error}): see if it runs and "
             "this machine reaches it, then make a new client, dask.distributed.Client(address)."
         ) from error
-    for worker, answer in versions.items():
+    for place, answer in (scheduler | {f"worker {name}": one for name, one in versions.items()}).items():
         if isinstance(answer, ImportError):
             raise RuntimeError(
-                f"the worker {worker} cannot import ntklib ({answer}): install ntklib[dask]=="
+                f"the {place} cannot import ntklib ({answer}): install ntklib[dask]=="
                 f"{ntklib.__version__} there."
             )
         if isinstance(answer, str) and answer != ntklib.__version__:
             raise RuntimeError(
-                f"the worker {worker} has ntklib {answer}, and this process {ntklib.__version__}: install "
+                f"the {place} has ntklib {answer}, and this process {ntklib.__version__}: install "
                 "the same version on all machines."
             )
+
+
+def _answer(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns, or the import error it raises."""
+    try:
+        return function(*arguments)
+    except ImportError as error:
+        return error
 
 
 def current_client() -> Any:

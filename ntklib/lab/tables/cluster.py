@@ -1,0 +1,152 @@
+"""Passes over the parts of a table by Dask, on many machines or in the threads of this one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from copy import deepcopy
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+
+from ntklib._core.progress import step
+from ntklib.dask.graph import Graph
+
+from ._numbers import parse_numbers
+from ._preprocessing import learn_numbers, preprocessor_of
+from ._schema import Schema
+from .encoding import EncodedRows
+from .stream import TableStream
+from .summaries import MedianSearch, TableSummary
+from .table import DataError, Table
+from .target import TargetColumn
+
+__all__ = ["ClusterTable"]
+
+
+class ClusterTable:
+    """A table whose parts are read by the workers of a cluster, from the same paths as here.
+
+    What it returns has the bytes that the table has in memory.
+
+    Parameters
+    ----------
+    table : Table or TableStream
+    client : dask.distributed.Client or None
+        None is Dask's scheduler of this process.
+
+    Attributes
+    ----------
+    sizes : list of int
+        Rows of each part, known after `summarise`.
+    """
+
+    def __init__(self, table: Table | TableStream, client: Any = None) -> None:
+        self.table, self.client = table, client
+        self.parts = table.parts() if isinstance(table, TableStream) else [_held(table)]
+        self.sizes: list[int] = []
+
+    def summarise(self, *, text: Collection[str] = ()) -> TableSummary:
+        """Summarise all rows, as :func:`~ntklib.lab.tables.summarise` does.
+
+        Raises
+        ------
+        DataError
+            If ``text`` names no column, or a part cannot be read.
+        """
+        whole = TableSummary(self.table, text=text)
+        for name in text:
+            whole.check_column(name)
+        summaries = self._each("summary", "summarising", summarise_part, frozenset(text))
+        self.sizes = [one.n_rows for one in summaries]
+        if not sum(self.sizes):
+            raise DataError(f"{self.table.name}: no data rows (only a header)")
+        for one in summaries:
+            whole.merge(one)
+        late = whole.uncounted
+        return self.summarise(text=whole.as_text | late) if late else whole
+
+    def encode(self, schema: Schema, target: TargetColumn) -> EncodedRows:
+        """Preprocess all rows, as :func:`~ntklib.lab.tables.encode_rows` does: X and y are Dask arrays.
+
+        Parameters
+        ----------
+        schema : Schema
+            Of the features; its cells have been checked.
+        target : TargetColumn
+            The target, with the summary of the table.
+        """
+        preprocessor = preprocessor_of(schema, target.summary)
+        medians = None if schema.impute is None else self._medians(schema)
+        learn_numbers(preprocessor, schema, target.summary, medians)
+        width = max(part.stop for part in preprocessor.output_indices_.values())
+        recipe = dask.delayed((schema, preprocessor, target), traverse=False)
+        blocks = [dask.delayed(encode_part)(part, recipe) for part in self.parts]
+        X = [
+            da.from_delayed(block[0], (n, width), np.float64)
+            for block, n in zip(blocks, self.sizes, strict=True)
+        ]
+        y = [
+            da.from_delayed(block[1], (n,), target.dtype) for block, n in zip(blocks, self.sizes, strict=True)
+        ]
+        return EncodedRows(da.concatenate(X), da.concatenate(y), preprocessor)
+
+    def _medians(self, schema: Schema) -> NDArray:
+        """Medians of the columns of numbers, in a few passes."""
+        search = MedianSearch(len(schema.of_kind("numeric")))
+        while not search.done:
+            for one in self._each("medians", "looking for medians", count_part, schema, search):
+                search.merge(one)
+            search.end_pass()
+        return search.medians
+
+    def _each(self, kind: str, title: str, function: Any, *shared: Any) -> list[Any]:
+        """Results of a function of each part."""
+        graph = Graph(kind, [])
+        common = [graph.put(f"{kind}-{i}", value) for i, value in enumerate(shared)]
+        keys = [graph.task(kind, i, function, part, *common) for i, part in enumerate(self.parts)]
+        with step(title, len(keys), "parts"):
+            return graph.compute(graph.task("all", 0, list, keys), self.client)
+
+
+def summarise_part(part: TableStream, text: frozenset[str]) -> TableSummary:
+    """Summarise the rows of a part."""
+    summary = TableSummary(part, text=text)
+    for block in part.read():
+        summary.add(block)
+    return summary
+
+
+def count_part(part: TableStream, schema: Schema, search: MedianSearch) -> MedianSearch:
+    """Count the numbers of a part in one pass of a search for medians."""
+    counts = deepcopy(search)
+    for block in part.read():
+        counts.add(_numbers(block, schema))
+    return counts
+
+
+def encode_part(
+    part: TableStream, recipe: tuple[Schema, ColumnTransformer, TargetColumn]
+) -> tuple[NDArray, NDArray]:
+    """Rows and targets of a part as numbers."""
+    schema, preprocessor, target = recipe
+    width = max(columns.stop for columns in preprocessor.output_indices_.values())
+    X, y = [np.empty((0, width))], [np.empty(0, target.dtype)]
+    for block in part.read():
+        X.append(preprocessor.transform(schema.encode_block(block)))
+        y.append(target.read(block))
+    return np.concatenate(X), np.concatenate(y).astype(target.dtype)
+
+
+def _numbers(block: Table, schema: Schema) -> NDArray:
+    names = schema.of_kind("numeric")
+    return np.column_stack([parse_numbers(block.column(name), block.decimal) for name in names])
+
+
+def _held(table: Table) -> TableStream:
+    """A table in memory as its only part."""
+    names = {name: getattr(table, name) for name in ("typed", "decimal", "target")}
+    return TableStream(table.name, table.columns, table.blocks, **names)

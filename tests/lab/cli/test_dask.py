@@ -1,0 +1,137 @@
+"""``ntklib fit --dask``: the model of the same blocks in memory, wherever they are read; faults are named."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import LocalCluster
+
+from ntklib import NNGP, NTK, NTKClassifierCV, NTKRegressorCV
+from ntklib.estimators.rows import RowView
+from ntklib.lab.cli import main
+from ntklib.lab.cli._model_file import load_model
+from ntklib.lab.tables import Schema, TargetColumn, encode_rows, open_tables, summarise
+from ntklib.lab.tables.cluster import ClusterTable
+
+
+@pytest.fixture(autouse=True)
+def _few_kernels(monkeypatch):
+    kernels = [NTK(bias_std=1.0), NNGP(depth=2, bias_std=1.0)]
+    monkeypatch.setattr("ntklib.estimators.ridge._cv.default_kernels", lambda: kernels)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A table in two CSV files, and in two Parquet files of several row groups."""
+    folder = tmp_path_factory.mktemp("parts")
+    rng = np.random.default_rng(0)
+    n = 203
+    frame = pd.DataFrame({"a": rng.normal(size=n), "b": rng.random(n), "kind": rng.choice(["oak", "elm"], n)})
+    frame["y"] = frame["a"] ** 2 + (frame["kind"] == "oak") + 0.1 * rng.normal(size=n)
+    frame["label"] = np.where(frame["y"] > 1, 1, 0)
+    frame.loc[::9, "b"] = np.nan
+    for i, part in enumerate((frame[:120], frame[120:])):
+        part.to_csv(folder / f"{i}.csv", index=False)
+        part.reset_index(drop=True).to_parquet(folder / f"{i}.parquet", row_group_size=50)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    # messages by TCP are pickled, and threads start sooner than processes
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
+    ) as cluster:
+        yield cluster
+
+
+def expected(table, target, estimator, sizes):
+    """The estimator fitted to the blocks in memory, and its rows."""
+    summary = summarise(table)
+    column = TargetColumn.of(table, summary, target)
+    schema = Schema.of(summary, target=target, impute="median")
+    X, y, _ = encode_rows(table, schema, column)
+    values = column.decide(y).values
+    return estimator.fit(RowView(np.array(X), ends=tuple(np.cumsum(sizes))), values), X
+
+
+@pytest.mark.parametrize(
+    ("files", "target", "where", "sizes"),
+    [
+        ("*.parquet", "y", "cluster", (50, 50, 20, 50, 33)),
+        ("*.parquet", "label", "here", (50, 50, 20, 50, 33)),
+        ("*.csv", "y", "here", (120, 83)),
+    ],
+)
+def test_the_model_is_that_of_the_blocks_in_memory(
+    folder, cluster, tmp_path, capsys, files, target, where, sizes
+):
+    out = tmp_path / "m.ntk"
+    address = [cluster.scheduler_address] if where == "cluster" else []
+    command = ["fit", str(folder / files), "--target", target, "--impute", "median", "--out", str(out)]
+    assert main([*command, "--dask", *address]) == 0
+    printed = capsys.readouterr()
+    assert "203 rows" in printed.out
+    estimator = (NTKRegressorCV if target == "y" else NTKClassifierCV)(solver="nystrom")
+    table = open_tables([folder / files])
+    fitted, X = expected(table, target, estimator, sizes)
+    model = load_model(out)
+    assert model.pipeline[0].transform(model.schema.encode(table.table())).tobytes() == X.tobytes()
+    assert model.pipeline[-1].kernel_ == fitted.kernel_
+    for name, value in vars(fitted).items():
+        if isinstance(value, np.ndarray | float):
+            assert np.asarray(getattr(model.pipeline[-1], name)).tobytes() == np.asarray(value).tobytes()
+
+
+def test_parts_are_the_rows_in_order(folder):
+    table = open_tables([folder / "*.parquet"])
+    parts = ClusterTable(table).parts
+    blocks = [block for part in parts for block in part.blocks()]
+    assert [block.n_rows for block in blocks] == [50, 50, 20, 50, 33]
+    whole = table.table()
+    for name in table.columns:
+        np.testing.assert_array_equal(
+            np.concatenate([block.column(name) for block in blocks]), whole.column(name)
+        )
+    np.testing.assert_array_equal(np.concatenate([block.rows for block in blocks]), whole.rows)
+
+
+def test_long_row_groups_are_cut_into_blocks(folder, monkeypatch):
+    monkeypatch.setattr("ntklib.lab.tables.stream.CELLS", 0)
+    monkeypatch.setattr("ntklib.lab.tables.stream.FEWEST", 30)
+    table = open_tables([folder / "0.parquet"])
+    blocks = [block for part in table.parts() for block in part.blocks()]
+    assert [block.n_rows for block in blocks] == [30, 20, 30, 20, 20]
+    np.testing.assert_array_equal(np.concatenate([block.rows for block in blocks]), np.arange(1, 121))
+
+
+def test_an_embedded_table_is_one_part(tmp_path):
+    out = tmp_path / "m.ntk"
+    assert main(["fit", "wine", "--dask", "--out", str(out)]) == 0
+    assert load_model(out).pipeline[-1].solve_.method == "nystrom"
+
+
+def test_a_bad_cell_is_named_with_its_row(folder, capsys, tmp_path):
+    command = ["fit", str(folder / "*.parquet"), "--target", "y", "--out", str(tmp_path / "m.ntk"), "--dask"]
+    assert main(command) == 2
+    assert "row 1, column 'b'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_faults_of_the_cluster_are_named(folder, cluster, capsys, tmp_path, monkeypatch):
+    command = ["fit", str(folder / "*.csv"), "--target", "y", "--out", str(tmp_path / "m.ntk"), "--dask"]
+    monkeypatch.setattr("ntklib.lab.cli._cluster.SECONDS", 0.2)
+    assert main([*command, "tcp://127.0.0.1:1"]) == 2
+    message = capsys.readouterr().err
+    assert "error: the Dask scheduler at tcp://127.0.0.1:1 does not answer" in message
+    assert "see if it runs (dask scheduler starts one)" in message
+    assert main([*command, "nowhere"]) == 2
+    assert "at nowhere does not answer" in capsys.readouterr().err
+    monkeypatch.setattr("ntklib.lab.cli._cluster.SECONDS", 10)
+
+    def lacking(client):
+        raise RuntimeError("the worker tcp://far:1 cannot import ntklib: install it there.")
+
+    monkeypatch.setattr("ntklib.dask.client.check_workers", lacking)
+    assert main([*command, cluster.scheduler_address]) == 2
+    assert "error: the worker tcp://far:1 cannot import ntklib" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
