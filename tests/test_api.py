@@ -54,6 +54,7 @@ API = {
     """,
     "ntklib.dask": """
         DaskNTKClassifier DaskNTKClassifierCV DaskNTKRegressor DaskNTKRegressorCV DaskNystromFeatures
+        check_workers map_parts
     """,
     "ntklib.lab": """
         cli landscapes report studies tables

@@ -12,7 +12,9 @@ except ImportError as error:
         f"ntklib.dask needs Dask ({error}): install the extra, pip install 'ntklib[dask]'."
     ) from error
 
+from .client import check_workers
 from .features import DaskNystromFeatures
+from .graph import map_parts
 from .ridge import DaskNTKClassifier, DaskNTKRegressor
 from .search import DaskNTKClassifierCV, DaskNTKRegressorCV
 
@@ -22,4 +24,6 @@ __all__ = [
     "DaskNTKRegressor",
     "DaskNTKRegressorCV",
     "DaskNystromFeatures",
+    "check_workers",
+    "map_parts",
 ]

@@ -57,6 +57,12 @@ class ClientMixin:
 def check_workers(client: Any) -> None:
     """Refuse a scheduler that does not answer, and machines of a cluster without this version of ntklib.
 
+    Estimators do this before every fit.
+
+    Parameters
+    ----------
+    client : dask.distributed.Client
+
     Raises
     ------
     ConnectionError
@@ -98,7 +104,7 @@ def check_workers(client: Any) -> None:
 
 
 def _answer(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function returns, or the import error it raises."""
+    """Answer of a function, or the import error it raises."""
     try:
         return function(*arguments)
     except ImportError as error:

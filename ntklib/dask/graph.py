@@ -8,7 +8,7 @@ often.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -16,12 +16,13 @@ import dask
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 
+from ntklib._core.progress import step
 from ntklib.solvers import fold_sums
 
 from ._chunks import merge_packed, sum_block
 from ._progress import show_tasks
 
-__all__ = ["Graph", "add_sums"]
+__all__ = ["Graph", "add_sums", "map_parts"]
 
 
 class Graph:
@@ -75,6 +76,42 @@ class Graph:
     def _name(self, kind: str) -> str:
         """First part of the keys of a kind: dashboards show it without the number of the run."""
         return f"ntklib-{kind}-{self.run}"
+
+
+def map_parts(
+    function: Callable, parts: Sequence[Any], *shared: Any, title: str, client: Any = None
+) -> list[Any]:
+    """Apply a function to each of some parts by Dask, and show as a step how many are done.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a part and the shared values.
+    parts : sequence
+        What a part is sent as, a path for instance.
+    *shared
+        Values that all calls share, each sent to a worker once.
+    title : str
+        Of the step.
+    client : dask.distributed.Client or None, default=None
+        None is Dask's own choice.
+
+    Returns
+    -------
+    list
+        In the order of the parts.
+
+    Examples
+    --------
+    >>> from ntklib.dask import map_parts
+    >>> map_parts(lambda part, more: part + more, [1, 2, 3], 10, title="adding")
+    [11, 12, 13]
+    """
+    graph = Graph("parts", [])
+    common = [graph.put(f"shared-{i}", value) for i, value in enumerate(shared)]
+    keys = [graph.task("parts", i, function, part, *common) for i, part in enumerate(parts)]
+    with step(title, len(keys), "parts"):
+        return graph.compute(graph.task("all", 0, list, keys), client)
 
 
 def add_sums(graph: Graph, add: Any, zeros: Any, chunks: list[tuple], recipe: Any) -> Any:

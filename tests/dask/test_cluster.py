@@ -18,8 +18,7 @@ from sklearn.base import clone
 import ntklib
 from ntklib import NTK, ArcCosine, EmpiricalNTK, Laplace, NTKRegressorCV
 from ntklib._core.progress import Gauge
-from ntklib.dask import DaskNTKClassifierCV, DaskNTKRegressor, DaskNTKRegressorCV
-from ntklib.dask.client import check_workers
+from ntklib.dask import DaskNTKClassifierCV, DaskNTKRegressor, DaskNTKRegressorCV, check_workers
 from ntklib.estimators.rows import RowView
 from ntklib.kernels import Erf
 from ntklib.networks import MLP
@@ -175,7 +174,7 @@ def test_the_client_is_no_parameter(client, monkeypatch):
 def test_faults_of_a_cluster_are_named(client, cluster, monkeypatch):
     check_workers(client)
     monkeypatch.setattr(ntklib, "__version__", "99.0")
-    with pytest.raises(RuntimeError, match=r"the scheduler .* has ntklib .*, and this process 99.0: install"):
+    with pytest.raises(RuntimeError, match=r"the worker .* has ntklib .*, and this process 99.0: install"):
         check_workers(client)
 
     class Bare:

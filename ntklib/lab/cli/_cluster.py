@@ -34,7 +34,7 @@ def open_cluster(address: str | None, table: Table | TableStream) -> Iterator[Cl
     try:
         import dask
 
-        from ntklib.dask.client import check_workers
+        from ntklib.dask import check_workers
         from ntklib.lab.tables.cluster import ClusterTable
     except ImportError as error:
         raise DataError(f"--dask needs Dask ({error}): pip install 'ntklib[dask]'") from None

@@ -99,15 +99,15 @@ class _ParquetFile:
 
     def parts(self, kinds: dict[str, str | None]) -> list[Callable[[], Iterator[Table]]]:
         """Return functions that each iterate over a single block, none of which crosses row groups."""
-        found: list[Callable[[], Iterator[Table]]] = []
+        blocks: list[Callable[[], Iterator[Table]]] = []
         start, size = 1, block_rows(len(kinds))
         with _opened(self.path) as file:
             for group in range(file.num_row_groups):
                 n_rows = file.metadata.row_group(group).num_rows
                 for skipped in range(0, n_rows, size):
-                    found.append(partial(self._batch, kinds, group, start, skipped // size))
+                    blocks.append(partial(self._batch, kinds, group, start, skipped // size))
                 start += n_rows
-        return found
+        return blocks
 
     def _batch(self, kinds: dict[str, str | None], group: int, start: int, place: int) -> Iterator[Table]:
         """Iterate over one block of a row group."""

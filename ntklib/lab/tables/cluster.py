@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 
-from ntklib._core.progress import step
-from ntklib.dask.graph import Graph
+from ntklib.dask import map_parts
 
 from ._numbers import parse_numbers
 from ._preprocessing import learn_numbers, preprocessor_of
@@ -60,7 +59,7 @@ class ClusterTable:
         whole = TableSummary(self.table, text=text)
         for name in text:
             whole.check_column(name)
-        summaries = self._each("summary", "summarising", summarise_part, frozenset(text))
+        summaries = self._each("summarising", summarise_part, frozenset(text))
         self.sizes = [one.n_rows for one in summaries]
         if not sum(self.sizes):
             raise DataError(f"{self.table.name}: no data rows (only a header)")
@@ -80,7 +79,8 @@ class ClusterTable:
             The target, with the summary of the table.
         """
         preprocessor = preprocessor_of(schema, target.summary)
-        medians = None if schema.impute is None else self._medians(schema)
+        fills = schema.impute is not None and schema.of_kind("numeric")
+        medians = self._medians(schema) if fills else None
         learn_numbers(preprocessor, schema, target.summary, medians)
         width = max(part.stop for part in preprocessor.output_indices_.values())
         recipe = dask.delayed((schema, preprocessor, target), traverse=False)
@@ -98,18 +98,14 @@ class ClusterTable:
         """Medians of the columns of numbers, in a few passes."""
         search = MedianSearch(len(schema.of_kind("numeric")))
         while not search.done:
-            for one in self._each("medians", "looking for medians", count_part, schema, search):
+            for one in self._each("looking for medians", count_part, schema, search):
                 search.merge(one)
             search.end_pass()
         return search.medians
 
-    def _each(self, kind: str, title: str, function: Any, *shared: Any) -> list[Any]:
+    def _each(self, title: str, function: Any, *shared: Any) -> list[Any]:
         """Results of a function of each part."""
-        graph = Graph(kind, [])
-        common = [graph.put(f"{kind}-{i}", value) for i, value in enumerate(shared)]
-        keys = [graph.task(kind, i, function, part, *common) for i, part in enumerate(self.parts)]
-        with step(title, len(keys), "parts"):
-            return graph.compute(graph.task("all", 0, list, keys), self.client)
+        return map_parts(function, self.parts, *shared, title=title, client=self.client)
 
 
 def summarise_part(part: TableStream, text: frozenset[str]) -> TableSummary:

@@ -131,7 +131,7 @@ def test_faults_of_the_cluster_are_named(folder, cluster, capsys, tmp_path, monk
     def lacking(client):
         raise RuntimeError("the worker tcp://far:1 cannot import ntklib: install it there.")
 
-    monkeypatch.setattr("ntklib.dask.client.check_workers", lacking)
+    monkeypatch.setattr("ntklib.dask.check_workers", lacking)
     assert main([*command, cluster.scheduler_address]) == 2
     assert "error: the worker tcp://far:1 cannot import ntklib" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
