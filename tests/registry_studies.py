@@ -27,6 +27,9 @@ QUICK = {
         *["--scales", 0.1, 1, "--widths", 16, 32, "--features", 3, "--train", 12, "--test", 20, "--width", 6],
         *["--reference-width", 64, "--steps", 10, "--draws", 2],
     ],
+    "learning-curve": [
+        *[*_WINE, 30, "--train", 5, 10, "--widths", 8, "--draws", 2, "--network-draws", 2, "--steps", 20],
+    ],
 }
 """A run of a second or two."""
 
@@ -88,5 +91,10 @@ OTHER = {
         ],
     ),
     "feature-learning": (["--teacher-width", 2],),
+    "learning-curve": (
+        ["--penalty", 1, "--widths", "--depth", 2, "--activation", "erf", "--tolerance", 0.1],
+        ["--weight-std", 1.3, "--bias-std", 0.5, "--input-scaling", "fan_in", "--output-init", "rademacher"],
+        ["--degree", 2],
+    ),
 }
 """Commands, by options to add to the quick ones: together they name every option but those on files."""

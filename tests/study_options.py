@@ -21,6 +21,7 @@ GUIDES = {
     "rescaling": "scaling-with-width.md",
     "implicit-bias": "implicit-bias.md",
     "feature-learning": "feature-learning.md",
+    "learning-curve": "learning-curves.md",
 }
 _COMMON = {"help", "traceback", "out", "force", "format", "seed", "delimiter", "decimal", "encoding"}
 _HEAD = """# Studies

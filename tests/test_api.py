@@ -44,8 +44,9 @@ API = {
         SquaredError State train Trajectory USAM
     """,
     "ntklib.theory": """
-        certificate_from_constants Interval jacobian_lipschitz JacobianLipschitz lazy_certificate
-        lazy_criterion LazyCertificate LazyCriterion ntk_variance ntk_variance_of NTKVariance
+        certificate_from_constants eigenlearning_curve eigenlearning_from_spectrum Interval
+        jacobian_lipschitz JacobianLipschitz lazy_certificate lazy_criterion LazyCertificate
+        LazyCriterion LearningCurve ntk_variance ntk_variance_of NTKVariance
         path_certificate PathCertificate second_derivative_norm
     """,
     "ntklib.plotting": """
@@ -63,7 +64,7 @@ API = {
         criterion_study CriterionStudy DecaySetting feature_learning_study FeatureLearningStudy
         fit_power_law homogeneity_study HomogeneityStudy implicit_bias_study ImplicitBiasStudy
         Influence landscapes_study LandscapesStudy lazy_accuracy_study lazy_decay_study
-        LazyAccuracyStudy LazyDecayStudy
+        LazyAccuracyStudy LazyDecayStudy LearnabilityByMode learning_curve_study LearningCurveStudy
         linearization_study LinearizationStudy LinearModel LocalSlopes MarginPath MeanFieldLimit
         MinimumNorm NeuronPaths parameterization_study ParameterizationStudy PowerLaw
         predicted_powers rescale rescaling_study RescalingStudy scale_study ScaleStudy ScalingLaw

@@ -24,6 +24,7 @@ STUDIES = (
     "rescaling",
     "implicit-bias",
     "feature-learning",
+    "learning-curve",
 )
 """Names of all studies, in the order of the help.
 

@@ -27,6 +27,7 @@ from .lazy_accuracy.result import LazyAccuracyStudy, LinearModel
 from .lazy_accuracy.study import lazy_accuracy_study
 from .lazy_decay.result import DecaySetting, LazyDecayStudy
 from .lazy_decay.study import lazy_decay_study
+from .learning_curve import LearnabilityByMode, LearningCurveStudy, learning_curve_study
 from .linearization.result import LinearizationStudy
 from .linearization.study import linearization_study
 from .parameterization.result import ParameterizationStudy
@@ -50,6 +51,8 @@ __all__ = [
     "LandscapesStudy",
     "LazyAccuracyStudy",
     "LazyDecayStudy",
+    "LearnabilityByMode",
+    "LearningCurveStudy",
     "LinearModel",
     "LinearizationStudy",
     "LocalSlopes",
@@ -74,6 +77,7 @@ __all__ = [
     "landscapes_study",
     "lazy_accuracy_study",
     "lazy_decay_study",
+    "learning_curve_study",
     "linearization_study",
     "parameterization_study",
     "predicted_powers",
