@@ -106,7 +106,7 @@ def path(n: int, d: int, repeats: int) -> None:
 
 
 def searches(n: int, d: int, repeats: int, *, goal: float, full: bool) -> None:
-    """A fit with the default grid of kernels and penalties against one eigendecomposition."""
+    """A fit with ten kernels of networks and the default penalties against one eigendecomposition."""
     X, y = data(n, d)
     labels = np.digitize(y, np.quantile(y, np.linspace(0.1, 0.9, 9)))
     K = default_kernel()(X)
@@ -114,12 +114,12 @@ def searches(n: int, d: int, repeats: int, *, goal: float, full: bool) -> None:
         "one eigendecomposition": lambda: eigh(
             K.copy().T, overwrite_a=True, check_finite=False, driver="evd"
         ),
-        "NTKRegressorCV.fit": lambda: NTKRegressorCV().fit(X, y),
-        "NTKClassifierCV.fit, 10 classes": lambda: NTKClassifierCV().fit(X, labels),
+        "NTKRegressorCV.fit": lambda: NTKRegressorCV("ntk").fit(X, y),
+        "NTKClassifierCV.fit, 10 classes": lambda: NTKClassifierCV("ntk").fit(X, labels),
     }
     if full:
         part, target = X[:3000], y[:3000]
-        actions["its search on 3000 samples"] = lambda: NTKRegressorCV().fit(part, target)
+        actions["its search on 3000 samples"] = lambda: NTKRegressorCV("ntk").fit(part, target)
         del actions["NTKClassifierCV.fit, 10 classes"]
     times = least(actions, repeats)
     one = times["one eigendecomposition"]

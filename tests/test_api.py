@@ -18,9 +18,9 @@ API = {
     """,
     "ntklib.kernels": """
         ABReLU Abs Activation arc_cosine_kernel arc_cosine_of_angle ArcCosine Cos Erf Exp Gaussian
-        GELU gradient_x Hermite Homogeneous Identity Laplace LeakyReLU Logistic Monomial NNGP
-        nngp_kernel NTK ntk_kernel NumericalActivation RBF RectifiedPower ReLU Scaled Sign SiLU Sin Softplus
-        Step Tanh
+        GELU gradient_x Hermite Homogeneous Identity Laplace LeakyReLU Logistic median_distance Monomial
+        NNGP nngp_kernel NTK ntk_kernel NumericalActivation RBF RectifiedPower ReLU Scaled Sign SiLU Sin
+        Softplus Step Tanh
     """,
     "ntklib.kernels.conventions": """
         arora_kernel cho_saul_kernel eigenpro_kernel neural_tangents_kernel scikit_ntk_kernel

@@ -46,8 +46,8 @@ class ChunkSummary:
     sparse : bool
     squares : float
         Sum of the squared lengths of the rows.
-    largest : ndarray of shape (k,)
-        Largest size of each target; of 1 in classification.
+    ends : ndarray of shape (2, k) or None
+        Least and largest of each target; None in classification, and without rows.
     whole : bool
         All weights are whole numbers.
     weight : float
@@ -64,7 +64,7 @@ class ChunkSummary:
     single: bool = True
     sparse: bool = False
     squares: float = 0.0
-    largest: NDArray | None = None
+    ends: NDArray | None = None
     whole: bool = True
     weight: float = 0.0
     labels: NDArray | None = None
@@ -117,13 +117,13 @@ def _summary(X: Any, y: Any, weights: Any, classification: bool) -> ChunkSummary
     if not (np.isfinite(w).all() and w.min(initial=0) >= 0):
         raise ValueError("sample weights must be finite and nonnegative.")
     kept = w > 0
-    largest = labels = totals = None
+    ends = labels = totals = None
     if y is not None:
         check_finite_rows(y, "y")
         own = y[kept]
-        if not classification:
-            own = own.astype(np.float64)
-            largest = np.abs(own[:, None] if y.ndim == 1 else own).max(axis=0, initial=0.0)
+        if len(own) and not classification:
+            targets = own.astype(np.float64).reshape(len(own), -1)
+            ends = np.stack([targets.min(axis=0), targets.max(axis=0)])
         elif len(own):
             check_classification_targets(own)
             labels, place = np.unique(own, return_inverse=True)
@@ -135,7 +135,7 @@ def _summary(X: Any, y: Any, weights: Any, classification: bool) -> ChunkSummary
         single=X.dtype == np.float32,
         sparse=not isinstance(X, np.ndarray),
         squares=squares,
-        largest=largest,
+        ends=ends,
         whole=bool((w == np.floor(w)).all()),
         weight=float(w.sum()),
         labels=labels,

@@ -94,7 +94,8 @@ class DaskRidge(DaskEstimator):
         whole = all(one.whole for one in filled)
         recipe = Recipe(rows.dtype, whole, classes, importances)
         held = self._held(len(rows), local)
-        driver = ChunkRows(rows, recipe, _largest(filled, classes), held)
+        ends = _target_ends(filled, classes)
+        driver = ChunkRows(rows, recipe, np.abs(ends).max(axis=0), held)
         mean_square = sum(one.squares for one in filled) / (len(rows) * rows.n_features)
         dimension = y.ndim if isinstance(y, da.Array) else np.ndim(y._meta)
         return RowsElsewhere(
@@ -106,6 +107,7 @@ class DaskRidge(DaskEstimator):
             sum(one.weight for one in filled) if whole else float(len(rows)),
             held,
             driver.held_targets,
+            ends,
             classes,
             totals,
         )
@@ -127,8 +129,9 @@ def _classes(summaries: list[ChunkSummary], name: str) -> tuple[NDArray, NDArray
     return classes, np.bincount(place, weights=np.concatenate([one.label_weights for one in summaries]))
 
 
-def _largest(summaries: list[ChunkSummary], classes: NDArray | None) -> NDArray:
-    """Largest size of each target."""
+def _target_ends(summaries: list[ChunkSummary], classes: NDArray | None) -> NDArray:
+    """Least and largest of each target, (2, k)."""
     if classes is not None:
-        return np.ones(1 if len(classes) == 2 else len(classes))
-    return np.max(np.array([one.largest for one in summaries]), axis=0)
+        return np.array([[-1.0], [1.0]]).repeat(1 if len(classes) == 2 else len(classes), axis=1)
+    ends = np.array([one.ends for one in summaries])
+    return np.stack([ends[:, 0].min(axis=0), ends[:, 1].max(axis=0)])

@@ -82,7 +82,7 @@ class DaskNTKRegressor(DaskRegression):
         Fit an unpenalised constant.
     solver : {"auto", "nystrom"} or Nystrom, default="auto"
         Choice of centres, by the numbers of the rows; "auto" is "nystrom".
-    target_scale : float or "fit", default=1.0
+    target_scale, clip : default=1.0, False
         As in :class:`~ntklib.NTKRegressor`.
     verbose : int, default=0
         True or 1 shows on standard error how far the passes over the chunks are, on a cluster as well.

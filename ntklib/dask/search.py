@@ -31,7 +31,7 @@ class DaskNTKRegressorCV(DaskRegression, DaskSearch):
 
     Parameters
     ----------
-    kernels, alphas, fit_intercept, scoring, halving, alpha_per_target, target_scale, random_state
+    kernels, alphas, fit_intercept, scoring, halving, alpha_per_target, target_scale, clip, random_state
         As in :class:`~ntklib.NTKRegressorCV`, but for "precomputed" kernels.
     solver : {"auto", "nystrom"} or Nystrom, default="auto"
         Choice of centres, by the numbers of the rows; "auto" is "nystrom".
@@ -51,8 +51,9 @@ class DaskNTKRegressorCV(DaskRegression, DaskSearch):
         As in :class:`DaskNTKRegressor`.
     alpha_, kernel_, best_score_, cv_results_, loo_path_
         As in :class:`~ntklib.NTKRegressorCV`; scores are of the rows that leave-one-out is of.
-    dual_coef_, intercept_, X_fit_, target_scale_, solve_, n_features_in_, feature_names_in_
+    dual_coef_, intercept_, X_fit_, target_scale_, prediction_limits_, solve_, n_features_in_
         As in :class:`~ntklib.NTKRegressor`.
+    feature_names_in_
     support_ : ndarray of shape (n_fit,)
         Numbers of the centres among the rows of positive weight of all chunks.
 

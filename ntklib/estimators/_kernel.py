@@ -23,7 +23,8 @@ from .rows import read_rows, whole
 
 _PRECOMPUTED = "precomputed"
 _ROW_COPIES = 6
-_OURS = (NTK, NNGP, ArcCosine, Laplace, EmpiricalNTK)
+_OF_NETWORKS = (NTK, NNGP, ArcCosine, EmpiricalNTK)
+_OURS = (*_OF_NETWORKS, Laplace)
 
 
 def is_precomputed(kernel: Any) -> bool:
@@ -81,7 +82,7 @@ def warn_blind(kernel: Any, X: Any) -> None:
         return
     K = np.asarray(kernel(np.array([[1.0], [2.0]])))
     blind = K[0, 1] ** 2 >= (1 - 1e-12) * K[0, 0] * K[1, 1]
-    if blind and any(isinstance(leaf, _OURS) for leaf in _leaves(kernel)):
+    if blind and any(isinstance(leaf, _OF_NETWORKS) for leaf in _leaves(kernel)):
         warn(
             "with one feature and no bias all that can be fitted is a multiple of a power of |x| on either "
             "side of 0: give the kernel or network a bias (bias_std=1.0; NNGP(1, RectifiedPower(degree), "

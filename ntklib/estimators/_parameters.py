@@ -87,7 +87,7 @@ def _scoring(value: Any, name: str) -> None:
 
 _FLAGS = (
     *("fit_intercept", "calibrate", "alpha_per_target", "store_held_out", "halving"),
-    *("early_stopping", "warm_start"),
+    *("early_stopping", "warm_start", "clip"),
 )
 CHECKS: dict[str, Callable[[Any, str], Any]] = {
     **dict.fromkeys(_FLAGS, check_flag),

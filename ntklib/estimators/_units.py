@@ -175,14 +175,19 @@ def distinct_rows(X: Any, *others: NDArray) -> tuple[NDArray, NDArray]:
 
     Rows are those of X and of the other arrays together.
     """
-    digests = np.empty(X.shape[0], dtype="S16")  # 16 bytes a row, whatever the number of columns
-    for rows in row_blocks(len(digests), ROWS):
-        digests[rows] = list(_digests(X[rows], *(array[rows] for array in others)))
-    _, first, member = np.unique(digests, return_index=True, return_inverse=True)
+    _, first, member = np.unique(row_digests(X, *others), return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     return first[order], place[member]
+
+
+def row_digests(X: Any, *others: NDArray) -> NDArray:
+    """Digests of the rows of X and of the other arrays together, equal for equal rows."""
+    digests = np.empty(X.shape[0], dtype="S16")  # 16 bytes a row, whatever the number of columns
+    for rows in row_blocks(len(digests), ROWS):
+        digests[rows] = list(_digests(X[rows], *(array[rows] for array in others)))
+    return digests
 
 
 def _digests(X: Any, *others: NDArray) -> Iterator[bytes]:

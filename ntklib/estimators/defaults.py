@@ -28,15 +28,24 @@ def default_kernel() -> Kernel:
     return NTK(depth=3, weight_std=_HE, bias_std=1.0, input_scaling="fan_in")
 
 
-def default_kernels() -> list[Kernel]:
-    """Kernels the CV estimators compare: NTK of depth 1, 3, 5 and NNGP of 1, 3, bias variances 0.1 and 1."""
-    biases = (float(np.sqrt(0.1)), 1.0)
+def network_kernels() -> list[Kernel]:
+    """Kernels of the grid "ntk": NTK of depth 1, 3, 5 and NNGP of 1, 3, bias variances 0.1 and 1."""
     architectures = [(NTK, 1), (NTK, 3), (NTK, 5), (NNGP, 1), (NNGP, 3)]
-    return [
-        kind(depth=depth, weight_std=_HE, bias_std=bias_std, input_scaling="fan_in")
-        for kind, depth in architectures
-        for bias_std in biases
-    ]
+    return [_relu(kind, depth, variance) for kind, depth in architectures for variance in (0.1, 1.0)]
+
+
+def default_kernels() -> list[Kernel]:
+    """Kernels of networks that the CV estimators compare: NTK and NNGP of depth 1 and 3, bias variance 1."""
+    return [_relu(kind, depth, 1.0) for kind in (NTK, NNGP) for depth in (1, 3)]
+
+
+# Length scales of the Laplace kernels that the CV estimators compare beside these, in median distances.
+LAPLACE_SCALES = (0.5, 2.0, 8.0)
+
+
+def _relu(kind: type[NTK] | type[NNGP], depth: int, bias_variance: float) -> Kernel:
+    bias_std = float(np.sqrt(bias_variance))
+    return kind(depth=depth, weight_std=_HE, bias_std=bias_std, input_scaling="fan_in")
 
 
 def default_penalties(scale: float) -> NDArray:

@@ -26,6 +26,7 @@ from .activations import (
     Step,
     Tanh,
 )
+from .distances import median_distance
 from .functions import arc_cosine_kernel, arc_cosine_of_angle, nngp_kernel, ntk_kernel
 from .input_gradients import gradient_x
 from .laplace import Laplace
@@ -65,6 +66,7 @@ __all__ = [
     "arc_cosine_kernel",
     "arc_cosine_of_angle",
     "gradient_x",
+    "median_distance",
     "nngp_kernel",
     "ntk_kernel",
 ]

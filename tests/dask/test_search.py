@@ -61,6 +61,19 @@ def test_a_regression_is_that_of_the_same_blocks_in_memory(options, dtype):
     np.testing.assert_allclose(model.predict(chunked(X)), local.predict(X), rtol=1e-5)
 
 
+def test_the_default_grid_and_limits_are_those_of_the_same_blocks_in_memory():
+    X, y = make_rows()
+    options = SEARCH | {"alphas": [0.01]}
+    model = DaskNTKRegressorCV(**options).fit(chunked(X), chunked(y))
+    same(model, NTKRegressorCV(**options).fit(in_memory(X), y))
+    far = 100 * X[:5]
+    assert model.prediction_limits_.tolist() == model.to_local().prediction_limits_.tolist()
+    np.testing.assert_allclose(
+        model.prediction_limits_, [y.min() - 0.1 * np.ptp(y), y.max() + 0.1 * np.ptp(y)]
+    )
+    assert model.to_local().predict(far).max() <= model.prediction_limits_[1]
+
+
 @pytest.mark.parametrize("weights", [None, [0, 1, 3], [0, 0.5, 1.3]], ids=["none", "counts", "importances"])
 def test_a_classification_is_that_of_the_same_blocks_in_memory(weights):
     X, y = make_rows()

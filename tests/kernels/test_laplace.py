@@ -4,10 +4,12 @@ import mpmath
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.spatial.distance import pdist
 from sklearn.gaussian_process.kernels import RBF, Matern
 from sklearn.metrics.pairwise import laplacian_kernel
 
 from ntklib import Laplace, set_threads
+from ntklib.kernels import median_distance
 
 KINDS = [(1, 1.0), (1, 0.5), (2, 1.0), (2, 2.0), (2, 0.7)]
 SCALES = [5e-324, 1e-310, 1e-30, 0.3, 7.0, 1e30, 1.7e308]
@@ -129,3 +131,17 @@ def test_bad_rows():
         Laplace()([[1.0]], [[1.0, 2.0]])
     with pytest.raises(ValueError, match="Y=None"):
         Laplace()([[1.0]], [[2.0]], eval_gradient=True)
+
+
+@pytest.mark.parametrize("norm", [1, 2])
+@pytest.mark.parametrize("factor", [1.0, 1e-300, 1e300])
+def test_median_distance(norm, factor, rng):
+    X = rng.normal(size=(30, 5)) * (rng.random((30, 5)) < 0.7)
+    expected = np.median(pdist(X, "minkowski", p=norm)) * factor
+    np.testing.assert_allclose(median_distance(X * factor, norm), expected, rtol=1e-12)
+    np.testing.assert_allclose(median_distance(sparse.csr_array(X * factor), norm), expected, rtol=1e-12)
+    assert median_distance(np.zeros((3, 2)), norm) == 0
+    with pytest.raises(ValueError, match="at least 2 rows"):
+        median_distance(X[:1])
+    with pytest.raises(ValueError, match="norm must be 1 or 2"):
+        median_distance(X, 3)

@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.gaussian_process.kernels import Kernel
 from sklearn.utils import check_random_state
 
 from ntklib._core.naming import describe_kernel
@@ -15,12 +14,11 @@ from ntklib.solvers import Cholesky, ConjugateGradient, Nystrom, Solver
 
 from .._folds import Splits, check_folds, folds
 from .._forecast import announce
-from .._kernel import resolve_kernel
 from .._parameters import penalties_of
 from .._routing import Metadata, RoutingMixin
 from .._scoring import Criterion, refuses_weights
 from .._units import Units
-from ..defaults import default_kernels
+from ._candidates import Candidate, candidates_of, given_kernels, settled
 from ._duration import search_seconds
 from ._estimator import RidgeEstimator, centre_support
 from ._halving import comparison_rounds
@@ -37,6 +35,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
     halving: Any
     store_held_out: Any
     random_state: Any
+    clip: Any = False
     _default_scoring: str
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
@@ -68,14 +67,15 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         """
         with self._fitting():
             check_folds(self.cv, (None, "gcv"))
-            kernels = resolve_kernels(self.kernels)
+            candidates = candidates_of(self.kernels)
             X, y, units = self._samples(X, y, sample_weight)
+            candidates = settled(candidates, units.X)
             metadata, splits = self._route(X, sample_weight, params), None
             if self._splits_samples:
                 splits = folds(self.cv, X, y, units, metadata, classifier=is_classifier(self))
             elif not (metadata.score or self.store_held_out or refuses_weights(self.scoring)):
-                units = self._merged(units, kernels)
-            result, rows = self._search(kernels, units, self._criteria(units, metadata), splits)
+                units = self._merged(units, [candidate.kernel for candidate in candidates])
+            result, rows = self._search(candidates, units, self._criteria(units, metadata), splits)
             choice, penalties = result.choice, np.full(units.targets.shape[1], self.alpha_)
             if choice is None:
                 self._fit_at(units, penalties)
@@ -92,11 +92,19 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
             self._shape_fit()
         return self
 
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """Write the parameters, and after them, as a comment, what a fit has chosen."""
+        text = super().__repr__(N_CHAR_MAX)
+        return f"{text}  # chosen: {self._choice()}" if hasattr(self, "alpha_") else text
+
+    def _choice(self) -> str:
+        least, most = np.min(self.alpha_), np.max(self.alpha_)
+        penalty = f"{least:.3g}" if least == most else f"{least:.3g} to {most:.3g}"
+        return f"{describe_kernel(self.kernel_)}, penalty {penalty}"
+
     def _outcome(self) -> str:
-        penalty = np.array2string(np.asarray(self.alpha_), precision=3)
         score = np.array2string(np.asarray(self.best_score_), precision=4)
-        chosen = f"{describe_kernel(self.kernel_)}, penalty {penalty}, held-out score {score}"
-        return f"{chosen}; {super()._outcome()}"
+        return f"{self._choice()}, held-out score {score}; {super()._outcome()}"
 
     def _solver(self, units: Units) -> Solver:
         """The solver for these units, on which decompositions are made."""
@@ -104,7 +112,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         return self._resolved(units, search=True, exact=exact)
 
     def _kernels(self) -> list:
-        return list(self.kernels) if isinstance(self.kernels, (list, tuple)) else [self.kernels]
+        return given_kernels(self.kernels)
 
     @property
     def _splits_samples(self) -> bool:
@@ -116,7 +124,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
 
     def _search(
         self,
-        kernels: list,
+        candidates: list[Candidate],
         units: Units,
         criteria: tuple[Criterion, ...],
         splits: Splits | None,
@@ -145,9 +153,11 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
             alphas=None if self.alphas is None else np.atleast_1d(penalties_of(self.alphas, "alphas")),
             splits=splits,
             gcv=gcv,
+            clip=bool(self.clip),
             keep_held_out=keep,
         )
         order = search_order(len(units), self.random_state, units.labels)[: self.max_search_samples]
+        kernels = [candidate.kernel for candidate in candidates]
         rounds = comparison_rounds(len(kernels), order, splits, halving=self.halving)
         rows = rounds[-1].rows
         solver = self._solver(units) if solver is None else solver
@@ -168,7 +178,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
                 f"{len(kernels)} kernels on at most {len(rows):,} rows, the best on {len(units):,}",
                 lambda: search_seconds(kernels, units, rounds, solver),
             )
-        result, self.cv_results_ = search_kernels(search, kernels, units, rounds, solver)
+        result, self.cv_results_ = search_kernels(search, candidates, units, rounds, solver)
         path = self.loo_path_ = result.path
         self.kernel_, self.alpha_, self.best_score_ = path.kernel, path.alpha, path.best_score
         return result, rows
@@ -183,25 +193,9 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         absent = np.setdiff1d(np.arange(len(values)), units.support)
         if len(absent):
             rows = X[absent] if self._precomputed else self._view(X).take(absent)
-            values[absent] = self._expand(self._fitted_columns(rows))
+            values[absent] = self._clipped(self._expand(self._fitted_columns(rows)))
         single = values.shape[1] == 1 and (is_classifier(self) or self._single)
         self.held_out_predictions_ = values[:, 0] if single else values
-
-
-def resolve_kernels(kernels: Any) -> list:
-    """Kernels to compare: the default grid for None, a list of one for a single kernel."""
-    if kernels is None:
-        return default_kernels()
-    if isinstance(kernels, (str, Kernel)) or callable(kernels):
-        kernels = [kernels]
-    if not isinstance(kernels, list | tuple):
-        raise ValueError(f"kernels must be a list of kernels, one kernel or None; got {kernels!r}.")
-    kernels = [resolve_kernel(kernel, "kernels") for kernel in kernels]
-    if not kernels:
-        raise ValueError("kernels is empty: give at least one kernel, or None for the default grid.")
-    if len(kernels) > 1 and any(isinstance(kernel, str) for kernel in kernels):
-        raise ValueError("'precomputed' cannot be compared with other kernels: X is one Gram matrix.")
-    return kernels
 
 
 def search_order(n: int, random_state: Any, strata: NDArray | None = None) -> NDArray:

@@ -173,6 +173,10 @@ class RidgeEstimator(KernelEstimator):
     def _shape_fit(self) -> None:
         """Give the fit the dimension of y."""
 
+    def _clipped(self, values: NDArray) -> NDArray:
+        """Predictions by values of all outputs, (m, k): within their limits, where they have any."""
+        return values
+
     def _store(
         self, units: Units, dual: NDArray, intercept: NDArray, penalties: NDArray, solutions: list
     ) -> None:

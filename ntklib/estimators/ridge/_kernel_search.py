@@ -23,10 +23,12 @@ from ntklib.solvers import ConjugateGradient, Nystrom, RidgeFit, Solver, path_fa
 from ntklib.solvers.nystrom import CentreModel, CentreSums
 
 from .._folds import Splits
-from .._kernel import gram
+from .._kernel import cross_gram, gram
 from .._scoring import Criterion, check_scores, comparable, ranking
 from .._units import Units
 from ..defaults import default_penalties
+from ._candidates import Candidate
+from ._clipping import clipped, left_out_limits, limits_of, target_range
 from ._halving import Round, survivors
 from ._many_rows import sum_units
 from .penalty_path import PenaltyPath
@@ -52,11 +54,12 @@ class BestFits:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """A path, the pair its winner is ranked by, if all scores are `finite`, and the choice.
+    """A candidate's path, the pair its best is ranked by, if all scores are `finite`, and the choice.
 
     The choice is None if it was made by folds; `held_out` are the values of left-out samples.
     """
 
+    candidate: Candidate
     path: PenaltyPath
     rank: tuple[float, float]
     finite: bool
@@ -74,6 +77,7 @@ class KernelSearch:
     alphas: NDArray | None = None
     splits: Splits | None = None
     gcv: bool = False
+    clip: bool = False
     keep_held_out: bool = False
 
     @property
@@ -81,16 +85,20 @@ class KernelSearch:
         """Name of the way predictions are held out."""
         return "cross-validation" if self.splits is not None else "gcv" if self.gcv else "leave-one-out"
 
-    def run(self, kernel: Any, units: Units, rows: NDArray, solver: Solver | None = None) -> SearchResult:
+    def run(
+        self, candidate: Candidate, units: Units, rows: NDArray, solver: Solver | None = None
+    ) -> SearchResult:
         """Search the penalties for one kernel on the units at `rows`: exactly, or as a solver solves."""
+        kernel = candidate.kernel
         part = units if len(rows) == len(units) else units.take(rows)
         if len(part) < 2:
             raise ValueError("choosing a penalty needs at least 2 different samples, got n_samples = 1.")
+        limits = left_out_limits(part) if self.clip and self.splits is None else None
         if isinstance(solver, Nystrom) and self.splits is None:
             sums = sum_units(kernel, part, solver, fit_intercept=self.fit_intercept)
             alphas = self._grid(sums.scale)
-            ranks, best = self._from_centres(sums, part, rows, alphas, refine=solver.refine)
-            return self._result(kernel, part, alphas, ranks, best, best.left_out)
+            ranks, best = self._from_centres(sums, part, rows, alphas, limits, refine=solver.refine)
+            return self._result(candidate, part, alphas, ranks, best, clipped(best.left_out, limits))
         matrix, ours = gram(kernel, part.X)
         alphas = self._grid(float(np.average(matrix.diagonal(), weights=part.weights)))
         if self.splits is None:
@@ -98,16 +106,16 @@ class KernelSearch:
             fits = ridge_path(
                 factor, part.targets, alphas, fit_intercept=self.fit_intercept, counts=part.counts
             )
-            ranks, choice = self._from_path(fits, part, rows)
-            held_out = choice.left_out
+            ranks, choice = self._from_path(fits, part, rows, limits)
+            held_out = clipped(choice.left_out, limits)
             for penalty in np.unique(choice.penalties):  # the path keeps no records of its solves
                 columns = part.targets[:, choice.penalties == penalty]
                 fit = ridge(factor, columns, penalty, fit_intercept=self.fit_intercept)
                 choice.solutions.append(fit.solution)
         else:
-            ranks, held_out = self._from_splits(matrix, part, rows, alphas)
+            ranks, held_out = self._from_splits(candidate, matrix, part, rows, alphas)
             choice = None
-        return self._result(kernel, part, alphas, ranks, choice, held_out)
+        return self._result(candidate, part, alphas, ranks, choice, held_out)
 
     def _grid(self, scale: float) -> NDArray:
         """Penalties, the largest first, for a Gram matrix of this mean diagonal."""
@@ -115,7 +123,7 @@ class KernelSearch:
 
     def _result(
         self,
-        kernel: Any,
+        candidate: Candidate,
         part: Units,
         alphas: NDArray,
         ranks: NDArray,
@@ -135,13 +143,14 @@ class KernelSearch:
             best_score=float(top[0]) if shared else top,
             method=self.method,
             scoring=self.scoring,
-            kernel=kernel,
+            kernel=candidate.kernel,
             n_samples=len(part),
             target_scores=None if shared else scores,
         )
         if held_out.ndim == 3:
             held_out = held_out[best[0]]
         return SearchResult(
+            candidate,
             path,
             self._overall(order[best, range(len(best))]),
             bool(np.isfinite(ranks).all()),
@@ -155,7 +164,9 @@ class KernelSearch:
         score, tie = scaled_back(ranks, (exponents - exponents.max())[:, None]).mean(axis=0)
         return float(score), float(tie)
 
-    def _from_path(self, fits: Iterable[RidgeFit], part: Units, rows: NDArray) -> tuple[NDArray, BestFits]:
+    def _from_path(
+        self, fits: Iterable[RidgeFit], part: Units, rows: NDArray, limits: NDArray | None
+    ) -> tuple[NDArray, BestFits]:
         """Ranks, (p, n_criteria, 2), and the best fit of each criterion's outputs."""
         k, shared = part.targets.shape[1], len(self.criteria) == 1
         ranks: list[list[tuple[float, float]]] = []
@@ -163,13 +174,13 @@ class KernelSearch:
         best = [(-np.inf, -np.inf)] * len(self.criteria)
         for fit in fits:
             assert fit.loo_prediction is not None
-            of_fit = []
+            held_out, of_fit = clipped(fit.loo_prediction, limits), []
             for j, criterion in enumerate(self.criteria):
                 columns = slice(0, k) if shared else slice(j, j + 1)
                 if self.gcv:
                     judged = self._gcv(fit, part, columns, criterion.exponent // 2)
                 else:
-                    judged = criterion(fit.loo_prediction[:, columns], rows)
+                    judged = criterion(held_out[:, columns], rows)
                 rank = tuple(comparable(judged))
                 if not ranks or rank > best[j]:
                     own = fit.dual_coef, fit.intercept[None], fit.loo_prediction
@@ -181,7 +192,14 @@ class KernelSearch:
         return np.array(ranks), BestFits(penalties[0], dual, intercept[0], left_out)
 
     def _from_centres(
-        self, sums: CentreSums, part: Units, rows: NDArray, alphas: NDArray, *, refine: bool
+        self,
+        sums: CentreSums,
+        part: Units,
+        rows: NDArray,
+        alphas: NDArray,
+        limits: NDArray | None,
+        *,
+        refine: bool,
     ) -> tuple[NDArray, BestFits]:
         """Ranks, (p, n_criteria, 2), and the best fit on centres."""
         k, n_criteria = part.targets.shape[1], len(self.criteria)
@@ -189,11 +207,12 @@ class KernelSearch:
         held_out = np.empty(0) if self.gcv else sums.held_out(alphas)
         ranks = np.empty((len(alphas), n_criteria, 2))
         for i, alpha in enumerate(alphas):
+            values = held_out if self.gcv else clipped(held_out[:, :, i], limits)
             for j, criterion in enumerate(self.criteria):
                 if self.gcv:
                     ranks[i, j] = sums.gcv(float(alpha), columns[j], criterion.exponent // 2), 0.0
                 else:
-                    ranks[i, j] = criterion(held_out[:, columns[j], i], rows)
+                    ranks[i, j] = criterion(values[:, columns[j]], rows)
         penalties = np.empty(k)
         for at, best in zip(columns, best_places(comparable(ranks)), strict=True):
             penalties[at] = alphas[best]
@@ -222,7 +241,9 @@ class KernelSearch:
         loss = float((weights @ np.square(residual)).mean() / weights.sum())
         return -loss / share**2, 0.0
 
-    def _from_splits(self, matrix: NDArray, part: Units, rows: NDArray, alphas: NDArray):
+    def _from_splits(
+        self, candidate: Candidate, matrix: NDArray, part: Units, rows: NDArray, alphas: NDArray
+    ) -> tuple[NDArray, NDArray]:
         """Mean of the criterion over the folds, weighted equally as the folds are, and what they left out."""
         assert self.splits is not None
         place = np.full(int(rows.max()) + 1, -1)
@@ -235,11 +256,16 @@ class KernelSearch:
             if len(train) == 0 or len(test) == 0:
                 raise ValueError("a fold of cv has no training or no test samples left among those searched.")
             weights = None if part.weights is None else part.weights[train]
-            factor = path_factor(matrix[np.ix_(train, train)], weights=weights, overwrite_gram=True)
-            cross = matrix[np.ix_(test, train)]
+            if candidate.is_fixed:
+                inner, cross = matrix[np.ix_(train, train)], matrix[np.ix_(test, train)]
+            else:
+                fitted, known = part.X[train], candidate.on(part.X[train])
+                inner, cross = gram(known, fitted)[0], cross_gram(known, part.X[test], fitted)
+            factor = path_factor(inner, weights=weights, overwrite_gram=True)
+            limits = limits_of(target_range(part.targets[train])) if self.clip else None
             path = ridge_path(factor, part.targets[train], alphas, fit_intercept=self.fit_intercept)
             for i, fit in enumerate(path):
-                values = cross @ fit.dual_coef + fit.intercept
+                values = clipped(cross @ fit.dual_coef + fit.intercept, limits)
                 totals[i, 0] += self.criteria[0](values, rows[test])
                 if self.keep_held_out:
                     kept[i, test] = values
@@ -253,7 +279,7 @@ def best_places(ranks: NDArray) -> list[int]:
 
 
 def search_kernels(
-    search: KernelSearch, kernels: list, units: Units, rounds: list[Round], solver: Solver
+    search: KernelSearch, candidates: list[Candidate], units: Units, rounds: list[Round], solver: Solver
 ) -> tuple[SearchResult, dict]:
     """Compare the kernels round by round, then search the winner's penalty on all units.
 
@@ -267,18 +293,18 @@ def search_kernels(
     finite = True
     for this, following in zip(rounds, [*rounds[1:], None], strict=True):
         exact = len(this.rows) < len(units) or isinstance(solver, ConjugateGradient)
-        outcomes, winner = _compare(search, kernels, units, this.rows, None if exact else solver)
+        outcomes, winner = _compare(search, candidates, units, this.rows, None if exact else solver)
         paths += [outcome.path for outcome in outcomes]
         finite = finite and all(outcome.finite for outcome in outcomes)
         if following is not None:
             ranks = [outcome.rank for outcome in outcomes]
-            kernels = [kernels[i] for i in survivors(ranks, following.n_kernels)]
+            candidates = [candidates[i] for i in survivors(ranks, following.n_kernels)]
     by_folds = isinstance(solver, Nystrom) and search.splits is not None
     if len(this.rows) < len(units) and not by_folds and not isinstance(solver, ConjugateGradient):
-        kernel, final = winner.path.kernel, []
+        best, final = winner.candidate, []
         with step(f"best kernel on {len(units):,} rows"):  # in a pool of one, for BLAS to have one thread
             parallel_for(
-                lambda rows: final.append(search.run(kernel, units, rows, solver)), [np.arange(len(units))]
+                lambda rows: final.append(search.run(best, units, rows, solver)), [np.arange(len(units))]
             )
         winner = final[0]
     check_scores(winner.rank[0], finite and winner.finite, f"{search.scoring}, {search.method}")
@@ -294,7 +320,11 @@ class _Outcome(NamedTuple):
 
 
 def _compare(
-    search: KernelSearch, kernels: list, units: Units, rows: NDArray, solver: Solver | None
+    search: KernelSearch,
+    candidates: list[Candidate],
+    units: Units,
+    rows: NDArray,
+    solver: Solver | None,
 ) -> tuple[list[_Outcome], SearchResult]:
     """Outcomes of the search of each kernel's penalty on the units at `rows`, and the best result.
 
@@ -302,21 +332,22 @@ def _compare(
     they take turns, and the factorisation of each has all threads. BLAS has one thread throughout, for the
     same bytes at any number.
     """
-    outcomes: list[Any] = [None] * len(kernels)
+    n = len(candidates)
+    outcomes: list[Any] = [None] * n
     best: list[tuple[tuple[float, float], int, SearchResult]] = []
     lock = Lock()
 
     def run(i: int) -> None:
-        with step(f"kernel {i + 1} of {len(kernels)}"):
-            one = search.run(kernels[i], units, rows, solver)
+        with step(f"kernel {i + 1} of {n}"):
+            one = search.run(candidates[i], units, rows, solver)
         gauge.advance()
         with lock:  # keep one fit only: each holds the left-out values of all units
             outcomes[i] = _Outcome(one.path, one.rank, one.finite)
             best[:] = [max([*best, (one.rank, -i, one)], key=lambda entry: entry[:2])]
 
     fit = working_memory() // (_COPIES * 8 * len(rows) ** 2) if len(rows) <= _SIDE_BY_SIDE else 1
-    with step(f"comparing kernels on {len(rows):,} rows", len(kernels)) as gauge:
-        parallel_for(run, range(len(kernels)), threads=max(min(get_threads(), len(kernels), fit), 1))
+    with step(f"comparing kernels on {len(rows):,} rows", n) as gauge:
+        parallel_for(run, range(n), threads=max(min(get_threads(), n, fit), 1))
     return outcomes, best[0][2]
 
 

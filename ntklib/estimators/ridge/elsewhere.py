@@ -26,7 +26,8 @@ from .._kernel import accepts_sparse, cross_gram, gram_diagonal, resolve_kernel
 from .._routing import Metadata
 from .._units import Units, warn_mean_square
 from ..rows import RowView
-from ._cv import RidgeSearch, resolve_kernels, search_order
+from ._candidates import candidates_of, settled
+from ._cv import RidgeSearch, search_order
 from ._estimator import RidgeEstimator
 from ._many_rows import check_blockwise
 
@@ -63,6 +64,8 @@ class RowsElsewhere:
         Of the rows that `map` gives values of, ascending.
     held : callable
         Reads their targets, importances, counts and labels.
+    ends : ndarray of shape (2, k)
+        Least and largest of each target.
     classes : ndarray or None
         None in regression.
     class_totals : ndarray of shape (n_classes,) or None
@@ -77,6 +80,7 @@ class RowsElsewhere:
     n_copies: float
     numbers: NDArray
     held: Callable[[], tuple[NDArray, NDArray, NDArray, NDArray]]
+    ends: NDArray
     classes: NDArray | None = None
     class_totals: NDArray | None = None
 
@@ -162,17 +166,18 @@ def search_elsewhere(model: Search, data: RowsElsewhere) -> Search:
                 f"{name}={getattr(model, name)!r} needs all rows on one machine: leave its default (cv may "
                 "also be 'gcv'), or fit to rows in memory."
             )
-    kernels = resolve_kernels(model.kernels)
+    candidates = candidates_of(model.kernels)
     describe_fit(model, data)
-    for kernel in kernels:
-        check_kernel(kernel, data, solver)
+    for candidate in candidates:
+        if candidate.is_fixed:
+            check_kernel(candidate.kernel, data, solver)
     units = held_units(data)
     units = replace(units, X=HeldRows(data.rows.X, data.numbers, driver_of_all=data.rows))
     order = search_order(len(units), deepcopy(model.random_state), units.labels)[: model.max_search_samples]
     if len(order) < len(units):  # one reading for all rounds
         units.X[np.sort(order)]
     criteria = model._criteria(units, Metadata(None, {}, {}))
-    result, _ = model._search(kernels, units, criteria, None, solver)
+    result, _ = model._search(settled(candidates, units.X), units, criteria, None, solver)
     choice = result.choice
     assert choice is not None
     assert choice.model is not None
@@ -248,3 +253,4 @@ def store_model(model: RidgeEstimator, data: RowsElsewhere, fit: CentreModel, pe
         model._keep_shares(data.rows.X.sample, data.class_totals)  # type: ignore[attr-defined]
     else:
         model._fit_scale(data.n_copies)  # type: ignore[attr-defined]
+        model._fit_limits(data.ends)  # type: ignore[attr-defined]

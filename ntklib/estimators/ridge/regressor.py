@@ -15,6 +15,7 @@ from ntklib.solvers.nystrom import CentreSums
 from .._regression import Regression
 from .._units import Units
 from ..defaults import DEFAULT_ALPHA
+from ._clipping import clipped, limits_of, target_range
 from ._posterior import PosteriorEstimator
 from .stream import Stream, StreamEstimator, streams
 
@@ -22,17 +23,36 @@ from .stream import Stream, StreamEstimator, streams
 class RidgeRegression(Regression, PosteriorEstimator):
     """Kernel ridge regression that predicts, with its uncertainty."""
 
+    clip: Any
+
     def _fit_at(self, units: Units, penalties: NDArray, solver: Solver | None = None) -> None:
         self._fit_units(units, penalties, solver)
-        self._fit_scale(units.n_copies, units)
+        self._complete(units)
 
     def _use_left_out(self, units: Units, values: NDArray) -> None:
+        self._complete(units)
+
+    def _complete(self, units: Units) -> None:
         self._fit_scale(units.n_copies, units)
+        self._fit_limits(target_range(units.targets))
+
+    def _fit_limits(self, ends: NDArray | None) -> None:
+        """Set the limits of predictions by the range of the targets, (2, k)."""
+        self.__dict__.pop("prediction_limits_", None)
+        if self.clip:
+            assert ends is not None
+            self.prediction_limits_ = limits_of(ends)
+
+    def _clipped(self, values: NDArray) -> NDArray:
+        limits = getattr(self, "prediction_limits_", None)
+        return clipped(values, None if limits is None else limits.reshape(2, -1))
 
     def _shape_fit(self) -> None:
         if self._single:
             self.dual_coef_, self.intercept_ = self.dual_coef_[:, 0], self.intercept_.item()
             self.target_scale_ = self.target_scale_.item()
+            if self.clip:
+                self.prediction_limits_ = self.prediction_limits_[:, 0]
 
     def predict(
         self, X: Any, return_std: bool = False, return_cov: bool = False, include_noise: bool = False
@@ -57,6 +77,7 @@ class RidgeRegression(Regression, PosteriorEstimator):
         Returns
         -------
         y : ndarray of shape (m,) or (m, n_targets)
+            Within ``prediction_limits_``, where there are any.
         std : ndarray of the same shape
             Only with `return_std`.
         cov : ndarray of shape (m, m) or (m, m, n_targets)
@@ -86,7 +107,7 @@ class RidgeRegression(Regression, PosteriorEstimator):
                 "include_noise widens what return_std or return_cov return: ask for one of them."
             )
         X = self._rows(X)
-        values = self._shaped(self._expand(X))
+        values = self._shaped(self._clipped(self._expand(X)))
         if not (return_std or return_cov):
             return values
         spread = self._spread(X, noise=include_noise, full=return_cov)
@@ -191,6 +212,9 @@ class NTKRegressor(StreamEstimator, RidgeRegression):
         predictions do not depend on it, standard deviations do. "fit" is the estimate of greatest
         likelihood, :math:`y^T C y / (n - 1)` (n without intercept), one a target, which puts them in the
         units of y; n counts samples, those of whole weights w as w samples.
+    clip : bool, default=False
+        Clip predictions to the range of the training targets of positive weight, widened by a tenth of it at
+        either end. Standard deviations, draws and gradients are those of the function that is not clipped.
     verbose : int, default=0
         True or 1 says on standard error how long work of over ten seconds will take, how far it is, and what
         came of it; 2 writes a line for every finished step.
@@ -209,6 +233,8 @@ class NTKRegressor(StreamEstimator, RidgeRegression):
         The kernel used.
     target_scale_ : float or ndarray of shape (n_targets,)
         s^2.
+    prediction_limits_ : ndarray of shape (2,) or (2, n_targets)
+        Least and largest prediction; only with `clip`.
     solve_ : Solution or tuple of Solution
         Record of the solve: outcome, rank, residual, condition number; one per distinct penalty.
     n_features_in_ : int
@@ -249,6 +275,7 @@ class NTKRegressor(StreamEstimator, RidgeRegression):
         fit_intercept=True,
         solver="auto",
         target_scale=1.0,
+        clip=False,
         verbose=0,
     ):
         self.kernel = kernel
@@ -256,6 +283,7 @@ class NTKRegressor(StreamEstimator, RidgeRegression):
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.target_scale = target_scale
+        self.clip = clip
         self.verbose = verbose
 
     @available_if(streams)
@@ -316,3 +344,4 @@ class NTKRegressor(StreamEstimator, RidgeRegression):
 
     def _complete_stream(self, stream: Stream, sums: CentreSums) -> None:
         self._fit_scale(sums.regression.sums.count)
+        self._fit_limits(stream.targets)

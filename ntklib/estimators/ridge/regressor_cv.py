@@ -29,9 +29,12 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
 
     Parameters
     ----------
-    kernels : list of kernels, kernel or None, default=None
-        What to choose from, each as in :class:`NTKRegressor`; None is a grid of ReLU kernels, NTKs
-        and NNGPs, of different depths and biases.
+    kernels : list of kernels, kernel, "ntk" or None, default=None
+        What to choose from, each as in :class:`NTKRegressor`. None is a grid of four ReLU kernels, the NTK
+        and the NNGP of depth 1 and 3, and three :class:`~ntklib.Laplace` kernels, whose length scales are
+        0.5, 2 and 8 times the median l1 distance of different training rows (those of each fold with folds; a
+        draw of 1,000 where there are more). These are left out where all rows are equal. "ntk" is a grid of
+        ten kernels of networks alone: NTKs and NNGPs of different depths and biases.
     alphas : array of shape (n_alphas,) or None, default=None
         Penalties to choose from; None is a grid relative to trace(K)/n for each kernel.
     fit_intercept : bool, default=True
@@ -61,6 +64,9 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         or "gcv" only. They share the kernel, that of the best mean score over targets.
     target_scale : float or "fit", default="fit"
         As in :class:`NTKRegressor`, of the winner on all samples.
+    clip : bool, default=True
+        As in :class:`NTKRegressor`. So are held-out predictions and their scores (but "gcv", which has none),
+        to the range of all other samples, or of those of the training folds.
     store_held_out : bool, default=False
         Keep ``held_out_predictions_``.
     random_state : int, RandomState or None, default=0
@@ -73,7 +79,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
     alpha_ : float or ndarray of shape (n_targets,)
         Chosen penalty; one a target with `alpha_per_target` and more than one target.
     kernel_ : Kernel, callable or str
-        Chosen kernel.
+        Chosen kernel, which the fitted estimator also names when it is printed; scales of it are numbers.
     best_score_ : float or ndarray of shape (n_targets,)
         Held-out score of the choice, on all units; one a target as `alpha_`.
     cv_results_ : dict of arrays
@@ -86,7 +92,9 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
     held_out_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
         Prediction of each sample at the chosen penalty by the fit without it: without one copy of it (also
         with "gcv"), or without its fold. Only with `store_held_out`.
-    dual_coef_, intercept_, target_scale_, X_fit_, support_, solve_, n_features_in_, feature_names_in_
+    dual_coef_, intercept_, target_scale_, prediction_limits_, X_fit_, support_, solve_
+        As in :class:`NTKRegressor`.
+    n_features_in_, feature_names_in_
         As in :class:`NTKRegressor`.
 
     See Also
@@ -125,6 +133,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         halving=True,
         alpha_per_target=False,
         target_scale="fit",
+        clip=True,
         store_held_out=False,
         random_state=0,
         verbose=0,
@@ -139,6 +148,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         self.halving = halving
         self.alpha_per_target = alpha_per_target
         self.target_scale = target_scale
+        self.clip = clip
         self.store_held_out = store_held_out
         self.random_state = random_state
         self.verbose = verbose

@@ -23,6 +23,7 @@ from ntklib.solvers.solver import resolve_solver
 from .._kernel import cross_gram, gram_diagonal, resolve_kernel
 from .._units import warn_scale
 from ..rows import RowView, check_finite_values
+from ._clipping import joined_range, target_range
 from ._estimator import RidgeEstimator
 from ._many_rows import check_blockwise
 from ._stream_rows import Reservoir, StreamRows
@@ -65,6 +66,8 @@ class Stream:
         Places in the stream of the rows that centres were chosen among.
     centres : CentreStream or None
         None as long as rows are few.
+    targets : ndarray of shape (2, k) or None
+        Least and largest targets of positive weight.
     """
 
     solver: Nystrom
@@ -77,13 +80,15 @@ class Stream:
     buffer: StreamRows | None = None
     numbers: NDArray | None = None
     centres: CentreStream | None = None
+    targets: NDArray | None = None
 
     def extended(self, rows: StreamRows, kernel: Any, *, fit_intercept: bool) -> Stream:
         """Return the stream with further rows."""
         if len(rows) == 0:
             return self
         whole = self.whole_weights and bool((rows.sample_weights == np.floor(rows.sample_weights)).all())
-        grown = replace(self, n_rows=self.n_rows + len(rows), whole_weights=whole)
+        targets = joined_range(self.targets, target_range(rows.targets))
+        grown = replace(self, n_rows=self.n_rows + len(rows), whole_weights=whole, targets=targets)
         if grown.centres is None:
             buffer = rows if self.buffer is None else self.buffer.joined(rows)
             if len(buffer) < self.solver.stream_start():

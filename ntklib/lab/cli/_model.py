@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ntklib._core.progress import Progress
-from ntklib.kernels import NNGP, NTK
+from ntklib.kernels import NNGP, NTK, Laplace
 from ntklib.lab.tables import (
     DataError,
     Schema,
@@ -188,7 +188,8 @@ class TablePredictor:
         if _plan(self.pipeline) != _plan(ours):
             raise ValueError("another pipeline than fit makes for these columns")
         kernel = self.pipeline[-1].kernel_
-        if not isinstance(kernel, NNGP | NTK) or kernel.depth not in range(1, MAX_DEPTH + 1):
+        of_network = isinstance(kernel, NNGP | NTK) and kernel.depth in range(1, MAX_DEPTH + 1)
+        if not (of_network or isinstance(kernel, Laplace)):
             raise ValueError("a kernel that fit does not choose")
         cells = [0.0 if kind == "numeric" else "" for kind in self.schema.kinds]
         row = np.array([cells], dtype=object if "text" in self.schema.kinds else float)

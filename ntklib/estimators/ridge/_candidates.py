@@ -1,0 +1,107 @@
+"""The kernels that a search compares: as they are given, and those whose scale the training rows set.
+
+The length scales of the Laplace kernels of the default grid are multiples of the median distance of the rows
+that a kernel is fitted to: of all rows for leave-one-out, of each fold's training rows for folds. No target
+is looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.gaussian_process.kernels import Kernel
+
+from ntklib.kernels import Laplace, median_distance
+
+from .._kernel import is_precomputed, resolve_kernel
+from .._units import row_digests
+from ..defaults import LAPLACE_SCALES, default_kernels, network_kernels
+
+__all__ = ["Candidate", "candidates_of", "given_kernels", "settled"]
+
+_NETWORKS = "ntk"
+_LOOKED_AT = 10_000  # rows that may be chosen for the median
+_COMPARED = 1_000  # rows whose distances are computed
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A kernel to compare.
+
+    `multiple` is the length scale of a Laplace kernel in median distances, where the rows set it; `kernel` is
+    None until they are known.
+    """
+
+    kernel: Any
+    multiple: float | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Say if the kernel is the same whatever rows it is fitted to."""
+        return self.multiple is None
+
+    def scaled(self, distance: float) -> Candidate:
+        """Return the candidate for rows of this median distance."""
+        return self if self.multiple is None else replace(self, kernel=Laplace(self.multiple * distance))
+
+    def on(self, X: Any) -> Any:
+        """Return the kernel for training rows X; rows that are all equal leave the scale as it is."""
+        distance = None if self.is_fixed else typical_distance(X)
+        return self.kernel if distance is None else self.scaled(distance).kernel
+
+
+def given_kernels(kernels: Any) -> list:
+    """Kernels of the parameter `kernels` before it is checked; None stands for those of a grid by name."""
+    if isinstance(kernels, str) and kernels == _NETWORKS:
+        return [None]
+    return list(kernels) if isinstance(kernels, list | tuple) else [kernels]
+
+
+def candidates_of(kernels: Any) -> list[Candidate]:
+    """Kernels to compare: the default grid for None, that of kernels of networks for "ntk"."""
+    if kernels is None:
+        laplace = [Candidate(None, multiple) for multiple in LAPLACE_SCALES]
+        return [Candidate(kernel) for kernel in default_kernels()] + laplace
+    if isinstance(kernels, str) and kernels == _NETWORKS:
+        return [Candidate(kernel) for kernel in network_kernels()]
+    if isinstance(kernels, Kernel) or callable(kernels) or is_precomputed(kernels):
+        kernels = [kernels]
+    if not isinstance(kernels, list | tuple):
+        raise ValueError(
+            f"kernels must be a list of kernels, one kernel, {_NETWORKS!r}, 'precomputed' or None; "
+            f"got {kernels!r}."
+        )
+    resolved = [resolve_kernel(kernel, "kernels") for kernel in kernels]
+    if not resolved:
+        raise ValueError("kernels is empty: give at least one kernel, or None for the default grid.")
+    if len(resolved) > 1 and any(isinstance(kernel, str) for kernel in resolved):
+        raise ValueError("'precomputed' cannot be compared with other kernels: X is one Gram matrix.")
+    return [Candidate(kernel) for kernel in resolved]
+
+
+def settled(candidates: list[Candidate], X: Any) -> list[Candidate]:
+    """Candidates with kernels for rows X, without those whose scale these rows do not set."""
+    if all(candidate.is_fixed for candidate in candidates):
+        return candidates
+    distance = typical_distance(X)
+    if distance is None:
+        return [candidate for candidate in candidates if candidate.is_fixed]
+    return [candidate.scaled(distance) for candidate in candidates]
+
+
+def typical_distance(X: Any) -> float | None:
+    """Median l1 distance of different rows, the same in any order; None where it is no scale for a kernel.
+
+    Of many rows, those of the smallest digests stand for all: a draw that repetition and order do not change.
+    """
+    n = X.shape[0]
+    n_read = min(n, _LOOKED_AT)
+    X = X[np.arange(n_read) * n // n_read]
+    _, places = np.unique(row_digests(X), return_index=True)  # in the order of the digests
+    if len(places) < 2:
+        return None
+    scale = median_distance(X[np.sort(places[:_COMPARED])])
+    fits = all(0 < multiple * scale < np.inf for multiple in LAPLACE_SCALES)
+    return scale if fits else None
