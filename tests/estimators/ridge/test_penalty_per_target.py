@@ -63,10 +63,9 @@ class TestPenaltyPerTarget:
     def test_is_that_of_ridge_search(self, data, scoring):
         """A linear kernel is ridge regression on the features."""
         X, Y, _ = data
-        ours = NTKRegressorCV(DotProduct(0.0, "fixed"), ALPHAS, alpha_per_target=True, scoring=scoring).fit(
-            X, Y
-        )
-        theirs = RidgeCV(ALPHAS, alpha_per_target=True, scoring=scoring).fit(X, Y)
+        options = {"alpha_per_target": True, "scoring": scoring}
+        ours = NTKRegressorCV(DotProduct(0.0, "fixed"), ALPHAS, clip=False, **options).fit(X, Y)
+        theirs = RidgeCV(ALPHAS, **options).fit(X, Y)
         np.testing.assert_array_equal(ours.alpha_, theirs.alpha_)
         np.testing.assert_allclose(ours.best_score_, theirs.best_score_, rtol=1e-8)
         np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-8)
