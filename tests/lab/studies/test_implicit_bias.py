@@ -237,7 +237,15 @@ def test_direction_and_margin_approach_the_machine_at_the_predicted_pace(feature
     assert path.exponent("gap") == pytest.approx(-1, abs=0.02)
     np.testing.assert_allclose(path.share[-1], path.multipliers, atol=1e-4)
     assert path.support_share[0] < 0.95 < path.support_share[-1]
-    machine = max_margin(phi * signs[:, None])
+    signed = phi * signs[:, None]
+    assert path.angle[-1] * late == pytest.approx(float(path.distance_rate), rel=2e-3)
+    np.testing.assert_allclose(path.angle[-5:], path.expected_angle[-5:], rtol=0.05)
+    for k in (0, 20):
+        w = linear_flow(signed, path.log_time)[k]
+        gradient = expit(-(signed @ w)) @ signed
+        cosine = w @ gradient / np.linalg.norm(w) / np.linalg.norm(gradient)
+        assert path.angle[k] == pytest.approx(np.arccos(cosine), rel=1e-6)
+    machine = max_margin(signed)
     assert path.log_loss[-1] + late == pytest.approx(np.log(machine.multipliers.sum()), abs=1e-3)
 
 
@@ -253,9 +261,13 @@ def test_a_network_approaches_the_machine_in_its_own_gradients():
     assert path.gap[-1] < 0.2
     assert path.distance[-1] < path.distance[0]
     assert path.support_share[-1] > 0.9
+    assert path.angle[-1] < 0.7 * path.angle[0]  # parameters and gradient turn to one ray
     w = network_flow(network, X, SIGNS, start, path.log_time)[-1]
     params = network.unravel(start, w)
     signed = network.jacobian(params, X) * SIGNS[:, None]
+    pull = network.vjp(params, X, SIGNS * expit(-SIGNS * network.apply(params, X)))
+    cosine = w @ pull / np.linalg.norm(w) / np.linalg.norm(pull)
+    assert path.angle[-1] == pytest.approx(np.arccos(cosine), rel=1e-9)
     direct = 2 * (SIGNS * network.apply(params, X)).min() / np.linalg.norm(w)
     assert path.gap[-1] == pytest.approx(1 - direct * np.linalg.norm(max_margin(signed).weights), rel=1e-9)
 
@@ -367,7 +379,10 @@ def test_the_result(study, tmp_path):
     known = np.isfinite(study.predicted) & (study.part == "margin") & (study.model != "network")
     np.testing.assert_allclose(study.measured[known], study.predicted[known], rtol=0.1)
     files = {path.name for path in study.save(tmp_path).iterdir()}
-    pictures = {f"{name}.png" for name in ("norm", "margin", "support", "weights", "influence")}
+    pictures = {
+        f"{name}.png"
+        for name in ("norm", "margin", "support", "alignment", "weights", "decisions", "influence")
+    }
     assert files == {"results.json", "results.csv"} | pictures
     content = json.loads((tmp_path / "results.json").read_text())
     assert content["margin"]["linear"]["log_time"][-1] == pytest.approx(1000)
@@ -378,7 +393,7 @@ def test_a_part_alone_is_the_same(study, tmp_path):
     alone = implicit_bias_study(**SMALL, parts=["margin"], out=tmp_path)
     np.testing.assert_array_equal(alone.margin["network"].gap, study.margin["network"].gap)
     assert not alone.norm
-    assert set(alone.pictures) == {"margin", "support"}
+    assert set(alone.pictures) == {"margin", "support", "alignment"}
     kept = sorted((tmp_path / PARTS).iterdir())
     assert len(kept) == 3
     kept[0].unlink()

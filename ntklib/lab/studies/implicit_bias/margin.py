@@ -32,6 +32,9 @@ class MarginPath:
         Share of the largest margin that is still missing, :math:`1 - \min_i y_i f_i / (|w_t|\, \gamma)`.
     expected_distance, expected_gap : ndarray of shape (T,)
         The same from :math:`w = \hat w \log t + \tilde w`; NaN for networks.
+    angle : ndarray of shape (T,)
+        Between the parameters and the negative gradient, in radians.  Both turn to one ray, along which a
+        step changes no direction any more.
     distance_rate, gap_rate : ndarray of shape ()
         What distance and gap times log t tend to; NaN for networks.
     share : ndarray of shape (T, n)
@@ -50,6 +53,7 @@ class MarginPath:
     gap: NDArray
     expected_distance: NDArray
     expected_gap: NDArray
+    angle: NDArray
     distance_rate: NDArray
     gap_rate: NDArray
     share: NDArray
@@ -61,6 +65,11 @@ class MarginPath:
     def support_share(self) -> NDArray:
         """Share of the support vectors in the gradient, shape (T,)."""
         return self.share[:, self.multipliers > 0].sum(axis=1)
+
+    @property
+    def expected_angle(self) -> NDArray:
+        """The angle from the expansion, gradients being along its leading term, shape (T,)."""
+        return 2 * np.arcsin(self.expected_distance / 2)
 
     def exponent(self, name: str = "gap") -> float:
         """Return the exponent of log t that a quantity falls with, from its last decade."""
@@ -134,7 +143,8 @@ def margin_path(features: NDArray, signs: NDArray, log_times: NDArray) -> dict[s
     entropy = np.log(alpha.max()) - (alpha @ np.log(alpha)) / alpha.sum()
     distance_rate = float(np.linalg.norm(offset - along)) * machine.margin
     margins = path @ signed.T
-    return _fields(log_times, margins, compared, expected, machine, (distance_rate, float(entropy)))
+    angle = [_angle(w, share @ signed) for w, share in zip(path, _shares(margins), strict=True)]
+    return _fields(log_times, margins, compared, expected, angle, machine, (distance_rate, float(entropy)))
 
 
 def network_margin_path(
@@ -153,16 +163,18 @@ def network_margin_path(
     """
     path = network_flow(network, X, signs, start, log_times)
     degree = homogeneity(network, start, X)
-    margins, compared, machine = [], [], None
+    margins, compared, angle, machine = [], [], [], None
     for w in path:
         params = network.unravel(start, w)
         margins.append(signs * network.apply(params, X))
-        machine = max_margin(network.jacobian(params, X) * signs[:, None])
+        signed = network.jacobian(params, X) * signs[:, None]
+        machine = max_margin(signed)
         compared.append(_compare(w, margins[-1], machine, degree))
+        angle.append(_angle(w, _shares(margins[-1]) @ signed))
     if machine is None:
         return {}
     unknown = [[np.nan] * 3] * len(path)
-    return _fields(log_times, np.array(margins), compared, unknown, machine, (np.nan, np.nan))
+    return _fields(log_times, np.array(margins), compared, unknown, angle, machine, (np.nan, np.nan))
 
 
 def _compare(w: NDArray, margins: NDArray, machine: MaxMargin | None, degree: int) -> list[float]:
@@ -174,15 +186,26 @@ def _compare(w: NDArray, margins: NDArray, machine: MaxMargin | None, degree: in
     return [distance, 1 - degree * float(margins.min()) / (length * machine.margin), machine.margin]
 
 
+def _angle(a: NDArray, b: NDArray) -> float:
+    """Angle between two vectors, accurate where it is small."""
+    return 2 * float(np.arcsin(np.linalg.norm(a / np.linalg.norm(a) - b / np.linalg.norm(b)) / 2))
+
+
+def _shares(margins: NDArray) -> NDArray:
+    """Shares of the samples in the gradient."""
+    pulls = log_expit(-margins)
+    return np.exp(pulls - logsumexp(pulls, axis=-1, keepdims=True))
+
+
 def _fields(
     log_times: NDArray,
     margins: NDArray,
     compared: list[list[float]],
     expected: list[list[float]],
+    angle: list[float],
     machine: MaxMargin,
     rates: tuple[float, float],
 ) -> dict[str, NDArray]:
-    pulls = log_expit(-margins)
     distance, gap, margin = np.array(compared).T
     return {
         "log_time": log_times,
@@ -190,9 +213,10 @@ def _fields(
         "gap": gap,
         "expected_distance": np.array(expected)[:, 0],
         "expected_gap": np.array(expected)[:, 1],
+        "angle": np.array(angle),
         "distance_rate": np.array(rates[0]),
         "gap_rate": np.array(rates[1]),
-        "share": np.exp(pulls - logsumexp(pulls, axis=1, keepdims=True)),
+        "share": _shares(margins),
         "multipliers": machine.multipliers / machine.multipliers.sum(),
         "margin": margin,
         # the logarithm of log(1 + e^-m), -m from where e^-m is lost in rounding

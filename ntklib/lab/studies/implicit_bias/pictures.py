@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from .norm import MinimumNorm
     from .weights import WeightEffect
 
-__all__ = ["draw_influence", "draw_margin", "draw_norm", "draw_support", "draw_weights"]
+__all__ = [
+    "draw_alignment",
+    "draw_decisions",
+    "draw_influence",
+    "draw_margin",
+    "draw_norm",
+    "draw_support",
+    "draw_weights",
+]
 
 
 def draw_norm(ax: Any, records: Mapping[str, MinimumNorm], model: str | None = None) -> None:
@@ -47,6 +55,13 @@ def draw_margin(ax: Any, records: Mapping[str, MarginPath]) -> None:
     light_axes(ax)
 
 
+def draw_alignment(ax: Any, records: Mapping[str, MarginPath]) -> None:
+    """Draw the angle between parameters and negative gradient, with the predicted rates."""
+    _draw_rates(ax, records, "angle", "expected_angle", "distance_rate")
+    ax.set_ylabel("angle between parameters\nand negative gradient")
+    light_axes(ax)
+
+
 def draw_weights(ax: Any, records: Mapping[str, WeightEffect]) -> None:
     """Draw the effect of importance weights against log t, with the predicted rates."""
     _draw_rates(ax, records, "effect", "expected", "rate")
@@ -59,6 +74,22 @@ def draw_weights(ax: Any, records: Mapping[str, WeightEffect]) -> None:
     ax.plot([], [], "o", color="grey", label="classes are separated")
     ax.set_ylabel("distance between the directions\nwith importance weights and without")
     ax.legend(frameon=False, loc="lower left", fontsize="small")
+    light_axes(ax)
+
+
+def draw_decisions(ax: Any, records: Mapping[str, WeightEffect]) -> None:
+    """Draw the share of points between the classes that get the heavier one, without weights dotted."""
+    for index, (model, record) in enumerate(records.items()):
+        color = COLORS[index % len(COLORS)]
+        plain, weighted = record.positive
+        ax.plot(record.log_time, plain, ":", color=color, linewidth=1.6)
+        ax.plot(record.log_time, weighted, color=color, linewidth=1.8, label=model)
+    ax.plot([], [], ":", color="grey", label="without weights")
+    ax.set_xscale("log")
+    ax.set_ylim(0, 1.02)
+    ax.set_xlabel("log(1 + t)")
+    ax.set_ylabel("points halfway between the classes\ngiven the heavier class")
+    ax.legend(frameon=False, loc="upper right", fontsize="small")
     light_axes(ax)
 
 

@@ -13,7 +13,15 @@ from ntklib.lab.result import StudyResult, column, entry, result
 from .influence import Influence
 from .margin import MarginPath
 from .norm import MinimumNorm
-from .pictures import draw_influence, draw_margin, draw_norm, draw_support, draw_weights
+from .pictures import (
+    draw_alignment,
+    draw_decisions,
+    draw_influence,
+    draw_margin,
+    draw_norm,
+    draw_support,
+    draw_weights,
+)
 from .weights import WeightEffect
 
 __all__ = ["ImplicitBiasStudy", "finding_rows"]
@@ -29,8 +37,10 @@ Row = tuple[str, str, str, float, float]
 PICTURES: dict[str, tuple[str, Callable[..., None]]] = {
     "margin": ("margin", draw_margin),
     "support": ("margin", draw_support),
+    "alignment": ("margin", draw_alignment),
     "norm": ("norm", draw_norm),
     "weights": ("weights", draw_weights),
+    "decisions": ("weights", draw_decisions),
     "influence": ("influence", draw_influence),
 }
 """The records that a picture is of, and the function that draws it."""
@@ -161,6 +171,10 @@ def _margin(records: Mapping[str, MarginPath]) -> Iterator[Row]:
                 yield "margin", model, f"{title} x log t", last * late, expected * late
             else:
                 yield "margin", model, title, last, np.nan
+        last, expected = float(record.angle[-1]), float(record.expected_angle[-1])
+        known = np.isfinite(expected)
+        title = "angle to the gradient x log t" if known else "angle to the gradient"
+        yield "margin", model, title, last * late if known else last, expected * late
         yield "margin", model, "support vectors' share", float(record.support_share[-1]), 1.0
 
 
