@@ -58,7 +58,7 @@ API = {
         check_workers map_parts
     """,
     "ntklib.lab": """
-        cli landscapes report studies tables
+        cli landscapes mean_field report studies tables
     """,
     "ntklib.lab.studies": """
         criterion_study CriterionStudy DecaySetting feature_learning_study FeatureLearningStudy
@@ -72,6 +72,9 @@ API = {
     """,
     "ntklib.lab.landscapes": """
         Cone HuberLandscape Landscape Quadratic SquarePlusAbs WideningValley
+    """,
+    "ntklib.lab.mean_field": """
+        proximal_step ProximalStep
     """,
     "ntklib.lab.tables": """
         column_uses ColumnUse DataError EMBEDDED encode_rows EncodedRows ExactMoments input_columns

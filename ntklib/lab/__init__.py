@@ -8,11 +8,11 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["cli", "landscapes", "report", "studies", "tables"]
+__all__ = ["cli", "landscapes", "mean_field", "report", "studies", "tables"]
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import a package when it is first asked for."""
+    """Import a module when it is first asked for."""
     if name in __all__:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
