@@ -65,6 +65,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "ignore_repr_types": r"matplotlib\.",
     "show_memory": False,
+    "write_computation_times": False,  # their pages are unreadable on dark, and ask another site for a script
     "show_signature": False,
     "matplotlib_animations": False,
 }
