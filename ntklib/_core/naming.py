@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from sklearn.gaussian_process.kernels import Kernel
+from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Product, Sum
 
 
 def describe_kernel(kernel: Any) -> str:
@@ -17,9 +17,20 @@ def describe_kernel(kernel: Any) -> str:
     >>> from ntklib.kernels import NTK
     >>> describe_kernel(NTK(depth=2, weight_std=2**0.5))
     'NTK(depth=2, weight_std=1.414)'
+    >>> describe_kernel(0.5 * NTK() + NTK(depth=2))
+    '0.5 * NTK() + NTK(depth=2)'
     """
     if not isinstance(kernel, Kernel):
         return getattr(kernel, "__name__", str(kernel))
+    if isinstance(kernel, Sum):
+        return f"{describe_kernel(kernel.k1)} + {describe_kernel(kernel.k2)}"
+    if isinstance(kernel, Product):
+        factors = (kernel.k1, kernel.k2)
+        return " * ".join(
+            f"({describe_kernel(k)})" if isinstance(k, Sum) else describe_kernel(k) for k in factors
+        )
+    if isinstance(kernel, ConstantKernel):
+        return _value(float(kernel.constant_value))
     defaults = inspect.signature(type(kernel)).parameters
     words = [
         f"{name}={_value(value)}"
@@ -45,12 +56,11 @@ def short_names(kernels: Sequence[Any]) -> list[str]:
         mixed = len({type(kernel) for kernel in kernels}) > 1
         names = []
         for kernel, row in zip(kernels, rows, strict=True):
-            # what only some kernels have, or all have alike, tells nothing apart
+            # what all kernels that have it have alike tells nothing apart
             words = [
                 f"{name} {_value(value)}"
                 for name, value in row.items()
-                if all(name in other for other in rows)
-                and not all(_same(other[name], value) for other in rows)
+                if not all(_same(other[name], value) for other in rows if name in other)
             ]
             names.append(
                 " ".join([type(kernel).__name__] * mixed + [", ".join(words)]).strip()

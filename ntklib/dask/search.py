@@ -40,6 +40,8 @@ class DaskNTKRegressorCV(DaskRegression, DaskSearch):
         since they need all rows on one machine.
     max_search_samples : int or None, default=3000
         Kernels are compared on at most this many rows; None compares each by passes over all.
+    combine : {"best"}, default="best"
+        "stack" is refused, since its folds need all rows on one machine.
     store_held_out : bool, default=False
         True is refused: the values would not fit on one machine.
     verbose : int, default=0
@@ -89,7 +91,7 @@ class DaskNTKClassifierCV(DaskClassification, DaskSearch):
     ----------
     kernels, alphas, fit_intercept, scoring, halving, class_weight, random_state
         As in :class:`~ntklib.NTKClassifierCV`, but for "precomputed" kernels.
-    solver, cv, max_search_samples, store_held_out, verbose
+    solver, cv, max_search_samples, combine, store_held_out, verbose
         As in :class:`DaskNTKRegressorCV`; the rows of the comparison are stratified.
 
     Attributes

@@ -89,11 +89,19 @@ _FLAGS = (
     *("fit_intercept", "calibrate", "alpha_per_target", "store_held_out", "halving"),
     *("early_stopping", "warm_start", "clip"),
 )
+
+
+def _combination(value: Any, name: str) -> None:
+    if not (isinstance(value, str) and value in ("best", "stack")):
+        raise ValueError(f"{name} must be 'best' or 'stack', got {value!r}.")
+
+
 CHECKS: dict[str, Callable[[Any, str], Any]] = {
     **dict.fromkeys(_FLAGS, check_flag),
     "alpha": penalties_of,
     "alphas": lambda value, name: None if value is None else penalties_of(value, name),
     "class_weight": _class_weight,
+    "combine": _combination,
     "max_search_samples": _limit,
     "random_state": _seed,
     "scoring": _scoring,

@@ -137,6 +137,7 @@ def test_the_sample_is_read_once(monkeypatch):
         ({"cv": KFold(3)}, "needs all rows on one machine"),
         ({"cv": "loo"}, "cv must be"),
         ({"store_held_out": True}, "store_held_out=True needs all rows on one machine"),
+        ({"combine": "stack"}, "combine='stack' needs all rows on one machine"),
         ({"kernels": "precomputed"}, "precomputed"),
         ({"kernels": []}, "kernels is empty"),
         ({"solver": "cg"}, "solver must be 'auto', 'nystrom' or a Nystrom object"),

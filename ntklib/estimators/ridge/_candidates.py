@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Kernel
 
 from ntklib.kernels import Laplace, median_distance
 
 from .._kernel import is_precomputed, resolve_kernel
-from .._units import row_digests
+from .._units import Units, row_digests
 from ..defaults import LAPLACE_SCALES, default_kernels, network_kernels
 
 __all__ = ["Candidate", "candidates_of", "given_kernels", "settled"]
@@ -46,9 +47,9 @@ class Candidate:
         """Return the candidate for rows of this median distance."""
         return self if self.multiple is None else replace(self, kernel=Laplace(self.multiple * distance))
 
-    def on(self, X: Any) -> Any:
-        """Return the kernel for training rows X; rows that are all equal leave the scale as it is."""
-        distance = None if self.is_fixed else typical_distance(X)
+    def on(self, units: Units, rows: NDArray) -> Any:
+        """Return the kernel for training units at some rows; equal rows leave the scale as it is."""
+        distance = None if self.is_fixed else typical_distance(units.X[rows])
         return self.kernel if distance is None else self.scaled(distance).kernel
 
 

@@ -24,6 +24,7 @@ from ._estimator import RidgeEstimator, centre_support
 from ._halving import comparison_rounds
 from ._kernel_search import KernelSearch, SearchResult, search_kernels
 from ._many_rows import check_blockwise
+from ._stacking import Stack, check_stackable, search_stack, stacking_rounds
 
 
 class RidgeSearch(RoutingMixin, RidgeEstimator):
@@ -35,6 +36,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
     halving: Any
     store_held_out: Any
     random_state: Any
+    combine: Any
     clip: Any = False
     _default_scoring: str
 
@@ -77,7 +79,10 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
                 units = self._merged(units, [candidate.kernel for candidate in candidates])
             result, rows = self._search(candidates, units, self._criteria(units, metadata), splits)
             choice, penalties = result.choice, np.full(units.targets.shape[1], self.alpha_)
-            if choice is None:
+            if self.combine == "stack":
+                self._fit_units(units, penalties)
+                self._use_left_out(units.take(rows) if is_classifier(self) else units, result.held_out)
+            elif choice is None:
                 self._fit_at(units, penalties)
             elif len(choice.left_out) < len(units):
                 self._fit_units(units, choice.penalties)
@@ -156,6 +161,9 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
             clip=bool(self.clip),
             keep_held_out=keep,
         )
+        stacks = self.combine == "stack"
+        if stacks:
+            check_stackable(candidates, search)
         order = search_order(len(units), self.random_state, units.labels)[: self.max_search_samples]
         kernels = [candidate.kernel for candidate in candidates]
         rounds = comparison_rounds(len(kernels), order, splits, halving=self.halving)
@@ -164,6 +172,11 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         if not isinstance(solver, Cholesky):
             for kernel in kernels:
                 check_blockwise(kernel, units.X.shape[1], solver)
+        if stacks and keep and len(rows) < len(units):
+            raise ValueError(
+                "store_held_out=True with combine='stack' needs all rows in the comparison: give a larger "
+                "max_search_samples."
+            )
         if isinstance(solver, Nystrom) and keep and splits is not None and len(rows) < len(units):
             raise ValueError(
                 "store_held_out=True needs folds on all rows: give solver='cholesky', or leave cv=None."
@@ -173,12 +186,19 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
                 "store_held_out=True needs leave-one-out on all rows, which the solver ConjugateGradient has "
                 "not: give solver='nystrom'."
             )
+        passes = [*stacking_rounds(rounds[-1]), *rounds] if stacks else rounds
         if not getattr(units.X, "elsewhere", False):  # other machines have other speeds
             announce(
                 f"{len(kernels)} kernels on at most {len(rows):,} rows, the best on {len(units):,}",
-                lambda: search_seconds(kernels, units, rounds, solver),
+                lambda: search_seconds(kernels, units, passes, solver),
             )
-        result, self.cv_results_ = search_kernels(search, candidates, units, rounds, solver)
+        self.__dict__.pop("stack_", None)
+        if stacks:
+            result, self.cv_results_ = search_stack(search, candidates, units, rounds, order, solver)
+            assert isinstance(result.candidate, Stack)
+            self.stack_ = result.candidate.parts
+        else:
+            result, self.cv_results_ = search_kernels(search, candidates, units, rounds, solver)
         path = self.loo_path_ = result.path
         self.kernel_, self.alpha_, self.best_score_ = path.kernel, path.alpha, path.best_score
         return result, rows

@@ -113,7 +113,7 @@ class KernelSearch:
                 fit = ridge(factor, columns, penalty, fit_intercept=self.fit_intercept)
                 choice.solutions.append(fit.solution)
         else:
-            ranks, held_out = self._from_splits(candidate, matrix, part, rows, alphas)
+            ranks, held_out = self._from_splits(candidate, matrix, units, rows, alphas)
             choice = None
         return self._result(candidate, part, alphas, ranks, choice, held_out)
 
@@ -242,10 +242,11 @@ class KernelSearch:
         return -loss / share**2, 0.0
 
     def _from_splits(
-        self, candidate: Candidate, matrix: NDArray, part: Units, rows: NDArray, alphas: NDArray
+        self, candidate: Candidate, matrix: NDArray, units: Units, rows: NDArray, alphas: NDArray
     ) -> tuple[NDArray, NDArray]:
         """Mean of the criterion over the folds, weighted equally as the folds are, and what they left out."""
         assert self.splits is not None
+        part = units if len(rows) == len(units) else units.take(rows)
         place = np.full(int(rows.max()) + 1, -1)
         place[rows] = np.arange(len(rows))
         totals = np.zeros((len(alphas), 1, 2))
@@ -259,8 +260,8 @@ class KernelSearch:
             if candidate.is_fixed:
                 inner, cross = matrix[np.ix_(train, train)], matrix[np.ix_(test, train)]
             else:
-                fitted, known = part.X[train], candidate.on(part.X[train])
-                inner, cross = gram(known, fitted)[0], cross_gram(known, part.X[test], fitted)
+                fitted, kernel = part.X[train], candidate.on(units, rows[train])
+                inner, cross = gram(kernel, fitted)[0], cross_gram(kernel, part.X[test], fitted)
             factor = path_factor(inner, weights=weights, overwrite_gram=True)
             limits = limits_of(target_range(part.targets[train])) if self.clip else None
             path = ridge_path(factor, part.targets[train], alphas, fit_intercept=self.fit_intercept)
@@ -278,16 +279,23 @@ def best_places(ranks: NDArray) -> list[int]:
     return [max(range(p), key=lambda i: (*ranks[i, j], -i)) for j in range(n_criteria)]
 
 
-def search_kernels(
+@dataclass(frozen=True)
+class Comparison:
+    """Candidates of the last round, the best result of it, paths of all rounds, if all scores are finite."""
+
+    candidates: list[Candidate]
+    winner: SearchResult
+    paths: list[PenaltyPath]
+    finite: bool
+
+
+def compare_kernels(
     search: KernelSearch, candidates: list[Candidate], units: Units, rounds: list[Round], solver: Solver
-) -> tuple[SearchResult, dict]:
-    """Compare the kernels round by round, then search the winner's penalty on all units.
+) -> Comparison:
+    """Compare the kernels round by round.
 
     Only kernels of the last round can win, by their scores in it. Comparisons are exact, unless all units are
-    compared on and the solver is not; the winner is searched as the solver solves. `ConjugateGradient`, and
-    `Nystrom` with folds, keep the penalty of the comparison.
-
-    Returns the winner on all units, and the comparison as a dictionary of columns (`cv_results_`).
+    compared on and the solver is not.
     """
     paths: list[PenaltyPath] = []
     finite = True
@@ -299,16 +307,30 @@ def search_kernels(
         if following is not None:
             ranks = [outcome.rank for outcome in outcomes]
             candidates = [candidates[i] for i in survivors(ranks, following.n_kernels)]
+    return Comparison(candidates, winner, paths, finite)
+
+
+def search_kernels(
+    search: KernelSearch, candidates: list[Candidate], units: Units, rounds: list[Round], solver: Solver
+) -> tuple[SearchResult, dict]:
+    """Compare the kernels, then search the winner's penalty on all units, as the solver solves.
+
+    `ConjugateGradient`, and `Nystrom` with folds, keep the penalty of the comparison.
+
+    Returns the winner on all units, and the comparison as a dictionary of columns (`cv_results_`).
+    """
+    compared = compare_kernels(search, candidates, units, rounds, solver)
+    winner = compared.winner
     by_folds = isinstance(solver, Nystrom) and search.splits is not None
-    if len(this.rows) < len(units) and not by_folds and not isinstance(solver, ConjugateGradient):
+    if len(rounds[-1].rows) < len(units) and not by_folds and not isinstance(solver, ConjugateGradient):
         best, final = winner.candidate, []
         with step(f"best kernel on {len(units):,} rows"):  # in a pool of one, for BLAS to have one thread
             parallel_for(
                 lambda rows: final.append(search.run(best, units, rows, solver)), [np.arange(len(units))]
             )
         winner = final[0]
-    check_scores(winner.rank[0], finite and winner.finite, f"{search.scoring}, {search.method}")
-    return winner, _results(paths)
+    check_scores(winner.rank[0], compared.finite and winner.finite, f"{search.scoring}, {search.method}")
+    return winner, results_of(compared.paths)
 
 
 class _Outcome(NamedTuple):
@@ -351,7 +373,7 @@ def _compare(
     return outcomes, best[0][2]
 
 
-def _results(paths: list[PenaltyPath]) -> dict[str, NDArray]:
+def results_of(paths: list[PenaltyPath]) -> dict[str, NDArray]:
     """The comparison of kernels as a dictionary of columns; scores on fewer units rank behind."""
     sizes = [len(path.alphas) for path in paths]
     scores = np.concatenate([path.scores for path in paths])

@@ -34,6 +34,9 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         As in :class:`NTKRegressorCV`; the subset is stratified.
     halving : bool, default=True
         As in :class:`NTKRegressorCV`; the units of every round are stratified.
+    combine : {"best", "stack"}, default="best"
+        As in :class:`NTKRegressorCV`; the weights are those of least squared error on the targets +1 and -1,
+        and the temperature is fitted to the values held out by the folds.
     class_weight : dict, "balanced" or None, default=None
         Importances of the classes, as in :class:`NTKClassifier`.
     verbose : int, default=0
@@ -44,7 +47,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
     classes_ : ndarray of shape (n_classes,)
     temperature_ : float
         Scale of the decision values in :meth:`predict_proba`.
-    alpha_, kernel_, best_score_, cv_results_, loo_path_
+    alpha_, kernel_, best_score_, cv_results_, loo_path_, stack_
         As in :class:`NTKRegressorCV`.
     held_out_predictions_ : ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
         Decision values of each sample by the fit without it, as in :class:`NTKRegressorCV`. Only with
@@ -87,6 +90,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         cv=None,
         max_search_samples=3000,
         halving=True,
+        combine="best",
         class_weight=None,
         store_held_out=False,
         random_state=0,
@@ -100,6 +104,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         self.cv = cv
         self.max_search_samples = max_search_samples
         self.halving = halving
+        self.combine = combine
         self.class_weight = class_weight
         self.store_held_out = store_held_out
         self.random_state = random_state

@@ -160,8 +160,13 @@ def search_elsewhere(model: Search, data: RowsElsewhere) -> Search:
     """
     solver = many_rows_solver(model)
     check_folds(model.cv, (None, "gcv"))
-    for name, works in (("cv", not model._splits_samples), ("store_held_out", not model.store_held_out)):
-        if not works:
+    refused = {
+        "cv": model._splits_samples,
+        "store_held_out": model.store_held_out,
+        "combine": model.combine != "best",
+    }
+    for name, wrong in refused.items():
+        if wrong:
             raise ValueError(
                 f"{name}={getattr(model, name)!r} needs all rows on one machine: leave its default (cv may "
                 "also be 'gcv'), or fit to rows in memory."

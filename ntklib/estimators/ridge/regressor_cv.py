@@ -59,6 +59,11 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         the last two or more on all that `max_search_samples` allows. The first round has 500 units or more,
         so that fewer than 1,000 are not halved, nor is a list of one or two kernels. False scores every
         kernel on all.
+    combine : {"best", "stack"}, default="best"
+        "stack" adds up the kernels of the last round, with nonnegative weights of their held-out predictions,
+        to one kernel in place of the best. Its penalty and scores are of five folds (or those of `cv`), in
+        each of which the weights are made anew, on the rows of the comparison. Not with "gcv",
+        `alpha_per_target` or "precomputed".
     alpha_per_target : bool, default=False
         Choose a penalty for each target, as :class:`~sklearn.linear_model.RidgeCV` does: with leave-one-out
         or "gcv" only. They share the kernel, that of the best mean score over targets.
@@ -89,6 +94,9 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         over targets. Makes a pandas.DataFrame.
     loo_path_ : PenaltyPath
         Scores of the chosen kernel at every penalty, on all units.
+    stack_ : dict of arrays
+        The kernels that were added up, "param_kernel", the penalties of their own, "param_alpha", and their
+        "weight"; only with ``combine="stack"``. `cv_results_` then ends with their sum.
     held_out_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
         Prediction of each sample at the chosen penalty by the fit without it: without one copy of it (also
         with "gcv"), or without its fold. Only with `store_held_out`.
@@ -131,6 +139,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         cv=None,
         max_search_samples=3000,
         halving=True,
+        combine="best",
         alpha_per_target=False,
         target_scale="fit",
         clip=True,
@@ -146,6 +155,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         self.cv = cv
         self.max_search_samples = max_search_samples
         self.halving = halving
+        self.combine = combine
         self.alpha_per_target = alpha_per_target
         self.target_scale = target_scale
         self.clip = clip

@@ -1,0 +1,188 @@
+"""Weighted sums of kernels: their weights, and scores that these have not seen."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.optimize import minimize
+from sklearn.gaussian_process.kernels import RBF
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
+
+from ntklib import NTK, Laplace, NTKClassifierCV, NTKRegressor, NTKRegressorCV
+from ntklib.estimators.ridge._cv import search_order
+from ntklib.estimators.ridge._stacking import stacking_weights
+from ntklib.solvers import Nystrom
+
+KERNELS = [NTK(bias_std=1.0), Laplace(2.0), RBF(0.3)]
+ALPHAS = [0.03, 1.0]
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 2))
+    y = np.sign(X[:, 0]) + X[:, 1] + 0.1 * rng.standard_normal(60)
+    return X, y, rng.integers(1, 3, 60) / 2
+
+
+def simplex(residuals):
+    """Weights of least squared error, by another algorithm."""
+    n, k = residuals.shape
+    G = residuals.T @ residuals / n
+    best = minimize(
+        lambda w: w @ G @ w,
+        np.full(k, 1 / k),
+        jac=lambda w: 2 * G @ w,
+        bounds=[(0, 1)] * k,
+        constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(k)},
+        options={"ftol": 1e-15, "maxiter": 500},
+    )
+    return best.x
+
+
+def parts_by_hand(X, y, w):
+    """Kernels' own penalties and leave-one-out values, and their weights."""
+    options = {"store_held_out": True, "clip": False}
+    searches = [NTKRegressorCV(kernel, ALPHAS, **options).fit(X, y, w) for kernel in KERNELS]
+    misses = np.stack([y - search.held_out_predictions_ for search in searches], axis=1)
+    weights = np.ones(len(y)) if w is None else w
+    return np.array([s.alpha_ for s in searches]), simplex(np.sqrt(weights)[:, None] * misses)
+
+
+def summed(X, Z, factors):
+    return sum(factor * kernel(X, Z) for factor, kernel in zip(factors, KERNELS, strict=True))
+
+
+class TestWeights:
+    @pytest.mark.parametrize("size", [1.0, 1e-160, 1e160])
+    def test_against_another_algorithm(self, size):
+        rng = np.random.default_rng(1)
+        for correlation in (0.0, 0.9):
+            residuals = rng.standard_normal((50, 4)) + correlation * rng.standard_normal((50, 1))
+            residuals *= [1, 1.1, 2, 0.9]
+            ours, theirs = stacking_weights(size * residuals), simplex(residuals)
+            np.testing.assert_allclose(ours, theirs, atol=1e-5)
+            np.testing.assert_allclose(ours.sum(), 1)
+            assert ours.min() >= 0
+
+    def test_of_perfect_predictions(self):
+        np.testing.assert_allclose(stacking_weights(np.zeros((5, 2))).sum(), 1)
+        exact = np.c_[np.ones(5), np.zeros(5)]
+        np.testing.assert_allclose(stacking_weights(exact), [0, 1], atol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_sum_is_that_of_exact_held_out_predictions(data, weighted):
+    X, y, w = data
+    w = w if weighted else None
+    model = NTKRegressorCV(KERNELS, ALPHAS, combine="stack", clip=False).fit(X, y, w)
+    penalties, weights = parts_by_hand(X, y, w)
+    np.testing.assert_allclose(model.stack_["weight"], weights, atol=1e-5)
+    assert (weights > 0.01).sum() > 1
+    assert " * " in repr(model)
+    np.testing.assert_array_equal(model.stack_["param_alpha"], penalties)
+    assert model.stack_["param_kernel"] == KERNELS
+    factors = model.stack_["weight"] * penalties[weights.argmax()] / penalties
+    np.testing.assert_allclose(model.kernel_(X), summed(X, X, factors), rtol=1e-12)
+    single = NTKRegressor(model.kernel_, alpha=model.alpha_, target_scale="fit").fit(X, y, w)
+    for ours, theirs in zip(model.predict(X, True), single.predict(X, True), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-10)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
+
+
+def test_scores_are_nested(data):
+    """In each fold penalties, weights and the sum are made anew of the training rows alone."""
+    X, y, w = data
+    model = NTKRegressorCV(KERNELS, ALPHAS, combine="stack", clip=False, store_held_out=True).fit(X, y, w)
+    unit = model.stack_["param_alpha"][model.stack_["weight"].argmax()]
+    order = search_order(60, 0)
+    scores, values = np.zeros(len(ALPHAS)), np.empty((60, len(ALPHAS)))
+    for start in range(5):
+        test = np.sort(order[start::5])
+        train = np.setdiff1d(np.arange(60), test)
+        penalties, weights = parts_by_hand(X[train], y[train], w[train])
+        factors = weights * unit / penalties
+        for i, alpha in enumerate(model.loo_path_.alphas):
+            K = summed(X[train], X[train], factors)
+            fit = NTKRegressor("precomputed", alpha=alpha).fit(K, y[train], w[train])
+            values[test, i] = fit.predict(summed(X[test], X[train], factors))
+            scores[i] -= np.average((y[test] - values[test, i]) ** 2, weights=w[test]) / 5
+    np.testing.assert_allclose(model.loo_path_.scores, scores, rtol=1e-3)
+    np.testing.assert_allclose(model.held_out_predictions_, values[:, scores.argmax()], atol=2e-3)
+    assert model.best_score_ == model.loo_path_.scores.max()
+    assert model.loo_path_.method == "cross-validation"
+    assert model.cv_results_["mean_test_score"][-len(ALPHAS) :].tolist() == model.loo_path_.scores.tolist()
+
+
+@pytest.mark.parametrize("cv", [None, GroupKFold(4)], ids=["loo", "groups"])
+def test_no_held_out_value_depends_on_its_own_fold(data, cv):
+    X, y, _ = data
+    groups = np.arange(60) // 5
+    options = {"combine": "stack", "cv": cv, "store_held_out": True}
+    given = {"groups": groups} if isinstance(cv, GroupKFold) else {}
+    model = NTKRegressorCV(KERNELS, [0.1], **options).fit(X, y, **given)
+    order = search_order(60, 0)
+    splits = [(None, order[i::5]) for i in range(5)] if cv is None else list(cv.split(X, groups=groups))
+    for _, test in splits[:2]:
+        other = y.copy()
+        other[test] = 5 - 3 * y[test]
+        changed = NTKRegressorCV(KERNELS, [0.1], **options).fit(X, other, **given)
+        np.testing.assert_allclose(
+            changed.held_out_predictions_[test], model.held_out_predictions_[test], rtol=1e-9
+        )
+        assert not np.allclose(changed.held_out_predictions_, model.held_out_predictions_)
+
+
+def test_classifiers_calibrate_on_what_the_folds_held_out(data):
+    X, y, _ = data
+    labels = np.digitize(y, [-0.5, 0.8])
+    model = NTKClassifierCV(KERNELS[:2], ALPHAS, combine="stack", store_held_out=True).fit(
+        sparse.csr_array(X), labels
+    )
+    values = model.held_out_predictions_
+    smoothed = np.where(np.eye(3)[labels] > 0, 1 - 1 / 62, 1 / 124)
+
+    def loss(t):
+        scores = values / t
+        return -(smoothed * (scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))).sum(axis=1).mean()
+
+    assert loss(model.temperature_) < min(loss(1.02 * model.temperature_), loss(model.temperature_ / 1.02))
+    assert model.score(sparse.csr_array(X), labels) > 0.8
+    np.testing.assert_allclose(model.predict_proba(sparse.csr_array(X)).sum(axis=1), 1)
+
+
+def test_other_solvers_and_fewer_rows(data):
+    X, y, _ = data
+    few = NTKRegressorCV(KERNELS, combine="stack", max_search_samples=40)
+    exact = few.fit(X, y)
+    assert exact.loo_path_.n_samples == 40
+    assert len(exact.X_fit_) == 60
+    centres = NTKRegressorCV(KERNELS, combine="stack", max_search_samples=40, solver=Nystrom(60)).fit(X, y)
+    assert centres.kernel_ == exact.kernel_
+    np.testing.assert_allclose(centres.predict(X), exact.predict(X), atol=1e-5)
+    several = NTKRegressorCV(KERNELS, combine="stack").fit(X, np.c_[y, 3 - y])
+    assert several.predict(X).shape == (60, 2)
+    best = several.set_params(combine="best").fit(X, y)
+    assert not hasattr(best, "stack_")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"combine": "mean"}, "combine must be 'best' or 'stack', got 'mean'"),
+        ({"cv": "gcv"}, "cv='gcv' has not"),
+        ({"alphas": [0.0, 1.0]}, "give positive alphas"),
+        ({"kernels": [lambda X, Y: X @ Y.T]}, "adds kernel objects"),
+        ({"cv": KFold(2)}, "three folds or more"),
+        ({"cv": ShuffleSplit(3, random_state=0)}, "hold out every sample once"),
+        ({"max_search_samples": 3}, "at least 4 different samples"),
+        ({"max_search_samples": 30, "store_held_out": True}, "a larger max_search_samples"),
+    ],
+)
+def test_what_cannot_be_stacked_is_refused(data, options, message):
+    X, y, _ = data
+    with pytest.raises(ValueError, match=message):
+        NTKRegressorCV(**{"kernels": KERNELS, "combine": "stack"} | options).fit(X, y)
+    with pytest.raises(ValueError, match="alpha_per_target=False"):
+        NTKRegressorCV(KERNELS, combine="stack", alpha_per_target=True).fit(X, np.c_[y, y])
