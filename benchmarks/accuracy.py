@@ -29,9 +29,9 @@ place changes their exact NTK by 2.6e-8 sqrt(K_xx K_zz) (`tests/kernels/test_nea
 arithmetic on such rows is closer than that. The lines "Close rows" below bound the error by 1e-12
 sqrt(K_xx K_zz) and a multiple of that change, computed exactly for each pair; where a network does not
 magnify, the second term is nothing. `tests/kernels/test_near.py` holds gradients there to their bound and
-four times their own such change. Not so where a network of an even activation (cos, the Gaussian) begins with
-rows far shorter than 1 / weight_std: the lengths of two such rows differ by less than a rounding after the
-first layer, and the layers that follow magnify it. Scale such rows up.
+four times their own such change, and `tests/kernels/test_even.py` both, and gradients in the inputs, for even
+activations (cos, the Gaussian) on rows far shorter than 1 / weight_std: a layer makes their lengths all but
+equal, and the layers that follow magnify what is left of the difference.
 
 | kernel | bound | entries | error / bound |
 |---|---|---:|---:|

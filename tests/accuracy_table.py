@@ -301,7 +301,7 @@ def ratios(entry: registry.Entry, dtype: Any) -> Iterator[Sample]:
                 yield from _deep(X, Z, names, entry.oracle(), options, depths, relative, scaled)
 
 
-MAGNIFIED = ("Erf()", "GELU()", "Sin()", "Gaussian()")
+MAGNIFIED = ("Erf()", "GELU()", "Sin()", "Cos()", "Gaussian()")
 ULPS = 64
 
 

@@ -52,7 +52,8 @@ class Lengthened(NamedTuple):
         gap, product = np.abs(p.tau), p.rx * p.rz
         hx, hz = np.sqrt(s * s + p.rx * p.rx), np.sqrt(t * t + p.rz * p.rz)
         size = product * (1 - gap)
-        lack = (t * p.rx - s * p.rz) ** 2 / (hx * hz + product + s * t) + s * t + product * gap
+        apart = t * p.apart + (t - s) * p.rz  # t r_x - s r_z
+        lack = apart**2 / (hx * hz + product + s * t) + s * t + product * gap
         delta = lack * (hx * hz + size)
         return cls(hx, hz, size, lack, delta, np.sqrt(delta))
 

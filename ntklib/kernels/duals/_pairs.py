@@ -43,6 +43,7 @@ class Pairs(NamedTuple):
     half_squares: Any = None  # those of close pairs, where they come from the rows themselves
     close: Any = False
     magnified: bool = True  # whether later layers magnify errors of the gaps after this one
+    radii_apart: Any = None  # rx - rz, where the layers below are known to have made it small
 
     @classmethod
     def of_rows(cls, r: Any, state: Any) -> Pairs:
@@ -55,9 +56,24 @@ class Pairs(NamedTuple):
         return positive(np.copysign(1.0, self.tau))
 
     @property
+    def apart(self) -> Any:
+        """rx - rz."""
+        return self.rx - self.rz if self.radii_apart is None else self.radii_apart
+
+    @property
+    def squares_apart(self) -> Any:
+        """q_x - q_z."""
+        return self.apart * (self.rx + self.rz)
+
+    @property
+    def alike(self) -> np.ndarray:
+        """Mask of lengths of which neither is twice the other: differences of functions of them cancel."""
+        return positive((self.rx + self.rz) / 4 - np.abs(self.apart))
+
+    @property
     def equal(self) -> np.ndarray:
         """Pairs that coincide."""
-        apart = self.rx - self.rz
+        apart = self.apart
         same = apart.mantissa == 0 if isinstance(apart, Wide) else apart == 0
         return same & ~positive(np.abs(self.tau)) & self.positive
 
@@ -73,7 +89,7 @@ class Pairs(NamedTuple):
 
     def _half_square(self, near: np.ndarray) -> Any:
         t = np.abs(self.tau)
-        value = (self.rx - self.rz) ** 2 / 2 + self.rx * self.rz * where(near, t, 2 - t)
+        value = self.apart**2 / 2 + self.rx * self.rz * where(near, t, 2 - t)
         return value if self.half_squares is None else where(near & self.close, self.half_squares, value)
 
 
@@ -131,8 +147,12 @@ def share(length: Any, radius: Any) -> Any:
     return where(positive(radius), over(length, radius) ** 2, 1.0)
 
 
-def motion(p: Pairs, x: Side, z: Side, layer: int, d_cosine: Any, bias: float, in_b: np.ndarray) -> Motion:
+def motion(
+    p: Pairs, x: Side, z: Side, layer: int, d_cosine: Any, bias: float, in_b: np.ndarray, apart: Any = None
+) -> Motion:
     """Derivatives of pre-activations, from those of the layer below.
+
+    ``apart``: the difference of the lengths' growths, where it is smaller than their rounding.
 
     With c = length / r, s = bias / r and m = d log length - d log bias,
 
@@ -141,15 +161,18 @@ def motion(p: Pairs, x: Side, z: Side, layer: int, d_cosine: Any, bias: float, i
     """
     lx, lz, rx, rz = x.lengths[layer], z.lengths[layer], p.rx, p.rz
     growth_x, growth_z = x.growth[layer], z.growth[layer]
+    growth_apart = growth_x - growth_z if apart is None else apart
     squares = None if p.half_squares is None else _half_squares_moved(p, x, z, d_cosine)
     if not bias:
-        return Motion(growth_x, growth_z, growth_x - growth_z, d_cosine, squares)
+        return Motion(growth_x, growth_z, growth_apart, d_cosine, squares)
     cx2, cz2, sx, sz = (lx / rx) ** 2, (lz / rz) ** 2, bias / rx, bias / rz
-    difference = (lz - lx) * (lz + lx) / (rx + rz) / rx * (bias / rz)  # s_x - s_z
+    radii_apart = (lx - lz) * (lx + lz) / (rx + rz) if p.radii_apart is None else p.radii_apart
+    difference = -radii_apart / rx * (bias / rz)  # s_x - s_z
     mx, mz, gap = growth_x - in_b, growth_z - in_b, np.abs(p.tau)
-    near = difference * (mx * sx - mz * sz) - (mx * sx * sx + mz * sz * sz) * gap
+    tilt = mx * sx - mz * sz if apart is None else growth_apart * sx + mz * difference
+    near = difference * tilt - (mx * sx * sx + mz * sz * sz) * gap
     far = -(sx + sz) * (mx * sx + mz * sz) + (mx * sx * sx + mz * sz * sz) * gap
-    apart = (growth_x - growth_z) * cx2 - difference * (sx + sz) * mz
+    apart = growth_apart * cx2 - difference * (sx + sz) * mz
     rho = lx / rx * (lz / rz) * d_cosine + where(p.positive, near, far)
     return Motion(mx * cx2 + in_b, mz * cz2 + in_b, apart, rho, squares)
 
@@ -158,7 +181,8 @@ def _half_squares_moved(p: Pairs, x: Side, z: Side, d_cosine: Any) -> Any:
     """Derivatives of |u -+ v|^2 / 2 of inputs, which see no bias, from those squares."""
     lx, lz, gx, gz = x.lengths[0], z.lengths[0], x.growth[0], z.growth[0]
     turned = lx * lz * where(p.positive, -d_cosine, d_cosine)
-    return (gx + gz) * p.half_squares + (gx - gz) / 2 * ((lx - lz) * (lx + lz)) + turned
+    squares_apart = (lx - lz) * (lx + lz) if p.radii_apart is None else p.squares_apart
+    return (gx + gz) * p.half_squares + (gx - gz) / 2 * squares_apart + turned
 
 
 @compiled
@@ -214,12 +238,12 @@ def cosine_of(tau: Any) -> Any:
     return np.copysign(1 - np.abs(tau), tau)
 
 
-def turned(tau: Any, lx: Wide, lz: Wide, rx: Wide, rz: Wide, bias: float) -> Wide:
-    """Gaps after a bias, sums of positive terms as in ``_angular.py``."""
+def turned(tau: Any, lx: Any, lz: Any, rx: Any, rz: Any, bias: float, apart: Any = None) -> Any:
+    """Gaps after a bias, sums of positive terms as in ``_angular.py``; ``apart`` is lx - lz."""
     near, t = positive(np.copysign(1.0, tau)), np.abs(tau)
     cx, cz, sx, sz = lx / rx, lz / rz, bias / rx, bias / rz
     cosines, sines = cx * cz, sx * sz
-    apart = (lz - lx) / rx * (bias / rz)
+    apart = (lx - lz if apart is None else apart) / rx * (bias / rz)
     to_one = apart**2 / (1 + cosines + sines) + cosines * where(near, t, 2 - t)
     to_minus_one = sines + (sx**2 + (cx * sz) ** 2) / (1 + cosines) + cosines * t
     return where(near | (narrow(to_minus_one) >= 1), to_one, -to_minus_one)

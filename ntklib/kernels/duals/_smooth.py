@@ -54,10 +54,12 @@ class SmoothDual:
     """Base of the duals below; ``r`` is a standard deviation, q = r^2 the variance.
 
     Formulas take floats and wide numbers alike.  ``by_distance`` says that the dual needs E[(u - v)^2] to
-    full accuracy even between long rows.
+    full accuracy even between long rows; ``carries_lengths`` that it makes rows of almost one length of short
+    ones, as even functions do, so that later layers need r_x - r_z below the rounding of either.
     """
 
     by_distance: ClassVar[bool] = False
+    carries_lengths: ClassVar[bool] = False
 
     def pair(self, p: Pairs) -> tuple[Any, Any]:
         """A and D."""
@@ -86,6 +88,14 @@ class SmoothDual:
     def gap(self, p: Pairs, A: Any, cosine: np.ndarray) -> np.ndarray:
         """Signed gaps of sigma(u) and sigma(v) from their cosine A / sqrt(A_xx A_zz)."""
         return signed_gaps_of(cosine)
+
+    def sizes_apart(self, p: Pairs) -> Any:
+        """sqrt(A_xx) - sqrt(A_zz), of a dual that carries lengths."""
+        raise NotImplementedError  # pragma: no cover
+
+    def growths_apart(self, p: Pairs, by: Motion) -> Any:
+        """The difference of the derivatives of their logarithms."""
+        raise NotImplementedError  # pragma: no cover
 
     def cosine_moved(self, p: Pairs, A: Any, dA: Any, by: Motion, sizes: tuple, logs: tuple) -> Any:
         """Derivatives of the cosine A / (sizes_x sizes_z), from those of the sizes' logarithms."""
@@ -136,7 +146,7 @@ class SmoothDual:
     ) -> np.ndarray:
         """Return K / (scale_x scale_z) of a tile."""
         w2, b2 = _square(net.weight_std, x, z), _square(net.bias_std, x, z)
-        pairs = self._first(net, x, z, tau)
+        pairs = self._first(net, x, z, tau, apart)
         ntk = pairs.covariance if net.include[0] else 0.0 * pairs.covariance  # advanced in place
         for layer in range(net.depth):
             A, D = self.pair(pairs)
@@ -157,19 +167,19 @@ class SmoothDual:
         self, net: Architecture, x: SmoothPlan, z: SmoothPlan, tau: np.ndarray, apart: Any = None
     ) -> np.ndarray:
         """Return d (K / (scale_x scale_z)) / d log (weight_std, bias_std), shape (2, n, m)."""
-        return self._moved(net, x, z, tau, Heading.of_parameters())
+        return self._moved(net, x, z, tau, apart, Heading.of_parameters())
 
     def input_gradient(
         self, net: Architecture, x: SmoothPlan, z: SmoothPlan, tau: np.ndarray, apart: Any = None
     ) -> np.ndarray:
         """Return d K / d (log length of x, angle) over scale_x scale_z, shape (2, n, m)."""
-        return self._moved(net, x, z, tau, Heading.of_inputs())
+        return self._moved(net, x, z, tau, apart, Heading.of_inputs())
 
     def _moved(
-        self, net: Architecture, x: SmoothPlan, z: SmoothPlan, tau: np.ndarray, heading: Heading
+        self, net: Architecture, x: SmoothPlan, z: SmoothPlan, tau: np.ndarray, apart: Any, heading: Heading
     ) -> np.ndarray:
         gaps = tau.astype(np.float64)
-        first = self._first(net, x, z, tau)
+        first = self._first(net, x, z, tau, apart)
         linear = cosine_of(tau) * x.lengths[0][:, None] * z.lengths[0][None, :]
         side_x = self._side(net, x, (slice(None), None), heading, heading.x)
         side_z = self._side(net, z, (None, slice(None)), heading, heading.z)
@@ -253,8 +263,9 @@ class SmoothDual:
         logs = x.growth[0] + z.growth[0]
         dS = logs * linear + x.lengths[0] * z.lengths[0] * d_cosine + 2 * b2 * in_b
         ntk, d_ntk = net.include[0] * p.covariance, net.include[0] * dS
+        apart = None
         for layer in range(net.depth):
-            by = motion(p, x, z, layer, d_cosine, b, in_b)
+            by = motion(p, x, z, layer, d_cosine, b, in_b, apart)
             A, D = self.pair(p)
             dA, dD = self.moved(p, A, D, by)
             covariance, dS = w2 * A + b2, w2 * (2 * in_w * A + dA) + 2 * b2 * in_b
@@ -267,10 +278,13 @@ class SmoothDual:
                 sizes = x.lengths[layer + 1] / w, z.lengths[layer + 1] / w
                 logs = x.growth[layer + 1] - in_w, z.growth[layer + 1] - in_w
                 d_cosine = where(p.equal, 0.0, self.cosine_moved(p, A, dA, by, sizes, logs))
+                apart = self.growths_apart(p, by) if self.carries_lengths else None
                 p = following(layer, p, A)._replace(covariance=covariance)
         return ntk, d_ntk
 
-    def _first(self, net: Architecture, x: SmoothPlan, z: SmoothPlan, tau: np.ndarray) -> Pairs:
+    def _first(
+        self, net: Architecture, x: SmoothPlan, z: SmoothPlan, tau: np.ndarray, apart: np.ndarray | None
+    ) -> Pairs:
         """Pre-activations of the first layer: the inputs' gaps, turned by the bias."""
         wide = _is_wide(x, z)
         gaps: Any = tau.astype(np.float64)
@@ -286,7 +300,12 @@ class SmoothDual:
                 gaps = where(close, np.copysign(exact, gaps), gaps)
             if net.bias_std:  # it cancels in a difference; a sum it makes no longer close
                 close = close & (np.copysign(1.0, tau) > 0)
-        pairs = self._pairs(net, x, z, 0, gaps)
+        lengths_apart = None
+        if self.carries_lengths:
+            lx, lz = x.lengths[0][:, None], z.lengths[0][None, :]
+            known = np.full(tau.shape, np.nan) if apart is None else apart
+            lengths_apart = where(np.isnan(known), lx - lz, np.nan_to_num(known) * (lx + lz))
+        pairs = self._pairs(net, x, z, 0, gaps, lengths_apart)
         rx, rz = pairs.rx, pairs.rz
         if wide:
             covariance = cosine_of(pairs.tau) * rx * rz
@@ -300,26 +319,29 @@ class SmoothDual:
         """Pre-activations of the next layer, without their covariance."""
         w = net.weight_std
         size_x, size_z = x.lengths[layer + 1] / w, z.lengths[layer + 1] / w
+        apart = self.sizes_apart(p) * w if self.carries_lengths else None
         if _is_wide(x, z):
             cosine = narrow(over(A, size_x[:, None] * size_z[None, :]))
-            return self._pairs(net, x, z, layer + 1, np.where(p.equal, 0.0, self.gap(p, A, cosine)))
+            return self._pairs(net, x, z, layer + 1, np.where(p.equal, 0.0, self.gap(p, A, cosine)), apart)
         gap = self.gap(p, A, cosines(A, size_x, size_z))
-        clear_equal(gap, p.tau, p.rx[:, 0], p.rz[0])
-        return self._pairs(net, x, z, layer + 1, gap)
+        if apart is None:
+            clear_equal(gap, p.tau, p.rx[:, 0], p.rz[0])
+        return self._pairs(net, x, z, layer + 1, gap, apart)
 
     @staticmethod
-    def _pairs(net: Architecture, x: SmoothPlan, z: SmoothPlan, layer: int, tau: Any) -> Pairs:
-        """Pairs with the gaps of what comes from below, which the layer's bias turns."""
+    def _pairs(net: Architecture, x: SmoothPlan, z: SmoothPlan, layer: int, tau: Any, apart: Any) -> Pairs:
+        """Pairs with the gaps and differences of lengths of what comes from below, turned by a bias."""
         rx, rz = x.radii[layer][:, None], z.radii[layer][None, :]
-        if net.bias_std and _is_wide(x, z):
+        if net.bias_std and (apart is not None or _is_wide(x, z)):
             lx, lz = x.lengths[layer][:, None], z.lengths[layer][None, :]
-            tau = turned(tau, lx, lz, rx, rz, net.bias_std)
+            tau = turned(tau, lx, lz, rx, rz, net.bias_std, apart)
+            apart = None if apart is None else apart * ((lx + lz) / (rx + rz))
         elif net.bias_std:
             bias_tile(tau, x.turns[layer], z.turns[layer])
         hidden = layer < net.depth
         state_x, state_z = (x.states[layer], z.states[layer]) if hidden else (None, None)
         magnified = _growth_of_errors(x, z, range(layer + 1, net.depth)) > _MAGNIFIED
-        return Pairs(rx, rz, tau, None, state_x, state_z, magnified=magnified)
+        return Pairs(rx, rz, tau, None, state_x, state_z, magnified=magnified, radii_apart=apart)
 
 
 def _is_wide(x: SmoothPlan, z: SmoothPlan) -> bool:

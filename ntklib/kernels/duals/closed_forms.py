@@ -24,6 +24,8 @@ __all__ = ["CosDual", "GaussianDual", "RBFDual", "SinDual", "half_squares_moved"
 class GaussianDual(SmoothDual):
     """sigma = exp(-z^2/2):  A = Delta^(-1/2),  D = S Delta^(-3/2),  Delta = (1 + q_x)(1 + q_z) - S^2."""
 
+    carries_lengths: ClassVar[bool] = True
+
     def pair(self, p):
         near = Lengthened.of(p, 1.0, 1.0)
         return 1 / near.root, p.covariance / near.root / near.delta
@@ -32,17 +34,29 @@ class GaussianDual(SmoothDual):
         """1 - cosine^2 = 1 - sqrt((1 + 2q_x)(1 + 2q_z)) / Delta, a sum of positive terms over Delta."""
         t, x, z = np.abs(p.tau), p.rx * p.rx, p.rz * p.rz
         roots = np.sqrt(1 + 2 * x) + np.sqrt(1 + 2 * z)
-        excess = x * z * (t * (2 - t)) + 2 * ((x - z) / roots) ** 2
+        excess = x * z * (t * (2 - t)) + 2 * (p.squares_apart / roots) ** 2
         return narrow(excess * A * A) / (1 + cosine)
+
+    def sizes_apart(self, p):
+        """Of s = (1 + 2q)^(-1/4)."""
+        roots = [np.sqrt(1 + 2 * r * r) for r in (p.rx, p.rz)]
+        fourths = [np.sqrt(root) for root in roots]
+        product = fourths[0] * fourths[1] * (fourths[0] + fourths[1])
+        return -2 * p.squares_apart / (roots[0] + roots[1]) / product
+
+    def growths_apart(self, p, by):
+        """Of d log s = -q / (1 + 2q) d log r."""
+        x, z = p.rx * p.rx, p.rz * p.rz
+        return -(x * by.apart + p.squares_apart / (1 + 2 * z) * by.log_z) / (1 + 2 * x)
 
     def cosine_moved(self, p, A, dA, by, sizes, logs):
         """From 1 - cosine^2, as in `gap`, where that is small."""
         x, z, rho, gap = p.rx * p.rx, p.rz * p.rz, cosine_of(p.tau), np.abs(p.tau)
         root_x, root_z = np.sqrt(1 + 2 * x), np.sqrt(1 + 2 * z)
         roots, together = root_x + root_z, by.log_x + by.log_z
-        difference = (x - z) / roots
+        difference = p.squares_apart / roots
         excess = x * z * (gap * (2 - gap)) + 2 * difference**2
-        moved = ((x - z) * together + (x + z) * by.apart) / roots
+        moved = (p.squares_apart * together + (x + z) * by.apart) / roots
         moved = moved - difference * (2 * x * by.log_x / root_x + 2 * z * by.log_z / root_z) / roots
         d_excess = 2 * x * z * (gap * (2 - gap) * together - rho * by.rho) + 4 * difference * moved
         cosine = narrow(A / (sizes[0] * sizes[1]))
@@ -99,11 +113,18 @@ class SinDual(SmoothDual):
 class CosDual(SinDual):
     """A = exp(-(q_x + q_z)/2) cosh S,  D = exp(-(q_x + q_z)/2) sinh S."""
 
+    carries_lengths: ClassVar[bool] = True
     sign: ClassVar[float] = 1.0
 
     def pair(self, p):
         A, D = _waves(p)
         return D, A
+
+    def sizes_apart(self, p):
+        return _WaveGap.of(p, self.sign).apart
+
+    def growths_apart(self, p, by):
+        return _WaveGap.of(p, self.sign).growths_apart(p, by)
 
     def moved(self, p, A, D, by):
         dA, dD = super().moved(p, A, D, by)
@@ -121,9 +142,9 @@ def _waves(p: Pairs) -> tuple[Any, Any]:
 def half_squares_moved(p: Pairs, by: Motion) -> tuple[Any, Any]:
     """Derivatives of E[(u - v)^2] / 2 and E[(u + v)^2] / 2, the smaller one as small as it is."""
     logs, product = by.log_x + by.log_z, p.rx * p.rz
-    apart = (p.rx - p.rz) * logs / 2 + (p.rx + p.rz) / 2 * by.apart
+    apart = p.apart * logs / 2 + (p.rx + p.rz) / 2 * by.apart
     turned = product * np.abs(p.tau) * logs - where(p.positive, product, -product) * by.rho
-    near = (p.rx - p.rz) * apart + turned
+    near = p.apart * apart + turned
     if by.half_squares is not None:
         near = where(p.close, by.half_squares, near)
     far = 2 * (p.rx * p.rx * by.log_x + p.rz * p.rz * by.log_z) - near
@@ -154,7 +175,7 @@ class _WaveGap(NamedTuple):
         x, z = p.rx * p.rx, p.rz * p.rz
         ends = np.exp(-x), np.exp(-z)
         sizes = [np.sqrt((-np.expm1(-2 * q) if sign < 0 else 1 + np.exp(-2 * q)) / 2) for q in (x, z)]
-        between = (p.rx - p.rz) * (p.rx + p.rz)
+        between = p.squares_apart
         larger = np.exp(-where(positive(between), z, x))
         difference = np.copysign(larger * np.expm1(-np.abs(between)), -between)
         apart = sign * over(difference * ((ends[0] + ends[1]) / 2), sizes[0] + sizes[1])
@@ -177,17 +198,28 @@ class _WaveGap(NamedTuple):
         some, rest = self._factors
         squares = half_squares_moved(p, by)
         near, far = where(p.positive, *squares), where(p.positive, *squares[::-1])
-        logs = p.rx * p.rx * by.log_x, p.rz * p.rz * by.log_z  # half the derivatives of q
-        ends = [-2 * end * log for end, log in zip(self.ends, logs, strict=True)]
-        sizes = [
-            over(self.sign * end * by_end / 2, size)
-            for end, by_end, size in zip(self.ends, ends, self.sizes, strict=True)
-        ]
+        x, z = p.rx * p.rx, p.rz * p.rz
+        log_x, log_z = self._growth(0, x) * by.log_x, self._growth(1, z) * by.log_z
+        ends = self.ends[0] * x * by.log_x - self.ends[1] * z * by.log_z
+        fine = self.ends[0] * (x * by.apart + p.squares_apart * by.log_z) + self.difference * z * by.log_z
+        ends = where(p.alike, fine, ends)
+        sizes = self.apart * log_x + self.sizes[1] * self.growths_apart(p, by)
         excess = (np.exp(-self.near) * near * rest + self.sign * some * np.exp(-self.far) * far) / 2
-        excess = excess + self.sign * self.difference * (ends[0] - ends[1]) / 2
-        excess = excess - self.apart * (sizes[0] - sizes[1])
-        together = over(sizes[0], self.sizes[0]) + over(sizes[1], self.sizes[1])
-        return over(excess, self.sizes[0] * self.sizes[1]) - self.value * together
+        excess = excess - self.sign * self.difference * ends - self.apart * sizes
+        return over(excess, self.sizes[0] * self.sizes[1]) - self.value * (log_x + log_z)
+
+    def _growth(self, side: int, q: Any) -> Any:
+        """d log s / d log r = -sign q e^(-2q) / s^2."""
+        return -self.sign * over(q * self.ends[side] ** 2, self.sizes[side] ** 2)
+
+    def growths_apart(self, p: Pairs, by: Motion) -> Any:
+        """d log s_x - d log s_z."""
+        x, z = p.rx * p.rx, p.rz * p.rz
+        coarse = self._growth(0, x) * by.log_x - self._growth(1, z) * by.log_z
+        squares = self.sizes[0] ** 2, self.sizes[1] ** 2
+        along = over(p.squares_apart * self.ends[0] ** 2, squares[0])
+        along = along + over(z * self.difference * (self.ends[0] + self.ends[1]) / 2, squares[0] * squares[1])
+        return where(p.alike, self._growth(0, x) * by.apart - self.sign * along * by.log_z, coarse)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class ExpDual(SmoothDual):
         return -np.exp(-p.half_square_difference) * half_squares_moved(p, by)[0]
 
     def gradient(self, net, x, z, tau, apart=None):
-        p = self._first(net, x, z, tau.copy())
+        p = self._first(net, x, z, tau.copy(), apart)
         if not net.normalized or not isinstance(p.covariance, Wide):
             return super().gradient(net, x, z, tau, apart)
         heading = Heading.of_parameters()
