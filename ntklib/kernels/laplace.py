@@ -10,11 +10,13 @@ from scipy import sparse
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from ntklib._core.blocks import require_memory, row_blocks
+from ntklib._core.namespaces import namespace_of
 from ntklib._core.threads import parallel_for
 from ntklib._core.tokens import Tokened
 from ntklib._core.validation import check_real, check_rows, check_same_features, same_memory
 
 from ._differences import add_differences
+from .array_api import laplace_matrix, refuse_gradient
 from .distances import SERIAL_BELOW, TILE, canonical_rows, check_norm, fill_powers
 from .input_gradients import InputGradients
 
@@ -97,10 +99,15 @@ class Laplace(Tokened, InputGradients, Kernel):
         Returns
         -------
         K : ndarray of shape (n_samples_X, n_samples_Y)
+            Under scikit-learn's ``array_api_dispatch``, of the library and on the device of X.
         K_gradient : ndarray of shape (n_samples_X, n_samples_X, n_dims)
             Only if ``eval_gradient``.
         """
         scale, norm, exponent = self._checked()
+        xp = namespace_of(X, Y)
+        if xp is not None:
+            refuse_gradient(eval_gradient)
+            return laplace_matrix(scale, norm, exponent, X, Y, xp)
         X = check_rows(X)
         symmetric = Y is None or same_memory(X, Y)
         if not symmetric:
@@ -170,6 +177,9 @@ class Laplace(Tokened, InputGradients, Kernel):
         ndarray of shape (n_samples,)
         """
         self._checked()
+        xp = namespace_of(X)
+        if xp is not None:
+            return xp.ones_like(X[:, 0])
         X = check_rows(X)
         return np.ones(X.shape[0], X.dtype)
 

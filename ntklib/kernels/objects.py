@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
+from ntklib._core.namespaces import namespace_of
 from ntklib._core.tokens import Tokened
 
 from .activations import RectifiedPower
+from .array_api import network_diagonal, network_matrix, refuse_gradient
 from .contract import Activation, Architecture
 from .gram.driver import diagonal, gram, gram_gradient
 from .gram.inputs import expansion_gradient
@@ -43,10 +45,14 @@ class _NetworkKernel(Tokened, InputGradients, Kernel):
         Returns
         -------
         K : ndarray of shape (n_samples_X, n_samples_Y)
+            Under scikit-learn's ``array_api_dispatch``, of the library and on the device of X.
         K_gradient : ndarray of shape (n_samples_X, n_samples_X, n_dims)
             Only if ``eval_gradient``.
         """
-        net = self._architecture()
+        net, xp = self._architecture(), namespace_of(X, Y)
+        if xp is not None:
+            refuse_gradient(eval_gradient)
+            return network_matrix(net, X, Y, xp)
         K = gram(net, X, Y)
         if not eval_gradient:
             return K
@@ -69,7 +75,10 @@ class _NetworkKernel(Tokened, InputGradients, Kernel):
         -------
         ndarray of shape (n_samples,)
         """
-        return diagonal(self._architecture(), X)
+        xp = namespace_of(X)
+        return (
+            diagonal(self._architecture(), X) if xp is None else network_diagonal(self._architecture(), X, xp)
+        )
 
     def _expansion_gradient(self, X: Any, Y: Any, weights: np.ndarray) -> np.ndarray:
         return expansion_gradient(self._architecture(), X, Y, weights)

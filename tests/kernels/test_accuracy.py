@@ -2,10 +2,11 @@
 
 import pytest
 
+from tests import array_accuracy
 from tests.accuracy_table import GOALS, worst
 
 
-@pytest.mark.parametrize("goal", GOALS, ids=lambda goal: goal.name)
+@pytest.mark.parametrize("goal", GOALS + array_accuracy.GOALS, ids=lambda goal: goal.name)
 def test_goal(goal):
     samples = goal.samples()
     at = worst(samples)

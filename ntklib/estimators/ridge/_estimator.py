@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
+from ntklib._core.namespaces import namespace_of
 from ntklib.kernels import gradient_x
 from ntklib.solvers import (
     CentrePosterior,
@@ -24,7 +25,7 @@ from ntklib.solvers import (
 from ntklib.solvers.nystrom import CentreModel
 from ntklib.solvers.solver import resolve_solver
 
-from .._base import KernelEstimator
+from .._base import KernelEstimator, refuse_arrays
 from .._forecast import announce
 from .._kernel import (
     adds_noise,
@@ -75,8 +76,11 @@ class RidgeEstimator(KernelEstimator):
         """
         with self._fitting():
             self.kernel_ = resolve_kernel(self.kernel)
-            units = self._samples(X, y, sample_weight).units
-            self._fit_at(units, self._penalties_for(units.targets.shape[1]))
+            if (xp := namespace_of(X)) is not None:
+                self._fit_arrays(X, y, sample_weight, xp)
+            else:
+                units = self._samples(X, y, sample_weight).units
+                self._fit_at(units, self._penalties_for(units.targets.shape[1]))
             self._shape_fit()
             self.__dict__.pop("_stream", None)  # a fit starts anew
         return self
@@ -165,6 +169,10 @@ class RidgeEstimator(KernelEstimator):
     @abstractmethod
     def _fit_at(self, units: Units, penalties: NDArray, solver: Solver | None = None) -> None:
         """Fit all that there is to fit at these penalties, one an output; None is the solver of the units."""
+
+    def _fit_arrays(self, X: Any, y: Any, sample_weight: Any, xp: Any) -> None:
+        """Fit to the rows of an array of another library, in its namespace."""
+        refuse_arrays(X)
 
     @abstractmethod
     def _use_left_out(self, units: Units, values: NDArray) -> None:

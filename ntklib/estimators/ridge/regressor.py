@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ntklib._core.namespaces import namespace_of
 from ntklib.solvers import Solver
 from ntklib.solvers.nystrom import CentreSums
 
@@ -17,6 +18,7 @@ from .._units import Units
 from ..defaults import DEFAULT_ALPHA
 from ._clipping import clipped, limits_of, target_range
 from ._posterior import PosteriorEstimator
+from .array_api import expand_arrays, fit_arrays
 from .stream import Stream, StreamEstimator, streams
 
 
@@ -106,6 +108,13 @@ class RidgeRegression(Regression, PosteriorEstimator):
             raise ValueError(
                 "include_noise widens what return_std or return_cov return: ask for one of them."
             )
+        if (xp := namespace_of(X)) is not None:
+            if return_std or return_cov:
+                raise ValueError(
+                    f"return_std and return_cov need NumPy rows, got an array of {xp.__name__}: convert it, "
+                    "numpy.asarray(X)."
+                )
+            return self._shaped(expand_arrays(self, X, xp))
         X = self._rows(X)
         values = self._shaped(self._clipped(self._expand(X)))
         if not (return_std or return_cov):
@@ -285,6 +294,9 @@ class NTKRegressor(StreamEstimator, RidgeRegression):
         self.target_scale = target_scale
         self.clip = clip
         self.verbose = verbose
+
+    def _fit_arrays(self, X: Any, y: Any, sample_weight: Any, xp: Any) -> None:
+        fit_arrays(self, X, y, sample_weight, xp)
 
     @available_if(streams)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk, ssyrk
 from scipy.linalg.lapack import dtpttr, dtrttp
 
+from ntklib._core.namespaces import namespace_of, to_numpy
 from ntklib._core.threads import get_threads, parallel_for
 
 __all__ = ["CHAIN", "ROWS", "RowSums", "SumTree", "extend_tree", "fold_sums", "merge_sums", "tree_sum"]
@@ -68,6 +69,50 @@ class RowSums:
         """Return the sums over no rows."""
         M, k = n_centres, n_targets
         return cls(np.zeros((M, M), order="F"), np.zeros((M, k)), np.zeros(M), np.zeros(k), np.zeros(k))
+
+    @classmethod
+    def of_arrays(cls, features: Any, targets: Any, weights: Any, counts: Any, diagonal: Any) -> RowSums:
+        """Return the sums over the rows of a block, arrays of another library, on their device.
+
+        Parameters
+        ----------
+        features : array of shape (n, M), float32 or float64
+            One row a row; squares of float32 are added up in float32.
+        targets : array of shape (n, k)
+        weights, counts, diagonal : array of shape (n,)
+            In float64, as the targets.
+
+        Returns
+        -------
+        RowSums
+            Of arrays of float64; `squares` has both triangles, the numbers are floats.
+        """
+        xp = namespace_of(features)
+        root, double = xp.sqrt(weights), xp.float64
+        scaled = features * xp.astype(root, features.dtype)[:, None]
+        weighted = xp.astype(root[:, None] * targets, features.dtype)
+        return cls(
+            xp.astype(scaled.T @ scaled, double),
+            xp.astype(scaled.T @ weighted, double),
+            xp.astype(scaled.T @ xp.astype(root, features.dtype), double),
+            weights @ targets,
+            weights @ (targets * targets),
+            float(xp.sum(weights * diagonal)),
+            float(xp.sum(weights)),
+            float(xp.sum(counts)),
+            features.shape[0],
+        )
+
+    def to_numpy(self) -> RowSums:
+        """Return these sums with arrays of NumPy."""
+        return replace(
+            self,
+            squares=np.asfortranarray(to_numpy(self.squares)),
+            products=to_numpy(self.products),
+            features=to_numpy(self.features),
+            targets=to_numpy(self.targets),
+            target_squares=to_numpy(self.target_squares),
+        )
 
     @classmethod
     def products_only(cls, n_centres: int, n_targets: int) -> RowSums:
@@ -137,6 +182,8 @@ class RowSums:
         return replace(own, squares=dtpttr(size, self.squares, uplo="L")[0])
 
     def _plus(self, squares: NDArray) -> NDArray:
+        if not isinstance(squares, np.ndarray):
+            return self.squares + squares
         total = self.squares.astype(np.float64, copy=False)
         total += squares
         return total

@@ -1,0 +1,142 @@
+"""Closed-form kernels of arrays of other libraries: their values, types and devices; what is refused."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from ntklib import NNGP, NTK, ArcCosine, Laplace
+from ntklib._core import namespaces
+from ntklib.kernels import Erf, LeakyReLU
+from tests.naive import deep_kernels
+from tests.namespaces import NAMESPACES, dispatch, name, numbers
+
+KERNELS = [
+    NTK(depth=3, bias_std=1.0, weight_std=2**0.5, input_scaling="fan_in"),
+    NNGP(depth=2),
+    NTK(2, Erf(), bias_std=0.3),
+    NTK(2, "abs", bias_std=0.5, trainable="hidden"),
+    NTK(2, "step", bias_std=0.5),
+    NTK(3, LeakyReLU(0.2), normalized=True, bias_std=0.1),
+    ArcCosine(0),
+    Laplace(2.0),
+    Laplace(1.5, norm=2),
+    Laplace(2.0, norm=2, exponent=2),
+    NTK() * Laplace() + NNGP(),
+]
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 4))
+    close = X[:9] * (1 + 1e-9) + 1e-9 * rng.normal(size=(9, 4))
+    return X, np.vstack([X[:20], close, np.zeros((1, 4)), rng.normal(size=(25, 4))])
+
+
+@pytest.mark.parametrize("library", NAMESPACES, ids=name)
+@pytest.mark.parametrize("kernel", KERNELS, ids=str)
+def test_values_are_those_of_numpy_rows(kernel, library, rows, monkeypatch):
+    monkeypatch.setattr("ntklib.kernels.array_api.networks.ENTRIES", 400)  # several blocks
+    X, Y = rows
+    exact, own, other = kernel(X, Y), kernel.diag(X), kernel.diag(Y)
+    scale = np.sqrt(np.outer(own, other)) + (exact == 0)
+    for dtype, bound in ((np.float64, 2e-9 if "step" in str(kernel) else 1e-12), (np.float32, 3e-6)):
+        x, y = (library.asarray(part.astype(dtype)) for part in (X, Y))
+        with dispatch():
+            K, diagonal = kernel(x, y), kernel.diag(x)
+            square = kernel(x)
+        assert type(K) is type(x)
+        assert K.dtype == diagonal.dtype == square.dtype == x.dtype
+        reference = kernel(X.astype(dtype), Y.astype(dtype)) if dtype == np.float32 else exact
+        assert np.abs((numbers(K) - reference) / scale).max() < bound
+        np.testing.assert_allclose(numbers(diagonal), own, rtol=bound)
+        np.testing.assert_allclose(np.diagonal(numbers(square)), own, rtol=bound)
+
+
+@pytest.mark.parametrize("activation", ["relu", "erf"])
+def test_values_are_those_of_quadrature(activation, rows):
+    X = rows[0][:3]
+    library = NAMESPACES[0]
+    options = {"depth": 2, "weight_std": 1.3, "bias_std": 0.4}
+    function = {"relu": lambda z: np.maximum(z, 0), "erf": Erf()}[activation]
+    slope = {"relu": lambda z: (z >= 0).astype(float), "erf": Erf().derivative}[activation]
+    nngp, ntk = deep_kernels(X, X, function, slope, **options)
+    with dispatch():
+        x = library.asarray(X)
+        np.testing.assert_allclose(numbers(NNGP(activation=activation, **options)(x)), nngp, rtol=1e-9)
+        np.testing.assert_allclose(numbers(NTK(activation=activation, **options)(x)), ntk, rtol=1e-9)
+
+
+def test_without_dispatch_nothing_changes(rows):
+    X, Y = rows
+    for library in NAMESPACES[1:]:
+        K = NTK()(library.asarray(X), library.asarray(Y))
+        assert isinstance(K, np.ndarray)
+        assert K.tobytes() == NTK()(X, Y).tobytes()
+    with dispatch():
+        same = NTK()(X, Y)
+        assert isinstance(NTK()(X.tolist(), Y.tolist()), np.ndarray)
+    assert same.tobytes() == NTK()(X, Y).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("kernel", "arguments", "error", "message"),
+    [
+        (NTK(activation="gelu"), "xx", NotImplementedError, "GELU.*numpy.asarray"),
+        (ArcCosine(2), "xx", NotImplementedError, "degree 0 and 1"),
+        (NTK(), "xX", TypeError, "arrays must be of one library, got some of array_api_strict, numpy"),
+        (NTK(), "xi", ValueError, "Y must be a matrix of float32 or float64, got .*int64"),
+        (NTK(), "xw", ValueError, "X has 4 features and Y 3"),
+        (Laplace(), "xw", ValueError, "X has 4 features and Y 3"),
+        (NTK(), "gradient", NotImplementedError, "gradients of kernels"),
+    ],
+)
+def test_what_cannot_be_computed_is_refused(kernel, arguments, error, message, rows):
+    library = NAMESPACES[0]
+    X = rows[0]
+    x = library.asarray(X)
+    given = {"x": x, "X": X, "w": library.asarray(X[:, :3]), "i": library.asarray(X.astype(int))}
+    rows, options = ("x", {"eval_gradient": True}) if arguments == "gradient" else (arguments, {})
+    with dispatch(), pytest.raises(error, match=message):
+        kernel(*(given[letter] for letter in rows), **options)
+
+
+class Single:
+    """A library whose device has no float64, as some accelerators have none."""
+
+    __name__ = "single"
+
+    @staticmethod
+    def zeros(shape, *, dtype, device):
+        raise TypeError("Cannot convert to float64 on this device")
+
+    float64 = "float64"
+
+
+def test_devices_without_float64_are_refused(rows, monkeypatch):
+    import array_api_compat
+
+    monkeypatch.setattr(array_api_compat, "array_namespace", lambda *arrays: Single())
+    with (
+        dispatch(),
+        pytest.raises(ValueError, match=r"single has no float64 on .*CPU_DEVICE.*another device"),
+    ):
+        NTK()(NAMESPACES[0].asarray(rows[0]))
+
+
+def test_tf32_is_told_and_left_alone():
+    torch = pytest.importorskip("torch")
+    single, double = torch.ones(2, 2), torch.ones(2, 2, dtype=torch.float64)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        with pytest.warns(UserWarning, match=r"in TF32 here.*set_float32_matmul_precision"):
+            namespaces._tell_of_tf32([single], "cuda:0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for arrays, place in (([double], "cuda:0"), ([single], "cpu")):
+                namespaces._tell_of_tf32(arrays, place)
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision(before)

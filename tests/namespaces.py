@@ -1,0 +1,36 @@
+"""Libraries of arrays that tests run with: the strict one, and torch where it is installed."""
+
+import os
+from contextlib import contextmanager
+from unittest import mock
+
+import array_api_strict
+import numpy as np
+import sklearn
+
+NAMESPACES = [array_api_strict]
+try:
+    import torch
+except ImportError:
+    pass
+else:
+    NAMESPACES.append(torch)
+
+
+@contextmanager
+def dispatch():
+    """Switch scikit-learn's dispatch on, which asks for SciPy's own."""
+    with (
+        mock.patch.dict(os.environ, SCIPY_ARRAY_API="1"),
+        sklearn.config_context(array_api_dispatch=True),
+    ):
+        yield
+
+
+def numbers(array):
+    """The values of an array of any of them."""
+    return np.asarray(array)
+
+
+def name(library):
+    return library.__name__
