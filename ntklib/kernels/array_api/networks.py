@@ -13,7 +13,7 @@ from ntklib._core.blocks import row_blocks
 from ntklib._core.namespaces import device
 
 from ..contract import Architecture
-from .layers import Layer, layer_of
+from .expectations import Expectations, expectations_of
 
 __all__ = ["check_array_rows", "network_diagonal", "network_matrix", "refuse_gradient"]
 
@@ -41,7 +41,7 @@ def network_matrix(net: Architecture, X: Any, Y: Any, xp: Any) -> Any:
     array of shape (n, m)
     """
     check_array_rows(xp, X, Y)
-    layer, dtype = layer_of(net.activation), _result_type(xp, X, X if Y is None else Y)
+    layer, dtype = expectations_of(net.activation), _result_type(xp, X, X if Y is None else Y)
     x = _prepared(net, X, xp)
     z = x if Y is None else _prepared(net, Y, xp)
     size = max(1, ENTRIES // max(z[0].shape[0], 1))
@@ -54,7 +54,7 @@ def network_matrix(net: Architecture, X: Any, Y: Any, xp: Any) -> Any:
 def network_diagonal(net: Architecture, X: Any, xp: Any) -> Any:
     """Kernel of every row with itself, shape (n,)."""
     check_array_rows(xp, X, None)
-    layer = layer_of(net.activation)
+    layer = expectations_of(net.activation)
     q = _prepared(net, X, xp)[1]
     value = _last(net, layer, q, xp)
     return xp.astype(xp.ones_like(q) if net.normalized else value, X.dtype)
@@ -94,7 +94,7 @@ def _prepared(net: Architecture, X: Any, xp: Any) -> tuple[Any, Any]:
     return rows / xp.where(length > 0, length, xp.ones_like(length))[:, None], q
 
 
-def _block(net: Architecture, layer: Layer, x: tuple[Any, Any], z: tuple[Any, Any], xp: Any) -> Any:
+def _block(net: Architecture, layer: Expectations, x: tuple[Any, Any], z: tuple[Any, Any], xp: Any) -> Any:
     (u, qx), (v, qz) = x, z
     gap = _gaps(u, v, xp)
     weight, bias = net.weight_std**2, net.bias_std**2
@@ -142,7 +142,7 @@ def _next_gap(ax: Any, az: Any, bias: float, value: Any, lack: Any, xp: Any) -> 
     return xp.clip(gap / xp.where(size > 0, size, xp.ones_like(size)), 0.0, 2.0)
 
 
-def _last(net: Architecture, layer: Layer, q: Any, xp: Any) -> Any:
+def _last(net: Architecture, layer: Expectations, q: Any, xp: Any) -> Any:
     """Kernel of rows with themselves from their variances at the first layer."""
     weight, bias = net.weight_std**2, net.bias_std**2
     tangent = float(net.include[0]) * q

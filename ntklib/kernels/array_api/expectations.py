@@ -20,10 +20,10 @@ from ..activations.homogeneous import Homogeneous
 from ..activations.mixtures import Erf
 from ..contract import Activation
 
-__all__ = ["Layer", "layer_of"]
+__all__ = ["Expectations", "expectations_of"]
 
 
-class Layer(Protocol):
+class Expectations(Protocol):
     """Expectations of one activation, in the namespace `xp`."""
 
     def own(self, xp: Any, q: Any) -> Any:
@@ -37,7 +37,7 @@ class Layer(Protocol):
 
 
 @dataclass(frozen=True)
-class HomogeneousLayer:
+class HomogeneousExpectations:
     """sigma(z) = b sigma_n(z) + a sigma_n(-z) with n = 0 or 1."""
 
     degree: int
@@ -61,7 +61,7 @@ class HomogeneousLayer:
 
 
 @dataclass(frozen=True)
-class ErfLayer:
+class ErfExpectations:
     """sigma = erf."""
 
     def own(self, xp: Any, q: Any) -> Any:
@@ -73,7 +73,7 @@ class ErfLayer:
         return 2 / pi * xp.atan2(2 * r * (1 - gap), root), 4 / pi / root, None
 
 
-def layer_of(activation: Activation) -> Layer:
+def expectations_of(activation: Activation) -> Expectations:
     """Expectations of an activation.
 
     Raises
@@ -84,9 +84,9 @@ def layer_of(activation: Activation) -> Layer:
     if isinstance(activation, Homogeneous):
         degree, a, b, _ = activation.parts()
         if degree in (0, 1):
-            return HomogeneousLayer(degree, a, b)
+            return HomogeneousExpectations(degree, a, b)
     if isinstance(activation, Erf):
-        return ErfLayer()
+        return ErfExpectations()
     raise NotImplementedError(
         f"kernels of {activation!r} are computed from NumPy arrays only: convert the rows, numpy.asarray(X). "
         "Arrays of other libraries have Laplace kernels, and those of erf and of homogeneous activations of "
