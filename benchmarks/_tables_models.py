@@ -7,13 +7,14 @@ The others are tuned or taken as their documentation recommends:
 - ``svm``: an RBF support vector machine, C in 2^-1 .. 2^9 and gamma in 2^-6 .. 2^2 times scikit-learn's
   "scale", both in steps of 4, chosen by three inner folds, on which its probabilities are calibrated;
 - ``forest``: 500 trees;
-- ``boosting``: scikit-learn's histogram gradient boosting as it comes, with early stopping;
+- ``boosting``: scikit-learn's histogram gradient boosting as it comes;
 - ``lightgbm``: LightGBM as it comes, where it is installed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def _forest(classes: bool, X: np.ndarray) -> BaseEstimator:
 
 def _boosting(classes: bool, X: np.ndarray) -> BaseEstimator:
     kind = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
-    return kind(early_stopping=True, random_state=SEED)
+    return kind(random_state=SEED)
 
 
 def _lightgbm(classes: bool, X: np.ndarray) -> BaseEstimator:
@@ -100,7 +101,7 @@ MODELS: dict[str, Maker] = {
     "svm": _svm,
     "forest": _forest,
     "boosting": _boosting,
-    "lightgbm": _lightgbm,
+    **({"lightgbm": _lightgbm} if find_spec("lightgbm") else {}),
 }
 """Makers of unfitted models, by name: of classifiers or regressors, for training rows X."""
 

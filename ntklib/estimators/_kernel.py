@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.gaussian_process.kernels import ConstantKernel, Kernel
+from sklearn.gaussian_process.kernels import Kernel
 
 from ntklib._core.blocks import require_memory, row_blocks, working_memory
 from ntklib._core.progress import step
@@ -56,9 +56,9 @@ def resolve_kernel(kernel: Any, name: str = "kernel") -> Kernel | Callable | str
 
 
 def accepts_sparse(kernel: Any) -> bool:
-    """Say if the kernel takes CSR input: ours, times constants, and functions do, scikit-learn's do not."""
+    """Say if the kernel takes CSR input: ours and plain functions do, scikit-learn's objects do not."""
     if isinstance(kernel, Kernel):
-        return all(isinstance(leaf, (*_OURS, ConstantKernel)) for leaf in _leaves(kernel))
+        return all(isinstance(leaf, _OURS) for leaf in _leaves(kernel))
     return not isinstance(kernel, str)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -20,11 +21,11 @@ from .._scoring import Criterion, refuses_weights
 from .._units import Units
 from ._candidates import Candidate, candidates_of, given_kernels, settled
 from ._duration import search_seconds
-from ._estimator import RidgeEstimator, centre_support
+from ._estimator import Part, RidgeEstimator, centre_support
 from ._halving import comparison_rounds
 from ._kernel_search import KernelSearch, SearchResult, search_kernels
 from ._many_rows import check_blockwise
-from ._stacking import Stack, check_stackable, search_stack, stacking_rounds
+from ._stacking import check_stackable, search_stack, stacking_rounds
 
 
 class RidgeSearch(RoutingMixin, RidgeEstimator):
@@ -37,6 +38,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
     store_held_out: Any
     random_state: Any
     combine: Any
+    stack_: dict[str, Any]
     clip: Any = False
     _default_scoring: str
 
@@ -80,7 +82,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
             result, rows = self._search(candidates, units, self._criteria(units, metadata), splits)
             choice, penalties = result.choice, np.full(units.targets.shape[1], self.alpha_)
             if self.combine == "stack":
-                self._fit_units(units, penalties)
+                self._fit_stack(units)
                 self._use_left_out(units.take(rows) if is_classifier(self) else units, result.held_out)
             elif choice is None:
                 self._fit_at(units, penalties)
@@ -103,6 +105,11 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         return f"{text}  # chosen: {self._choice()}" if hasattr(self, "alpha_") else text
 
     def _choice(self) -> str:
+        if hasattr(self, "stack_"):
+            parts = zip(*self.stack_.values(), strict=True)
+            return " + ".join(
+                f"{w:.3g} of {describe_kernel(k)}, penalty {a:.3g}" for k, a, w in parts if w > 0
+            )
         least, most = np.min(self.alpha_), np.max(self.alpha_)
         penalty = f"{least:.3g}" if least == most else f"{least:.3g} to {most:.3g}"
         return f"{describe_kernel(self.kernel_)}, penalty {penalty}"
@@ -194,14 +201,33 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
             )
         self.__dict__.pop("stack_", None)
         if stacks:
-            result, self.cv_results_ = search_stack(search, candidates, units, rounds, order, solver)
-            assert isinstance(result.candidate, Stack)
-            self.stack_ = result.candidate.parts
+            stack, self.cv_results_ = search_stack(search, candidates, units, rounds, order, solver)
+            paths = [one.path for one in stack.results]
+            self.stack_ = {
+                "param_kernel": [path.kernel for path in paths],
+                "param_alpha": np.array([path.alpha for path in paths]),
+                "weight": stack.weights,
+            }
+            result = replace(stack.heaviest, held_out=stack.held_out)
         else:
             result, self.cv_results_ = search_kernels(search, candidates, units, rounds, solver)
         path = self.loo_path_ = result.path
         self.kernel_, self.alpha_, self.best_score_ = path.kernel, path.alpha, path.best_score
+        if stacks:
+            self.best_score_ = stack.score
         return result, rows
+
+    def _fit_stack(self, units: Units) -> None:
+        """Fit all kernels of positive weight; the heaviest last, whose fit the attributes describe."""
+        kernels, penalties, weights = self.stack_.values()
+        parts: list[Part] = []
+        for k in sorted(np.flatnonzero(weights), key=lambda k: (weights[k], -k)):
+            self.kernel_ = kernels[k]
+            self._fit_units(units, np.full(units.targets.shape[1], penalties[k]))
+            if parts and self._centres is None:
+                self.X_fit_ = parts[0].X  # the same rows
+            parts.append(Part(weights[k], self.kernel_, self.X_fit_, self.dual_coef_, self.intercept_))
+        self._parts = parts
 
     def _keep_held_out(self, X: Any, units: Units, held_out: NDArray) -> None:
         """Set `held_out_predictions_`: a sample of weight 0 is held out by the fit itself."""

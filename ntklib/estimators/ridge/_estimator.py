@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,20 @@ from .._units import Units, merge_copies
 from ..rows import whole
 from ._duration import fit_seconds
 from ._many_rows import iterate_units, sum_units
+
+
+class Part(NamedTuple):
+    """A fit that counts with a weight: sum_i dual_coef_i K(x, x_i) + intercept, one column an output."""
+
+    weight: float
+    kernel: Any
+    X: Any
+    dual_coef: NDArray
+    intercept: NDArray
+
+    def at(self, X: Any) -> tuple[Any, Any, Any, NDArray]:
+        """Return kernel, rows to predict at, rows of the fit and coefficients."""
+        return self.kernel, X, self.X, self.dual_coef
 
 
 class RidgeEstimator(KernelEstimator):
@@ -194,6 +208,7 @@ class RidgeEstimator(KernelEstimator):
         self.X_fit_, self.support_ = units.owned().X, units.support
         self._penalties, self._constant = np.array(penalties), bool(self.fit_intercept)
         self._weights = units.weights
+        self._parts: list[Part] | None = None
         self.dual_coef_: NDArray = dual
         self.intercept_: Any = intercept
         self.solve_: Any = solutions[0] if len(solutions) == 1 else tuple(solutions)
@@ -207,8 +222,18 @@ class RidgeEstimator(KernelEstimator):
 
     def _expand(self, X: Any) -> NDArray:
         """Values of all outputs at rows X, (m, k), of which `_rows` has taken care."""
+        parts = self._summed()
+        values = parts[0].weight * (evaluate_expansion(*parts[0].at(X)) + parts[0].intercept)
+        for part in parts[1:]:
+            values += part.weight * (evaluate_expansion(*part.at(X)) + part.intercept)
+        return values
+
+    def _summed(self) -> list[Part]:
+        """The fits that predictions are the sums of: one, unless several were stacked."""
+        if (parts := getattr(self, "_parts", None)) is not None:
+            return parts
         dual = self.dual_coef_.reshape(len(self.support_), -1)
-        return evaluate_expansion(self.kernel_, X, self.X_fit_, dual) + self.intercept_
+        return [Part(1.0, self.kernel_, self.X_fit_, dual, self.intercept_)]
 
     def _gradients(self, X: Any, name: str) -> NDArray:
         """Gradients of all outputs in the rows of X, (m, d, k); ``name`` is the method asked."""
@@ -218,7 +243,8 @@ class RidgeEstimator(KernelEstimator):
                 f"{name} needs rows, and kernel='precomputed' has kernel values only: give a kernel object."
             )
         X = whole(self._rows(X))
-        return gradient_x(self.kernel_, X, self.X_fit_, self.dual_coef_.reshape(len(self.support_), -1))
+        slopes = [part.weight * gradient_x(part.kernel, X, part.X, part.dual_coef) for part in self._summed()]
+        return sum(slopes[1:], slopes[0])
 
     def _outputs(self, X: Any) -> NDArray:
         """Values of all outputs at new rows, (m, k)."""

@@ -72,6 +72,11 @@ class PosteriorEstimator(RidgeEstimator):
                 "return_std, return_cov and sample_y need the kernel of the new points with themselves, "
                 "which kernel='precomputed' does not give."
             )
+        if len(self._summed()) > 1:
+            raise ValueError(
+                "return_std, return_cov and sample_y are of one Gaussian process, and combine='stack' adds "
+                "up several fits: leave combine='best'."
+            )
         m, penalties = X.shape[0], self._penalties
         if full:
             require_memory((m, m, len(penalties)), np.float64, "covariance of predictions")

@@ -1,17 +1,12 @@
-r"""Stacking: a weighted sum of the kernels that were compared, in place of the best of them.
+"""Stacking: a weighted sum of the fits of the kernels that were compared, in place of the best of them.
 
 Weights are nonnegative, of sum 1, and make the squared error of held-out predictions least: with one set for
-all outputs, a constant added to the targets is added to the predictions. The outcome is one kernel. Fits
-:math:`K_k (K_k + \alpha_k I)^{-1} y` with weights w_k become the fit with
+all outputs, a constant added to the targets is added to the predictions. The outcome is the set of fits, each
+at its own penalty: their weighted sum is what the held-out predictions were a sum for. One fit of a weighted
+sum of the kernels is another: where penalties are small, its roughest kernel decides, whatever its weight.
 
-.. math:: K = \sum_k w_k \frac{\alpha_1}{\alpha_k} K_k
-
-at a penalty near :math:`\alpha_1`, that of the heaviest kernel; of one kernel, it is the fit itself. So
-standard deviations, gradients and every solver work as for any kernel, and one expansion is kept, where a
-weighted set of fits would be several.
-
-The weights have seen all targets they were made by. Scores, the penalty and the temperature are therefore of
-folds, in each of which weights are made anew from the training rows alone.
+The weights have seen all targets they were made by. Scores and the temperature are therefore of folds, in
+each of which penalties and weights are made anew from the training rows alone.
 
 References
 ----------
@@ -22,55 +17,56 @@ L. Breiman, "Stacked regressions", Machine Learning 24, 1996.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
-from sklearn.gaussian_process.kernels import ConstantKernel, Kernel
 
 from ntklib._core.progress import step
 from ntklib._core.threads import parallel_for
-from ntklib.solvers import Solver
+from ntklib.solvers import CholeskyFactor, Solver, ridge
 
 from .._folds import Splits
+from .._kernel import cross_gram, gram, is_precomputed
 from .._scoring import check_scores
 from .._units import Units
 from ._candidates import Candidate
+from ._clipping import clipped, limits_of, target_range
 from ._halving import Round
 from ._kernel_search import KernelSearch, SearchResult, compare_kernels, results_of
 
-__all__ = ["Stack", "check_stackable", "search_stack", "stacking_rounds"]
+__all__ = ["StackSearch", "check_stackable", "search_stack", "stacking_rounds"]
 
 FOLDS = 5
 """Folds of nested scores, where none are given."""
 
-_FACTORS = np.logspace(1, -1, 5)  # of the penalty that follows from those of the parts
+
+class StackSearch(NamedTuple):
+    """Searches of the kernels with the weights of their fits, and what nested folds held out and scored."""
+
+    results: list[SearchResult]
+    weights: NDArray
+    held_out: NDArray
+    score: float
+
+    @property
+    def heaviest(self) -> SearchResult:
+        """The search of the kernel of the largest weight."""
+        return self.results[int(self.weights.argmax())]
 
 
 def check_stackable(candidates: list[Candidate], search: KernelSearch) -> None:
     """Refuse what weights of held-out predictions are not known for."""
     wrong = None
-    if not all(candidate.kernel is None or isinstance(candidate.kernel, Kernel) for candidate in candidates):
-        wrong = "adds kernel objects: functions and 'precomputed' are none"
+    if any(is_precomputed(candidate.kernel) for candidate in candidates):
+        wrong = "needs several kernels, and 'precomputed' is one"
     elif search.gcv:
         wrong = "needs held-out predictions, which cv='gcv' has not: leave cv=None, or give folds"
     elif len(search.criteria) > 1:
-        wrong = "makes one kernel at one penalty for all targets: leave alpha_per_target=False"
-    elif search.alphas is not None and search.alphas.min() == 0:
-        wrong = "divides kernels by their penalties: give positive alphas"
+        wrong = "weighs the fits of all targets alike: leave alpha_per_target=False"
     if wrong is not None:
         raise ValueError(f"combine='stack' {wrong}.")
-
-
-def nested_folds(order: NDArray) -> Splits:
-    """Folds of units in a random, stratified order."""
-    if len(order) < 4:
-        raise ValueError(f"combine='stack' needs at least 4 different samples, got {len(order)}.")
-    n_folds = min(FOLDS, len(order))
-    tests = [np.sort(order[i::n_folds]) for i in range(n_folds)]
-    return [(np.setdiff1d(order, test), test) for test in tests]
 
 
 def stacking_weights(residuals: NDArray) -> NDArray:
@@ -85,47 +81,47 @@ def stacking_weights(residuals: NDArray) -> NDArray:
 
 
 @dataclass(frozen=True)
-class Stack(Candidate):
-    """A weighted sum of the kernels of some candidates, by a search on the rows that it is fitted to.
+class Stacker:
+    """A way to weigh the fits of some candidates: by their held-out predictions among given rows."""
 
-    `parts` holds kernels, penalties and weights; `penalty` is that of the heaviest.
-    """
+    search: KernelSearch
+    candidates: list[Candidate]
+    units: Units
 
-    candidates: tuple[Candidate, ...] = ()
-    search: KernelSearch | None = None
-    parts: Any = None
-    penalty: float = 1.0
-
-    @property
-    def is_fixed(self) -> bool:
-        """Say if the kernel is the same whatever rows it is fitted to."""
-        return False
-
-    def on(self, units: Units, rows: NDArray) -> Any:
-        """Return the sum for the units at some rows, in units of the penalty of this one."""
-        return self.fitted(units, rows, self.penalty).kernel
-
-    def fitted(self, units: Units, rows: NDArray, penalty: float | None = None) -> Stack:
-        """Return the stack of the units at some rows."""
-        rows = np.sort(rows)
-        search, part = self._within(rows), units.take(rows)
+    def fitted(self, rows: NDArray) -> tuple[list[SearchResult], NDArray]:
+        """Return the search of every kernel on ascending rows, and the weights."""
+        search, part = self._within(rows), self.units.take(rows)
         results = [
-            search.run(Candidate(candidate.on(units, rows)), units, rows) for candidate in self.candidates
+            search.run(Candidate(candidate.on(self.units, rows)), self.units, rows)
+            for candidate in self.candidates
         ]
         importance = np.sqrt(np.ones(len(part)) if part.weights is None else part.weights)[:, None]
         misses = [(importance * (part.targets - result.held_out)).ravel() for result in results]
-        weights = stacking_weights(np.stack(misses, axis=1))
-        kernels = [result.path.kernel for result in results]
-        penalties = np.array([result.path.alpha for result in results])
-        if penalty is None:
-            penalty = float(penalties[weights.argmax()])
-        kernel = weighted_sum(kernels, weights * penalty / penalties)
-        parts = {"param_kernel": kernels, "param_alpha": penalties, "weight": weights}
-        return replace(self, kernel=kernel, parts=parts, penalty=penalty)
+        return results, stacking_weights(np.stack(misses, axis=1))
+
+    def predicted(self, train: NDArray, test: NDArray) -> NDArray:
+        """Return values at other rows, by all that follows from the training rows."""
+        train = np.sort(train)
+        part, X = self.units.take(train), self.units.X
+        values = np.zeros((len(test), part.targets.shape[1]))
+        for result, weight in zip(*self.fitted(train), strict=True):
+            if weight > 0:
+                dual, intercept = self._coefficients(result, part)
+                cross = cross_gram(result.path.kernel, X[test], X[train])
+                values += weight * (cross @ dual + intercept)
+        return clipped(values, limits_of(target_range(part.targets)) if self.search.clip else None)
+
+    def _coefficients(self, result: SearchResult, part: Units) -> tuple[NDArray, NDArray]:
+        """Coefficients and intercepts of a fit at the penalty that its search chose."""
+        if result.choice is not None:
+            return result.choice.dual_coef, result.choice.intercept
+        matrix, ours = gram(result.path.kernel, part.X)
+        factor = CholeskyFactor(matrix, weights=part.weights, overwrite_gram=ours)
+        fit = ridge(factor, part.targets, result.path.alpha, fit_intercept=self.search.fit_intercept)
+        return fit.dual_coef, fit.intercept
 
     def _within(self, rows: NDArray) -> KernelSearch:
         """The search of held-out predictions among some rows: by leave-one-out, or by the folds of these."""
-        assert self.search is not None
         if self.search.splits is None:
             return self.search
         sides = [[np.intersect1d(side, rows) for side in fold] for fold in self.search.splits]
@@ -137,14 +133,13 @@ class Stack(Candidate):
         return replace(self.search, splits=splits, keep_held_out=True)
 
 
-def weighted_sum(kernels: list[Kernel], coefficients: NDArray) -> Kernel:
-    """Sum of kernels times coefficients, without those that are 0."""
-    terms = [
-        kernel if factor == 1 else ConstantKernel(float(factor), "fixed") * kernel
-        for kernel, factor in zip(kernels, coefficients, strict=True)
-        if factor > 0
-    ]
-    return reduce(lambda one, other: one + other, terms)
+def nested_folds(order: NDArray) -> Splits:
+    """Folds of units in a random, stratified order."""
+    if len(order) < 4:
+        raise ValueError(f"combine='stack' needs at least 4 different samples, got {len(order)}.")
+    n_folds = min(FOLDS, len(order))
+    tests = [np.sort(order[i::n_folds]) for i in range(n_folds)]
+    return [(np.setdiff1d(order, test), test) for test in tests]
 
 
 def stacking_rounds(last: Round) -> list[Round]:
@@ -160,24 +155,31 @@ def search_stack(
     rounds: list[Round],
     order: NDArray,
     solver: Solver,
-) -> tuple[SearchResult, dict]:
-    """Compare the kernels, and stack those of the last round; its penalty is chosen by nested folds.
+) -> tuple[StackSearch, dict[str, Any]]:
+    """Compare the kernels, and weigh the fits of those of the last round on its units.
 
-    Returns the stack with its held-out values, and the comparison, the stack last, as a dictionary of columns
-    (`cv_results_`).
+    Returns the weights, with held-out values and the score of nested folds, and the comparison as a
+    dictionary of columns (`cv_results_`).
     """
     compared = compare_kernels(search, candidates, units, rounds, solver)
-    rows, done = rounds[-1].rows, []
-    splits = nested_folds(order) if search.splits is None else search.splits
+    rows, stacker = rounds[-1].rows, Stacker(search, compared.candidates, units)
+    folds = nested_folds(order) if search.splits is None else search.splits
+    splits = [tuple(np.intersect1d(side, rows) for side in fold) for fold in folds]
+    held_out, scores = np.empty((len(rows), units.targets.shape[1])), np.empty((len(splits), 2))
+    done: list[tuple[list[SearchResult], NDArray]] = []
 
     def run(_: int) -> None:
-        stack = Stack(None, None, tuple(compared.candidates), search).fitted(units, rows)
-        alphas = _FACTORS * stack.penalty if search.alphas is None else search.alphas
-        nested = replace(search, splits=splits, alphas=alphas, keep_held_out=True)
-        done.append(nested.run(stack, units, rows))
+        done.append(stacker.fitted(rows))
+        for i, (train, test) in enumerate(splits):
+            values = stacker.predicted(train, test)
+            held_out[np.searchsorted(rows, test)] = values
+            scores[i] = search.criteria[0](values, test)
 
     with step(f"stacking {len(compared.candidates)} kernels on {len(rows):,} rows"):
         parallel_for(run, [0])  # in a pool of one, for BLAS to have one thread
-    result = done[0]
-    check_scores(result.rank[0], compared.finite and result.finite, f"{search.scoring}, cross-validation")
-    return result, results_of([*compared.paths, result.path])
+    score = float(scores[:, 0].mean())
+    check_scores(
+        score, compared.finite and bool(np.isfinite(scores).all()), f"{search.scoring}, nested folds"
+    )
+    stack = StackSearch(*done[0], held_out, float(search.criteria[0].reported(score)))
+    return stack, results_of(compared.paths)

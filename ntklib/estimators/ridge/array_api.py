@@ -15,6 +15,7 @@ from ntklib.solvers.nystrom.array_api import sum_arrays
 
 from .._units import warn_mean_square
 from ._clipping import target_range
+from ._estimator import Part
 from ._many_rows import check_blockwise
 
 __all__ = ["check_array_kernel", "check_arrays", "expand_arrays", "fit_arrays"]
@@ -80,20 +81,29 @@ def expand_arrays(model: Any, X: Any, xp: Any) -> Any:
             f"X has {X.shape[1]} features, but {type(model).__name__} is expecting {model.n_features_in_} "
             "features as input."
         )
-    check_array_kernel(model.kernel_)
-    dual = on_device(model.dual_coef_.reshape(len(model.support_), -1), X, xp.float64)
-    intercept = on_device(np.atleast_1d(model.intercept_).astype(np.float64), X)
-    centres = on_device(model.X_fit_, X, X.dtype)
-    size = max(1, working_memory() // (8 * centres.shape[0]))
-    blocks = [xp.zeros_like(dual[:0, :])]
-    for rows in row_blocks(X.shape[0], size):
-        blocks.append(xp.astype(model.kernel_(X[rows, :], centres), xp.float64) @ dual + intercept)
-    values = xp.concat(blocks, axis=0)
+    parts = model._summed()
+    for part in parts:
+        check_array_kernel(part.kernel)
+    values = _expand_part(parts[0], X, xp)
+    for part in parts[1:]:
+        values = values + _expand_part(part, X, xp)
     limits = getattr(model, "prediction_limits_", None)
     if limits is not None:
         low, high = (on_device(end, X) for end in limits.reshape(2, -1))
         values = xp.minimum(xp.maximum(values, low), high)
     return values
+
+
+def _expand_part(part: Part, X: Any, xp: Any) -> Any:
+    """Values of one fit at the rows of an array, times its weight."""
+    dual = on_device(part.weight * part.dual_coef, X, xp.float64)
+    intercept = on_device(part.weight * np.atleast_1d(part.intercept).astype(np.float64), X)
+    centres = on_device(part.X, X, X.dtype)
+    size = max(1, working_memory() // (8 * centres.shape[0]))
+    blocks = [xp.zeros_like(dual[:0, :])]
+    for rows in row_blocks(X.shape[0], size):
+        blocks.append(xp.astype(part.kernel(X[rows, :], centres), xp.float64) @ dual + intercept)
+    return xp.concat(blocks, axis=0)
 
 
 def check_array_kernel(kernel: Any) -> None:

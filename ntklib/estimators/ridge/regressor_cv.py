@@ -60,10 +60,10 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         so that fewer than 1,000 are not halved, nor is a list of one or two kernels. False scores every
         kernel on all.
     combine : {"best", "stack"}, default="best"
-        "stack" adds up the kernels of the last round, with nonnegative weights of their held-out predictions,
-        to one kernel in place of the best. Its penalty and scores are of five folds (or those of `cv`), in
-        each of which the weights are made anew, on the rows of the comparison. Not with "gcv",
-        `alpha_per_target` or "precomputed".
+        "stack" adds up the fits of the kernels of the last round, each at its own penalty, with nonnegative
+        weights of sum 1 that make the squared error of their held-out predictions least. Scores are of five
+        folds (or those of `cv`), in each of which penalties and weights are made anew, on the rows of the
+        comparison. Not with "gcv", `alpha_per_target` or "precomputed", and without standard deviations.
     alpha_per_target : bool, default=False
         Choose a penalty for each target, as :class:`~sklearn.linear_model.RidgeCV` does: with leave-one-out
         or "gcv" only. They share the kernel, that of the best mean score over targets.
@@ -95,8 +95,9 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
     loo_path_ : PenaltyPath
         Scores of the chosen kernel at every penalty, on all units.
     stack_ : dict of arrays
-        The kernels that were added up, "param_kernel", the penalties of their own, "param_alpha", and their
-        "weight"; only with ``combine="stack"``. `cv_results_` then ends with their sum.
+        The kernels whose fits are added up, "param_kernel", their penalties, "param_alpha", and the "weight"
+        of each; only with ``combine="stack"``. `kernel_`, `alpha_`, `loo_path_` and all that describes one
+        fit are then of the heaviest.
     held_out_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
         Prediction of each sample at the chosen penalty by the fit without it: without one copy of it (also
         with "gcv"), or without its fold. Only with `store_held_out`.

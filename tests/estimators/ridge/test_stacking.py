@@ -1,4 +1,4 @@
-"""Weighted sums of kernels: their weights, and scores that these have not seen."""
+"""Weighted sums of fits: their weights, and scores that these have not seen."""
 
 import pickle
 
@@ -10,9 +10,11 @@ from sklearn.gaussian_process.kernels import RBF
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 
 from ntklib import NTK, Laplace, NTKClassifierCV, NTKRegressor, NTKRegressorCV
+from ntklib._core.naming import describe_kernel
 from ntklib.estimators.ridge._cv import search_order
 from ntklib.estimators.ridge._stacking import stacking_weights
 from ntklib.solvers import Nystrom
+from tests.namespaces import NAMESPACES, dispatch, numbers
 
 KERNELS = [NTK(bias_std=1.0), Laplace(2.0), RBF(0.3)]
 ALPHAS = [0.03, 1.0]
@@ -41,17 +43,17 @@ def simplex(residuals):
     return best.x
 
 
-def parts_by_hand(X, y, w):
+def parts_by_hand(X, y, w, clip=False):
     """Kernels' own penalties and leave-one-out values, and their weights."""
-    options = {"store_held_out": True, "clip": False}
+    options = {"store_held_out": True, "clip": clip}
     searches = [NTKRegressorCV(kernel, ALPHAS, **options).fit(X, y, w) for kernel in KERNELS]
     misses = np.stack([y - search.held_out_predictions_ for search in searches], axis=1)
     weights = np.ones(len(y)) if w is None else w
     return np.array([s.alpha_ for s in searches]), simplex(np.sqrt(weights)[:, None] * misses)
 
 
-def summed(X, Z, factors):
-    return sum(factor * kernel(X, Z) for factor, kernel in zip(factors, KERNELS, strict=True))
+def fits(X, y, w, penalties):
+    return [NTKRegressor(k, alpha=a).fit(X, y, w) for k, a in zip(KERNELS, penalties, strict=True)]
 
 
 class TestWeights:
@@ -73,46 +75,58 @@ class TestWeights:
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_sum_is_that_of_exact_held_out_predictions(data, weighted):
+def test_fits_add_up_by_their_exact_held_out_predictions(data, weighted):
     X, y, w = data
     w = w if weighted else None
     model = NTKRegressorCV(KERNELS, ALPHAS, combine="stack", clip=False).fit(X, y, w)
     penalties, weights = parts_by_hand(X, y, w)
     np.testing.assert_allclose(model.stack_["weight"], weights, atol=1e-5)
     assert (weights > 0.01).sum() > 1
-    assert " * " in repr(model)
     np.testing.assert_array_equal(model.stack_["param_alpha"], penalties)
     assert model.stack_["param_kernel"] == KERNELS
-    factors = model.stack_["weight"] * penalties[weights.argmax()] / penalties
-    np.testing.assert_allclose(model.kernel_(X), summed(X, X, factors), rtol=1e-12)
-    single = NTKRegressor(model.kernel_, alpha=model.alpha_, target_scale="fit").fit(X, y, w)
-    for ours, theirs in zip(model.predict(X, True), single.predict(X, True), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-10)
+    parts, weights = fits(X, y, w, penalties), model.stack_["weight"]
+    expected = sum(weight * fit.predict(X) for weight, fit in zip(weights, parts, strict=True))
+    np.testing.assert_allclose(model.predict(X), expected, atol=1e-9)
+    heaviest = parts[weights.argmax()]
+    assert model.kernel_ == heaviest.kernel_
+    assert model.alpha_ == heaviest.alpha
+    np.testing.assert_allclose(model.dual_coef_, heaviest.dual_coef_, atol=1e-9)
+    assert all(part.X is model.X_fit_ for part in model._parts)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
+    with pytest.raises(ValueError, match="leave combine='best'"):
+        model.predict(X, return_std=True)
+    assert f"{weights.max():.3g} of {describe_kernel(model.kernel_)}, penalty" in repr(model)
 
 
-def test_scores_are_nested(data):
-    """In each fold penalties, weights and the sum are made anew of the training rows alone."""
+def test_gradients_are_those_of_the_sum(data):
+    X, y, _ = data
+    model = NTKRegressorCV(KERNELS[:2], ALPHAS, combine="stack", clip=False).fit(X, y)
+    h = 1e-6 * np.eye(2)
+    new = X[:5] + 0.01
+    expected = [(model.predict(new + step) - model.predict(new - step)) / 2e-6 for step in h]
+    np.testing.assert_allclose(model.predict_gradient(new), np.stack(expected, axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("clip", [False, True])
+def test_scores_are_nested(data, clip):
+    """In each fold penalties and weights are made anew of the training rows alone."""
     X, y, w = data
-    model = NTKRegressorCV(KERNELS, ALPHAS, combine="stack", clip=False, store_held_out=True).fit(X, y, w)
-    unit = model.stack_["param_alpha"][model.stack_["weight"].argmax()]
+    options = {"combine": "stack", "clip": clip, "store_held_out": True}
+    model = NTKRegressorCV(KERNELS, ALPHAS, **options).fit(X, y, w)
     order = search_order(60, 0)
-    scores, values = np.zeros(len(ALPHAS)), np.empty((60, len(ALPHAS)))
+    losses, values = [], np.empty(60)
     for start in range(5):
         test = np.sort(order[start::5])
         train = np.setdiff1d(np.arange(60), test)
-        penalties, weights = parts_by_hand(X[train], y[train], w[train])
-        factors = weights * unit / penalties
-        for i, alpha in enumerate(model.loo_path_.alphas):
-            K = summed(X[train], X[train], factors)
-            fit = NTKRegressor("precomputed", alpha=alpha).fit(K, y[train], w[train])
-            values[test, i] = fit.predict(summed(X[test], X[train], factors))
-            scores[i] -= np.average((y[test] - values[test, i]) ** 2, weights=w[test]) / 5
-    np.testing.assert_allclose(model.loo_path_.scores, scores, rtol=1e-3)
-    np.testing.assert_allclose(model.held_out_predictions_, values[:, scores.argmax()], atol=2e-3)
-    assert model.best_score_ == model.loo_path_.scores.max()
-    assert model.loo_path_.method == "cross-validation"
-    assert model.cv_results_["mean_test_score"][-len(ALPHAS) :].tolist() == model.loo_path_.scores.tolist()
+        penalties, weights = parts_by_hand(X[train], y[train], w[train], clip)
+        parts = fits(X[train], y[train], w[train], penalties)
+        values[test] = sum(weight * fit.predict(X[test]) for weight, fit in zip(weights, parts, strict=True))
+        if clip:
+            low, high = y[train].min(), y[train].max()
+            values[test] = np.clip(values[test], low - 0.1 * (high - low), high + 0.1 * (high - low))
+        losses.append(np.average((y[test] - values[test]) ** 2, weights=w[test]))
+    np.testing.assert_allclose(model.held_out_predictions_, values, atol=1e-4)
+    np.testing.assert_allclose(model.best_score_, -np.mean(losses), rtol=1e-4)
 
 
 @pytest.mark.parametrize("cv", [None, GroupKFold(4)], ids=["loo", "groups"])
@@ -160,6 +174,7 @@ def test_other_solvers_and_fewer_rows(data):
     assert len(exact.X_fit_) == 60
     centres = NTKRegressorCV(KERNELS, combine="stack", max_search_samples=40, solver=Nystrom(60)).fit(X, y)
     assert centres.kernel_ == exact.kernel_
+    assert len(centres._parts) == len(exact._parts) > 1
     np.testing.assert_allclose(centres.predict(X), exact.predict(X), atol=1e-5)
     several = NTKRegressorCV(KERNELS, combine="stack").fit(X, np.c_[y, 3 - y])
     assert several.predict(X).shape == (60, 2)
@@ -167,13 +182,22 @@ def test_other_solvers_and_fewer_rows(data):
     assert not hasattr(best, "stack_")
 
 
+def test_rows_of_other_libraries_have_the_same_predictions(data):
+    X, y, _ = data
+    model = NTKRegressorCV(KERNELS[:2], ALPHAS, combine="stack").fit(X, y)
+    assert len(model._parts) == 2
+    with dispatch():
+        np.testing.assert_allclose(
+            numbers(model.predict(NAMESPACES[0].asarray(3 * X))), model.predict(3 * X), rtol=1e-9
+        )
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"combine": "mean"}, "combine must be 'best' or 'stack', got 'mean'"),
         ({"cv": "gcv"}, "cv='gcv' has not"),
-        ({"alphas": [0.0, 1.0]}, "give positive alphas"),
-        ({"kernels": [lambda X, Y: X @ Y.T]}, "adds kernel objects"),
+        ({"kernels": "precomputed"}, "'precomputed' is one"),
         ({"cv": KFold(2)}, "three folds or more"),
         ({"cv": ShuffleSplit(3, random_state=0)}, "hold out every sample once"),
         ({"max_search_samples": 3}, "at least 4 different samples"),
@@ -183,6 +207,6 @@ def test_other_solvers_and_fewer_rows(data):
 def test_what_cannot_be_stacked_is_refused(data, options, message):
     X, y, _ = data
     with pytest.raises(ValueError, match=message):
-        NTKRegressorCV(**{"kernels": KERNELS, "combine": "stack"} | options).fit(X, y)
+        NTKRegressorCV(**{"kernels": KERNELS, "combine": "stack"} | options).fit(X @ X.T, y)
     with pytest.raises(ValueError, match="alpha_per_target=False"):
         NTKRegressorCV(KERNELS, combine="stack", alpha_per_target=True).fit(X, np.c_[y, y])
