@@ -77,9 +77,10 @@ API = {
         proximal_step ProximalStep
     """,
     "ntklib.lab.tables": """
-        column_uses ColumnUse DataError EMBEDDED encode_rows EncodedRows ExactMoments input_columns
-        load_embedded load_table make_preprocessor MedianSearch open_tables read_target Schema
-        summarise Table TableStream TableSummary Target TargetColumn
+        column_uses ColumnUse DataError DATE_KINDS EMBEDDED encode_rows EncodedRows ExactMoments
+        input_columns KINDS load_embedded load_table make_preprocessor MAX_CATEGORIES MedianSearch
+        open_tables read_target Schema Squash summarise Table TableStream TableSummary Target
+        TargetColumn with_squash WordHasher
     """,
     "ntklib.lab.report": """
         analyse Analysis DataSummary KernelResult MAX_SAMPLES ModelResult PAGE render_page RESULTS Section

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LINE_LIMIT = 2000
 
+MAX_CATEGORIES = 100  # of `ntklib.lab.tables`, which takes a second to import
+
 
 @dataclass(frozen=True)
 class Command:
@@ -87,8 +89,44 @@ def default_text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def add_reading_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options on how a table is read for fitting."""
+def add_data_argument(parser: argparse._ActionsContainer, text: str, *, many: bool = False) -> None:
+    """Add the table that a command reads, as an argument ``DATA`` and as the option ``--data DATA``."""
+    argument = parser.add_argument("data", nargs="+" if many else "?", metavar="DATA", help=text)
+
+    class Option(argparse.Action):
+        """Keep what the option names; the argument is needed no more."""
+
+        def __call__(self, parser, namespace, values, option_string=None):
+            argument.required = False
+            named = getattr(namespace, self.dest) or []
+            setattr(namespace, self.dest, [*named, values] if many else values)
+
+    parser.add_argument(
+        "--data",
+        dest="data_option",
+        action=Option,
+        metavar="DATA",
+        help=f"the same, named by an option{' (may be repeated)' if many else ''}",
+    )
+
+
+def data_of(arguments: argparse.Namespace, default: Any = None) -> Any:
+    """Return what names the table of :func:`add_data_argument`: a name, or a list of them.
+
+    Raises
+    ------
+    DataError
+        If it is named twice.
+    """
+    from ntklib.lab.tables import DataError
+
+    if arguments.data and arguments.data_option:
+        raise DataError("the table is named twice, by an argument and by --data")
+    return arguments.data or arguments.data_option or default
+
+
+def add_reading_options(parser: argparse.ArgumentParser, impute: str) -> None:
+    """Add the options on how a table is read for fitting; ``impute`` is the default of the option."""
     group = parser.add_argument_group("reading the table")
     group.add_argument(
         "--task",
@@ -106,11 +144,60 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--impute",
-        choices=("median",),
-        help="fill cells of numeric columns that hold no number by the column's median (default: refuse "
-        "them)",
+        choices=("median", "refuse"),
+        default=impute,
+        help="what to do with cells of numeric columns that hold no number, and of dates that hold no date: "
+        f"fill them by the column's median, or refuse them (default: {impute})",
+    )
+    group.add_argument(
+        "--kernels",
+        choices=("all", "ntk"),
+        default="all",
+        help="kernels to choose from: also those of distances, or only NTK and NNGP, kernels of networks "
+        "(default: all)",
+    )
+    group.add_argument(
+        "--drop",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="leave this column out (may be repeated)",
+    )
+    group.add_argument(
+        "--keep",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="use this column even if it looks like an identifier or has one value (may be repeated)",
+    )
+    group.add_argument(
+        "--max-categories",
+        type=_categories,
+        default=MAX_CATEGORIES,
+        metavar="N",
+        help="inputs that a column of text becomes at most: the most frequent texts have one each, all "
+        f"others share one (default: {MAX_CATEGORIES})",
     )
     add_text_options(group)
+
+
+def _categories(text: str) -> int:
+    value = int(text)
+    if value < 2:
+        raise argparse.ArgumentTypeError("must be at least 2")
+    return value
+
+
+def reading_choices(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what the options of :func:`add_reading_options` say of columns and kernels, for a fit."""
+    return {
+        "categorical": tuple(arguments.categorical),
+        "impute": None if arguments.impute == "refuse" else arguments.impute,
+        "drop": tuple(arguments.drop),
+        "keep": tuple(arguments.keep),
+        "max_categories": arguments.max_categories,
+        "kernels": None if arguments.kernels == "all" else arguments.kernels,
+    }
 
 
 def add_text_options(parser: argparse._ActionsContainer) -> None:
@@ -140,10 +227,10 @@ def read_table(source: str, arguments: argparse.Namespace) -> Table:
 
 
 def open_rows(arguments: argparse.Namespace) -> Table | TableStream:
-    """Open the files that the arguments ``data`` name, of any size, as one table."""
+    """Open the files that the arguments name, of any size, as one table."""
     from ntklib.lab.tables import open_tables
 
-    return open_tables(arguments.data, **_text_options(arguments))
+    return open_tables(data_of(arguments), **_text_options(arguments))
 
 
 def _text_options(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -5,17 +5,24 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ._command import Command, add_reading_options, note, open_rows, printable
+from ._command import (
+    Command,
+    add_data_argument,
+    add_reading_options,
+    note,
+    open_rows,
+    printable,
+    reading_choices,
+)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "data",
-        nargs="+",
-        metavar="DATA",
-        help="a .csv, .npz or .parquet file, or an embedded data set; several .csv or .parquet files with "
+    add_data_argument(
+        parser,
+        "a .csv, .npz or .parquet file, or an embedded data set; several .csv or .parquet files with "
         "the same columns, a folder of them, or a pattern such as 'data/*.parquet' are one table, in sorted "
         "order",
+        many=True,
     )
     parser.add_argument("--target", metavar="COLUMN", help="the column to predict (.npz files: y)")
     parser.add_argument("--out", required=True, metavar="MODEL", help="the model file to write")
@@ -29,7 +36,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "tcp://host:8786, which read the files from the same paths; without an address in threads of this "
         "machine. Each row group of a Parquet file, or a CSV file, is read by itself",
     )
-    add_reading_options(parser)
+    add_reading_options(parser, impute="refuse")
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -41,25 +48,25 @@ def _run(arguments: argparse.Namespace) -> None:
     from ._cluster import open_cluster
     from ._model import TablePredictor
     from ._model_file import save_model
+    from ._scores import scores_text
 
     out = Path(arguments.out)
     check_writable(out, force=arguments.force)
     table = open_rows(arguments)
-    categorical = tuple(arguments.categorical)
-    progress = Progress(3, loud=True)
+    choices = reading_choices(arguments)
+    progress = Progress(4, loud=True)
     with open_cluster(arguments.dask, table) as cluster:
         with progress.step(f"first pass over {printable(table.name)}"):
             if cluster is None:
-                summary = summarise(table, text=categorical)
+                summary = summarise(table, text=choices["categorical"])
             else:
-                summary = cluster.summarise(text=categorical)
+                summary = cluster.summarise(text=choices["categorical"])
         model = TablePredictor.fit(
             table,
             summary=summary,
             target=arguments.target,
             task=arguments.task,
-            categorical=categorical,
-            impute=arguments.impute,
+            **choices,
             note=note,
             progress=progress,
             cluster=cluster,
@@ -70,9 +77,12 @@ def _run(arguments: argparse.Namespace) -> None:
     print(f"data:    {printable(table.name)}, {summary.n_rows} rows, {n_columns} columns")
     print(f"task:    {model.task} ({printable(model.reason)})")
     print(f"kernel:  {describe_kernel(fitted.kernel_)}, penalty {float(fitted.alpha_):.3g}")
-    print(
-        f"score:   {float(fitted.best_score_):.4g} ({fitted.loo_path_.score_name}, on the rows of this table)"
-    )
+    if model.schema.squash:
+        print("numbers: standardised z, squashed to z / sqrt(1 + (z / 3)^2)")
+    if model.scores:
+        print(f"score:   {scores_text(model.scores)}, each row predicted by the fit without it")
+    criterion = f"{float(fitted.best_score_):.4g} ({fitted.loo_path_.score_name})"
+    print(f"chosen:  by {criterion}, on the rows of this table")
     print(f"model:   {printable(out)}")
 
 

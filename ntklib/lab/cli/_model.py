@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from ntklib._core.progress import Progress
 from ntklib.kernels import NNGP, NTK, Laplace
+from ntklib.lab.squash_search import squash_helps
 from ntklib.lab.tables import (
+    MAX_CATEGORIES,
     DataError,
     Schema,
     Table,
@@ -23,10 +25,14 @@ from ntklib.lab.tables import (
     encode_rows,
     make_preprocessor,
     summarise,
+    with_squash,
 )
 from ntklib.lab.tables.blocks import equal_blocks, place_of
+from ntklib.lab.tables.squash import squash_columns
 from ntklib.lab.tables.table import silent
 from ntklib.lab.tables.target import target_name
+
+from ._scores import TargetScorer, held_out_scores
 
 if TYPE_CHECKING:
     from ntklib.lab.tables.cluster import ClusterTable
@@ -53,6 +59,8 @@ class TablePredictor:
         Kind of the target.
     reason : str
         Why it is of that kind.
+    scores : dict of str to float, default={}
+        Scores on the training rows, each predicted by the fit without it, by name, and their number "rows".
     """
 
     pipeline: Pipeline
@@ -60,6 +68,7 @@ class TablePredictor:
     target: str
     task: str
     reason: str
+    scores: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def fit(
@@ -71,6 +80,10 @@ class TablePredictor:
         task: str = "auto",
         categorical: tuple[str, ...] = (),
         impute: str | None = None,
+        drop: tuple[str, ...] = (),
+        keep: tuple[str, ...] = (),
+        max_categories: int = MAX_CATEGORIES,
+        kernels: str | None = None,
         note: Callable[[str], None] = silent,
         progress: Progress | None = None,
         cluster: ClusterTable | None = None,
@@ -78,34 +91,53 @@ class TablePredictor:
         """Fit the default CV estimator on all rows of a table.
 
         ``summary`` is that of the table, from a first pass over its rows with ``text=categorical``; the
-        second one encodes them. ``progress`` has two steps left: this pass and the fit. ``cluster`` is the
-        table where Dask reads it; then the fit is on centres, whatever the number of rows.
+        second one encodes them. ``progress`` has three steps left: this pass, the choice of the preprocessing
+        and the fit. ``cluster`` is the table where Dask reads it; then the fit is on centres, whatever the
+        number of rows.
 
         Raises
         ------
         DataError
             If the table does not suit.
         """
-        progress = progress or Progress(2, io.StringIO())
+        progress = progress or Progress(3, io.StringIO())
         name = target_name(table, target)
         summary = summary or summarise(table, text=categorical)
         column = TargetColumn.of(table, summary, name)
-        schema = Schema.of(summary, target=name, categorical=categorical, impute=impute, note=note)
+        schema = Schema.of(
+            summary,
+            target=name,
+            categorical=categorical,
+            impute=impute,
+            drop=drop,
+            keep=keep,
+            max_categories=max_categories,
+            note=note,
+        )
         schema.check(summary, note)
+        X: Any
         with progress.step("second pass"):
             if cluster is None:
-                X, y, preprocessor = encode_rows(table, schema, column)
+                X, y, preprocessor = encode_rows(table, schema, column, note=note)
             else:
-                X, y, preprocessor = cluster.encode(schema, column)
+                X, y, preprocessor = cluster.encode(schema, column, note=note)
             values = np.asarray(y)
         chosen = column.decide(values, task=task, categorical=name in categorical, note=note)
+        numbers = preprocessor.output_indices_.get("numeric", slice(0))
+        with progress.step("choosing the preprocessing"):
+            if squash_helps(chosen.task, X, chosen.values, numbers):
+                schema, preprocessor = replace(schema, squash=True), with_squash(preprocessor)
+                X = squash_columns(X, numbers) if cluster is None else cluster.squash(X, numbers)
         with progress.step(f"fitting {summary.n_rows:,} rows"):
             if cluster is None:
-                estimator = _estimator(chosen.task).fit(X, chosen.values)
+                estimator = _estimator(chosen.task, kernels).set_params(store_held_out=True)
+                estimator.fit(X, chosen.values)
+                scores = held_out_scores(estimator, chosen.task, chosen.values)
             else:
-                estimator = _fit_on_cluster(chosen.task, X, y.astype(chosen.values.dtype))
+                estimator = _fit_on_cluster(chosen.task, X, y.astype(chosen.values.dtype), kernels)
+                scores = {}
         pipeline = make_pipeline(preprocessor, estimator)
-        return cls(pipeline, schema, chosen.name, chosen.task, chosen.reason)
+        return cls(pipeline, schema, chosen.name, chosen.task, chosen.reason, scores)
 
     def predict(
         self,
@@ -130,10 +162,12 @@ class TablePredictor:
         *,
         proba: bool = False,
         note: Callable[[str], None] = silent,
+        scorer: TargetScorer | None = None,
     ) -> Iterator[dict[str, NDArray]]:
         """Iterate over the answer in blocks of rows, after a pass that checks all cells.
 
-        The blocks, and so the predictions to the last digit, do not depend on those of the table.
+        The blocks, and so the predictions to the last digit, do not depend on those of the table. A
+        ``scorer`` receives the targets and predictions of all rows.
 
         Raises
         ------
@@ -142,7 +176,8 @@ class TablePredictor:
         """
         self._check(table, note)
         start = 0
-        for X in equal_blocks(map(self.schema.encode_block, table.blocks()), self._block_rows):
+        read = table.blocks() if scorer is None else scorer.watch(table.blocks())
+        for X in equal_blocks(map(self.schema.encode_block, read), self._block_rows):
             prediction = self.pipeline.predict(X)
             columns = {"prediction": prediction}
             numbers = prediction[:, None] if self.task == "regression" else self.pipeline.predict_proba(X)
@@ -154,6 +189,8 @@ class TablePredictor:
                 )
             if proba:
                 columns |= {f"probability_{c}": numbers[:, j] for j, c in enumerate(self.pipeline.classes_)}
+            if scorer is not None:
+                scorer.add(prediction)
             yield columns
             start += len(X)
 
@@ -169,14 +206,14 @@ class TablePredictor:
         known = self.pipeline[0].named_transformers_["text"].categories_ if names else ()
         categories = {name: frozenset(own.tolist()) for name, own in zip(names, known, strict=True)}
         new = self.schema.check_rows(table, categories, note)
-        used = {*self.schema.columns, self.target}
+        used = {*self.schema.columns, *self.schema.left_out, self.target}
         if unused := [name for name in table.columns if name not in used]:
             more = f", ... ({len(unused)} in all)" if len(unused) > 8 else ""
             note(f"{table.name}: columns the model does not use: {', '.join(unused[:8])}{more}")
         for cells in new:
             note(
-                f"{cells.first} was not met in training{cells.more(' in this column')}; treated as none of "
-                "its categories"
+                f"{cells.first} was not met in training{cells.more(' in this column')}; treated as one of "
+                "its rare categories, or as none"
             )
 
     def check(self) -> None:
@@ -191,8 +228,9 @@ class TablePredictor:
         of_network = isinstance(kernel, NNGP | NTK) and kernel.depth in range(1, MAX_DEPTH + 1)
         if not (of_network or isinstance(kernel, Laplace)):
             raise ValueError("a kernel that fit does not choose")
-        cells = [0.0 if kind == "numeric" else "" for kind in self.schema.kinds]
-        row = np.array([cells], dtype=object if "text" in self.schema.kinds else float)
+        kinds = [kind for _, kind in self.schema.inputs]
+        cells = [0.0 if kind == "numeric" else "" for kind in kinds]
+        row = np.array([cells], dtype=float if set(kinds) == {"numeric"} else object)
         answer = self.pipeline.predict(row)
         if answer.shape != (1,):
             raise ValueError("it predicts more than one target")
@@ -210,17 +248,17 @@ def _unfitted(schema: Schema, task: str) -> Pipeline:
     return make_pipeline(make_preprocessor(schema), _estimator(task))
 
 
-def _estimator(task: str) -> Any:
+def _estimator(task: str, kernels: str | None = None) -> Any:
     from ntklib.estimators import NTKClassifierCV, NTKRegressorCV
 
-    return NTKClassifierCV() if task == "classification" else NTKRegressorCV()
+    return (NTKClassifierCV if task == "classification" else NTKRegressorCV)(kernels)
 
 
-def _fit_on_cluster(task: str, X: Any, y: Any) -> Any:
+def _fit_on_cluster(task: str, X: Any, y: Any, kernels: str | None) -> Any:
     from ntklib.dask import DaskNTKClassifierCV, DaskNTKRegressorCV
 
     kind = DaskNTKClassifierCV if task == "classification" else DaskNTKRegressorCV
-    return kind().fit(X, y).to_local()
+    return kind(kernels).fit(X, y).to_local()
 
 
 def _plan(pipeline: Pipeline) -> list:

@@ -25,7 +25,7 @@ from sklearn.pipeline import Pipeline
 from ntklib import __version__
 from ntklib._core.files import open_regular
 from ntklib.lab.report.output import write_atomically
-from ntklib.lab.tables import DataError, Schema
+from ntklib.lab.tables import KINDS, DataError, Schema
 from ntklib.lab.tables.table import check_names, show, silent
 
 from ._archive import ArchiveError, read_archive, write_archive
@@ -33,7 +33,7 @@ from ._model import TablePredictor
 from ._trusted import make_internal, make_public, strangers, trusted_types
 
 FORMAT = "ntklib-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 HEADER = "ntklib.json"
 DUMP = "schema.json"
 MAX_PARTS = 4_000_000
@@ -60,6 +60,10 @@ def save_model(model: TablePredictor, path: Path) -> None:
         "columns": list(model.schema.columns),
         "kinds": list(model.schema.kinds),
         "impute": model.schema.impute,
+        "max_categories": model.schema.max_categories,
+        "squash": model.schema.squash,
+        "left_out": dict(model.schema.left_out),
+        "scores": dict(model.scores),
     }
     dump = io.BytesIO(skops.io.dumps(_light(model.pipeline)))
     members = read_archive(dump)
@@ -108,11 +112,19 @@ def load_model(path: str | Path, note: Callable[[str], None] = silent) -> TableP
     if HEADER not in members:
         raise DataError(f"{path}: no ntklib model file (an archive without {HEADER})")
     header = _read_header(path, members.pop(HEADER))
-    schema = Schema(tuple(header["columns"]), tuple(header["kinds"]), header["impute"])
+    schema = Schema(
+        tuple(header["columns"]),
+        tuple(header["kinds"]),
+        header["impute"],
+        header["max_categories"],
+        header["squash"],
+        header["left_out"],
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         pipeline = _read_pipeline(path, members, header["ntklib_version"])
-        model = TablePredictor(pipeline, schema, header["target"], header["task"], header["reason"])
+        answer = (header[name] for name in ("target", "task", "reason", "scores"))
+        model = TablePredictor(pipeline, schema, *answer)
         _check_model(path, model)
     other = [w.message for w in caught if isinstance(w.message, InconsistentVersionWarning)]
     if other:
@@ -173,17 +185,26 @@ def _read_header(path: Path, text: bytes) -> dict[str, Any]:
             f"{path}: written by a newer ntklib ({writer[:40]}, this is {__version__}); upgrade ntklib "
             "to read it"
         )
-    columns, kinds = header.get("columns"), header.get("kinds")
+    if version == 1:
+        header |= {"max_categories": None, "squash": False, "left_out": {}, "scores": {}}
+    columns, kinds, left_out = header.get("columns"), header.get("kinds"), header.get("left_out")
+    most, scores = header.get("max_categories", ""), header.get("scores")
     sound = (
         isinstance(columns, list)
         and isinstance(kinds, list)
         and len(columns) == len(kinds)
         and all(isinstance(name, str) for name in columns)
-        and all(kind in ("numeric", "text") for kind in kinds)
+        and all(isinstance(kind, str) and kind in KINDS for kind in kinds)
         and header.get("task") in ("regression", "classification")
         and isinstance(header.get("target"), str)
         and isinstance(header.get("reason"), str)
         and header.get("impute", "") in (None, "median")
+        and (most is None or type(most) is int)
+        and isinstance(header.get("squash"), bool)
+        and isinstance(left_out, dict)
+        and all(isinstance(reason, str) for reason in left_out.values())
+        and isinstance(scores, dict)
+        and all(type(value) in (int, float) and abs(value) < math.inf for value in scores.values())
     )
     if not sound:
         raise senseless

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._command import Command, add_text_options, note, open_rows, write_data
+from ._command import Command, add_data_argument, add_text_options, note, open_rows, write_data
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a file written by ntklib fit")
-    parser.add_argument(
-        "data",
-        nargs="+",
-        metavar="DATA",
-        help="a table with the columns the model was fitted on: a file, several, a folder or a pattern, as "
+    add_data_argument(
+        parser,
+        "a table with the columns the model was fitted on: a file, several, a folder or a pattern, as "
         "for fit",
+        many=True,
     )
     parser.add_argument("--out", metavar="FILE", help="write the CSV here (default: standard output)")
     parser.add_argument("--proba", action="store_true", help="add a column of probabilities for each class")
@@ -42,6 +41,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from ntklib.lab.tables import DataError
 
     from ._model_file import load_model
+    from ._scores import TargetScorer
 
     out = None if arguments.out is None else Path(arguments.out)
     if out is not None:
@@ -49,14 +49,18 @@ def _run(arguments: argparse.Namespace) -> None:
     model = load_model(arguments.model, note)
     if arguments.proba and model.task != "classification":
         raise DataError(f"{arguments.model}: --proba needs a classifier, this model is for regression")
-    blocks = model.predict_blocks(open_rows(arguments), proba=arguments.proba, note=note)
+    table = open_rows(arguments)
+    scorer = TargetScorer(model) if model.target in table.columns else None
+    blocks = model.predict_blocks(table, proba=arguments.proba, note=note, scorer=scorer)
     with Progress().step("predicting", unit="rows") as done:
         text = _lines(blocks, arguments, done)
         if out is not None:
             write_atomically(out, text)
-            return
-        for part in text:
-            write_data(part)
+        else:
+            for part in text:
+                write_data(part)
+    if scorer is not None and (score := scorer.text()):
+        note(f"{table.name}: {score}")
 
 
 def _lines(blocks: Iterable[dict[str, NDArray]], arguments: argparse.Namespace, done: Gauge) -> Iterator[str]:
@@ -77,7 +81,8 @@ PREDICT = Command(
     summary="apply a model file to a table",
     description=(
         "Predict the target for every row of a table, in its order, as CSV with the column 'prediction'.\n"
-        "Columns are matched by name; the target and further columns may be there and are not used.\n"
+        "Columns are matched by name. Where the target is there the predictions are scored, on standard\n"
+        "error; further columns are not used.\n"
         "Say how the file is written (--delimiter, --decimal, --encoding) as for fit: models do not keep it."
     ),
     examples=(

@@ -11,22 +11,31 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ._command import Command, add_reading_options, note, printable, read_table
+from ._command import (
+    MAX_CATEGORIES,
+    Command,
+    add_data_argument,
+    add_reading_options,
+    data_of,
+    note,
+    printable,
+    read_table,
+    reading_choices,
+)
 
 if TYPE_CHECKING:
     from ntklib.lab.report import Analysis
 
 DEFAULT_FOLDER = "ntklib-report"
+DEFAULT_DATA = "digits"
 _MAX_SAMPLES = 30_000  # of `ntklib.lab.report`, which takes a second to import
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        default="digits",
-        metavar="NAME|FILE",
-        help="digits (default), diabetes, breast_cancer or wine, which come along; or a .csv, .npz or "
-        ".parquet file",
+    add_data_argument(
+        parser,
+        "digits (default), diabetes, breast_cancer or wine, which come along; or a .csv, .npz or .parquet "
+        "file",
     )
     parser.add_argument("--target", metavar="COLUMN", help="the column to predict (.npz files: y)")
     parser.add_argument(
@@ -51,7 +60,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also draw, train and certify networks like the chosen kernel's, on some of the rows",
     )
-    add_reading_options(parser)
+    add_reading_options(parser, impute="median")
 
 
 def _seed(text: str) -> int:
@@ -72,7 +81,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from ntklib.lab.report import PAGE, RESULTS, analyse, write_report
     from ntklib.lab.report.output import find_folder
 
-    table = read_table(arguments.data, arguments)
+    table = read_table(data_of(arguments, DEFAULT_DATA), arguments)
     place = partial(
         find_folder, arguments.out, (PAGE, RESULTS), default=DEFAULT_FOLDER, force=arguments.force
     )
@@ -82,8 +91,7 @@ def _run(arguments: argparse.Namespace) -> None:
         target=arguments.target,
         task=arguments.task,
         seed=arguments.seed,
-        impute=arguments.impute,
-        categorical=tuple(arguments.categorical),
+        **reading_choices(arguments),
         max_samples=arguments.max_samples,
         theory=arguments.theory,
         command=_command_line(arguments),
@@ -124,14 +132,21 @@ def _held_interrupt(hold: bool) -> Iterator[list[int]]:
 
 def _command_line(arguments: argparse.Namespace) -> str:
     """Return the command that gives the same numbers again."""
-    words = ["ntklib", "report", "--data", arguments.data]
-    for option in ("target", "impute", "delimiter", "encoding"):
+    words = ["ntklib", "report", "--data", data_of(arguments, DEFAULT_DATA)]
+    for option in ("target", "delimiter", "encoding"):
         if (value := getattr(arguments, option)) is not None:
             words += [f"--{option}", value]
     if arguments.decimal != ".":
         words += ["--decimal", arguments.decimal]
-    for column in arguments.categorical:
-        words += ["--categorical", column]
+    for option in ("categorical", "drop", "keep"):
+        for column in getattr(arguments, option):
+            words += [f"--{option}", column]
+    if arguments.kernels != "all":
+        words += ["--kernels", arguments.kernels]
+    if arguments.impute != "median":
+        words += ["--impute", arguments.impute]
+    if arguments.max_categories != MAX_CATEGORIES:
+        words += ["--max-categories", str(arguments.max_categories)]
     if arguments.task != "auto":
         words += ["--task", arguments.task]
     if arguments.max_samples != _MAX_SAMPLES:

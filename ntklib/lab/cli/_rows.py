@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ._command import add_text_options, note, positive, read_table
+from ._command import add_data_argument, add_text_options, data_of, note, positive, read_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,12 +20,12 @@ def add_row_options(parser: argparse.ArgumentParser, rows: RowSource) -> None:
     files = "or a .csv, .npz or .parquet file"
     if rows.kind == "two classes":
         text = f"digits, breast_cancer or wine, which come along; {files} (default: Gaussian rows)"
-        group.add_argument("--data", metavar="NAME|FILE", help=text)
+        add_data_argument(group, text)
         text = "the two to tell apart (default: the two with most rows)"
         group.add_argument("--classes", nargs=2, metavar=("A", "B"), help=text)
     else:
         text = f"digits (default), diabetes, breast_cancer or wine, which come along; {files}"
-        group.add_argument("--data", default="digits", metavar="NAME|FILE", help=text)
+        add_data_argument(group, text)
     group.add_argument("--target", metavar="COLUMN", help=rows.target)
     text = f"use at most so many rows, drawn at random (default: {rows.max_samples})"
     if rows.held_out:
@@ -88,7 +88,7 @@ def _two_classes(arguments: argparse.Namespace) -> tuple[Any, Any]:
 
     from ntklib._core.sampling import sample_rows
 
-    if arguments.data is None:
+    if not (arguments.data or arguments.data_option):
         for option in ("target", "classes"):
             if getattr(arguments, option) is not None:
                 raise ValueError(f"--{option} goes with --data")
@@ -111,11 +111,12 @@ def _read(arguments: argparse.Namespace) -> tuple[NDArray, Table, NDArray]:
     from ntklib._core.sampling import sample_rows
     from ntklib.lab.tables import Schema, make_preprocessor
 
-    table = read_table(arguments.data, arguments)
+    table = read_table(data_of(arguments, "digits"), arguments)
     target = arguments.target or table.target
     if target is not None:
         table.column(target)
-    schema = Schema.infer(table, target=target, note=note)
+    # a study is of the rows as they are: figures of digits count its constant pixels
+    schema = Schema.infer(table, target=target, keep=table.columns, note=note)
     X = make_preprocessor(schema).fit_transform(schema.encode(table, note))
     chosen = sample_rows(len(X), arguments.max_samples, arguments.seed)
     return np.asarray(X, dtype=float)[chosen], table, chosen

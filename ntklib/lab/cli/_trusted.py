@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ntklib import estimators, kernels, solvers
+from ntklib.lab import tables
 
 _NAMES = {
     estimators: ("NTKClassifierCV", "NTKRegressorCV", "PenaltyPath"),
     kernels: ("ArcCosine", "Laplace", "NNGP", "NTK"),
+    tables: ("Squash", "WordHasher"),
     solvers: ("CentrePosterior", "CentreSolution", "CentreSpectrum", "CentreTriangle", "Solution"),
 }
 

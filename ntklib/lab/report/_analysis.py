@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ from ntklib._core.sampling import sample_rows
 from ntklib._info import versions
 from ntklib.kernels import NNGP, NTK
 from ntklib.lab.kernel_names import kernel_name
+from ntklib.lab.squash_search import squash_helps
 from ntklib.lab.tables import (
+    MAX_CATEGORIES,
     DataError,
     Schema,
     Table,
@@ -28,12 +31,13 @@ from ntklib.lab.tables import (
     input_columns,
     make_preprocessor,
     read_target,
+    with_squash,
 )
 from ntklib.lab.tables.table import silent
 
 from ._bias import follow
 from ._calibration import calibrate
-from ._contenders import CONTENDERS, Contender
+from ._contenders import CONTENDERS, Contender, contenders
 from ._dependence import partial_dependence
 from ._drivers import N_DEPENDENCES
 from ._importance import permutation_importance
@@ -51,7 +55,7 @@ SPECTRUM_ROWS = 2000
 HEATMAP_ROWS = 200
 ANGLE_ROWS = 500
 DEPENDENCE_ROWS = 100
-N_STEPS = 5 + len(CONTENDERS)
+N_STEPS = 6 + len(CONTENDERS)
 N_THEORY_STEPS = 4
 MAX_SAMPLES = 30_000
 """Rows that a report uses by default; a report on as many takes less than five minutes on two cores."""
@@ -65,6 +69,10 @@ def analyse(
     seed: int = 0,
     impute: str | None = None,
     categorical: tuple[str, ...] = (),
+    drop: tuple[str, ...] = (),
+    keep: tuple[str, ...] = (),
+    max_categories: int = MAX_CATEGORIES,
+    kernels: Any = None,
     max_samples: int = MAX_SAMPLES,
     theory: bool = False,
     command: str = "ntklib report",
@@ -77,10 +85,12 @@ def analyse(
     ----------
     table : Table
         The data.
-    target, task, impute, categorical
+    target, task, impute, categorical, drop, keep, max_categories
         As for :func:`ntklib.lab.tables.read_target` and :meth:`ntklib.lab.tables.Schema.infer`.
     seed : int, default=0
         Rules the split, the rivals' searches, the forest and the bootstrap. Same seed, same scores.
+    kernels : list of kernels, "ntk" or None, default=None
+        Kernels that ours are chosen from, as of :class:`ntklib.NTKRegressorCV`.
     max_samples : int, default=30_000
         Use at most so many rows, drawn at random, with a note.
     theory : bool, default=False
@@ -116,7 +126,14 @@ def analyse(
         as_text = (target or table.target) in categorical
         chosen = read_target(table, target, task=task, categorical=as_text, note=remember)
         schema = Schema.infer(
-            table, target=chosen.name, categorical=categorical, impute=impute, note=remember
+            table,
+            target=chosen.name,
+            categorical=categorical,
+            impute=impute,
+            drop=drop,
+            keep=keep,
+            max_categories=max_categories,
+            note=remember,
         )
         X, y = schema.encode(table, remember), chosen.values
         if n_rows < MIN_ROWS:
@@ -127,16 +144,23 @@ def analyse(
         X, y = X[kept], y[kept]
         train, test, stratified = _split(y, chosen.task, seed, remember)
         preprocessor = make_preprocessor(schema).fit(X[train])
-        X_train, X_test = preprocessor.transform(X[train]), preprocessor.transform(X[test])
+        X_train = preprocessor.transform(X[train])
     with progress.step("compiling the kernels"):  # so that the timings below are of computing
         _warm_up(X_train)
+    with progress.step("choosing the preprocessing"):
+        numbers = preprocessor.output_indices_.get("numeric", slice(0))
+        if squash_helps(chosen.task, X_train, y[train], numbers, seed):
+            schema = replace(schema, squash=True)
+            preprocessor = with_squash(preprocessor)
+            X_train = preprocessor.transform(X[train])
+        X_test = preprocessor.transform(X[test])
     draws = resamples(len(test), seed)
     models: list[ModelResult] = []
     fitted: dict[str, Any] = {}
     parts: dict[str, Any] = {}
     interrupted = False
     try:
-        for contender in CONTENDERS:
+        for contender in contenders(CONTENDERS, kernels):
             with progress.step(f"fitting: {contender.title(chosen.task, len(train))}"):
                 first = models[0] if models else None
                 fitted[contender.key], result = _run(
@@ -178,7 +202,7 @@ def analyse(
         n_used=len(kept),
         n_train=len(train),
         n_test=len(test),
-        columns=column_uses(schema, preprocessor),
+        columns=column_uses(schema, preprocessor, table.columns),
         n_inputs=X_train.shape[1],
         stratified=stratified,
         y=y,
@@ -297,7 +321,9 @@ def _look(ours: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResul
     norm, shares = data_angles(X[sample_rows(len(X), ANGLE_ROWS, seed)])
     angles = np.linspace(0.0, np.pi, 181)
     gamma = getattr(rbf, "gamma", None) or rbf.regressor_.gamma
-    candidates = _siblings(kernel) | {"RBF kernel chosen above": RBF(length_scale=1 / np.sqrt(2 * gamma))}
+    candidates = _siblings(kernel)
+    if candidates:
+        candidates["RBF kernel chosen above"] = RBF(length_scale=1 / np.sqrt(2 * gamma))
     return KernelResult(
         text=describe_kernel(kernel),
         paths=paths,
@@ -318,9 +344,12 @@ def _look(ours: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResul
 
 
 def _siblings(kernel: Kernel) -> dict[str, Kernel]:
-    """Return the chosen kernel with its sibling: all layers of the network trained, or the last one only."""
+    """Return the chosen kernel with its sibling: all layers of the network trained, or the last one only.
+
+    Nothing for other kernels, which need not be functions of lengths and angles.
+    """
     if isinstance(kernel, NTK):
         return {"chosen kernel, an NTK": kernel, "NNGP of the same network": kernel.nngp()}
     if isinstance(kernel, NNGP):
         return {"chosen kernel, an NNGP": kernel, "NTK of the same network": NTK(**kernel.get_params())}
-    return {"chosen kernel": kernel}
+    return {}

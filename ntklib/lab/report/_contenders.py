@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,11 +55,12 @@ class Contender:
     choice: Callable[[Any], str]
 
 
-def _fit_kernel(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
+def _fit_kernel(task: str, X: NDArray, y: NDArray, seed: int, kernels: Any = None) -> Any:
     from ntklib.estimators import NTKClassifierCV, NTKRegressorCV
 
     solver = _solver(len(y))
-    return (NTKClassifierCV if task == "classification" else NTKRegressorCV)(solver=solver).fit(X, y)
+    search = NTKClassifierCV if task == "classification" else NTKRegressorCV
+    return search(kernels, solver=solver).fit(X, y)
 
 
 def _solver(n: int) -> str:
@@ -196,3 +198,10 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
 )
 """The models compared; the first is ours."""
+
+
+def contenders(models: Sequence[Contender], kernels: Any = None) -> Iterator[Contender]:
+    """Iterate over the models to compare; the first one chooses from ``kernels``."""
+    first, *rivals = models
+    yield first if kernels is None else replace(first, fit=partial(_fit_kernel, kernels=kernels))
+    yield from rivals

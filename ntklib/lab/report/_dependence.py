@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 
-from ntklib.lab.tables import Schema, Table
+from ntklib.lab.tables import DATE_KINDS, Schema, Table
+from ntklib.lab.tables.cells import as_text, iso_text, read_cells
 
 N_VALUES = 16
 MAX_TEXTS = 8
@@ -28,15 +29,18 @@ class Dependence:
     labels : tuple of str or None
         The texts that the column was set to; None where these were numbers.
     values : ndarray of shape (n_values,)
-        The numbers, or 0, 1, ... for texts.
+        The numbers, 0, 1, ... for texts, days since 1970 for dates.
     curves : dict of str to ndarray of shape (n_values,)
         Mean prediction, or the mean probabilities of the classes that change most.
+    dates : bool, default=False
+        Whether ``values`` are days.
     """
 
     column: str
     labels: tuple[str, ...] | None
     values: NDArray
     curves: dict[str, NDArray]
+    dates: bool = False
 
 
 def partial_dependence(
@@ -56,6 +60,7 @@ def partial_dependence(
     if len(values) < 2:
         return None
     predict = _predictor(model)
+    dates = dict(zip(schema.columns, schema.kinds, strict=True))[column] in DATE_KINDS
     means = []
     for cell in cells:
         column_cells = np.full(test.n_rows, cell, dtype=object if isinstance(cell, str) else np.float64)
@@ -69,11 +74,11 @@ def partial_dependence(
         means.append(predict(preprocessor.transform(schema.encode_block(rows))).mean(axis=0))
     table = np.array(means)
     if table.shape[1] == 1:
-        return Dependence(column, labels, values, {"mean prediction": table[:, 0]})
+        return Dependence(column, labels, values, {"mean prediction": table[:, 0]}, dates)
     names = [str(name) for name in model.classes_]
     change = table.max(axis=0) - table.min(axis=0)
     kept = [1] if len(names) == 2 else np.sort(np.argsort(-change, kind="stable")[:MAX_CLASSES]).tolist()
-    return Dependence(column, labels, values, {names[j]: table[:, j] for j in kept})
+    return Dependence(column, labels, values, {names[j]: table[:, j] for j in kept}, dates)
 
 
 def _predictor(model: Any) -> Callable[[NDArray], NDArray]:
@@ -88,16 +93,15 @@ def _grid(
 ) -> tuple[tuple[str, ...] | None, NDArray, list[float] | list[str]]:
     """Labels, positions and cells to set a column to."""
     kind = dict(zip(schema.columns, schema.kinds, strict=True))[column]
-    single = Schema((column,), (kind,), schema.impute)
-    values = single.encode_block(train)[:, 0]
-    if kind == "text":
-        texts, counts = np.unique(values.astype(str), return_counts=True)
+    values = read_cells(train, column, kind)
+    if kind in ("text", "words", "boolean"):
+        texts, counts = np.unique(as_text(train.column(column)).astype(str), return_counts=True)
         kept = np.sort(np.argsort(-counts, kind="stable")[:MAX_TEXTS])
         labels = tuple(texts[kept].tolist())
         return labels, np.arange(float(len(labels))), list(labels)
-    numbers = values[~np.isnan(values.astype(float))].astype(float)
+    numbers = values[~np.isnan(values)]
     grid = np.unique(numbers)
     if len(grid) > N_VALUES:
         low, high = np.quantile(numbers, [0.02, 0.98]).tolist()
         grid = np.unique(np.linspace(low, high, N_VALUES))
-    return None, grid, grid.tolist()
+    return None, grid, [iso_text(day) for day in grid] if kind in DATE_KINDS else grid.tolist()

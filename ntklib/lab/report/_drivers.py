@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ntklib._core.drawing import COLORS, light_axes
 
 from ._dependence import Dependence
@@ -62,10 +64,13 @@ def _range(one: Dependence) -> list[float]:
 def _draw_dependence(ax: Any, one: Dependence, analysis: Analysis) -> None:
     for color, (name, curve) in zip(COLORS, one.curves.items(), strict=False):
         style = "o" if one.labels is not None else "-"
-        ax.plot(one.values, curve, style, color=color, label=label_text(name))
+        values = np.round(one.values).astype("datetime64[D]") if one.dates else one.values
+        ax.plot(values, curve, style, color=color, label=label_text(name))
     if one.labels is not None:
         labels = [label_text(text, 12) or "(empty)" for text in one.labels]
         ax.set_xticks(one.values, labels, rotation=45, ha="right")
+    if one.dates:
+        ax.tick_params(axis="x", rotation=45)
     ax.set_xlabel(label_text(one.column))
     ends = [end for other in analysis.dependences for end in _range(other)]
     margin = 0.05 * (max(ends) - min(ends))

@@ -17,7 +17,7 @@ from .scores import bootstrap, losses_of, resamples
 
 MAX_ROWS, MIN_ROWS = 1000, 100
 MAX_REPEATS = 10
-WORK = 4e8
+WORK = 1.5e8
 """Kernel values that are computed at most: some seconds."""
 
 

@@ -56,9 +56,9 @@ def heatmap(analysis: Analysis) -> dict[str, Any] | None:
 
 
 def angle(analysis: Analysis) -> dict[str, Any] | None:
-    """Kernel as a function of the angle."""
+    """Kernel of a network as a function of the angle."""
     kernel = analysis.kernel
-    if kernel is None:
+    if kernel is None or not kernel.curves:
         return None
     display = KernelAngleDisplay(kernel.angles, kernel.curves, data_angles=kernel.data_angles)
     alt = "kernels against the angle between two rows"

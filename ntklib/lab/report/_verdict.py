@@ -90,7 +90,7 @@ def verdict_text(analysis: Analysis) -> str:
     reached = (
         f"{metric.title} {metric.text(scores[verdict.best])} on {data.n_test} rows that no model had seen"
     )
-    if lead.value == 0:
+    if float(metric.number(lead.value)) == 0:
         return (
             f"The {verdict.best} and the {verdict.second} predict {data.target} equally well: {reached} "
             f"({interval})."

@@ -9,30 +9,39 @@ Whatever is wrong with the input raises :class:`DataError`, whose message is one
 the row and the column.
 """
 
+from ._dates import DATE_KINDS
 from ._embedded import EMBEDDED, load_embedded
 from ._files import load_table, open_tables
-from ._preprocessing import make_preprocessor
-from ._schema import Schema
+from ._preprocessing import make_preprocessor, with_squash
+from ._roles import MAX_CATEGORIES
+from ._schema import KINDS, Schema
 from ._uses import ColumnUse, column_uses, input_columns
 from .encoding import EncodedRows, encode_rows
+from .squash import Squash
 from .stream import TableStream
 from .summaries import ExactMoments, MedianSearch, TableSummary, summarise
 from .table import DataError, Table
 from .target import Target, TargetColumn, read_target
+from .words import WordHasher
 
 __all__ = [
+    "DATE_KINDS",
     "EMBEDDED",
+    "KINDS",
+    "MAX_CATEGORIES",
     "ColumnUse",
     "DataError",
     "EncodedRows",
     "ExactMoments",
     "MedianSearch",
     "Schema",
+    "Squash",
     "Table",
     "TableStream",
     "TableSummary",
     "Target",
     "TargetColumn",
+    "WordHasher",
     "column_uses",
     "encode_rows",
     "input_columns",
@@ -42,4 +51,5 @@ __all__ = [
     "open_tables",
     "read_target",
     "summarise",
+    "with_squash",
 ]

@@ -1,4 +1,4 @@
-"""Text columns that look like something else: numbers in another notation, dates, identifiers."""
+"""Text columns that look like something else: numbers in another notation, times of day."""
 
 from __future__ import annotations
 
@@ -35,8 +35,7 @@ _MESSAGES = {
     "thousands, write the numbers without it",
     "thousands": "look like numbers with signs between the thousands, as in {}; write them without",
     "marked": "look like numbers with a unit or a typographer's minus, as in {}; write plain numbers",
-    "date": "look like dates or times, as in {}; numbers such as days or the month would say more",
-    "identifier": "differ in every row, as in {}; identifiers say nothing of other rows, leave them out",
+    "date": "look like dates or times that are not written alike, as in {}; 2020-01-31 12:30 would be read",
 }
 _WAYS_OUT = {
     ",": "--decimal , reads them as such",
@@ -86,7 +85,7 @@ def lookalike(text: TextSummary, decimal: str) -> str | None:
         return "thousands"
     if most(_MARKED):
         return "marked"
-    return "identifier" if text.all_different else None
+    return None
 
 
 def _message(summary: TableSummary, name: str, kind: str) -> str:

@@ -37,7 +37,7 @@ def parquet_stream(paths: Sequence[Path], name: str) -> TableStream:
     -------
     TableStream
         In the order of the first file. Numbers and truth values are float64, NaN for a missing one; text,
-        categories, dates and times of day are ``str``, "" for a missing one.
+        categories, dates, timestamps and times of day are ``str``, "" for a missing one.
 
     Raises
     ------
@@ -197,7 +197,8 @@ def _kind(path: Path, name: str, kind: Any, category: bool) -> str | None:
     if (is_number or types.is_decimal(inner)) and inner is kind and not category:
         return "numbers"
     is_text = str(inner) in {"string", "large_string", "string_view"}
-    if is_text or is_number or types.is_date(inner) or types.is_time(inner):
+    is_clock = types.is_date(inner) or types.is_time(inner) or types.is_timestamp(inner)
+    if is_text or is_number or is_clock:
         return "text"
     raise DataError(f"{path}: column {show(name)} has type {kind}; numbers or text are needed")
 
@@ -207,6 +208,8 @@ def _values(path: Path, name: str, kind: str | None, column: Any) -> NDArray:
     import pyarrow as pa
 
     if kind == "text":
+        if pa.types.is_timestamp(column.type):  # to nanoseconds, which no datetime holds
+            column = column.cast(pa.string())
         text = ["" if cell is None else str(cell) for cell in column.to_pylist()]
         cells = np.array(text, dtype=object)
         check_text(str(path), f"column {show(name)}", cells)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._hints import decimal_hint, note_lookalikes
-from ._numbers import as_text, parse_numbers
+from ._dates import DATE_KINDS, expand_dates, parts_of
+from ._hints import decimal_hint
+from ._numbers import as_text, is_missing
+from ._roles import MAX_CATEGORIES, find_roles
+from .cells import TEXT_KINDS, read_cells
 from .stream import TableStream
 from .summaries import LARGEST, MOST_TEXTS, Occurrences, TableSummary, summarise
 from .table import DataError, Table, show, silent
 
-SMALLEST_SPREAD = 1e-145
-"""Columns of less spread cannot be standardised: their variance would be lost."""
+KINDS = frozenset({"numeric", "boolean", *TEXT_KINDS, *DATE_KINDS})
 
 
 @dataclass(frozen=True)
@@ -25,28 +27,39 @@ class Schema:
     Parameters
     ----------
     columns : tuple of str
-        Names, in the order of the encoded array.
-    kinds : tuple of {"numeric", "text"}
-        What each column holds.
+        Names, in the order of the table.
+    kinds : tuple of str
+        Contents of each column: "numeric", "boolean", "text" for categories, "words" for free text, or "date"
+        or "time", followed by ", day first" where the day stands before the month.
     impute : {"median"} or None, default=None
         Whether cells without a number are left to be filled (as NaN) or refused.
+    max_categories : int or None, default=None
+        Inputs that a column of categories becomes at most; the rarest ones share one. None is no limit.
+    squash : bool, default=False
+        Whether standardised numbers z become z / sqrt(1 + (z / 3)^2), which draws in the largest ones.
+    left_out : dict of str to str, default={}
+        Columns of the table that are not used, with the reasons.
 
     Examples
     --------
     >>> import numpy as np
     >>> from ntklib.lab.tables import Schema, Table
-    >>> cells = np.array(["1", "2", "3"], dtype=object), np.array(["a", "b", "a"], dtype=object)
-    >>> table = Table("toy", ("size", "kind"), cells, np.arange(3), typed=False)
+    >>> cells = [["1", "2", "3"], ["a", "b", "a"], ["2024-02-29", "2024-03-01", "2024-03-02"]]
+    >>> values = tuple(np.array(column, dtype=object) for column in cells)
+    >>> table = Table("toy", ("size", "kind", "day"), values, np.arange(3), typed=False)
     >>> schema = Schema.infer(table)
     >>> schema.kinds
-    ('numeric', 'text')
+    ('numeric', 'text', 'date')
     >>> schema.encode(table)[0].tolist()
-    [1.0, 'a']
+    [1.0, 'a', 2024.0, 2.0, 3.0, 19782.0]
     """
 
     columns: tuple[str, ...]
     kinds: tuple[str, ...]
     impute: str | None = None
+    max_categories: int | None = None
+    squash: bool = False
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def infer(
@@ -56,24 +69,37 @@ class Schema:
         target: str | None = None,
         categorical: Sequence[str] = (),
         impute: str | None = None,
+        drop: Sequence[str] = (),
+        keep: Sequence[str] = (),
+        max_categories: int = MAX_CATEGORIES,
         note: Callable[[str], None] = silent,
     ) -> Schema:
         """Find out what each column but the target holds.
 
         A column of a text format is numeric when more than half of its cells that are not missing are
-        numbers; columns named in ``categorical`` are text whatever they hold. ``note`` receives one line for
-        each kind of text columns that look like something else: numbers with the other decimal sign or with
-        signs between the thousands, dates, identifiers.
+        numbers; columns named in ``categorical`` are text whatever they hold. Columns in ``drop``, columns
+        with one value, and identifiers that are not in ``keep`` are left out. ``note`` receives one line for
+        each reason to leave columns out, for dates, free text and columns of many categories, and for each
+        kind of text columns that look like something else.
 
         Raises
         ------
         DataError
-            If no column is left, a column is missing in every row, ``categorical`` names no column, numbers
-            spread too little to be standardised (by less than 1e-145, but not by 0), or a column of text has
-            more than 500,000 categories.
+            If no column is left, ``categorical``, ``drop`` or ``keep`` names no column, numbers spread too
+            little to be standardised (by less than 1e-145, but not by 0), or a column of text has more than
+            500,000 categories.
         """
         summary = summarise(table, text=categorical)
-        return cls.of(summary, target=target, categorical=categorical, impute=impute, note=note)
+        return cls.of(
+            summary,
+            target=target,
+            categorical=categorical,
+            impute=impute,
+            drop=drop,
+            keep=keep,
+            max_categories=max_categories,
+            note=note,
+        )
 
     @classmethod
     def of(
@@ -83,22 +109,39 @@ class Schema:
         target: str | None = None,
         categorical: Sequence[str] = (),
         impute: str | None = None,
+        drop: Sequence[str] = (),
+        keep: Sequence[str] = (),
+        max_categories: int = MAX_CATEGORIES,
         note: Callable[[str], None] = silent,
     ) -> Schema:
         """Return the schema of a table that has been summarised, as :meth:`infer` does."""
-        chosen = frozenset(categorical)
-        kinds = {name: _kind(summary, name) for name in summary.columns if name != target}
-        if not kinds:
-            raise DataError(f"{summary.name}: no column is left beside the target {show(target)}")
-        text = [name for name, kind in kinds.items() if kind == "text"]
-        note_lookalikes(summary, [name for name in text if name not in chosen], note)
-        for name in text:
-            check_counted(summary, name)
-        return cls(tuple(kinds), tuple(kinds.values()), impute)
+        roles = find_roles(
+            summary,
+            target,
+            categorical=frozenset(categorical),
+            drop=drop,
+            keep=keep,
+            max_categories=max_categories,
+            note=note,
+        )
+        for name, kind in roles.kinds.items():
+            if kind == "text":
+                check_counted(summary, name)
+        columns, kinds = tuple(roles.kinds), tuple(roles.kinds.values())
+        return cls(columns, kinds, impute, max_categories, left_out=roles.left_out)
 
     def of_kind(self, kind: str) -> tuple[str, ...]:
         """Return the names of the columns of a kind."""
         return tuple(name for name, own in zip(self.columns, self.kinds, strict=True) if own == kind)
+
+    @property
+    def inputs(self) -> tuple[tuple[str, str], ...]:
+        """Column of the table and kind, "numeric", "text" or "words", of each column of the encoded array."""
+        return tuple(
+            (name, kind if kind in TEXT_KINDS else "numeric")
+            for name, kind in zip(self.columns, self.kinds, strict=True)
+            for _ in range(len(parts_of(kind)) if kind in DATE_KINDS else 1)
+        )
 
     def encode(self, table: Table, note: Callable[[str], None] = silent) -> NDArray:
         """Return the feature columns as one array.
@@ -112,9 +155,10 @@ class Schema:
 
         Returns
         -------
-        ndarray of shape (n_rows, n_columns)
-            float64 if all columns are numeric, else object with floats and ``str``. NaN marks cells to be
-            filled (only with ``impute``).
+        ndarray of shape (n_rows, n_inputs)
+            A date takes several columns: year, month, day of week (0 is Monday), days since 1970 and, with
+            times of day, the hour. float64 if all columns are numbers, else object with floats and ``str``.
+            NaN marks cells to be filled (only with ``impute``).
 
         Raises
         ------
@@ -126,11 +170,14 @@ class Schema:
 
     def encode_block(self, table: Table) -> NDArray:
         """Return the feature columns of rows that have been checked, as :meth:`encode` does."""
-        dtype = object if "text" in self.kinds else np.float64
-        X = np.empty((table.n_rows, len(self.columns)), dtype=dtype)
-        for j, (name, kind) in enumerate(zip(self.columns, self.kinds, strict=True)):
-            values = table.column(name)
-            X[:, j] = as_text(values) if kind == "text" else parse_numbers(values, table.decimal)
+        dtype = np.float64 if TEXT_KINDS.isdisjoint(self.kinds) else object
+        X = np.empty((table.n_rows, len(self.inputs)), dtype=dtype)
+        start = 0
+        for name, kind in zip(self.columns, self.kinds, strict=True):
+            values = read_cells(table, name, kind)
+            part = expand_dates(values, kind) if kind in DATE_KINDS else values[:, None]
+            X[:, start : start + part.shape[1]] = part
+            start += part.shape[1]
         return X
 
     def check_rows(
@@ -162,20 +209,23 @@ class Schema:
         Raises
         ------
         DataError
-            If a column is not there, or as :meth:`check`.
+            If a column is not there, or as :meth:`check` and :meth:`check_words`.
         """
         summary = TableSummary(table, numbers=self.of_kind("numeric"))
         for name in self.columns:
             summary.check_column(name, ", which the model needs")
         new = {name: Occurrences() for name in categories}
+        unread: dict[str, Occurrences] = {}
         for block in table.blocks():
             summary.add(block)
+            self.add_unread(unread, block)
             for name, known in categories.items():
                 cells = as_text(block.column(name)).tolist()
                 if strange := [i for i, cell in enumerate(cells) if cell not in known]:
                     first = strange[0]
                     new[name].add(len(strange), f"{block.place(first, name)}: {show(cells[first])}")
         self.check(summary, note, fitted=fitted)
+        self.check_words(unread, note, fitted=fitted)
         return [cells for cells in new.values() if cells.count]
 
     def check(
@@ -196,15 +246,48 @@ class Schema:
                     f"{numbers.large.first} is too large to be standardised ({LARGEST:g} at most); divide "
                     "the column by a power of ten"
                 )
-            if not numbers.bad.count:
+            if numbers.bad.count:
+                self._fill(numbers.bad, decimal_hint(summary, name), note, fitted)
+
+    def add_unread(self, unread: dict[str, Occurrences], block: Table) -> None:
+        """Add the cells of a block that hold no date or truth value, in columns of these, by column."""
+        for name, kind in zip(self.columns, self.kinds, strict=True):
+            if kind != "boolean" and kind not in DATE_KINDS:
                 continue
-            place = f"{numbers.bad.first}{numbers.bad.more(' in this column')}"
-            if self.impute is None:
-                advice = "--impute median fills such cells, --categorical reads a column as text"
-                if fitted:
-                    advice = "leave such rows out, or fit with --impute median, which fills such cells"
-                raise DataError(f"{place}; {advice}{decimal_hint(summary, name)}")
-            note(f"{place}: filled by the {self.impute} of the training rows")
+            lost = np.flatnonzero(np.isnan(read_cells(block, name, kind)))
+            if len(lost):
+                cell = as_text(block.column(name))[lost[0]]
+                word = "truth value" if kind == "boolean" else "date"
+                what = "missing value" if is_missing(cell) else f"{show(cell)} is no {word}"
+                own = unread.setdefault(name, Occurrences())
+                own.add(len(lost), f"{block.place(int(lost[0]), name)}: {what}")
+
+    def check_words(
+        self,
+        unread: Mapping[str, Occurrences],
+        note: Callable[[str], None] = silent,
+        *,
+        fitted: bool = False,
+    ) -> None:
+        """Check the cells that :meth:`add_unread` found.
+
+        Raises
+        ------
+        DataError
+            If there are any, and the schema does not say that they are to be filled.
+        """
+        for cells in unread.values():
+            self._fill(cells, "", note, fitted)
+
+    def _fill(self, bad: Occurrences, hint: str, note: Callable[[str], None], fitted: bool) -> None:
+        """Say of cells without a number that they are filled, or refuse them."""
+        place = f"{bad.first}{bad.more(' in this column')}"
+        if self.impute is None:
+            advice = "--impute median fills such cells, --categorical reads a column as text"
+            if fitted:
+                advice = "leave such rows out, or fit with --impute median, which fills such cells"
+            raise DataError(f"{place}; {advice}{hint}")
+        note(f"{place}: filled by the {self.impute} of the training rows")
 
 
 def check_counted(summary: TableSummary, name: str) -> None:
@@ -212,20 +295,5 @@ def check_counted(summary: TableSummary, name: str) -> None:
     if summary.texts[name].counts is None:
         raise DataError(
             f"{summary.name}: column {show(name)} holds more than {MOST_TEXTS:,} different texts, too many "
-            "for categories; leave it out"
+            "for categories; --drop leaves it out"
         )
-
-
-def _kind(summary: TableSummary, name: str) -> str:
-    numeric = summary.looks_numeric(name)
-    if numeric is None:
-        raise DataError(f"{summary.name}: column {show(name)} has no value in any row")
-    if not numeric:
-        return "text"
-    spread = summary.numbers[name].spread
-    if 0 < spread < SMALLEST_SPREAD:
-        raise DataError(
-            f"{summary.name}: column {show(name)} spreads over {spread:.3g} only, too little to be "
-            f"standardised ({SMALLEST_SPREAD:g} at least); multiply it by a power of ten"
-        )
-    return "numeric"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 
+from ._dates import DATE_KINDS, parts_of
+from ._preprocessing import category_widths
 from ._schema import Schema
 
 
@@ -56,27 +60,52 @@ def input_columns(schema: Schema, preprocessor: ColumnTransformer) -> dict[str, 
     >>> inputs["kind"].tolist(), inputs["size"].tolist()
     ([1, 2], [0])
     """
-    parts = preprocessor.output_indices_
-    widths = dict.fromkeys(schema.of_kind("numeric"), 1)
-    if names := schema.of_kind("text"):
-        categories = preprocessor.named_transformers_["text"].categories_
-        widths |= {name: len(own) for name, own in zip(names, categories, strict=True)}
-    inputs: dict[str, NDArray] = {}
-    for kind in ("numeric", "text"):
-        at = parts[kind].start if kind in parts else 0
-        for name in schema.of_kind(kind):
-            inputs[name] = np.arange(at, at + widths[name])
-            at += widths[name]
-    return {name: inputs[name] for name in schema.columns}
+    parts, transformers = preprocessor.output_indices_, preprocessor.named_transformers_
+    names = [name for name, kind in schema.inputs if kind == "numeric"]
+    owners = {"numeric": names, "text": schema.of_kind("text"), "words": schema.of_kind("words")}
+    inputs: dict[str, list[int]] = {name: [] for name in schema.columns}
+    for part, own in owners.items():
+        if not own:
+            continue
+        widths = [1] * len(own)
+        if part == "text":
+            widths = category_widths(transformers[part])
+        elif part == "words":
+            widths = [transformers[part].n_features] * len(own)
+        place = count(parts[part].start)
+        for name, width in zip(own, widths, strict=True):
+            inputs[name] += islice(place, width)
+    return {name: np.array(own) for name, own in inputs.items()}
 
 
-def column_uses(schema: Schema, preprocessor: ColumnTransformer) -> tuple[ColumnUse, ...]:
-    """Say of each column of a table what was done to it, in the order of the table."""
-    treatments = {"numeric": "standardised", "text": "one-hot"}
-    holds = {"numeric": "numbers", "text": "text"}
-    return tuple(
-        ColumnUse(name, holds[kind], treatments[kind], len(inputs))
-        for (name, inputs), kind in zip(
-            input_columns(schema, preprocessor).items(), schema.kinds, strict=True
-        )
-    )
+def column_uses(
+    schema: Schema, preprocessor: ColumnTransformer, columns: Sequence[str]
+) -> tuple[ColumnUse, ...]:
+    """Say of each column of a table but its target what was done to it, in the order of the table.
+
+    ``columns`` are the columns of the table.
+    """
+    inputs = input_columns(schema, preprocessor)
+    kinds = dict(zip(schema.columns, schema.kinds, strict=True))
+    uses = []
+    for name in columns:
+        if name in kinds:
+            holds, treatment = _words(schema, kinds[name], len(inputs[name]))
+            uses.append(ColumnUse(name, holds, treatment, len(inputs[name])))
+        elif name in schema.left_out:
+            uses.append(ColumnUse(name, schema.left_out[name], "left out", 0))
+    return tuple(uses)
+
+
+def _words(schema: Schema, kind: str, n_inputs: int) -> tuple[str, str]:
+    """Contents of a column of some kind, and what is done to them."""
+    if kind == "text":
+        full = schema.max_categories is not None and n_inputs == schema.max_categories
+        return "categories", "one input each, the rarest share one" if full else "one input each"
+    if kind == "words":
+        return "free text", "words, hashed"
+    scaled = "standardised, squashed" if schema.squash else "standardised"
+    filled = ", gaps filled by the median" if schema.impute else ""
+    if kind in DATE_KINDS:
+        return "dates", f"{', '.join(parts_of(kind))}: {scaled}{filled}"
+    return ("yes or no" if kind == "boolean" else "numbers"), f"{scaled}{filled}"

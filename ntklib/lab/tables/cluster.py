@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from copy import deepcopy
 from typing import Any
 
@@ -14,13 +14,14 @@ from sklearn.compose import ColumnTransformer
 
 from ntklib.dask import map_parts
 
-from ._numbers import parse_numbers
 from ._preprocessing import learn_numbers, preprocessor_of
 from ._schema import Schema
+from .derived import DerivedNumbers, numbers_of
 from .encoding import EncodedRows
+from .squash import squash_columns
 from .stream import TableStream
 from .summaries import MedianSearch, TableSummary
-from .table import DataError, Table
+from .table import DataError, Table, silent
 from .target import TargetColumn
 
 __all__ = ["ClusterTable"]
@@ -68,7 +69,9 @@ class ClusterTable:
         late = whole.uncounted
         return self.summarise(text=whole.as_text | late) if late else whole
 
-    def encode(self, schema: Schema, target: TargetColumn) -> EncodedRows:
+    def encode(
+        self, schema: Schema, target: TargetColumn, *, note: Callable[[str], None] = silent
+    ) -> EncodedRows:
         """Preprocess all rows, as :func:`~ntklib.lab.tables.encode_rows` does: X and y are Dask arrays.
 
         Parameters
@@ -77,11 +80,23 @@ class ClusterTable:
             Of the features; its cells have been checked.
         target : TargetColumn
             The target, with the summary of the table.
+        note : callable, default: nothing
+            Receives a line for each column of dates or truth values that has cells to be filled.
+
+        Raises
+        ------
+        DataError
+            If a cell holds no date or truth value and the schema does not say that it is to be filled.
         """
         preprocessor = preprocessor_of(schema, target.summary)
-        fills = schema.impute is not None and schema.of_kind("numeric")
-        medians = self._medians(schema) if fills else None
-        learn_numbers(preprocessor, schema, target.summary, medians)
+        derived = DerivedNumbers(schema)
+        if derived.needed:
+            for one in self._each("reading dates and truth values", derive_part, schema):
+                derived.merge(one)
+            schema.check_words(derived.unread, note)
+        moments = derived.moments(target.summary)
+        medians = self._medians(schema, len(moments)) if schema.impute is not None and moments else None
+        learn_numbers(preprocessor, moments, medians, target.summary.n_rows)
         width = max(part.stop for part in preprocessor.output_indices_.values())
         recipe = dask.delayed((schema, preprocessor, target), traverse=False)
         blocks = [dask.delayed(encode_part)(part, recipe) for part in self.parts]
@@ -94,9 +109,14 @@ class ClusterTable:
         ]
         return EncodedRows(da.concatenate(X), da.concatenate(y), preprocessor)
 
-    def _medians(self, schema: Schema) -> NDArray:
+    def squash(self, X: da.Array, numbers: slice) -> da.Array:
+        """Squash some columns of the encoded rows."""
+        squashed: da.Array = da.map_blocks(squash_part, X, numbers, dtype=X.dtype)
+        return squashed
+
+    def _medians(self, schema: Schema, n_columns: int) -> NDArray:
         """Medians of the columns of numbers, in a few passes."""
-        search = MedianSearch(len(schema.of_kind("numeric")))
+        search = MedianSearch(n_columns)
         while not search.done:
             for one in self._each("looking for medians", count_part, schema, search):
                 search.merge(one)
@@ -120,8 +140,21 @@ def count_part(part: TableStream, schema: Schema, search: MedianSearch) -> Media
     """Count the numbers of a part in one pass of a search for medians."""
     counts = deepcopy(search)
     for block in part.read():
-        counts.add(_numbers(block, schema))
+        counts.add(numbers_of(block, schema))
     return counts
+
+
+def derive_part(part: TableStream, schema: Schema) -> DerivedNumbers:
+    """Summarise the numbers that dates and truth values of a part become."""
+    summary = DerivedNumbers(schema)
+    for block in part.read():
+        summary.add(block, numbers_of(block, schema))
+    return summary
+
+
+def squash_part(X: NDArray, numbers: slice) -> NDArray:
+    """Squash some columns of a copy of some rows."""
+    return squash_columns(X.copy(), numbers)
 
 
 def encode_part(
@@ -135,11 +168,6 @@ def encode_part(
         X.append(preprocessor.transform(schema.encode_block(block)))
         y.append(target.read(block))
     return np.concatenate(X), np.concatenate(y).astype(target.dtype)
-
-
-def _numbers(block: Table, schema: Schema) -> NDArray:
-    names = schema.of_kind("numeric")
-    return np.column_stack([parse_numbers(block.column(name), block.decimal) for name in names])
 
 
 def _held(table: Table) -> TableStream:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,16 +13,19 @@ from ntklib._core.blocks import row_blocks
 from ntklib._core.progress import step
 from ntklib._core.scratch import scratch_array
 
-from ._numbers import as_text, parse_numbers
 from ._preprocessing import learn_numbers, preprocessor_of
 from ._schema import Schema
+from .derived import DerivedNumbers
 from .stream import TableStream
 from .summaries import MedianSearch
-from .table import DataError, Table
+from .table import DataError, Table, silent
 from .target import TargetColumn
 
 _CELLS = 2**20
 """Numbers of a block in passes over the encoded rows."""
+
+
+_PARTS = ("numeric", "text", "words")
 
 
 class EncodedRows(NamedTuple):
@@ -37,6 +40,8 @@ def encode_rows(
     table: Table | TableStream,
     schema: Schema,
     target: TargetColumn,
+    *,
+    note: Callable[[str], None] = silent,
 ) -> EncodedRows:
     """Preprocess all rows of a table that has been summarised and checked.
 
@@ -51,6 +56,8 @@ def encode_rows(
         Of its features; its cells have been checked.
     target : TargetColumn
         Its target, with the summary of the table.
+    note : callable, default: nothing
+        Receives a line for each column of dates or truth values that has cells to be filled.
 
     Returns
     -------
@@ -60,32 +67,37 @@ def encode_rows(
     Raises
     ------
     DataError
-        If there is no room on the disk, or the rows are not those that were summarised.
+        If there is no room on the disk, the rows are not those that were summarised, or a cell holds no date
+        or truth value and the schema does not say that it is to be filled.
     """
-    summary, numeric, text = target.summary, schema.of_kind("numeric"), schema.of_kind("text")
+    summary = target.summary
     preprocessor = preprocessor_of(schema, summary)
-    width = len(numeric)
-    if text:
-        encoder = preprocessor.named_transformers_["text"]
-        width += sum(map(len, encoder.categories_))
+    parts = {name: own for name, own in preprocessor.output_indices_.items() if name in _PARTS}
+    places = {name: np.array([kind == name for _, kind in schema.inputs]) for name in parts}
+    width = max(own.stop for own in parts.values())
+    n_numbers = parts["numeric"].stop if "numeric" in parts else 0
     try:
         X = scratch_array((summary.n_rows, width), np.float64, f"the encoded rows of {table.name}")
         y = scratch_array((summary.n_rows,), target.dtype, f"the targets of {table.name}")
     except OSError as error:
         raise DataError(f"{error.filename}: {error.strerror}") from None
-    numbers = X[:, : len(numeric)]
+    numbers = X[:, :n_numbers]
+    derived = DerivedNumbers(schema)
     with step("encoding", summary.n_rows, "rows") as done:
         for rows, block in _numbered(table, summary.n_rows):
-            for j, name in enumerate(numeric):
-                numbers[rows, j] = parse_numbers(block.column(name), block.decimal)
-            if text:
-                cells = np.column_stack([as_text(block.column(name)) for name in text])
-                X[rows, len(numeric) :] = encoder.transform(cells)
+            cells = schema.encode_block(block)
+            for name, place in places.items():
+                own = cells[:, place]
+                if name != "numeric":
+                    own = preprocessor.named_transformers_[name].transform(own)
+                X[rows, parts[name]] = own
+            derived.add(block, numbers[rows])
             y[rows] = target.read(block)
             done.reach(rows.stop)
-    medians = None if schema.impute is None else _medians(numbers)
-    learn_numbers(preprocessor, schema, summary, medians)
-    if numeric:
+    schema.check_words(derived.unread, note)
+    medians = None if schema.impute is None or not n_numbers else _medians(numbers)
+    learn_numbers(preprocessor, derived.moments(summary), medians, summary.n_rows)
+    if n_numbers:
         scale = preprocessor.named_transformers_["numeric"]
         for rows in _row_blocks(numbers):
             numbers[rows] = scale.transform(numbers[rows])

@@ -203,7 +203,7 @@ def test_damaged_and_foreign_model_files(models, tmp_path, capsys):
 
 def test_newer_and_edited_model_files(models, tmp_path, capsys):
     good, data, bad = models / "price.ntk", models / "trees.csv", tmp_path / "bad.ntk"
-    with_header(good, bad, format_version=2, ntklib_version="9.1")
+    with_header(good, bad, format_version=3, ntklib_version="9.1")
     fails(capsys, ["predict", bad, data], "written by a newer ntklib (9.1")
     for fields in ({"format": "other"}, {"columns": ["size"]}, {"kinds": [[], {}]}, {"format_version": None}):
         with_header(good, bad, **fields)

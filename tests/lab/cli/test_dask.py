@@ -9,14 +9,16 @@ from ntklib import NNGP, NTK, NTKClassifierCV, NTKRegressorCV
 from ntklib.estimators.rows import RowView
 from ntklib.lab.cli import main
 from ntklib.lab.cli._model_file import load_model
-from ntklib.lab.tables import Schema, TargetColumn, encode_rows, open_tables, summarise
+from ntklib.lab.tables import Schema, TargetColumn, encode_rows, open_tables, summarise, with_squash
 from ntklib.lab.tables.cluster import ClusterTable
+from ntklib.lab.tables.squash import squash_columns
 
 
 @pytest.fixture(autouse=True)
 def _few_kernels(monkeypatch):
     kernels = [NTK(bias_std=1.0), NNGP(depth=2, bias_std=1.0)]
-    monkeypatch.setattr("ntklib.estimators.ridge._cv.default_kernels", lambda: kernels)
+    monkeypatch.setattr("ntklib.estimators.ridge._candidates.default_kernels", lambda: kernels)
+    monkeypatch.setattr("ntklib.estimators.ridge._candidates.LAPLACE_SCALES", ())
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,9 @@ def folder(tmp_path_factory):
     frame["y"] = frame["a"] ** 2 + (frame["kind"] == "oak") + 0.1 * rng.normal(size=n)
     frame["label"] = np.where(frame["y"] > 1, 1, 0)
     frame.loc[::9, "b"] = np.nan
+    frame["day"] = (pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(n) % 50, "D")).strftime("%Y-%m-%d")
+    frame.loc[::13, "day"] = None
+    frame["flag"] = np.where(rng.random(n) > 0.5, "yes", "no")
     for i, part in enumerate((frame[:120], frame[120:])):
         part.to_csv(folder / f"{i}.csv", index=False)
         part.reset_index(drop=True).to_parquet(folder / f"{i}.parquet", row_group_size=50)
@@ -44,12 +49,14 @@ def cluster():
         yield cluster
 
 
-def expected(table, target, estimator, sizes):
+def expected(table, target, estimator, sizes, squash):
     """The estimator fitted to the blocks in memory, and its rows."""
     summary = summarise(table)
     column = TargetColumn.of(table, summary, target)
     schema = Schema.of(summary, target=target, impute="median")
-    X, y, _ = encode_rows(table, schema, column)
+    X, y, preprocessor = encode_rows(table, schema, column)
+    if squash:
+        X = squash_columns(X, preprocessor.output_indices_["numeric"])
     values = column.decide(y).values
     return estimator.fit(RowView(np.array(X), ends=tuple(np.cumsum(sizes))), values), X
 
@@ -73,13 +80,25 @@ def test_the_model_is_that_of_the_blocks_in_memory(
     assert "203 rows" in printed.out
     estimator = (NTKRegressorCV if target == "y" else NTKClassifierCV)(solver="nystrom")
     table = open_tables([folder / files])
-    fitted, X = expected(table, target, estimator, sizes)
     model = load_model(out)
+    fitted, X = expected(table, target, estimator, sizes, model.schema.squash)
     assert model.pipeline[0].transform(model.schema.encode(table.table())).tobytes() == X.tobytes()
     assert model.pipeline[-1].kernel_ == fitted.kernel_
     for name, value in vars(fitted).items():
         if isinstance(value, np.ndarray | float):
             assert np.asarray(getattr(model.pipeline[-1], name)).tobytes() == np.asarray(value).tobytes()
+
+
+def test_squashed_rows_are_those_of_memory(folder):
+    table = open_tables([folder / "*.parquet"])
+    parts = ClusterTable(table)
+    summary = parts.summarise()
+    schema = Schema.of(summary, target="y", impute="median")
+    column = TargetColumn.of(table, summary, "y")
+    rows = parts.encode(schema, column)
+    numbers = rows.preprocessor.output_indices_["numeric"]
+    expected = with_squash(rows.preprocessor).transform(schema.encode(table.table()))
+    np.testing.assert_array_equal(np.asarray(parts.squash(rows.X, numbers)), expected)
 
 
 def test_parts_are_the_rows_in_order(folder):

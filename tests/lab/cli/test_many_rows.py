@@ -109,7 +109,8 @@ def test_notes_count_the_cells_of_all_blocks(folder, data, tmp_path, capsys, sma
     assert "new.csv: line 13, column 'kind': 'yew' was not met in training (and 2 more in this column)" in err
     assert "new.csv: line 2, column 'gaps': missing value (and 6 more in this column): filled" in err
     assert "columns the model does not use: extra" in err
-    assert err.count("\n") == 3
+    assert "on the 43 rows that have their 'price'" in err
+    assert err.count("\n") == 4
 
 
 def test_a_bad_cell_far_down_stops_everything_before_the_first_line(
@@ -190,7 +191,9 @@ def test_labels_of_many_files_and_safe_csv(tmp_path, capsys, small_blocks):
     assert out.splitlines()[0] == "prediction,probability_=a,probability_plain"
     assert err.count("--safe-csv quotes them") == 1
     code, safe, err = run(capsys, *command, "--safe-csv")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert "on the 24 rows that have their 'y'" in err
+    assert err.count("\n") == 1
     assert {line.split(",")[0] for line in safe.splitlines()[1:]} == {'"\'=a"', '"plain"'}
 
 

@@ -80,7 +80,7 @@ def test_every_field_of_the_header_may_be_of_any_type(folder, tmp_path, capsys):
     content, header = members(folder / "labels.ntk"), header_of(folder)
     fits = {"target", "reason", "ntklib_version"}  # any text will do
     for field, value in itertools.product(header, ODD):
-        if field in fits and isinstance(value, str):
+        if (field in fits and isinstance(value, str)) or (field in {"left_out", "scores"} and value == {}):
             continue
         path = pack(tmp_path / "bad.ntk", {**content, HEADER: json.dumps(header | {field: value})})
         if field == "impute" and value is None:
@@ -417,7 +417,7 @@ def test_text_of_the_file_reaches_the_terminal_escaped(folder, tmp_path, capsys)
     content, header = members(folder / "labels.ntk"), header_of(folder)
     evil = "9\nline two\r\x1b[31m\x9b31m\u202egnp.exe\u2028\ud800"
     for change in (
-        {"format_version": 2, "ntklib_version": evil},
+        {"format_version": 3, "ntklib_version": evil},
         {"format": evil},
         {"columns": ["a", "b", evil, "t"]},
     ):

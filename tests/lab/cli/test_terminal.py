@@ -48,7 +48,7 @@ def test_names_and_cells_in_errors_and_notes(folder, tmp_path, capsys):
         captured = capsys.readouterr()
         lines = (captured.err + captured.out).split("\n")
         assert lines.pop() == ""
-        assert len(lines) == (1 if code else 5)
+        assert len(lines) == (1 if code else 6)
         assert all(line.isprintable() for line in lines)
     commands = ["fit", EVIL], ["predict", EVIL, EVIL], [EVIL], ["report", "--data", EVIL]
     for arguments in (*commands, ["fit", "--traceback", EVIL]):
@@ -154,12 +154,12 @@ def test_every_command_reads_decimal_commas_and_other_encodings(tmp_path, capsys
         assert tables[0] == tables[1]
     else:
         from ntklib.lab.cli._app import build_parser
-        from ntklib.lab.cli._command import read_table
+        from ntklib.lab.cli._command import data_of, read_table
         from ntklib.lab.cli._report import _command_line
 
         words = ["report", "--data", str(german), *options]
         arguments = build_parser(words).parse_args(words)
-        assert read_table(arguments.data, arguments).values[0][1] == "0,5"
+        assert read_table(data_of(arguments), arguments).values[0][1] == "0,5"
         line = _command_line(arguments)
         assert "--decimal ," in line
         assert "--encoding cp1252" in line

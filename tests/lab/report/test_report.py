@@ -188,9 +188,9 @@ def test_a_table_with_text_gaps_and_a_number_to_predict(small, tmp_path, capsys)
     data = tmp_path / "trees & co.csv"
     data.write_text("size,kind,price\n" + "\n".join(lines) + "\n")
     command = ["report", "--data", str(data), "--target", "price", "--out", str(tmp_path / "out")]
-    assert main(command) == 2
+    assert main([*command, "--impute", "refuse"]) == 2
     assert "line 2, column 'size': missing value; --impute" in capsys.readouterr().err
-    assert main([*command, "--impute", "median", "--max-samples", "70"]) == 0
+    assert main([*command, "--max-samples", "70", "--kernels", "ntk"]) == 0
     out, err = capsys.readouterr()
     assert "filled by the median" in err
     assert "70 of 80 rows are used" in err
@@ -198,10 +198,12 @@ def test_a_table_with_text_gaps_and_a_number_to_predict(small, tmp_path, capsys)
     assert "kernel machine" in out
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["scores"]["kernel"]["r2"]["value"] > 0.8
+    assert results["models"]["kernel"]["kernel"] in ("NTK", "NNGP")
     assert len(results["notes"]) == 2
     page = (tmp_path / "out" / "report.html").read_text()
     assert "trees &amp; co.csv" in page
-    assert "--impute median" in page
+    assert "--kernels ntk" in page
+    assert "standardised, gaps filled by the median" in page
 
 
 def test_an_earlier_report_is_kept_unless_forced(folder, small, tmp_path, monkeypatch, capsys):

@@ -30,18 +30,14 @@ FEW = ["u", "v"] * 4
         (["1,234.5", "1,000,000", "2,500"] * 3, "signs between the thousands, as in '1,234.5'"),
         (["1.234,5", "1.000.000", "2.500,0"] * 3, "signs between the thousands"),
         (["1 234", "12\u202f500", "3\u00a0250,5", "1'000"] * 2, "signs between the thousands"),
-        (["2020-01-31", "2021-12-01T10:30:00Z", "2020/2/3"] * 3, "dates or times, as in '2020-01-31'"),
-        (["31.1.2020", "1.12.99", "24.12.2021 18:30"] * 3, "dates or times"),
-        (["1/31/2020", "12/24/20"] * 4, "dates or times"),
+        (["31.1.2020", "1/31/2020"] * 4, "dates or times that are not written alike, as in '31.1.2020'"),
         (["12:30", "07:45:10"] * 4, "dates or times"),
-        (["1/31/2020 10:30 PM", "2020-01"] * 4, "dates or times"),
         (
             ["\u22125", "\u22120.5", "\u22121e"] * 3,
             "a typographer's minus, as in '\u22125'; write plain numbers",
         ),
         (["5 %", "12.5%", "$3", "-€ 1,000", "7"] * 2, "numbers with a unit"),
         (["5-6", "1\u20132", "%", "$x"] * 2, None),
-        ([f"user-{i}" for i in range(8)], "differ in every row, as in 'user-0'"),
         (FEW, None),
         (["a", "b", "", "c", "a", "b", "", "c"], None),
         (["1,5", *["text"] * 7], None),
@@ -66,7 +62,7 @@ def test_decimal_points_under_the_decimal_comma():
 
 def test_one_line_a_kind_of_bounded_length():
     commas = {f"{'x' * 500}{i}": ["0,5", "1,5"] * 4 for i in range(200)}
-    dates = {f"d{i}": ["2020-01-31", "2020-02-28"] * 4 for i in range(3)}
+    dates = {f"d{i}": ["12:30", "07:45"] * 4 for i in range(3)}
     heard = notes(table(**commas, **dates, f=FEW))
     assert len(heard) == 2
     assert "(200 in all)" in heard[0]

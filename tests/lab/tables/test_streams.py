@@ -54,6 +54,17 @@ TEXTS = {
     "whole target": (csv_of({"a": NUMBERS["a"], "y": np.arange(N) % 3}), {}),
     "decimal comma": ("a;y\n" + "".join(f"{i},5;{i % 7},25\n" for i in range(N)), {"decimal": ","}),
     "dates": (csv_of({**NUMBERS, "d": [f"2020-01-{i % 28 + 1:02}" for i in range(N)]}), {}),
+    "times": (
+        csv_of({**NUMBERS, "d": [f"{i % 12 + 1}/{i % 28 + 1}/2020 4:{i + 10} pm" for i in range(N)]}),
+        {},
+    ),
+    "dates with gaps": (
+        csv_of({**NUMBERS, "d": ["" if i % 5 == 0 else f"2020-0{i % 9 + 1}-1{i % 7}" for i in range(N)]}),
+        {"impute": "median"},
+    ),
+    "booleans": (csv_of({**NUMBERS, "f": np.where(NUMBERS["a"] > 0, "Yes", "no")}), {}),
+    "many": (csv_of({**NUMBERS, "m": [f"t{i % 7 * (i % 3)}" for i in range(N)]}), {"max_categories": 4}),
+    "words": (csv_of({"w": [f"a word {i} of {i % 3}, {i % 5}" for i in range(N)], **NUMBERS}), {}),
     "newlines": ("t,a,y\n" + "".join(f'"x\n{i % 3}""\r\n",{i},{i % 4}.5\n' for i in range(N)), {}),
     "wide": (csv_of({f"c{j}": rng.normal(size=N) for j in range(200)} | {"y": np.arange(N) * 1.5}), {}),
     "blank end": (csv_of(NUMBERS) + "\n\n\n", {}),
@@ -61,14 +72,14 @@ TEXTS = {
 }
 
 
-def encoded(source, *, impute=None, categorical=()):
+def encoded(source, *, categorical=(), **options):
     """A table in two passes, with all that was said of it."""
     heard = []
     summary = summarise(source, text=categorical)
     column = TargetColumn.of(source, summary, "y")
-    schema = Schema.of(summary, target="y", categorical=categorical, impute=impute, note=heard.append)
+    schema = Schema.of(summary, target="y", categorical=categorical, note=heard.append, **options)
     schema.check(summary, heard.append)
-    rows = encode_rows(source, schema, column)
+    rows = encode_rows(source, schema, column, note=heard.append)
     return schema, rows, column.decide(rows.y, categorical="y" in categorical, note=heard.append), heard
 
 
@@ -86,14 +97,11 @@ def test_two_passes_give_what_scikit_learn_learns_in_memory(csv_file):
     schema, rows, target, heard = encoded(open_tables([path], **reading), **options)
     table = load_table(path, **reading)
     notes = []
-    categorical = options.get("categorical", ())
     expected = read_target(table, "y", note=notes.append)
     assert (expected.task, expected.reason) == (target.task, target.reason)
     np.testing.assert_array_equal(target.values, expected.values)
     assert target.values.dtype == expected.values.dtype
-    assert schema == Schema.infer(
-        table, target="y", categorical=categorical, impute=options.get("impute"), note=notes.append
-    )
+    assert schema == Schema.infer(table, target="y", note=notes.append, **options)
     assert not set(notes) - set(heard)
     X = schema.encode(table, notes.append)
     theirs = make_preprocessor(schema).fit(X)
@@ -170,7 +178,7 @@ def test_row_groups_change_nothing(tmp_path, small_blocks, row_group):
     for name in ("t", "c", "day"):
         assert table.column(name).tolist() == data[name].astype(str).tolist()
     schema, rows, _, _ = encoded(open_tables([tmp_path / "d.parquet"]))
-    assert schema.kinds == ("numeric", "numeric", "numeric", "text", "text", "text")
+    assert schema.kinds == ("numeric", "numeric", "numeric", "text", "text", "date")
     whole = encoded(Table("t", table.columns, table.values, table.rows))
     np.testing.assert_array_equal(rows.X, whole[1].X)
 
@@ -216,8 +224,10 @@ def test_types_of_parquet(tmp_path):
         np.testing.assert_array_equal(table.column(name), [number, np.nan])
     assert table.column("time").tolist() == ["01:00:00", ""]
     assert table.column("text").tolist() == ["u", ""]
-    with pytest.raises(DataError, match="column 'nothing' has no value in any row"):
-        Schema.infer(table)
+    assert "nothing" in Schema.infer(table).left_out
+    stamp = pa.array([1_500_000_000_123_456_789, None], pa.timestamp("ns", "UTC"))
+    stamps = load_table(write(tmp_path / "stamps.parquet", t=stamp)).column("t")
+    assert stamps.tolist() == ["2017-07-14 02:40:00.123456789Z", ""]
     for kind in (pa.array([b"x"]), pa.array([[1]]), pa.array([{"a": 1}]), pa.array([1], pa.duration("s"))):
         with pytest.raises(DataError, match=r"column 'z' has type .*numbers or text are needed"):
             load_table(write(tmp_path / "bad.parquet", z=kind))

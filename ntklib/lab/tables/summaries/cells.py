@@ -58,6 +58,10 @@ class NumberSummary:
         Numbers of all cells and of those of a kind; others are text that is no number.
     low, high : float
         Extremes of the finite numbers.
+    whole : bool
+        If all finite numbers are whole.
+    sample : list of float
+        The first thousand of them.
     bad, large : Occurrences
         Cells without a finite number, and numbers too large to be standardised.
     """
@@ -68,6 +72,8 @@ class NumberSummary:
     missing: int = 0
     low: float = np.inf
     high: float = -np.inf
+    whole: bool = True
+    sample: list[float] = field(default_factory=list)
     bad: Occurrences = field(default_factory=Occurrences)
     large: Occurrences = field(default_factory=Occurrences)
 
@@ -85,6 +91,9 @@ class NumberSummary:
         else:
             self.finite += len(numbers)
         self.low, self.high = min(self.low, low), max(self.high, high)
+        self.whole = self.whole and bool((np.floor(numbers) == numbers)[~np.isnan(numbers)].all())
+        if (room := _SAMPLE - len(self.sample)) > 0:
+            self.sample += numbers[~np.isnan(numbers)][:room].tolist()
         if max(-low, high) > LARGEST:
             large = np.flatnonzero(np.abs(numbers) > LARGEST)
             place = table.place(large[0], name)
@@ -109,6 +118,8 @@ class NumberSummary:
         self.infinite += later.infinite
         self.missing += later.missing
         self.low, self.high = min(self.low, later.low), max(self.high, later.high)
+        self.whole = self.whole and later.whole
+        self.sample += later.sample[: _SAMPLE - len(self.sample)]
         self.bad.merge(later.bad)
         self.large.merge(later.large)
 
@@ -116,6 +127,11 @@ class NumberSummary:
     def looks_numeric(self) -> bool | None:
         """Say whether most cells are numbers, missing ones left out; None if all are missing."""
         return mostly_numbers(self.finite + self.infinite, self.rows - self.missing)
+
+    @property
+    def all_different(self) -> bool:
+        """Say whether none of the first numbers is there twice, among at least five."""
+        return len(set(self.sample)) == len(self.sample) >= _IDENTIFIER_ROWS
 
     @property
     def spread(self) -> float:
