@@ -63,7 +63,7 @@ API = {
     "ntklib.lab.studies": """
         criterion_study CriterionStudy DecaySetting feature_learning_study FeatureLearningStudy
         fit_power_law homogeneity_study HomogeneityStudy implicit_bias_study ImplicitBiasStudy
-        Influence landscapes_study LandscapesStudy lazy_accuracy_study lazy_decay_study
+        Influence InfluenceDecay landscapes_study LandscapesStudy lazy_accuracy_study lazy_decay_study
         LazyAccuracyStudy LazyDecayStudy LearnabilityByMode learning_curve_study LearningCurveStudy
         linearization_study LinearizationStudy LinearModel LocalSlopes MarginPath MeanFieldLimit
         MinimumNorm NeuronPaths parameterization_study ParameterizationStudy PowerLaw

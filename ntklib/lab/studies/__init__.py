@@ -17,6 +17,7 @@ from .homogeneity.study import homogeneity_study
 from .implicit_bias import (
     ImplicitBiasStudy,
     Influence,
+    InfluenceDecay,
     MarginPath,
     MinimumNorm,
     WeightEffect,
@@ -48,6 +49,7 @@ __all__ = [
     "HomogeneityStudy",
     "ImplicitBiasStudy",
     "Influence",
+    "InfluenceDecay",
     "LandscapesStudy",
     "LazyAccuracyStudy",
     "LazyDecayStudy",

@@ -8,6 +8,7 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize
 from scipy.special import expit, lambertw
+from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
@@ -17,11 +18,13 @@ from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import (
     ImplicitBiasStudy,
     Influence,
+    InfluenceDecay,
     MarginPath,
     MinimumNorm,
     WeightEffect,
     implicit_bias_study,
 )
+from ntklib.lab.studies.implicit_bias.decay import influence_against_decay
 from ntklib.lab.studies.implicit_bias.flow import homogeneity, linear_flow, network_flow
 from ntklib.lab.studies.implicit_bias.influence import (
     _minimise,
@@ -53,7 +56,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def study():
-    return implicit_bias_study(**SMALL)
+    return implicit_bias_study(**SMALL, parts=["norm", "margin", "weights", "influence"])
 
 
 # the support vector machine
@@ -356,6 +359,38 @@ def test_influence_of_a_network_is_a_derivative():
         network.unravel(start, best), rows[[7]]
     )
     assert found["actual"][1] == pytest.approx(change[0], abs=1e-5)
+
+
+def test_influence_goes_with_retraining_less_where_decay_is_weak():
+    network = MLP((4, 4), activation="gelu", weight_std=1.4, bias_std=0.1)
+    rows, probes, y, chosen = X[:12], X[20:30], NOISY[:12], [0, 7]
+    found = InfluenceDecay(
+        **influence_against_decay(network, rows, probes, y, [0.5, 3.0], chosen, starts=[0, 2])
+    )
+    assert found.rank_correlation.shape == found.rank_correlation_afresh.shape == (2, 2)
+    for i, seed in enumerate((0, 2)):
+        for j, penalty in enumerate((0.5, 3.0)):
+            one = network_influence(network, rows, probes, y, penalty, chosen, random_state=seed)
+            for key, course in (
+                ("probe_actual", "rank_correlation"),
+                ("probe_afresh", "rank_correlation_afresh"),
+            ):
+                ranks = [rankdata(one[name].ravel()) for name in ("probe_predicted", key)]
+                assert getattr(found, course)[i, j] == pytest.approx(np.corrcoef(*ranks)[0, 1])
+    assert np.all(found.rank_correlation[:, 1] > 0.95)
+    assert found.rank_correlation[:, 1].min() > found.rank_correlation[:, 0].min()
+
+
+def test_the_part_on_decay(tmp_path):
+    record = InfluenceDecay(np.array([0.5, 2.0]), np.array([[0.4, 0.9]]), np.array([[0.1, 0.8]]))
+    study = implicit_bias_study(**SMALL, parts=["norm"])
+    study = dataclasses.replace(study, decay={"1 hidden layer": record})
+    assert "from 1 hidden layer on: 0.10 at weight decay 0.5, 0.80 at 2" in study.headline()
+    assert study.pictures == ("norm", "decay")
+    axes = plt.figure().add_subplot()
+    study.plot(axes, picture="decay")
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [0.1, 0.8])
+    plt.close("all")
 
 
 # the study

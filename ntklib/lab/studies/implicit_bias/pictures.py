@@ -10,6 +10,7 @@ import numpy as np
 from ntklib._core.drawing import COLORS, light_axes
 
 if TYPE_CHECKING:
+    from .decay import InfluenceDecay
     from .influence import Influence
     from .margin import MarginPath
     from .norm import MinimumNorm
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "draw_alignment",
+    "draw_decay",
     "draw_decisions",
     "draw_influence",
     "draw_margin",
@@ -138,6 +140,24 @@ def draw_influence(ax: Any, records: Mapping[str, Influence]) -> None:
     ax.set_xlabel("change of the output at the sample left out")
     ax.set_ylabel("change that influence predicts,\ndivided by 1 - h")
     ax.legend(frameon=False, loc="upper left", fontsize="small")
+    light_axes(ax)
+
+
+def draw_decay(ax: Any, records: Mapping[str, InfluenceDecay]) -> None:
+    """Draw the rank correlations of influence with retraining afresh against weight decay, by depth."""
+    for index, (model, record) in enumerate(records.items()):
+        color = COLORS[index % len(COLORS)]
+        near, afresh = record.rank_correlation, record.rank_correlation_afresh
+        ax.plot(record.penalty, np.median(afresh, axis=0), "o-", color=color, linewidth=1.8, label=model)
+        ax.plot(record.penalty, afresh.T, "o", color=color, markersize=2.5, alpha=0.6)
+        ax.plot(record.penalty, np.median(near, axis=0), "--", color=color, linewidth=1.2)
+    ax.plot([], [], "--", color="grey", label="trained on from the minimum")
+    ax.set_xscale("log")
+    ax.set_xticks(record.penalty, [f"{penalty:g}" for penalty in record.penalty])
+    ax.minorticks_off()
+    ax.set_xlabel("weight decay")
+    ax.set_ylabel("rank correlation of influence\nwith retraining")
+    ax.legend(frameon=False, loc="lower right", fontsize="small")
     light_axes(ax)
 
 

@@ -15,6 +15,7 @@ from ntklib.kernels import NTK
 from ntklib.lab.seeds import generator
 from ntklib.networks import MLP, TwoLayerNet
 
+from .decay import InfluenceDecay, influence_against_decay
 from .influence import Influence, network_influence, ridge_influence
 from .margin import MarginPath, margin_path, network_margin_path
 from .norm import MinimumNorm, minimum_norm
@@ -27,11 +28,18 @@ RECORDS: dict[str, type] = {
     "margin": MarginPath,
     "weights": WeightEffect,
     "influence": Influence,
+    "decay": InfluenceDecay,
 }
 PARTS = tuple(RECORDS)
 
 DEPTHS, UNITS = (1, 3), 20
 """Hidden layers of the networks in the part on influence, and their width."""
+
+DECAY_DEPTHS, DECAY_UNITS, DECAY_STARTS = (1, 2, 3), 8, 3
+"""Hidden layers of the networks in the part on weight decay, their width, and initialisations of each."""
+
+DECAY_FACTORS = np.array([0.5, 1.0, 2.0, 4.0])
+"""Weight decays of that part, relative to the penalty."""
 
 _PER_DECADE, _PROBES, _POINTS = 10, 20, 1000
 
@@ -154,10 +162,18 @@ def pieces(
     }
     chosen = np.linspace(0, len(X) - 1, min(left_out, len(X))).astype(int)
     for depth in DEPTHS:
-        deep = MLP((UNITS,) * depth, activation="gelu", weight_std=2**0.5, bias_std=0.1)
-        arguments = (deep, X, probes[:_PROBES], noisy.signs, penalty, chosen)
-        name = f"influence: {depth} hidden layer{'s' if depth > 1 else ''}"
-        jobs[name] = partial(network_influence, *arguments, random_state=random_state)
+        arguments = (_deep(depth, UNITS), X, probes[:_PROBES], noisy.signs, penalty, chosen)
+        jobs[f"influence: {_layers(depth)}"] = partial(
+            network_influence, *arguments, random_state=random_state
+        )
+    seeds = range(random_state, random_state + DECAY_STARTS)
+    for depth in DECAY_DEPTHS:
+        small, penalties = _deep(depth, DECAY_UNITS), penalty * DECAY_FACTORS
+        jobs[f"decay: {_layers(depth)}"] = partial(
+            influence_against_decay,
+            *(small, X, probes[:_PROBES], noisy.signs, penalties, chosen[::2]),
+            starts=seeds,
+        )
     return {name: job for name, job in jobs.items() if name.partition(":")[0] in parts}
 
 
@@ -178,6 +194,14 @@ def split(values: Mapping[str, Mapping[str, NDArray]]) -> dict[str, dict[str, An
 
 def _log_times(horizon: float) -> NDArray:
     return np.geomspace(0.1, horizon, round(_PER_DECADE * np.log10(horizon / 0.1)) + 1)
+
+
+def _deep(depth: int, units: int) -> MLP:
+    return MLP((units,) * depth, activation="gelu", weight_std=2**0.5, bias_std=0.1)
+
+
+def _layers(depth: int) -> str:
+    return f"{depth} hidden layer{'s' if depth > 1 else ''}"
 
 
 def _weights(signs: NDArray, weight: float) -> NDArray:

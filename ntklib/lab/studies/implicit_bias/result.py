@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from ntklib.lab.result import StudyResult, column, entry, result
 
+from .decay import InfluenceDecay
 from .influence import Influence
 from .margin import MarginPath
 from .norm import MinimumNorm
 from .pictures import (
     draw_alignment,
+    draw_decay,
     draw_decisions,
     draw_influence,
     draw_margin,
@@ -42,6 +44,7 @@ PICTURES: dict[str, tuple[str, Callable[..., None]]] = {
     "weights": ("weights", draw_weights),
     "decisions": ("weights", draw_decisions),
     "influence": ("influence", draw_influence),
+    "decay": ("decay", draw_decay),
 }
 """The records that a picture is of, and the function that draws it."""
 
@@ -64,6 +67,9 @@ class ImplicitBiasStudy(StudyResult):
     margin: Mapping[str, MarginPath] = entry("By model, without those that do not separate the classes.")
     weights: Mapping[str, WeightEffect] = entry("Training with importance weights and without, by model.")
     influence: Mapping[str, Influence] = entry("Changes when samples are left out, by model.")
+    decay: Mapping[str, InfluenceDecay] = entry(
+        "Rank correlations of such changes by weight decay, by model."
+    )
     n_samples: int = entry("Number of rows.")
     n_features: int = entry("Number of inputs.")
     width: int = entry("Units of the two-layer networks.")
@@ -135,6 +141,14 @@ class ImplicitBiasStudy(StudyResult):
                 f"influence: {record.slope:.0%} of the change for kernel ridge, all of it after division by "
                 f"1 - h (off by {record.corrected_error:.1g}); {others}"
             )
+        if self.decay:
+            medians = [np.median(record.rank_correlation_afresh, axis=0) for record in self.decay.values()]
+            weak, strong = (", ".join(f"{m[k]:.2f}" for m in medians) for k in (0, -1))
+            first, last = next(iter(self.decay.values())).penalty[[0, -1]]
+            yield (
+                "decay: rank correlations of influence with retraining afresh, "
+                f"from {next(iter(self.decay))} on: {weak} at weight decay {first:g}, {strong} at {last:g}"
+            )
 
 
 def finding_rows(
@@ -142,9 +156,10 @@ def finding_rows(
     margin: Mapping[str, MarginPath],
     weights: Mapping[str, WeightEffect],
     influence: Mapping[str, Influence],
+    decay: Mapping[str, InfluenceDecay],
 ) -> dict[str, Any]:
     """Return the columns of the table."""
-    rows = [*_norm(norm), *_margin(margin), *_weights(weights), *_influence(influence)]
+    rows = [*_norm(norm), *_margin(margin), *_weights(weights), *_influence(influence), *_decay(decay)]
     values = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
     return {name: np.array(value) for name, value in zip(COLUMNS, values, strict=True)}
 
@@ -195,3 +210,11 @@ def _influence(records: Mapping[str, Influence]) -> Iterator[Row]:
             yield "influence", model, "predicted change per actual one", record.slope, np.nan
         yield "influence", model, "error after division by 1 - h", record.corrected_error, exact
         yield "influence", model, "rank correlation elsewhere", record.rank_correlation, np.nan
+
+
+def _decay(records: Mapping[str, InfluenceDecay]) -> Iterator[Row]:
+    for model, record in records.items():
+        for way in ("rank_correlation", "rank_correlation_afresh"):
+            for penalty, values in zip(record.penalty, getattr(record, way).T, strict=True):
+                quantity = f"{way.replace('_', ' ')}, weight decay {penalty:g}"
+                yield "decay", model, quantity, float(np.median(values)), np.nan

@@ -1,4 +1,4 @@
-"""Study of implicit bias, the choice of training among all that fits, in four parts."""
+"""Study of implicit bias, the choice of training among all that fits, in five parts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def implicit_bias_study(
 
     Shows, beside what theory predicts, that least squares ends at the nearest interpolant, that the logistic
     loss leads to the largest margin at the pace of 1/log t, that the effect of importance weights fades once
-    classes are separated, and how far influence functions are from leaving out.
+    classes are separated, and how far influence functions are from leaving out, by depth and weight decay.
 
     - **norm**: gradient descent on least squares reaches :math:`w_0 + J^+ (y - f_0)`, the interpolant nearest
       to its start, and never leaves :math:`w_0 + \mathrm{range}(J^T)`; so do momentum and minibatches, while
@@ -60,6 +60,8 @@ def implicit_bias_study(
       once the classes are separated, and stays where they are not, or where there is a penalty.
     - **influence**: influence functions are short of leave-one-out by :math:`1 - H_{ii}` for kernel ridge
       regression, exactly, and further off for networks.
+    - **decay**: the changes that influence functions predict go with those of retraining less in deeper
+      networks, and less where weight decay is weak.
 
     Times are followed on the clock :math:`\log t`, for which a flow is integrated in that variable and a
     network takes steps in inverse proportion to its loss.
@@ -70,7 +72,7 @@ def implicit_bias_study(
         Rows; None draws 40 of 5 Gaussian features that a plane separates.
     y : array-like of shape (n_samples,) or None, default=None
         Labels of two classes.
-    parts : iterable of str, default=("norm", "margin", "weights", "influence")
+    parts : iterable of str, default=("norm", "margin", "weights", "influence", "decay")
         Parts of the study.
     width : int, default=64
         Units of the two-layer ReLU networks and the tangent models.
@@ -80,7 +82,7 @@ def implicit_bias_study(
         Importance weight of the first class in sorted order, the other having 1.
     penalty : float, default=0.5
         Penalty of ridge regression, of the networks in the part on influence and of one model in that on
-        weights.
+        weights.  The part on decay takes half of it to four times as much.
     horizon : float, default=10_000.0
         Largest log t of models that are linear in their parameters.
     network_horizon : float, default=50.0
@@ -88,7 +90,8 @@ def implicit_bias_study(
     steps : int, default=10_000
         Steps in the part on the norm.
     left_out : int, default=12
-        Samples that networks are trained without, one by one, in the part on influence.
+        Samples that networks are trained without, one by one, in the part on influence.  Half of them in
+        that on decay.
 
     Returns
     -------
