@@ -126,7 +126,7 @@ def expansion_gradients(kernel: Any, X: Any, Y: Any, weights: NDArray) -> NDArra
         power = kernel.exponent
         with np.errstate(divide="ignore"):
             slope = power * np.asarray(kernel.kernel(X, Y), dtype=np.float64) ** (power - 1)
-        return expansion_gradients(kernel.kernel, X, Y, weights * slope)
+        return expansion_gradients(kernel.kernel, X, Y, _times(weights, slope))
     if isinstance(kernel, (ConstantKernel, WhiteKernel)):
         return np.zeros((len(weights), *X.shape))
     raise TypeError(
@@ -141,4 +141,11 @@ def _factor(kernel: Any, X: Any, Y: Any, weights: NDArray, other: Any) -> NDArra
         return np.zeros((len(weights), *X.shape))
     if isinstance(other, ConstantKernel):
         return expansion_gradients(kernel, X, Y, weights * other.constant_value)
-    return expansion_gradients(kernel, X, Y, weights * np.asarray(other(X, Y), dtype=np.float64))
+    return expansion_gradients(kernel, X, Y, _times(weights, np.asarray(other(X, Y), dtype=np.float64)))
+
+
+def _times(weights: NDArray, values: NDArray) -> NDArray:
+    """Weights times values, those beyond the floats as the largest float: 0 times it is 0."""
+    largest = np.finfo(np.float64).max
+    with np.errstate(over="ignore", under="ignore"):
+        return np.clip(weights * np.clip(values, -largest, largest), -largest, largest)

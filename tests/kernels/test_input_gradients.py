@@ -1,5 +1,7 @@
 """Gradients in the inputs against differences of the kernels, in floats and in 120 digits."""
 
+import warnings
+
 import numpy as np
 import pytest
 from mpmath import mp, mpf
@@ -11,6 +13,7 @@ from ntklib.kernels import (
     GELU,
     NNGP,
     NTK,
+    Abs,
     ArcCosine,
     Erf,
     Exp,
@@ -116,6 +119,64 @@ def test_close_equal_parallel_and_opposite_rows(activation, oracle, normalized, 
         truth = exact_gradient(oracle, x, z, 1, normalized, **options)
         size = max(np.abs(truth).max(), np.sqrt(kernel.diag(x[None]) * kernel.diag(z[None]))[0])
         np.testing.assert_allclose(kernel.gradient_x([x], [z], [1.0])[0], truth, rtol=0, atol=2e-9 * size)
+
+
+@pytest.mark.parametrize("bias_std", [0.3, 5.0])
+@pytest.mark.parametrize(("depth", "angle"), [(2, 1e-6), (3, 1e-9), (6, 1e-13), (2, 3e-16)])
+@pytest.mark.parametrize(
+    ("activation", "oracle"),
+    [
+        (ReLU(), oracle_duals.rectified_power(1)),
+        (Abs(), oracle_duals.ab_relu(-1, 1)),
+        (Step(), oracle_duals.rectified_power(0)),
+        (RectifiedPower(2), oracle_duals.rectified_power(2)),
+    ],
+    ids=["relu", "abs", "step", "squared"],
+)
+def test_kinks_close_to_a_row_in_deep_networks_with_biases(activation, oracle, depth, angle, bias_std):
+    """On both sides, down to an ulp: the lengths of such rows differ by less than a rounding."""
+    x, y = np.random.default_rng(5).normal(size=(2, 3))
+    options = {"depth": depth, "bias_std": bias_std, "weight_std": 1.2}
+    for z in (x + angle * y, x - angle * y):
+        truth = exact_gradient(oracle, x, z, 1, False, **options)
+        value = NTK(activation=activation, **options).gradient_x([x], [z], [1.0])[0]
+        np.testing.assert_allclose(value, truth, rtol=0, atol=1e-12 * np.abs(truth).max())
+
+
+def beyond(size):
+    """Equal, opposite, close, zero and other rows."""
+    X = [[0.3, 0.5, 0], [0.3, 0.5, 0], [-0.3, -0.5, 0], [0.3, 0.5, 1e-9], [0, 0, 0], [0, 0, 0.7], [0.6, 1, 0]]
+    return size * np.array(X)
+
+
+@pytest.mark.parametrize("entry", [e for e in ACTIVATIONS if e.oracle], ids=str)
+def test_never_nan(entry):
+    """Whatever is beyond the floats: kernels, slopes, or single terms; weights of 0 among them."""
+    weights = np.array(
+        [[1.0, 0.0], [-1.0, 1e300], [0.0, 1e-300], [0.5, 1.0], [1.0, -1.0], [1e-5, 2.0], [0, 1]]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sizes = (1e-300, 0.0, 2), (1e-160, 1e100, 1), (1.0, 1e100, 5), (1e154, 0.3, 1), (1e308, 0.3, 2)
+        for size, bias_std, depth in sizes:
+            for normalized in (False, True):
+                options = {"depth": depth, "bias_std": bias_std, "normalized": normalized}
+                kernel, rows = NTK(activation=entry.activation, **options), beyond(size)
+                gradient = kernel.gradient_x(rows, rows, weights)
+                assert not np.isnan(gradient).any(), (size, bias_std, normalized)
+
+
+def test_terms_beyond_the_floats():
+    """A kernel of order 6: infinite values times small weights, and times weights that are not."""
+    kernel, rows, others = NTK(activation=RectifiedPower(3)), X * 2.0**220, Y[1:] * 2.0**220
+    assert np.isinf(kernel(rows, others)).any()
+    plain = kernel.gradient_x(X, Y[1:], WEIGHTS[1:])
+    value = kernel.gradient_x(rows, others, WEIGHTS[1:] * 2.0**-1000)
+    close(value / 2.0**100, plain, 1e-13)
+    huge = kernel.gradient_x(rows, others, WEIGHTS[1:])
+    np.testing.assert_array_equal(huge, np.copysign(np.inf, plain))
+    product = kernel * ConstantKernel(1.0) * Laplace()
+    assert not np.isnan(gradient_x(product, rows, others, WEIGHTS[1:])).any()
 
 
 @pytest.mark.parametrize(("norm", "exponent"), [(1, 1), (1, 0.5), (2, 1), (2, 1.7), (2, 2)])

@@ -219,7 +219,7 @@ class HomogeneousDual:
             # the angle between steps may be the root of one too small for float64
             wide = np.longdouble if layer == n == 0 else np.float64
             turned = _turn_gradient(x, z, by_x, by_z, layer, value, tau, d_rho_before, wide, apart)
-            apart = None
+            apart = _lengths_apart(apart, x, z, layer, n)
             value, d_rho, tau, roots, product, d_product = turned
             if self._passes(net, layer):
                 product, d_product = 1.0, 0.0
@@ -317,7 +317,7 @@ def _turn_gradient(
     cos = cos_x * cos_z
     product_x, product_z = sin_x * cos_z, cos_x * sin_z
     sine, d_sine = product_z - product_x, d_ax - d_az
-    if apart is not None:  # the first layer
+    if apart is not None:
         fine = apart * (product_z + product_x)
         sine = np.where(np.isnan(apart), sine, fine)
         m_x, m_z = by_x.log_lengths[layer], by_z.log_lengths[layer]
@@ -331,5 +331,21 @@ def _turn_gradient(
     bias_tile(mixed, x.turns[layer], z.turns[layer])
     apart = np.full_like(tau, np.nan) if apart is None else apart
     biased_roots(tau, x.turns[layer], z.turns[layer], apart, roots)
+    mixed = np.where(np.isnan(apart), mixed, np.copysign(roots**2, mixed))
     value, cos, d_cos = (part.astype(np.float64) for part in (cos * value + sin_x * sin_z, cos, d_cos))
     return value, d_new, mixed, roots, cos, d_cos
+
+
+def _lengths_apart(apart: Any, x: AngularPlan, z: AngularPlan, layer: int, degree: int) -> Any:
+    """How far lengths are apart, over their sum, after a layer's bias and activation, from that before.
+
+    With u = tan((pi/2 - a)/2) of the turns, radii are apart by ((u_x + u_z) / (1 + u_x u_z))^2 times as much.
+    """
+    if apart is None:
+        return None
+    u, v = x.turns[layer, 3, :, None].astype(np.float64), z.turns[layer, 3, None, :].astype(np.float64)
+    of_radii = apart * ((u + v) / (1 + u * v)) ** 2
+    powers = 0.0 * of_radii
+    for _ in range(degree):
+        powers = (powers + of_radii) / (1 + powers * of_radii)
+    return powers

@@ -11,6 +11,7 @@ pair from the rows themselves, less what rounding leaves of it along u_x.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +35,10 @@ _SERIAL_BELOW = 512
 _BLOCK_BYTES = 2**25  # of the gradients that a thread works on
 _NEAR = 1e-4  # gaps below, differences of unit rows are formed exactly
 _TINY = -300  # exponent of the length at which a zero row is looked at
-_FAR = 2**12
+_FAR = 2**24
+_LARGEST = 2.0**1000  # slope over a kernel's scale; larger ones are those of networks of exp
+_RANGE = 2**12  # of exponents, beyond which powers of two are infinite or 0, whatever they multiply
+_ROOM = 900  # exponents that sums of terms stay below the largest float by
 
 
 def expansion_gradient(net: Architecture, X: Any, Y: Any, weights: NDArray) -> NDArray:
@@ -70,10 +74,8 @@ def expansion_gradient(net: Architecture, X: Any, Y: Any, weights: NDArray) -> N
     out = np.zeros((k, x.n, d))
     add_close = _close_adder(x, z)
 
-    def fill(rows: slice) -> None:
-        total = out[:, rows]
-        along, moved = np.zeros((2, k, rows.stop - rows.start))
-        close = np.zeros_like(total)
+    def slopes(rows: slice) -> Iterator[tuple[slice, NDArray, NDArray, NDArray, NDArray]]:
+        """Blocks of columns with signed gaps, parts along u_x and u_z, and powers of two for these."""
         block = plan_x.take(rows)
         for columns in row_blocks(z.n, _TILE):
             tau = np.empty((rows.stop - rows.start, columns.stop - columns.start))
@@ -81,42 +83,89 @@ def expansion_gradient(net: Architecture, X: Any, Y: Any, weights: NDArray) -> N
             apart: Any = signed_gaps(x, z, rows, columns, tau, fine=True)
             aside = zero[rows, None] | no_direction[columns]
             tau[aside], apart[aside] = 1.0, np.nan
+            equal = (tau == 0) & (np.copysign(1.0, tau) > 0) & (apart == 0)
             gaps, other = tau.copy(), plan_z.take(columns)
             radial, by_angle = dual.input_gradient(net, block, other, tau, apart)
             if net.normalized:
                 radial = radial - dual.tile(net, block, other, gaps.copy(), apart) * log_diagonal[rows, None]
+                radial[equal] = 0.0  # of the largest value
+                # slopes beyond the floats are those of rows whose values, between the nearest two, are 0
+                radial, by_angle = (np.where(np.isfinite(part), part, 0.0) for part in (radial, by_angle))
             size = np.abs(gaps)
             sine = np.sqrt(size * (2 - size))
             turn = np.divide(-by_angle, sine, out=np.zeros_like(sine), where=sine > 0)
             turn[:, no_direction[columns]] = 0.0
+            radial, turn = (np.clip(part, -_LARGEST, _LARGEST) for part in (radial, turn))
             mantissa = np.outer(factor_x[rows], factor_z[columns])
             power = np.clip(power_x[rows, None] + power_z[columns], -_FAR, _FAR)
-            radial, turn = np.ldexp(radial * mantissa, power), np.ldexp(turn * mantissa, power)
+            yield columns, gaps, radial * mantissa, turn * mantissa, power
+
+    def weight_of(p: int, rows: slice, columns: slice) -> NDArray:
+        return weights[p, rows if weights.shape[1] > 1 else slice(None), columns]
+
+    def add_up(rows: slice, shift: NDArray | None = None) -> NDArray:
+        """The gradients at some rows, each over 2^shift."""
+        n_rows = rows.stop - rows.start
+        total, close = np.zeros((2, k, n_rows, d))
+        along, moved = np.zeros((2, k, n_rows))
+        for columns, gaps, radial, turn, power in slopes(rows):
+            size = np.abs(gaps)
             near = size < _NEAR
-            exact, turn = np.where(near, turn, 0.0), np.where(near, 0.0, turn)
-            radial += turn * np.where(np.copysign(1.0, gaps) > 0, size, 2 - size)
+            radial = radial + np.where(near, 0.0, turn * np.where(np.copysign(1.0, gaps) > 0, size, 2 - size))
+            if shift is None:
+                radial, turn = _scaled(radial, power), _scaled(turn, power)
             for p in range(k):
-                weight = weights[p, rows if weights.shape[1] > 1 else slice(None), columns]
-                along[p] += np.sum(weight * radial, axis=1)
-                turned = weight * turn
+                weight = weight_of(p, rows, columns)
+                if shift is None:
+                    sideways, outward = weight * turn, weight * radial
+                else:  # neither weights nor slopes need be in range where their products are
+                    mantissa, exponent = np.frexp(weight)
+                    exponent = exponent + power - shift[:, None]
+                    sideways, outward = (
+                        _scaled(mantissa * turn, exponent),
+                        _scaled(mantissa * radial, exponent),
+                    )
+                along[p] += np.sum(outward, axis=1)
+                turned = np.where(near, 0.0, sideways)
                 moved[p] += np.sum(turned, axis=1)
                 total[p] += turned @ z.directions[columns]
                 if near.any():
-                    add_close(rows, columns, gaps, weight * exact, close[p])
+                    add_close(rows, columns, gaps, np.where(near, sideways, 0.0), close[p])
         units, own = _unit_rows(x, rows), x.directions[rows]
         own = own.toarray() if sparse.issparse(own) else own
         for p in range(k):
             close[p] -= np.sum(close[p] * units, axis=1)[:, None] * units
             total[p] += close[p] + along[p][:, None] * units - moved[p][:, None] * own
+        return total
 
-    def quietly(rows: slice) -> None:
+    def exponents(rows: slice) -> NDArray:
+        """Those of each row's largest term."""
+        top = np.full(rows.stop - rows.start, -_FAR)
+        for columns, _, radial, turn, power in slopes(rows):
+            size = np.maximum(np.abs(radial), np.abs(turn))
+            heavy = np.max([np.abs(weight_of(p, rows, columns)) for p in range(k)], axis=0)
+            exponent = np.frexp(size)[1] + np.frexp(heavy)[1] + power
+            top = np.maximum(top, np.max(np.where((size > 0) & (heavy > 0), exponent, -_FAR), axis=1))
+        return top
+
+    def fill(rows: slice) -> None:
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # of kernels beyond the floats
-            fill(rows)
+            total = add_up(rows)
+            beyond = ~np.isfinite(total).all(axis=(0, 2))
+            if beyond.any():  # terms, which the sums need not be
+                shift = np.where(beyond, exponents(rows) - _ROOM, 0)
+                total = _scaled(add_up(rows, shift), shift[:, None])
+        out[:, rows] = total
 
     height = int(np.clip(_BLOCK_BYTES // (8 * k * d), 1, _TILE))
     blocks = list(row_blocks(x.n, height))
-    parallel_for(quietly, blocks, threads=1 if max(x.n, z.n) < _SERIAL_BELOW else None)
+    parallel_for(fill, blocks, threads=1 if max(x.n, z.n) < _SERIAL_BELOW else None)
     return out
+
+
+def _scaled(values: NDArray, exponent: NDArray) -> NDArray:
+    """Values times powers of two."""
+    return np.ldexp(values, np.clip(exponent, -_RANGE, _RANGE))
 
 
 def _jumps(net: Architecture, X: Any, plan: Any, zero: NDArray) -> NDArray:
@@ -127,6 +176,8 @@ def _jumps(net: Architecture, X: Any, plan: Any, zero: NDArray) -> NDArray:
     rows = prepare(X[at], np.dtype(np.float64))
     there = row_diagonal(net, net.activation.dual.plan(net, rows), rows.dtype)[0]
     beside = row_diagonal(net, plan.take(slice(at[0], at[0] + 1)), rows.dtype)[0]
+    if not np.isfinite([there, beside]).all():
+        return np.zeros_like(zero)
     return zero & (abs(there - beside) > max(1e-6 * max(there, beside), 2.0**_TINY))
 
 
