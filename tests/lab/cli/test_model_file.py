@@ -19,7 +19,7 @@ import pytest
 import sklearn
 
 from ntklib.estimators import NTKClassifierCV
-from ntklib.kernels import NNGP, NTK
+from ntklib.kernels import NNGP, NTK, Laplace
 from ntklib.lab.cli import main
 from ntklib.lab.cli._archive import ArchiveError, read_archive, write_archive
 from ntklib.lab.cli._model import TablePredictor
@@ -392,6 +392,20 @@ def test_a_model_with_a_sparse_table_is_read_back(tmp_path, capsys, monkeypatch)
     code, out, _ = run(capsys, "predict", path, data)
     assert code == 0
     assert len(out.splitlines()) == 301
+
+
+def test_a_model_with_a_laplace_kernel_is_read_back(tmp_path, capsys):
+    X = np.random.default_rng(0).standard_normal((80, 3))
+    rows = [",".join(f"{value:.4f}" for value in [*row, np.sign(row).sum() + 0.05 * row[0]]) for row in X]
+    (tmp_path / "steps.csv").write_text("\n".join(["a,b,c,y", *rows, ""]))
+    path = tmp_path / "steps.ntk"
+    assert main(["fit", str(tmp_path / "steps.csv"), "--target", "y", "--out", str(path)]) == 0
+    loaded = load_model(path)
+    assert isinstance(loaded.pipeline[-1].kernel_, Laplace)
+    values = loaded.pipeline.predict(X)
+    assert np.corrcoef(values, np.sign(X).sum(axis=1))[0, 1] > 0.9
+    low, high = loaded.pipeline[-1].prediction_limits_
+    assert low <= values.min() < values.max() <= high
 
 
 def test_too_many_categories_are_refused_when_they_are_written(folder, tmp_path, monkeypatch):
