@@ -23,7 +23,18 @@ GUIDES = {
     "feature-learning": "feature-learning.md",
     "learning-curve": "learning-curves.md",
 }
-_COMMON = {"help", "traceback", "out", "force", "format", "seed", "delimiter", "decimal", "encoding"}
+_COMMON = {
+    "help",
+    "traceback",
+    "out",
+    "force",
+    "format",
+    "seed",
+    "delimiter",
+    "decimal",
+    "encoding",
+    "data_option",
+}
 _HEAD = """# Studies
 
 Every study is a function of `ntklib.lab.studies` and a command, `ntklib study NAME`. Besides the options
@@ -70,10 +81,11 @@ def actions(name):
 
 
 def row(action):
-    """Return the row of an option."""
+    """Return the row of an option, or of the table, which may be named without."""
     values = "" if action.choices is None else ": " + ", ".join(f"`{choice}`" for choice in action.choices)
     text = (action.help % {"default": action.default}).replace("|", "\\|")
-    return f"| `{action.option_strings[0]}` | {text}{values} |"
+    names = action.option_strings[:1] or ["DATA", "--data DATA"]
+    return f"| {' or '.join(f'`{name}`' for name in names)} | {text}{values} |"
 
 
 if __name__ == "__main__":

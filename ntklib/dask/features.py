@@ -105,7 +105,7 @@ class DaskNystromFeatures(TransformerMixin, DaskEstimator):
 
         Returns
         -------
-        dask.array.Array of shape (m, n_components_), or dask.dataframe.DataFrame
+        dask.array.Array of shape (m, n_components), or dask.dataframe.DataFrame
             In the chunks of X; of a data frame under its index. Float32 if X is.
         """
         check_is_fitted(self)

@@ -53,7 +53,7 @@ def landscapes_study(
     out: str | Path | None = None,
     progress: Progress | None = None,
 ) -> LandscapesStudy:
-    r"""Gradient descent on quadratics, a cone, Huber's function and x^2/2 + |y|.
+    r"""Gradient descent on quadratics, a cone, Huber's function and a smooth one with a kink.
 
     Runs gradient descent with constant steps from random starts in the plane, and measures distance, loss,
     the factor by which the distance shrinks a step, the hops that remain and the steps to a given loss, each
