@@ -10,6 +10,7 @@ import dask.array as da
 import dask.dataframe as dd
 import numpy as np
 from dask.delayed import Delayed
+from dask.task_spec import TaskRef
 from numpy.typing import NDArray
 
 __all__ = ["Chunks", "check_columns", "chunks_of", "columns_of", "whole_rows"]
@@ -17,7 +18,7 @@ __all__ = ["Chunks", "check_columns", "chunks_of", "columns_of", "whole_rows"]
 
 @dataclass(frozen=True)
 class Chunks:
-    """Keys of the chunks of rows, targets and weights, in order, and what they depend on.
+    """References to the chunks of rows, targets and weights, in order, and what they depend on.
 
     Attributes
     ----------
@@ -57,7 +58,10 @@ def chunks_of(X: Any, y: Any, sample_weight: Any, local: str) -> Chunks:
             columns.append([part] * len(columns[0]))
             continue
         columns.append(_parts(_matched(_collection(part, name, local), X, name)))
-    keys = [tuple(getattr(part, "key", part) for part in row) for row in zip(*columns, strict=True)]
+    keys: list[Any] = [
+        tuple(TaskRef(part.key) if isinstance(part, Delayed) else part for part in row)
+        for row in zip(*columns, strict=True)
+    ]
     return Chunks(keys, [column[0] for column in columns if isinstance(column[0], Delayed)])
 
 

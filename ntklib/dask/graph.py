@@ -15,6 +15,7 @@ from uuid import uuid4
 import dask
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
+from dask.task_spec import DataNode, List, Task, TaskRef
 
 from ntklib._core.progress import step
 from ntklib.solvers import fold_sums
@@ -44,16 +45,23 @@ class Graph:
     def __len__(self) -> int:
         return len(self.tasks)
 
-    def put(self, name: str, value: Any) -> tuple[str, int]:
-        """Add a value that tasks share, sent where it is needed; return its key."""
-        return self._add(name, 0, value)
+    def put(self, name: str, value: Any) -> TaskRef:
+        """Add a value that tasks share, sent where it is needed; return the reference to it."""
+        key = self._name(name), 0
+        self.tasks[key] = DataNode(key, value)
+        return TaskRef(key)
 
-    def task(self, kind: str, number: int, function: Callable, *arguments: Any) -> tuple[str, int]:
-        """Add a task; arguments are keys, lists of keys or small values. Return its key."""
-        return self._add(kind, number, (function, *arguments))
+    def task(self, kind: str, number: int, function: Callable, *arguments: Any) -> TaskRef:
+        """Add a task; arguments are references, lists of them or small values. Return the reference to it.
 
-    def compute(self, key: Any, scheduler: Any = None) -> Any:
-        """Compute the value of a key; None is the current client, or the scheduler of the configuration.
+        What is referred to may be in memory of a cluster, and no task of a graph.
+        """
+        key = self._name(kind), number
+        self.tasks[key] = Task(key, function, *(List(*a) if isinstance(a, list) else a for a in arguments))
+        return TaskRef(key)
+
+    def compute(self, wanted: TaskRef, scheduler: Any = None) -> Any:
+        """Compute a task; None is the current client, or the scheduler of the configuration.
 
         Tasks of the kind that the graph is for are shown as the progress of the current step.
         """
@@ -66,12 +74,7 @@ class Graph:
             dask.config.set(quiet if "distributed" in sys.modules else {}),
             show_tasks(main, count, scheduler),
         ):
-            return dask.compute(Delayed(key, graph, layer=layer), scheduler=scheduler)[0]
-
-    def _add(self, kind: str, number: int, value: Any) -> tuple[str, int]:
-        key = (self._name(kind), number)
-        self.tasks[key] = value
-        return key
+            return dask.compute(Delayed(wanted.key, graph, layer=layer), scheduler=scheduler)[0]
 
     def _name(self, kind: str) -> str:
         """First part of the keys of a kind: dashboards show it without the number of the run."""
@@ -115,16 +118,16 @@ def map_parts(
 
 
 def add_sums(graph: Graph, add: Any, zeros: Any, chunks: list[tuple], recipe: Any) -> Any:
-    """Add the tasks of the sums over all chunks, and return the key of the total.
+    """Add the tasks of the sums over all chunks, and return the reference to the total.
 
     Parameters
     ----------
     graph : Graph
-    add, zeros : keys
-        Of the functions that add a block to sums, and that make empty ones.
+    add, zeros : TaskRef
+        The functions that add a block to sums, and that make empty ones.
     chunks : list of tuple
-        Keys of the rows, targets and weights of each chunk.
-    recipe : key
+        The rows, targets and weights of each chunk.
+    recipe : TaskRef
     """
     parts = [graph.task("sums", i, sum_block, add, zeros, *chunk, recipe) for i, chunk in enumerate(chunks)]
 

@@ -214,9 +214,9 @@ def test_faults_of_a_cluster_are_named(client, cluster, monkeypatch):
         model.fit(chunked(X), chunked(y))
 
 
-def test_single_precision_has_the_same_bytes_too(client):
+def test_chunks_in_memory_of_the_cluster_have_the_same_bytes_too(client):
     X, y = make_rows(np.float32)
     model = DaskNTKRegressor(KERNEL, solver=SOLVER)
     model.client = client
-    model.fit(chunked(X), chunked(y))
+    model.fit(*client.persist([chunked(X), chunked(y)]))
     assert model.dual_coef_.tobytes() == in_blocks(X, y[:, None]).dual_coef.tobytes()

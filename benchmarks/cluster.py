@@ -1,0 +1,174 @@
+"""Fits on Dask collections: overhead of tasks, workers against threads, and a cluster that is simulated.
+
+    python benchmarks/cluster.py [PART ...] [--rows 50000] [--chunks 8] [--centres 500]
+
+overhead    a fit on one worker with one thread, over the same fit in memory on one thread
+workers     a fit on two workers of one thread each, over the same fit in memory on two threads, and the
+            processor time of the scheduler in it
+simulation  seconds of a pass over up to 10^10 rows on up to 1,000 workers, from the recorded graph, the times
+            of tasks measured here, the sizes that are sent, and a network of a stated bandwidth and latency
+
+Chunks have ``--rows`` rows.  Fits are without refinement, on given centres, so that they are a pass to check
+the chunks, one for the sums and the solution; in memory the blocks are the chunks, and the bytes the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import dask
+import dask.array as da
+import numpy as np
+from _simulation import Costs, record_graph, simulate
+from distributed import Client, LocalCluster, wait
+from timing import processor
+
+import ntklib
+from ntklib import NTK, NTKRegressor
+from ntklib.dask import DaskNTKRegressor
+from ntklib.estimators.rows import RowView
+from ntklib.solvers import Nystrom, RowSums
+from ntklib.solvers.nystrom import make_basis
+
+KERNEL = NTK(depth=3, weight_std=2**0.5, bias_std=1.0, input_scaling="fan_in")
+FEATURES = 20
+REPEATS = 3
+BANDWIDTH, LATENCY = 1.25e9, 1e-3  # 10 Gbit/s
+TASK = 2e-4  # seconds of the scheduler for a task: `workers` prints what it is here
+
+
+def data(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and targets."""
+    X = np.random.default_rng(seed).standard_normal((n, FEATURES))
+    return X, np.sin(2 * X[:, 0]) + X[:, 1] * X[:, 2]
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Time of one run."""
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def fits(n_workers: int, rows: int, chunks: int, centres: int) -> None:
+    """Time fits on workers over fits in memory on as many threads, in turn."""
+    X, y = data(rows * chunks)
+    solver = Nystrom(centers=X[:centres], refine=False)
+    local, model = NTKRegressor(KERNEL, solver=solver), DaskNTKRegressor(KERNEL, solver=solver)
+    view = RowView(X, ends=tuple(range(rows, len(X) + 1, rows)))
+    ntklib.set_threads(n_workers)
+    with (
+        dask.config.set({"distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1}),
+        LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        Z, t = client.persist([da.from_array(part, chunks=(rows, -1)[: part.ndim]) for part in (X, y)])
+        wait([Z, t])
+        model.fit(Z, t)  # compiled code is loaded
+        local.fit(view, y)
+        ours, here, own = [], [], []
+        for _ in range(REPEATS):
+            here.append(seconds(lambda: local.fit(view, y)))
+            before = time.process_time()
+            ours.append(seconds(lambda: model.fit(Z, t)))
+            own.append(time.process_time() - before)
+    # what this process computes beside the scheduler is a fit with a single row
+    few = X[:1], y[:1]
+    alone = NTKRegressor(KERNEL, solver=solver)
+    before = time.process_time()
+    alone.fit(*few)
+    solve = time.process_time() - before
+    same = model.dual_coef_.tobytes() == local.dual_coef_.tobytes()
+    spent = max(min(own) - solve, 0)
+    print(
+        f"{n_workers} worker(s), {chunks} chunks of {rows:,} rows, M = {centres:,}: {min(ours):.2f} s, in "
+        f"memory on {n_workers} thread(s) {min(here):.2f} s: ratio {min(ours) / min(here):.3f}; same bytes: "
+        f"{same}; scheduler {spent:.2f} s of processor time, {spent / (3 * chunks) * 1e3:.1f} ms a task",
+        flush=True,
+    )
+
+
+def task_seconds(rows: int, centres: int) -> tuple[float, float]:
+    """Seconds of the sums over a chunk of so many rows, measured on 4,096, and of adding two of them."""
+    from ntklib.dask._chunks import merge_packed
+    from ntklib.solvers.nystrom.rows import add_block
+
+    X, y = data(max(4096, centres))
+    basis = make_basis(KERNEL, KERNEL.diag, X[:centres], centred=True)
+    ones = np.ones(4096)
+    block = X[:4096], y[:4096, None], ones, ones
+
+    def run() -> RowSums:
+        sums = RowSums.zeros(centres, 1)
+        add_block(basis, np.float64, sums, block)
+        return sums
+
+    with ntklib.set_threads(1):
+        packed = run().packed()
+        chunk = min(seconds(run) for _ in range(2)) * rows / 4096
+        merge = min(seconds(partial(merge_packed, packed, packed)) for _ in range(2))
+    return chunk, merge
+
+
+def simulation(rows: int) -> None:
+    """Print what binds on a cluster."""
+    print(
+        f"network {BANDWIDTH * 8 / 1e9:.0f} Gbit/s, latency {LATENCY * 1e3:.0f} ms, "
+        f"scheduler {TASK * 1e3:.1f} ms a task"
+    )
+    for centres in (1000, 4000):
+        chunk, merge = task_seconds(rows, centres)
+        size = centres * (centres + 1) / 2 * 8
+        print(
+            f"M = {centres:,}: chunk of {rows:,} rows {chunk:.2f} s, addition {merge * 1e3:.0f} ms, sums of "
+            f"{size / 2**20:.0f} MiB",
+            flush=True,
+        )
+        for n, n_workers in ((10**8, 100), (10**9, 100), (10**9, 1000), (10**10, 1000)):
+            tasks = record_graph(n // rows)
+            costs = Costs(chunk, merge, size, BANDWIDTH, LATENCY, TASK)
+            one = simulate(tasks, n_workers, costs)
+            ideal = (n // rows) * (chunk + merge) / n_workers
+            print(
+                f"  n = 10^{len(str(n)) - 1}, {n_workers:,} workers: {one.seconds:,.0f} s, "
+                f"{one.seconds / ideal:.2f} times the work over the workers; after the last chunk "
+                f"{one.seconds - one.last_chunk:.1f} s; scheduler busy {one.scheduler / one.seconds:.0%}; "
+                f"sent {one.sent / 2**30:.0f} GiB",
+                flush=True,
+            )
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "overhead": lambda o: fits(1, o.rows, o.chunks, o.centres),
+    "workers": lambda o: fits(2, o.rows, o.chunks, o.centres),
+    "simulation": lambda o: simulation(o.rows),
+}
+
+
+def main() -> None:
+    """Run the parts asked for, each in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[], metavar="PART")
+    parser.add_argument("--rows", type=int, default=50_000)
+    parser.add_argument("--chunks", type=int, default=8)
+    parser.add_argument("--centres", type=int, default=500)
+    options = parser.parse_args()
+    if len(options.parts) == 1:
+        print(f"{processor()}", flush=True)
+        PARTS[options.parts[0]](options)
+        return
+    for part in options.parts or PARTS:
+        sizes = [f"--{name}={getattr(options, name)}" for name in ("rows", "chunks", "centres")]
+        subprocess.run([sys.executable, __file__, part, *sizes], check=True)
+
+
+if __name__ == "__main__":
+    main()
