@@ -81,8 +81,8 @@ def _run(arguments: argparse.Namespace) -> None:
         print("numbers: standardised z, squashed to z / sqrt(1 + (z / 3)^2)")
     if model.scores:
         print(f"score:   {scores_text(model.scores)}, each row predicted by the fit without it")
-    criterion = f"{float(fitted.best_score_):.4g} ({fitted.loo_path_.score_name})"
-    print(f"chosen:  by {criterion}, on the rows of this table")
+    criterion = f"{fitted.loo_path_.score_name} {float(fitted.best_score_):.4g}"
+    print(f"choice:  {criterion}, the best of all kernels and penalties")
     print(f"model:   {printable(out)}")
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ntklib._core.progress import Progress
-from ntklib.kernels import NNGP, NTK, Laplace
+from ntklib.kernels import NNGP, NTK, Laplace, Scaled
 from ntklib.lab.squash_search import squash_helps
 from ntklib.lab.tables import (
     MAX_CATEGORIES,
@@ -225,6 +225,7 @@ class TablePredictor:
         if _plan(self.pipeline) != _plan(ours):
             raise ValueError("another pipeline than fit makes for these columns")
         kernel = self.pipeline[-1].kernel_
+        kernel = kernel.kernel if isinstance(kernel, Scaled) else kernel  # of learned features
         of_network = isinstance(kernel, NNGP | NTK) and kernel.depth in range(1, MAX_DEPTH + 1)
         if not (of_network or isinstance(kernel, Laplace)):
             raise ValueError("a kernel that fit does not choose")

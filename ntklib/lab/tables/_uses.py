@@ -87,21 +87,24 @@ def column_uses(
     """
     inputs = input_columns(schema, preprocessor)
     kinds = dict(zip(schema.columns, schema.kinds, strict=True))
+    grouped = set()  # columns whose rarest categories share an input
+    if names := schema.of_kind("text"):
+        categories = preprocessor.named_transformers_["text"].categories_
+        grouped = {n for n, own in zip(names, categories, strict=True) if len(own) > len(inputs[n])}
     uses = []
     for name in columns:
         if name in kinds:
-            holds, treatment = _words(schema, kinds[name], len(inputs[name]))
+            holds, treatment = _words(schema, kinds[name], name in grouped)
             uses.append(ColumnUse(name, holds, treatment, len(inputs[name])))
         elif name in schema.left_out:
             uses.append(ColumnUse(name, schema.left_out[name], "left out", 0))
     return tuple(uses)
 
 
-def _words(schema: Schema, kind: str, n_inputs: int) -> tuple[str, str]:
+def _words(schema: Schema, kind: str, grouped: bool) -> tuple[str, str]:
     """Contents of a column of some kind, and what is done to them."""
     if kind == "text":
-        full = schema.max_categories is not None and n_inputs == schema.max_categories
-        return "categories", "one input each, the rarest share one" if full else "one input each"
+        return "categories", "one input each, the rarest share one" if grouped else "one input each"
     if kind == "words":
         return "free text", "words, hashed"
     scaled = "standardised, squashed" if schema.squash else "standardised"
