@@ -108,7 +108,7 @@ def _words(schema: Schema, kind: str, grouped: bool) -> tuple[str, str]:
     if kind == "words":
         return "free text", "words, hashed"
     scaled = "standardised, squashed" if schema.squash else "standardised"
-    filled = ", gaps filled by the median" if schema.impute else ""
+    filled = ", any gaps filled by the median" if schema.impute else ""
     if kind in DATE_KINDS:
         return "dates", f"{', '.join(parts_of(kind))}: {scaled}{filled}"
     return ("yes or no" if kind == "boolean" else "numbers"), f"{scaled}{filled}"

@@ -203,7 +203,7 @@ def test_a_table_with_text_gaps_and_a_number_to_predict(small, tmp_path, capsys)
     page = (tmp_path / "out" / "report.html").read_text()
     assert "trees &amp; co.csv" in page
     assert "--kernels ntk" in page
-    assert "standardised, gaps filled by the median" in page
+    assert "standardised, any gaps filled by the median" in page
 
 
 def test_an_earlier_report_is_kept_unless_forced(folder, small, tmp_path, monkeypatch, capsys):
