@@ -27,6 +27,13 @@ QUICK = {
         *["--scales", 0.1, 1, "--widths", 16, 32, "--features", 3, "--train", 12, "--test", 20, "--width", 6],
         *["--reference-width", 64, "--steps", 10, "--draws", 2],
     ],
+    "phase-diagram": [
+        *[*_WINE, 30, "--widths", 4, 8, "--scales", 0.1, 10, "--train", 10, "--draws", 2, "--steps", 20],
+    ],
+    "kernel-evolution": [
+        *[*_WINE, 40, "--epochs", 1, 2, "--width", 6, "--train", 15, "--fresh", 12, "--batch-size", 5],
+        *["--draws", 2],
+    ],
     "learning-curve": [
         *[*_WINE, 30, "--train", 5, 10, "--widths", 8, "--draws", 2, "--network-draws", 2, "--steps", 20],
     ],
@@ -91,6 +98,15 @@ OTHER = {
         ],
     ),
     "feature-learning": (["--teacher-width", 2],),
+    "phase-diagram": (
+        ["--tasks", "spiral", "--depth", 2, "--activation", "erf", "--tolerance", 0.1],
+        ["--weight-std", 1.3, "--bias-std", 0.5, "--input-scaling", "fan_in", "--output-init", "rademacher"],
+        ["--degree", 2],
+    ),
+    "kernel-evolution": (
+        [*_TRAINED[:-1], "--depth", 1, "--activation", "erf", "--parameterization", "mup"],
+        ["--scale", 10, "--penalty", 0.1, "--degree", 2],
+    ),
     "learning-curve": (
         ["--penalty", 1, "--widths", "--depth", 2, "--activation", "erf", "--tolerance", 0.1],
         ["--weight-std", 1.3, "--bias-std", 0.5, "--input-scaling", "fan_in", "--output-init", "rademacher"],

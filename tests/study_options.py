@@ -22,6 +22,8 @@ GUIDES = {
     "implicit-bias": "implicit-bias.md",
     "feature-learning": "feature-learning.md",
     "learning-curve": "learning-curves.md",
+    "kernel-evolution": "phases.md",
+    "phase-diagram": "phases.md",
 }
 _COMMON = {
     "help",

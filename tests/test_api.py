@@ -63,12 +63,14 @@ API = {
     "ntklib.lab.studies": """
         criterion_study CriterionStudy DecaySetting feature_learning_study FeatureLearningStudy
         fit_power_law homogeneity_study HomogeneityStudy implicit_bias_study ImplicitBiasStudy
-        Influence InfluenceDecay landscapes_study LandscapesStudy lazy_accuracy_study lazy_decay_study
-        LazyAccuracyStudy LazyDecayStudy LearnabilityByMode learning_curve_study LearningCurveStudy
-        linearization_study LinearizationStudy LinearModel LocalSlopes MarginPath MeanFieldLimit
-        MinimumNorm NeuronPaths parameterization_study ParameterizationStudy PowerLaw
-        predicted_powers rescale rescaling_study RescalingStudy scale_study ScaleStudy ScalingLaw
-        StudyResult valley_study ValleyStudy WeightEffect width_study WidthStudy
+        Influence InfluenceDecay kernel_evolution_study KernelEvolutionStudy landscapes_study
+        LandscapesStudy lazy_accuracy_study lazy_decay_study LazyAccuracyStudy LazyDecayStudy
+        LearnabilityByMode learning_curve_study LearningCurveStudy linearization_study
+        LinearizationStudy LinearModel LocalSlopes MarginPath MeanFieldLimit MinimumNorm NeuronPaths
+        parameterization_study ParameterizationStudy phase_diagram_study PhaseBoundary
+        PhaseDiagramStudy PowerLaw predicted_powers rescale rescaling_study RescalingStudy
+        scale_study ScaleStudy ScalingLaw StudyResult valley_study ValleyStudy WeightEffect
+        width_study WidthStudy
     """,
     "ntklib.lab.landscapes": """
         Cone HuberLandscape Landscape Quadratic SquarePlusAbs WideningValley

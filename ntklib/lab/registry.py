@@ -25,6 +25,8 @@ STUDIES = (
     "implicit-bias",
     "feature-learning",
     "learning-curve",
+    "phase-diagram",
+    "kernel-evolution",
 )
 """Names of all studies, in the order of the help.
 

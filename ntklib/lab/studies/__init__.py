@@ -23,6 +23,7 @@ from .implicit_bias import (
     WeightEffect,
     implicit_bias_study,
 )
+from .kernel_evolution import KernelEvolutionStudy, kernel_evolution_study
 from .landscapes import LandscapesStudy, landscapes_study
 from .lazy_accuracy.result import LazyAccuracyStudy, LinearModel
 from .lazy_accuracy.study import lazy_accuracy_study
@@ -33,6 +34,7 @@ from .linearization.result import LinearizationStudy
 from .linearization.study import linearization_study
 from .parameterization.result import ParameterizationStudy
 from .parameterization.study import parameterization_study
+from .phase_diagram import PhaseBoundary, PhaseDiagramStudy, phase_diagram_study
 from .rescaling.measure import rescale
 from .rescaling.result import RescalingStudy
 from .rescaling.study import rescaling_study
@@ -50,6 +52,7 @@ __all__ = [
     "ImplicitBiasStudy",
     "Influence",
     "InfluenceDecay",
+    "KernelEvolutionStudy",
     "LandscapesStudy",
     "LazyAccuracyStudy",
     "LazyDecayStudy",
@@ -63,6 +66,8 @@ __all__ = [
     "MinimumNorm",
     "NeuronPaths",
     "ParameterizationStudy",
+    "PhaseBoundary",
+    "PhaseDiagramStudy",
     "PowerLaw",
     "RescalingStudy",
     "ScaleStudy",
@@ -76,12 +81,14 @@ __all__ = [
     "fit_power_law",
     "homogeneity_study",
     "implicit_bias_study",
+    "kernel_evolution_study",
     "landscapes_study",
     "lazy_accuracy_study",
     "lazy_decay_study",
     "learning_curve_study",
     "linearization_study",
     "parameterization_study",
+    "phase_diagram_study",
     "predicted_powers",
     "rescale",
     "rescaling_study",
