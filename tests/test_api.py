@@ -12,8 +12,8 @@ API = {
         TangentClassifierCV TangentFeatures TangentRegressor TangentRegressorCV theory
     """,
     "ntklib.estimators": """
-        ArcCosineFeatures NetworkClassifier NetworkRegressor NTKClassifier NTKClassifierCV
-        NTKRegressor NTKRegressorCV NystromFeatures PenaltyPath ScaleWarning StoppingPath
+        ArcCosineFeatures LearnedFeatures NetworkClassifier NetworkRegressor NTKClassifier
+        NTKClassifierCV NTKRegressor NTKRegressorCV NystromFeatures PenaltyPath ScaleWarning StoppingPath
         TangentClassifier TangentClassifierCV TangentFeatures TangentRegressor TangentRegressorCV
     """,
     "ntklib.kernels": """

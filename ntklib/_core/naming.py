@@ -6,7 +6,10 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Product, Sum
+
+_MOST_NUMBERS = 4  # of an array that are written
 
 
 def describe_kernel(kernel: Any) -> str:
@@ -81,8 +84,12 @@ def _parameters(kernel: Kernel) -> dict[str, Any]:
 def _value(value: Any) -> str:
     if isinstance(value, Kernel):
         return describe_kernel(value)
+    if isinstance(value, np.ndarray) and value.size > _MOST_NUMBERS:
+        return f"{value.size:,} numbers"
+    if isinstance(value, np.ndarray):
+        return f"[{', '.join(f'{number:.4g}' for number in value.ravel())}]"
     return f"{value:.4g}" if isinstance(value, float) else repr(value)
 
 
 def _same(first: Any, second: Any) -> bool:
-    return type(first) is type(second) and bool(first == second)
+    return type(first) is type(second) and bool(np.array_equal(first, second))

@@ -17,6 +17,7 @@ from .network.classifier import NetworkClassifier
 from .network.regressor import NetworkRegressor
 from .ridge.classifier import NTKClassifier
 from .ridge.classifier_cv import NTKClassifierCV
+from .ridge.learned import LearnedFeatures
 from .ridge.penalty_path import PenaltyPath
 from .ridge.regressor import NTKRegressor
 from .ridge.regressor_cv import NTKRegressorCV
@@ -28,6 +29,7 @@ from .tangent.stopping_path import StoppingPath
 
 __all__ = [
     "ArcCosineFeatures",
+    "LearnedFeatures",
     "NTKClassifier",
     "NTKClassifierCV",
     "NTKRegressor",

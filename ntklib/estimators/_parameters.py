@@ -68,6 +68,11 @@ def _scale(value: Any, name: str) -> None:
         check_real(value, name, minimum=0, strict=True)
 
 
+def _learning(value: Any, name: str) -> None:
+    if not (value is None or (isinstance(value, str) and value in ("auto", "diagonal"))):
+        raise ValueError(f"{name} must be 'auto', 'diagonal' or None, got {value!r}.")
+
+
 def _class_weight(value: Any, name: str) -> None:
     if not (value is None or isinstance(value, Mapping) or (isinstance(value, str) and value == "balanced")):
         raise ValueError(f"{name} must be None, 'balanced' or a dict of class and weight; got {value!r}.")
@@ -102,6 +107,7 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "alphas": lambda value, name: None if value is None else penalties_of(value, name),
     "class_weight": _class_weight,
     "combine": _combination,
+    "learn_features": _learning,
     "max_search_samples": _limit,
     "random_state": _seed,
     "scoring": _scoring,

@@ -31,12 +31,13 @@ _COMPARED = 1_000  # rows whose distances are computed
 class Candidate:
     """A kernel to compare.
 
-    `multiple` is the length scale of a Laplace kernel in median distances, where the rows set it; `kernel` is
-    None until they are known.
+    `multiple` is the length scale of a Laplace kernel in median distances by a `norm`, where the rows set it;
+    `kernel` is None until they are known.
     """
 
     kernel: Any
     multiple: float | None = None
+    norm: int = 1
 
     @property
     def is_fixed(self) -> bool:
@@ -45,11 +46,13 @@ class Candidate:
 
     def scaled(self, distance: float) -> Candidate:
         """Return the candidate for rows of this median distance."""
-        return self if self.multiple is None else replace(self, kernel=Laplace(self.multiple * distance))
+        if self.multiple is None:
+            return self
+        return replace(self, kernel=Laplace(self.multiple * distance, norm=self.norm))
 
     def on(self, units: Units, rows: NDArray) -> Any:
         """Return the kernel for training units at some rows; equal rows leave the scale as it is."""
-        distance = None if self.is_fixed else typical_distance(units.X[rows])
+        distance = None if self.is_fixed else typical_distance(units.X[rows], self.norm)
         return self.kernel if distance is None else self.scaled(distance).kernel
 
 
@@ -92,8 +95,8 @@ def settled(candidates: list[Candidate], X: Any) -> list[Candidate]:
     return [candidate.scaled(distance) for candidate in candidates]
 
 
-def typical_distance(X: Any) -> float | None:
-    """Median l1 distance of different rows, the same in any order; None where it is no scale for a kernel.
+def typical_distance(X: Any, norm: int = 1) -> float | None:
+    """Median distance of different rows, the same in any order; None where it is no scale for a kernel.
 
     Of many rows, those of the smallest digests stand for all: a draw that repetition and order do not change.
     """
@@ -103,6 +106,6 @@ def typical_distance(X: Any) -> float | None:
     _, places = np.unique(row_digests(X), return_index=True)  # in the order of the digests
     if len(places) < 2:
         return None
-    scale = median_distance(X[np.sort(places[:_COMPARED])])
+    scale = median_distance(X[np.sort(places[:_COMPARED])], norm)
     fits = all(0 < multiple * scale < np.inf for multiple in LAPLACE_SCALES)
     return scale if fits else None

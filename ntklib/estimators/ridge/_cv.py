@@ -26,9 +26,10 @@ from ._halving import comparison_rounds
 from ._kernel_search import KernelSearch, SearchResult, search_kernels
 from ._many_rows import check_blockwise
 from ._stacking import check_stackable, search_stack, stacking_rounds
+from .learned import LearnsFeatures
 
 
-class RidgeSearch(RoutingMixin, RidgeEstimator):
+class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
     """Kernel ridge regressions at the kernel and penalty that are best on held-out samples."""
 
     kernels: Any
@@ -79,11 +80,15 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
                 splits = folds(self.cv, X, y, units, metadata, classifier=is_classifier(self))
             elif not (metadata.score or self.store_held_out or refuses_weights(self.scoring)):
                 units = self._merged(units, [candidate.kernel for candidate in candidates])
-            result, rows = self._search(candidates, units, self._criteria(units, metadata), splits)
+            result, rows = self._search(candidates, units, metadata, splits)
             choice, penalties = result.choice, np.full(units.targets.shape[1], self.alpha_)
             if self.combine == "stack":
                 self._fit_stack(units)
                 self._use_left_out(units.take(rows) if is_classifier(self) else units, result.held_out)
+            elif result.learned is not None:
+                self._fit_units(units, penalties)
+                judged = units.take(result.learned) if is_classifier(self) else units
+                self._use_left_out(judged, result.held_out)
             elif choice is None:
                 self._fit_at(units, penalties)
             elif len(choice.left_out) < len(units):
@@ -116,7 +121,8 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
 
     def _outcome(self) -> str:
         score = np.array2string(np.asarray(self.best_score_), precision=4)
-        return f"{self._choice()}, held-out score {score}; {super()._outcome()}"
+        learned = f"; {self.learned_features_.words}" if self.learned_features_ else ""
+        return f"{self._choice()}, held-out score {score}{learned}; {super()._outcome()}"
 
     def _solver(self, units: Units) -> Solver:
         """The solver for these units, on which decompositions are made."""
@@ -138,7 +144,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         self,
         candidates: list[Candidate],
         units: Units,
-        criteria: tuple[Criterion, ...],
+        metadata: Metadata,
         splits: Splits | None,
         solver: Solver | None = None,
     ) -> tuple[SearchResult, NDArray]:
@@ -146,6 +152,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
 
         None is the solver of the units.
         """
+        criteria = self._criteria(units, metadata)
         gcv, scoring = isinstance(self.cv, str), self.scoring
         if gcv and scoring is not None:
             raise ValueError("cv='gcv' is its own criterion: leave scoring=None.")
@@ -171,6 +178,7 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         stacks = self.combine == "stack"
         if stacks:
             check_stackable(candidates, search)
+            self._learn_nothing()
         order = search_order(len(units), self.random_state, units.labels)[: self.max_search_samples]
         kernels = [candidate.kernel for candidate in candidates]
         rounds = comparison_rounds(len(kernels), order, splits, halving=self.halving)
@@ -197,7 +205,10 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
         if not getattr(units.X, "elsewhere", False):  # other machines have other speeds
             announce(
                 f"{len(kernels)} kernels on at most {len(rows):,} rows, the best on {len(units):,}",
-                lambda: search_seconds(kernels, units, passes, solver),
+                lambda: (
+                    search_seconds(kernels, units, passes, solver)
+                    + (0.0 if stacks else self._learning_seconds(units, len(rows), splits))
+                ),
             )
         self.__dict__.pop("stack_", None)
         if stacks:
@@ -210,7 +221,14 @@ class RidgeSearch(RoutingMixin, RidgeEstimator):
             }
             result = replace(stack.heaviest, held_out=stack.held_out)
         else:
-            result, self.cv_results_ = search_kernels(search, candidates, units, rounds, solver)
+            result, self.cv_results_ = search_kernels(
+                search,
+                candidates,
+                units,
+                rounds,
+                solver,
+                instead=lambda winner: self._learn(search, units, order, splits, metadata, winner),
+            )
         path = self.loo_path_ = result.path
         self.kernel_, self.alpha_, self.best_score_ = path.kernel, path.alpha, path.best_score
         if stacks:

@@ -12,11 +12,13 @@ from .._forecast import multiplication_seconds, value_seconds
 from .._units import Units
 from ._halving import Round
 
-__all__ = ["fit_seconds", "search_seconds"]
+__all__ = ["fit_seconds", "learning_seconds", "search_seconds"]
 
 _EIGEN = 3.0  # multiplications that an eigendecomposition and its path are worth, per cube of the order
 _ITERATIONS = 30  # of conjugate gradients; it is known at the end only
 _REFINEMENTS = 2
+_ROUNDS, _PENALTIES = 4, 4  # of learning scales, and of each of its rounds
+_SLOPES, _SLOPE = 250, 15  # rows to differentiate at, and kernel values that a derivative is worth
 
 
 def fit_seconds(kernel: Any, units: Units, solver: Solver, *, left_out: bool) -> float:
@@ -47,6 +49,14 @@ def search_seconds(kernels: list[Any], units: Units, rounds: list[Round], solver
     if isinstance(solver, ConjugateGradient):
         return compared + fit_seconds(kernels[0], units, solver, left_out=False)
     return compared + _decomposed(n, mean, double)
+
+
+def learning_seconds(kernels: list[Any], units: Units, n_rows: int, n_folds: int) -> float:
+    """Seconds of learning scales of the columns for these kernels on some rows."""
+    n, double = n_rows * (1 - 1 / n_folds), multiplication_seconds()
+    value = float(np.mean([value_seconds(kernel, units.X) for kernel in kernels]))
+    each = n**2 * value + _PENALTIES * n**3 / 6 * double + _SLOPES * n * _SLOPE * value
+    return len(kernels) * _ROUNDS * n_folds * each
 
 
 def _decomposed(n: int, value: float, multiplication: float) -> float:

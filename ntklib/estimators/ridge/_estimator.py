@@ -40,6 +40,7 @@ from .._units import Units, merge_copies
 from ..rows import whole
 from ._duration import fit_seconds
 from ._many_rows import iterate_units, sum_units
+from .learned.importances import FeatureImportances
 
 
 class Part(NamedTuple):
@@ -56,7 +57,7 @@ class Part(NamedTuple):
         return self.kernel, X, self.X, self.dual_coef
 
 
-class RidgeEstimator(KernelEstimator):
+class RidgeEstimator(FeatureImportances, KernelEstimator):
     """f(x) = sum_i dual_coef_i K(x, x_i) + intercept, one column an output."""
 
     alpha: Any
@@ -242,7 +243,10 @@ class RidgeEstimator(KernelEstimator):
             raise ValueError(
                 f"{name} needs rows, and kernel='precomputed' has kernel values only: give a kernel object."
             )
-        X = whole(self._rows(X))
+        return self._slopes(whole(self._rows(X)))
+
+    def _slopes(self, X: Any) -> NDArray:
+        """Gradients of all outputs at checked rows, (m, d, k)."""
         slopes = [part.weight * gradient_x(part.kernel, X, part.X, part.dual_coef) for part in self._summed()]
         return sum(slopes[1:], slopes[0])
 

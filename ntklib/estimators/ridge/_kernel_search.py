@@ -7,7 +7,7 @@ winner's penalty is searched again on all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, NamedTuple
@@ -56,7 +56,8 @@ class BestFits:
 class SearchResult:
     """A candidate's path, the pair its best is ranked by, if all scores are `finite`, and the choice.
 
-    The choice is None if it was made by folds; `held_out` are the values of left-out samples.
+    The choice is None if it was made by folds; `held_out` are the values of left-out samples. Where scales of
+    the columns were learned, `learned` are the places of the units that took part, whose values these are.
     """
 
     candidate: Candidate
@@ -65,6 +66,7 @@ class SearchResult:
     finite: bool
     choice: BestFits | None
     held_out: NDArray
+    learned: NDArray | None = None
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,11 @@ class KernelSearch:
         limits = left_out_limits(part) if self.clip and self.splits is None else None
         if isinstance(solver, Nystrom) and self.splits is None:
             sums = sum_units(kernel, part, solver, fit_intercept=self.fit_intercept)
-            alphas = self._grid(sums.scale)
+            alphas = self.grid(sums.scale)
             ranks, best = self._from_centres(sums, part, rows, alphas, limits, refine=solver.refine)
             return self._result(candidate, part, alphas, ranks, best, clipped(best.left_out, limits))
         matrix, ours = gram(kernel, part.X)
-        alphas = self._grid(float(np.average(matrix.diagonal(), weights=part.weights)))
+        alphas = self.grid(float(np.average(matrix.diagonal(), weights=part.weights)))
         if self.splits is None:
             factor = path_factor(matrix, weights=part.weights, overwrite_gram=ours)
             fits = ridge_path(
@@ -117,7 +119,7 @@ class KernelSearch:
             choice = None
         return self._result(candidate, part, alphas, ranks, choice, held_out)
 
-    def _grid(self, scale: float) -> NDArray:
+    def grid(self, scale: float) -> NDArray:
         """Penalties, the largest first, for a Gram matrix of this mean diagonal."""
         return np.sort(default_penalties(scale) if self.alphas is None else self.alphas)[::-1]
 
@@ -311,18 +313,26 @@ def compare_kernels(
 
 
 def search_kernels(
-    search: KernelSearch, candidates: list[Candidate], units: Units, rounds: list[Round], solver: Solver
+    search: KernelSearch,
+    candidates: list[Candidate],
+    units: Units,
+    rounds: list[Round],
+    solver: Solver,
+    instead: Callable[[SearchResult], SearchResult | None],
 ) -> tuple[SearchResult, dict]:
     """Compare the kernels, then search the winner's penalty on all units, as the solver solves.
 
-    `ConjugateGradient`, and `Nystrom` with folds, keep the penalty of the comparison.
+    `ConjugateGradient`, and `Nystrom` with folds, keep the penalty of the comparison. A winner that has
+    another result `instead` is not searched on all.
 
     Returns the winner on all units, and the comparison as a dictionary of columns (`cv_results_`).
     """
     compared = compare_kernels(search, candidates, units, rounds, solver)
     winner = compared.winner
     by_folds = isinstance(solver, Nystrom) and search.splits is not None
-    if len(rounds[-1].rows) < len(units) and not by_folds and not isinstance(solver, ConjugateGradient):
+    if (other := instead(winner)) is not None:
+        winner = other
+    elif len(rounds[-1].rows) < len(units) and not by_folds and not isinstance(solver, ConjugateGradient):
         best, final = winner.candidate, []
         with step(f"best kernel on {len(units):,} rows"):  # in a pool of one, for BLAS to have one thread
             parallel_for(

@@ -131,7 +131,8 @@ class NTKClassifier(StreamEstimator, RidgeClassification):
         T; only with `calibrate`.
     dual_coef_ : ndarray of shape (n_fit, 1) for two classes, else (n_fit, n_classes)
     intercept_ : ndarray of shape (1,) or (n_classes,)
-    X_fit_, support_, kernel_, solve_, n_features_in_, feature_names_in_
+    X_fit_, support_, kernel_, solve_, n_features_in_, feature_names_in_,
+    feature_importances_
         As in :class:`NTKRegressor`.
 
     See Also

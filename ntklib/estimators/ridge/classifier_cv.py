@@ -37,6 +37,9 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
     combine : {"best", "stack"}, default="best"
         As in :class:`NTKRegressorCV`; the weights are those of least squared error on the targets +1 and -1,
         and the temperature is fitted to the values held out by the folds.
+    learn_features : {"auto", "diagonal"} or None, default=None
+        As in :class:`NTKRegressorCV`; the folds are stratified, and decide by `scoring`. The temperature is
+        then fitted to the values that they hold out.
     class_weight : dict, "balanced" or None, default=None
         Importances of the classes, as in :class:`NTKClassifier`.
     verbose : int, default=0
@@ -47,14 +50,15 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
     classes_ : ndarray of shape (n_classes,)
     temperature_ : float
         Scale of the decision values in :meth:`predict_proba`.
-    alpha_, kernel_, best_score_, cv_results_, loo_path_, stack_
+    alpha_, kernel_, best_score_, cv_results_, loo_path_, learned_features_, stack_
         As in :class:`NTKRegressorCV`.
     held_out_predictions_ : ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
         Decision values of each sample by the fit without it, as in :class:`NTKRegressorCV`. Only with
         `store_held_out`.
     dual_coef_ : ndarray of shape (n_fit, 1) for two classes, else (n_fit, n_classes)
     intercept_ : ndarray of shape (1,) or (n_classes,)
-    X_fit_, support_, solve_, n_features_in_, feature_names_in_
+    X_fit_, support_, solve_, n_features_in_, feature_names_in_,
+    feature_importances_
         As in :class:`NTKRegressor`.
 
     See Also
@@ -91,6 +95,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         max_search_samples=3000,
         halving=True,
         combine="best",
+        learn_features=None,
         class_weight=None,
         store_held_out=False,
         random_state=0,
@@ -105,6 +110,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         self.max_search_samples = max_search_samples
         self.halving = halving
         self.combine = combine
+        self.learn_features = learn_features
         self.class_weight = class_weight
         self.store_held_out = store_held_out
         self.random_state = random_state

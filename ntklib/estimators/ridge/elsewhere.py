@@ -181,8 +181,17 @@ def search_elsewhere(model: Search, data: RowsElsewhere) -> Search:
     order = search_order(len(units), deepcopy(model.random_state), units.labels)[: model.max_search_samples]
     if len(order) < len(units):  # one reading for all rounds
         units.X[np.sort(order)]
-    criteria = model._criteria(units, Metadata(None, {}, {}))
-    result, _ = model._search(settled(candidates, units.X), units, criteria, None, solver)
+    metadata = Metadata(None, {}, {})
+    result, _ = model._search(settled(candidates, units.X), units, metadata, None, solver)
+    if result.learned is not None:
+        penalties = np.full(units.targets.shape[1], model.alpha_)
+        sums = sums_elsewhere(model, data, solver)
+        store_model(model, data, sums.fit(penalties, refine=solver.refine), penalties)
+        if is_classifier(model):
+            judged = replace(units, X=np.empty((len(units), 0))).take(result.learned)
+            model._fit_temperature(judged, result.held_out)  # type: ignore[attr-defined]
+        model._shape_fit()
+        return model
     choice = result.choice
     assert choice is not None
     assert choice.model is not None

@@ -249,6 +249,11 @@ class NTKRegressor(StreamEstimator, RidgeRegression):
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (d,)
         Only when X has string column names.
+    feature_importances_ : ndarray of shape (d,)
+        Mean square of the derivative of the predictions along each column, over their sum: the diagonal of
+        the average gradient outer product, at no more than 1,000 of the rows of `X_fit_`. Standardise columns
+        that are to be compared; a constant column has 0. Computed anew each time it is asked for, and absent
+        where the kernel has no gradients.
 
     See Also
     --------

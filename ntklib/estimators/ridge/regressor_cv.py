@@ -64,6 +64,15 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         weights of sum 1 that make the squared error of their held-out predictions least. Scores are of five
         folds (or those of `cv`), in each of which penalties and weights are made anew, on the rows of the
         comparison. Not with "gcv", `alpha_per_target` or "precomputed", and without standard deviations.
+    learn_features : {"auto", "diagonal"} or None, default="auto"
+        "diagonal" multiplies each column by a learned scale, the root mean square of the derivative of a fit
+        along it, in up to 8 rounds of fitting and scaling anew; the number of rounds and the penalty are
+        chosen on three folds (or those of `cv`), and so is the kernel: an NTK of depth 1, and with
+        ``kernels=None`` also ``Laplace(norm=2)`` at the median distance, or one of the given kernels. "auto"
+        keeps the scales only where they are better than the kernel chosen without them by more than the
+        standard error of the difference, and tries them with ``kernels=None``, 100 units or more, 2 to 2,000
+        columns and at most 20 folds only. At most 3,000 units take part. Not with
+        `alpha_per_target`, "stack" or "precomputed", or with `store_held_out` on more units than take part.
     alpha_per_target : bool, default=False
         Choose a penalty for each target, as :class:`~sklearn.linear_model.RidgeCV` does: with leave-one-out
         or "gcv" only. They share the kernel, that of the best mean score over targets.
@@ -85,6 +94,11 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         Chosen penalty; one a target with `alpha_per_target` and more than one target.
     kernel_ : Kernel, callable or str
         Chosen kernel, which the fitted estimator also names when it is printed; scales of it are numbers.
+        With learned features a :class:`~ntklib.kernels.Scaled`.
+    learned_features_ : LearnedFeatures or None
+        Scores on folds with learned scales of the columns and without, and if they were kept: then
+        `best_score_`, `loo_path_` and `held_out_predictions_` are of these folds, whose scales are those of
+        their training rows. None where none were tried, or no derivative was anything but 0.
     best_score_ : float or ndarray of shape (n_targets,)
         Held-out score of the choice, on all units; one a target as `alpha_`.
     cv_results_ : dict of arrays
@@ -103,7 +117,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         with "gcv"), or without its fold. Only with `store_held_out`.
     dual_coef_, intercept_, target_scale_, prediction_limits_, X_fit_, support_, solve_
         As in :class:`NTKRegressor`.
-    n_features_in_, feature_names_in_
+    n_features_in_, feature_names_in_, feature_importances_
         As in :class:`NTKRegressor`.
 
     See Also
@@ -114,6 +128,8 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
     ----------
     G. H. Golub, M. Heath and G. Wahba, "Generalized cross-validation as a method for choosing a good ridge
     parameter", Technometrics 21, 1979.
+    A. Radhakrishnan, D. Beaglehole, P. Pandit and M. Belkin, "Mechanism for feature learning in neural
+    networks and backpropagation-free machine learning models", Science 383, 2024.
     An, Liu and Venkatesh, "Fast cross-validation algorithms for least squares support vector
     machine and kernel ridge regression", Pattern Recognition 40, 2007.
 
@@ -141,6 +157,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         max_search_samples=3000,
         halving=True,
         combine="best",
+        learn_features="auto",
         alpha_per_target=False,
         target_scale="fit",
         clip=True,
@@ -157,6 +174,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         self.max_search_samples = max_search_samples
         self.halving = halving
         self.combine = combine
+        self.learn_features = learn_features
         self.alpha_per_target = alpha_per_target
         self.target_scale = target_scale
         self.clip = clip

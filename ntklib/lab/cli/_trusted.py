@@ -18,8 +18,8 @@ from ntklib import estimators, kernels, solvers
 from ntklib.lab import tables
 
 _NAMES = {
-    estimators: ("NTKClassifierCV", "NTKRegressorCV", "PenaltyPath"),
-    kernels: ("ArcCosine", "Laplace", "NNGP", "NTK"),
+    estimators: ("LearnedFeatures", "NTKClassifierCV", "NTKRegressorCV", "PenaltyPath"),
+    kernels: ("ArcCosine", "Laplace", "NNGP", "NTK", "Scaled"),
     tables: ("Squash", "WordHasher"),
     solvers: ("CentrePosterior", "CentreSolution", "CentreSpectrum", "CentreTriangle", "Solution"),
 }

@@ -458,3 +458,18 @@ def test_a_model_on_centres_predicts_as_it_did(folder, tmp_path, capsys, monkeyp
             mean, std = estimator.predict(X, return_std=True)
             assert np.isfinite(mean).all()
             assert (std > 0).all()
+
+
+def test_a_model_with_learned_features_predicts_as_it_did(tmp_path, capsys):
+    X = np.random.default_rng(0).normal(size=(120, 5))
+    table = np.column_stack([X, np.sin(2 * X[:, 0])])
+    np.savetxt(tmp_path / "d.csv", table, delimiter=",", header="a,b,c,d,e,y", comments="", fmt="%.17g")
+    path = tmp_path / "m.ntk"
+    assert run(capsys, "fit", tmp_path / "d.csv", "--target", "y", "--out", path)[0] == 0
+    estimator = load_model(path).pipeline[-1]
+    assert estimator.learned_features_.kept
+    assert np.argmax(estimator.kernel_.scales) == 0
+    code, out, _ = run(capsys, "predict", path, tmp_path / "d.csv")
+    assert code == 0
+    predicted = [float(line.split(",")[-1]) for line in out.splitlines()[1:121]]
+    assert np.corrcoef(predicted, table[:, -1])[0, 1] > 0.99

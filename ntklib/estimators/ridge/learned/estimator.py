@@ -1,0 +1,131 @@
+"""Learned features in the estimators that search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntklib.kernels import Laplace
+
+from ..._folds import Splits
+from ..._kernel import is_precomputed
+from ..._routing import Metadata
+from ..._units import Units
+from .._candidates import Candidate
+from .._duration import learning_seconds
+from .._kernel_search import KernelSearch, SearchResult
+from .outcome import LearnedFeatures
+from .search import FeatureSearch, base_candidates, three_folds
+
+__all__ = ["MOST_ROWS", "LearnsFeatures"]
+
+MOST_ROWS = 3000  # units of the search at most
+_LEAST_ROWS = 100  # units below which "auto" learns nothing: folds say little of them
+_MOST_COLUMNS = 2000  # beyond which "auto" learns nothing: gradients cost their number
+_MOST_FOLDS = 20  # beyond which "auto" learns nothing
+
+
+class LearnsFeatures:
+    """Mixin of the searches: scales of the columns, chosen on folds."""
+
+    learn_features: Any
+    kernels: Any
+    alpha_per_target: Any = False
+    store_held_out: Any
+    fit_intercept: Any
+    _default_scoring: str
+    learned_features_: LearnedFeatures | None
+
+    def _learn(
+        self,
+        search: KernelSearch,
+        units: Units,
+        order: NDArray,
+        splits: Splits | None,
+        metadata: Metadata,
+        winner: SearchResult,
+    ) -> SearchResult | None:
+        """Learn scales as `learn_features` says, and return the result with them if they are kept.
+
+        `order` are the units that kernels were compared on, at random, and `winner` is the best kernel there.
+        """
+        self.learned_features_ = None
+        if self.learn_features is None:
+            return None
+        rows = np.sort(order[:MOST_ROWS])
+        order = np.searchsorted(rows, order[:MOST_ROWS])
+        labels = None if units.labels is None else units.labels[rows]
+        parts = three_folds(order, labels) if splits is None else _restricted(splits, rows)
+        reason = self._hindrance(units, len(rows), parts)
+        if reason and self.learn_features == "diagonal":
+            raise ValueError(f"learn_features='diagonal' {reason}, or leave learn_features=None.")
+        if reason:
+            return None
+        groups = metadata.split.get("groups")
+        features = FeatureSearch(
+            units=units.take(rows),
+            rows=rows,
+            order=order,
+            splits=parts,
+            groups=None if groups is None else np.asarray(groups)[units.support[rows]],
+            criterion=search.criteria[0],
+            scoring=self._default_scoring if search.gcv else search.scoring,
+            penalties=search.grid,
+            fit_intercept=self.fit_intercept,
+            clip=search.clip,
+        )
+        always = self.learn_features == "diagonal"
+        choice = features.run(base_candidates(self.kernels), winner.candidate, always=always)
+        if choice is not None:
+            self.learned_features_ = choice.outcome
+        if choice is None or choice.path is None:
+            return None
+        return SearchResult(
+            Candidate(choice.path.kernel),
+            choice.path,
+            choice.rank,
+            bool(np.isfinite(choice.rank).all()),
+            None,
+            choice.held_out,
+            learned=rows,
+        )
+
+    def _learning_seconds(self, units: Units, n_rows: int, splits: Splits | None) -> float:
+        """Seconds that learning takes, about; 0 where it is left."""
+        n_rows, folds = min(n_rows, MOST_ROWS), splits or three_folds(np.arange(3), None)
+        if self.learn_features is None or self._hindrance(units, n_rows, folds):
+            return 0.0
+        kernels = [one.kernel or Laplace() for one in base_candidates(self.kernels)]
+        return learning_seconds(kernels, units, n_rows, len(folds))
+
+    def _learn_nothing(self) -> None:
+        """Say so of a stack."""
+        if self.learn_features == "diagonal":
+            raise ValueError(
+                "learn_features='diagonal' is for one kernel: leave combine='best', or learn_features=None."
+            )
+        self.learned_features_ = None
+
+    def _hindrance(self, units: Units, n_rows: int, splits: Splits) -> str:
+        """Say what keeps features from being learned, and what to do; nothing if empty."""
+        automatic, d = self.learn_features == "auto", units.X.shape[1]
+        if is_precomputed(self.kernels):
+            return "needs rows, and kernels='precomputed' has kernel values only: give kernel objects"
+        if self.alpha_per_target:
+            return "chooses one penalty for all targets: leave alpha_per_target=False"
+        if self.store_held_out and n_rows < len(units):
+            return f"has held-out predictions of {n_rows:,} rows at most: leave store_held_out=False"
+        if not splits or n_rows < 6:
+            return "needs folds with 2 training rows and 1 held-out row at least: give more rows"
+        few = n_rows < _LEAST_ROWS or d < 2
+        if automatic and (self.kernels is not None or few or d > _MOST_COLUMNS or len(splits) > _MOST_FOLDS):
+            return "is left to whoever asks for it"
+        return ""
+
+
+def _restricted(splits: Splits, rows: NDArray) -> Splits:
+    """Folds among some units, as places among these; folds that are left without training or test are not."""
+    inside = [tuple(np.flatnonzero(np.isin(rows, side)) for side in fold) for fold in splits]
+    return [(train, test) for train, test in inside if len(train) > 1 and len(test)]

@@ -1,0 +1,213 @@
+"""The search for scales of the columns: kernels, rounds and penalties by folds.
+
+Plain leave-one-out cannot judge them. The scales are made of all labels, that of the row left out among them,
+so that its error with the others' coefficients is too small; the more columns, the more so. Here each fold
+learns its scales from its training rows alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntklib._core.progress import step
+from ntklib._core.threads import parallel_for
+from ntklib.kernels import NTK
+
+from ..._folds import Splits
+from ..._kernel import gram_diagonal
+from ..._scoring import Criterion, comparable
+from ..._units import Units
+from ...rows import whole
+from .._candidates import Candidate, candidates_of
+from .._clipping import limits_of, target_range
+from ..penalty_path import PenaltyPath
+from .difference import blocks_of, jackknife
+from .on_folds import FoldRounds, HeldOut, Trial
+from .outcome import LearnedFeatures
+from .recursion import Penalties, Recursion, rows_of_gradients
+
+__all__ = ["FeatureChoice", "FeatureSearch", "base_candidates", "three_folds"]
+
+_N_FOLDS = 3
+
+
+class FeatureChoice(NamedTuple):
+    """Learned scales: the record of what folds say of them, and the path of penalties if they are kept.
+
+    `rank` is the pair it is ranked by, `held_out` are the values of left-out units, NaN of those that no fold
+    leaves out.
+    """
+
+    outcome: LearnedFeatures
+    path: PenaltyPath | None
+    rank: tuple[float, float]
+    held_out: NDArray
+
+
+@dataclass(frozen=True)
+class FeatureSearch:
+    """Folds of some units, and a criterion to judge held-out values by.
+
+    Parameters
+    ----------
+    units : Units
+        Those that take part.
+    rows : ndarray of int
+        Their places among all units, as the criterion names them.
+    order : ndarray of int
+        They at random, as places among `rows`.
+    splits : list of pairs of arrays
+        Training and held-out units, as places among `rows`.
+    groups : ndarray or None
+        Groups of the units: those of one are left out together in standard errors.
+    criterion : Criterion
+    scoring : str
+    penalties : function
+        Penalties to choose from, for a Gram matrix of this mean diagonal.
+    fit_intercept, clip : bool
+    """
+
+    units: Units
+    rows: NDArray
+    order: NDArray
+    splits: Splits
+    groups: NDArray | None
+    criterion: Criterion
+    scoring: str
+    penalties: Penalties
+    fit_intercept: bool
+    clip: bool
+    _blocks: NDArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "units", replace(self.units, X=whole(self.units.X)))
+        object.__setattr__(self, "_blocks", blocks_of(self.order, self.groups))
+
+    def run(self, candidates: list[Candidate], fixed: Candidate, *, always: bool) -> FeatureChoice | None:
+        """Learn scales for each candidate, and return the best; None where all gradients are 0.
+
+        It is to be used if `always`, or if its score is better than that of the `fixed` kernel by more than
+        the standard error of the difference.
+        """
+        with step("kernel without scales"):
+            rest = self._rounds(fixed).run(most_rounds=0)[0]
+        best: tuple[Any, Candidate, list[Trial], int] | None = None
+        for candidate in candidates:
+            with step(f"learning features for {type(candidate.kernel).__name__}"):
+                trials = self._rounds(candidate).run()
+            for n, trial in enumerate(trials[1:], 1):
+                if best is None or trial.rank > best[0]:
+                    best = trial.rank, candidate, trials, n
+        if best is None:
+            return None
+        _, candidate, trials, n_rounds = best
+        outcome = self._judged(candidate, trials, n_rounds, rest, always=always)
+        path = self._path(candidate, trials[: n_rounds + 1]) if outcome.kept else None
+        return FeatureChoice(outcome, path, trials[n_rounds].rank, self._held_out(trials[n_rounds].values))
+
+    def _rounds(self, candidate: Candidate) -> FoldRounds:
+        recursions = []
+        for train, _ in self.splits:
+            units = self.units.take(train)
+            sample = rows_of_gradients(self.order, train)
+            recursions.append(self._recursion(candidate, units, sample))
+        limits = [limits_of(target_range(one.units.targets)) if self.clip else None for one in recursions]
+        held_out = [self.units.X[test] for _, test in self.splits]
+        return FoldRounds(recursions, held_out, limits, self.score)
+
+    def _recursion(self, candidate: Candidate, units: Units, sample: NDArray) -> Recursion:
+        return Recursion(_kernel_for(candidate, units), units, self.penalties, self.fit_intercept, sample)
+
+    def _judged(
+        self, candidate: Candidate, trials: list[Trial], n_rounds: int, rest: Trial, *, always: bool
+    ) -> LearnedFeatures:
+        """Compare the best round with the fit without scales."""
+        values = trials[n_rounds].values
+
+        def gain(block: int | None) -> float:
+            return self.score(values, block)[0] - self.score(rest.values, block)[0]
+
+        difference, error = jackknife(gain, int(self._blocks.max()) + 1)
+        reported = self.criterion.reported
+        return LearnedFeatures(
+            kept=always or bool(difference > error),
+            kernel=_kernel_for(candidate, self.units),
+            n_rounds=n_rounds,
+            score=float(reported(trials[n_rounds].rank[0])),
+            fixed_score=float(reported(rest.rank[0])),
+            difference=float(reported(difference)),
+            standard_error=float(reported(error)),
+            round_scores=reported(np.array([trial.rank[0] for trial in trials])),
+            n_samples=len(self.units),
+            scoring=self.scoring,
+        )
+
+    def _path(self, candidate: Candidate, trials: list[Trial]) -> PenaltyPath:
+        """Go through the same rounds on all units, and return what the last one came to."""
+        everything = np.arange(len(self.units))
+        recursion = self._recursion(candidate, self.units, rows_of_gradients(self.order, everything))
+        with step("learning features on all rows of the search"):
+            parallel_for(recursion.repeat, [[trial.place for trial in trials[:-1]]])
+        last, diagonal = trials[-1], gram_diagonal(recursion.kernel, self.units.X)
+        alphas = self.penalties(float(np.average(diagonal, weights=self.units.weights)))
+        tried = sorted(last.tried)
+        scores = self.criterion.reported(np.array([last.tried[place][0] for place in tried]))
+        return PenaltyPath(
+            alphas=alphas[tried],
+            scores=scores,
+            alpha=float(alphas[last.place]),
+            best_score=float(scores[tried.index(last.place)]),
+            method="cross-validation",
+            scoring=self.scoring,
+            kernel=recursion.kernel,
+            n_samples=len(self.units),
+        )
+
+    def _held_out(self, values: HeldOut) -> NDArray:
+        """Mean of the values that folds have of each unit."""
+        total, times = np.zeros(self.units.targets.shape), np.zeros((len(self.units), 1))
+        for (_, test), of_fold in zip(self.splits, values, strict=True):
+            np.add.at(total, test, of_fold)
+            np.add.at(times, test, 1)
+        with np.errstate(invalid="ignore"):
+            return total / times
+
+    def score(self, values: HeldOut, without: int | None = None) -> tuple[float, float]:
+        """Mean of the criterion over the folds, and of what decides between equal ones.
+
+        One block of the units may be left out.
+        """
+        ranks = []
+        for (_, test), of_fold in zip(self.splits, values, strict=True):
+            left = slice(None) if without is None else np.flatnonzero(self._blocks[test] != without)
+            if len(test[left]):
+                ranks.append(self.criterion(of_fold[left], self.rows[test[left]]))
+        score, tie = comparable(ranks).mean(axis=0)
+        return float(score), float(tie)
+
+
+def _kernel_for(candidate: Candidate, units: Units) -> Any:
+    return candidate.on(units, np.arange(len(units)))
+
+
+def base_candidates(kernels: Any) -> list[Candidate]:
+    """Kernels whose columns are scaled: those that are given, or two of our own."""
+    network = NTK(depth=1, weight_std=float(np.sqrt(2.0)), bias_std=1.0, input_scaling="fan_in")
+    if kernels is None:
+        return [Candidate(network), Candidate(None, 1.0, norm=2)]
+    if isinstance(kernels, str):
+        return [Candidate(network)]
+    return candidates_of(kernels)
+
+
+def three_folds(order: NDArray, labels: NDArray | None) -> Splits:
+    """Three folds of units in a random order, with the same share of each class."""
+    if labels is not None:
+        order = order[np.argsort(labels[order], kind="stable")]
+    fold = np.empty(len(order), dtype=np.intp)
+    fold[order] = np.arange(len(order)) % _N_FOLDS
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(_N_FOLDS)]

@@ -1,0 +1,249 @@
+"""Learned features in the searches: what is kept, why, and that the fit is that of the kernel it names."""
+
+import pickle
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.gaussian_process.kernels import RBF
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GroupKFold, KFold
+
+from ntklib import NTK, Laplace, NTKClassifierCV, NTKRegressor, NTKRegressorCV, set_threads
+from ntklib.kernels import Scaled
+from ntklib.solvers import ConjugateGradient, Nystrom
+
+
+@cache
+def two_of_many(n=400, d=32):
+    """A step in two columns of many, with noise: training and new rows."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n + 500, d))
+    y = ((X[:, 0] > 0.3) != (X[:, 1] > -0.2)) + 0.1 * rng.normal(size=n + 500)
+    return X[:n], y[:n], X[n:], y[n:]
+
+
+@cache
+def small(d=3, n=60):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(n, d))
+    return X, np.sin(2 * X[:, 0]) + 0.1 * rng.normal(size=n)
+
+
+def learner(**parameters):
+    defaults = {"kernels": Laplace(2.0), "alphas": [1.0, 0.1, 0.01], "learn_features": "diagonal"}
+    return NTKRegressorCV(**defaults | parameters)
+
+
+def test_two_columns_of_many_are_found_and_without_scales_they_are_not():
+    X, y, new, truth = two_of_many()
+    found = NTKRegressorCV().fit(X, y)
+    assert found.score(new, truth) > 0.8
+    assert NTKRegressorCV(learn_features=None).fit(X, y).score(new, truth) < 0.2
+    assert found.learned_features_.kept
+    assert isinstance(found.kernel_, Scaled)
+    assert found.feature_importances_[:2].sum() > 0.95
+    assert set(np.argsort(found.kernel_.scales)[-2:]) == {0, 1}
+    assert "rounds kept: on folds neg_mean_squared_error" in found.learned_features_.words
+    assert "Scaled" in repr(found)
+
+
+def test_scales_that_do_not_help_are_not_kept_and_change_nothing():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 4))
+    y = np.square(X).sum(axis=1) + rng.normal(size=120)
+    auto, plain = (NTKRegressorCV(learn_features=choice).fit(X, y) for choice in ("auto", None))
+    record = auto.learned_features_
+    assert not record.kept
+    assert record.difference <= record.standard_error
+    assert record.difference == pytest.approx(record.score - record.fixed_score)
+    assert plain.learned_features_ is None
+    assert auto.kernel_ == plain.kernel_
+    np.testing.assert_array_equal(auto.predict(X), plain.predict(X))
+
+
+def brute_force(X, y, splits, kernel, alphas, rounds):
+    """Fold scores of every round, scales of the last on all rows, and its held-out values, by refits."""
+    scales, places, scores, chosen = [np.ones(X.shape[1]) for _ in splits], [], [], []
+    for _ in range(rounds + 1):
+        models = [
+            [NTKRegressor(Scaled(kernel, s), alpha=a).fit(X[train], y[train]) for a in alphas]
+            for s, (train, _) in zip(scales, splits, strict=True)
+        ]
+        held = [[m.predict(X[test]) for m in row] for row, (_, test) in zip(models, splits, strict=True)]
+        errors = [
+            [np.mean((v - y[test]) ** 2) for v in row] for row, (_, test) in zip(held, splits, strict=True)
+        ]
+        best = int(np.mean(errors, axis=0).argmin())
+        places, scores = [*places, best], [*scores, -np.mean(errors, axis=0)[best]]
+        chosen = np.empty(len(y))
+        for row, (_, test) in zip(held, splits, strict=True):
+            chosen[test] = row[best]
+        slopes = [
+            row[best].predict_gradient(X[train]) for row, (train, _) in zip(models, splits, strict=True)
+        ]
+        scales = [np.sqrt(s.shape[1] * (s**2).mean(axis=0) / (s**2).mean(axis=0).sum()) for s in slopes]
+    scale = np.ones(X.shape[1])
+    for place in places[:-1]:
+        slope = NTKRegressor(Scaled(kernel, scale), alpha=alphas[place]).fit(X, y).predict_gradient(X)
+        scale = np.sqrt(slope.shape[1] * (slope**2).mean(axis=0) / (slope**2).mean(axis=0).sum())
+    return scores, scale, alphas[places[-1]], chosen
+
+
+def test_folds_learn_from_their_training_rows_alone():
+    X, y = small()
+    splits = list(KFold(3, shuffle=True, random_state=0).split(X))
+    model = learner(cv=splits, clip=False, store_held_out=True).fit(X, y)
+    record = model.learned_features_
+    scores, scales, alpha, held_out = brute_force(
+        X, y, splits, Laplace(2.0), [1.0, 0.1, 0.01], record.n_rounds
+    )
+    assert record.n_rounds >= 1
+    np.testing.assert_allclose(record.round_scores[: record.n_rounds + 1], scores, rtol=1e-8)
+    np.testing.assert_allclose(model.kernel_.scales, scales, rtol=1e-8)
+    np.testing.assert_allclose(model.held_out_predictions_, held_out, rtol=1e-8)
+    assert model.alpha_ == alpha
+    assert model.best_score_ == record.score == pytest.approx(scores[-1])
+    assert model.loo_path_.method == "cross-validation"
+    by_name = NTKRegressor(model.kernel_, alpha=alpha).fit(X, y)
+    np.testing.assert_allclose(model.predict(X), by_name.predict(X), rtol=1e-10)
+
+
+def test_leave_one_out_flatters_scales_that_have_seen_the_labels():
+    """Of pure noise nothing can be predicted: folds say so, leave-one-out at learned scales does not."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 60)), rng.normal(size=80)
+    common = {"alphas": [0.1], "clip": False, "store_held_out": True}
+    model = NTKRegressorCV(Laplace(5.0, norm=2), learn_features="diagonal", **common).fit(X, y)
+    seen = NTKRegressorCV(model.kernel_, **common).fit(X, y)
+    unseen = NTKRegressorCV(Laplace(5.0, norm=2), **common).fit(X, y)
+    assert r2_score(y, seen.held_out_predictions_) > 0.05
+    assert r2_score(y, unseen.held_out_predictions_) < -0.05
+    assert r2_score(y, model.held_out_predictions_) < -0.1
+
+
+def test_the_standard_error_decides_and_groups_widen_it():
+    X, y = small(n=120)
+    groups = np.repeat(np.arange(12), 10)
+    rows = {"cv": GroupKFold(3)}
+    model = learner(**rows).fit(X, y, groups=groups)
+    apart = learner(cv=list(GroupKFold(3).split(X, y, groups))).fit(X, y)
+    assert model.learned_features_.difference == apart.learned_features_.difference
+    assert model.learned_features_.standard_error != apart.learned_features_.standard_error
+
+
+def test_whole_weights_are_repetitions_and_others_count():
+    X, y = small()
+    counts = np.random.default_rng(0).integers(0, 4, len(y))
+    weighed = learner().fit(X, y, sample_weight=counts)
+    repeated = learner().fit(X.repeat(counts, axis=0), y.repeat(counts))
+    np.testing.assert_allclose(weighed.kernel_.scales, repeated.kernel_.scales, rtol=1e-8)
+    assert weighed.best_score_ == pytest.approx(repeated.best_score_)
+    other = learner().fit(X, y, sample_weight=np.random.default_rng(1).uniform(0.1, 3, len(y)))
+    assert not np.allclose(other.kernel_.scales, learner().fit(X, y).kernel_.scales, rtol=1e-3)
+
+
+@pytest.mark.parametrize("kernel", [Laplace(2.0, norm=2), NTK(depth=1, bias_std=1.0)], ids=["laplace", "ntk"])
+def test_sparse_rows_and_single_precision(kernel):
+    X, y = small()
+    X = np.column_stack([np.where(abs(X) > 0.3, X, 0.0), np.full(len(y), 2.0)])
+    dense = learner(kernels=kernel).fit(X, y)
+    assert dense.kernel_.scales[-1] == 0  # constant
+    thin = learner(kernels=kernel).fit(sparse.csr_array(X), y)
+    np.testing.assert_allclose(thin.kernel_.scales, dense.kernel_.scales, rtol=1e-6)
+    np.testing.assert_allclose(thin.predict(sparse.csr_array(X)), dense.predict(X), rtol=1e-6)
+    single = learner(kernels=kernel).fit(X.astype(np.float32), y)
+    np.testing.assert_allclose(single.kernel_.scales, dense.kernel_.scales, rtol=1e-2, atol=1e-2)
+    assert single.kernel_(X[:2].astype(np.float32)).dtype == np.float32
+
+
+def test_targets_share_scales_and_one_column_has_scale_one():
+    X, y = small()
+    both = learner().fit(X, np.column_stack([y, np.cos(2 * X[:, 1])]))
+    assert np.argmin(both.kernel_.scales) == 2
+    assert both.predict(X).shape == (60, 2)
+    alone = learner().fit(X[:, :1], y)
+    assert alone.kernel_.scales.tolist() == [1.0]
+    nothing = learner().fit(X, np.zeros(60))
+    assert nothing.learned_features_ is None
+    assert not isinstance(nothing.kernel_, Scaled)
+
+
+@pytest.mark.parametrize("solver", [Nystrom(30), ConjugateGradient()], ids=["nystrom", "cg"])
+def test_other_solvers_fit_at_the_scales_of_the_search(solver):
+    X, y = small(n=200)
+    model = learner(solver=solver, max_search_samples=80).fit(X, y)
+    assert model.learned_features_.n_samples == 80
+    exact = learner(max_search_samples=80).fit(X, y)
+    np.testing.assert_array_equal(model.kernel_.scales, exact.kernel_.scales)
+    assert model.alpha_ == exact.alpha_
+    assert r2_score(exact.predict(X), model.predict(X)) > 0.95
+
+
+@pytest.mark.parametrize("unit", [1e160, 1e-160])
+def test_the_unit_of_the_targets_does_not_matter(unit):
+    X, y = small()
+    np.testing.assert_allclose(learner().fit(X, y * unit).kernel_.scales, learner().fit(X, y).kernel_.scales)
+
+
+def test_the_same_bytes_at_any_number_of_threads_and_after_a_journey():
+    X, y = small()
+    models = []
+    for threads in (1, 3):
+        with set_threads(threads):
+            models.append(learner().fit(X, y))
+    first, second = models
+    assert first.kernel_.scales.tobytes() == second.kernel_.scales.tobytes()
+    assert first.predict(X).tobytes() == second.predict(X).tobytes()
+    again = pickle.loads(pickle.dumps(first))
+    assert again.predict(X).tobytes() == first.predict(X).tobytes()
+    assert again.learned_features_.words == first.learned_features_.words
+    assert clone(first).get_params()["learn_features"] == "diagonal"
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_classifiers_learn_when_asked(classes):
+    X = small()[0]
+    labels = np.digitize(X[:, 0], [-0.4, 0.4][: classes - 1])
+    assert NTKClassifierCV().fit(X, labels).learned_features_ is None
+    model = NTKClassifierCV(Laplace(2.0), learn_features="diagonal").fit(X, labels)
+    assert np.argmax(model.kernel_.scales) == 0
+    assert model.learned_features_.scoring == "negative log-loss"
+    assert model.learned_features_.difference > model.learned_features_.standard_error
+    assert model.score(X, labels) > 0.9
+    assert model.predict_proba(X).shape == (60, classes)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"learn_features": "full"}, "must be 'auto', 'diagonal' or None"),
+        ({"alpha_per_target": True}, "one penalty for all targets"),
+        ({"store_held_out": True, "max_search_samples": 40}, "of 40 rows at most"),
+        ({"max_search_samples": 4}, "give more rows"),
+        ({"combine": "stack", "kernels": [Laplace(1.0), Laplace(2.0)]}, "is for one kernel"),
+    ],
+)
+def test_refusals(parameters, message):
+    X, y = small()
+    with pytest.raises(ValueError, match=message):
+        learner(**parameters).fit(X, y)
+
+
+def test_kernels_without_rows_or_gradients_are_refused():
+    X, y = small()
+    with pytest.raises(ValueError, match="needs rows"):
+        learner(kernels="precomputed").fit(X @ X.T, y)
+    with pytest.raises(TypeError, match="no gradients in the inputs"):
+        learner(kernels=RBF()).fit(X, y)
+
+
+def test_auto_leaves_given_kernels_and_few_rows_alone():
+    X, y = small(n=99)
+    assert NTKRegressorCV().fit(X, y).learned_features_ is None
+    X, y = small(n=120)
+    given = NTKRegressorCV(Laplace(2.0)).fit(X, y)
+    assert given.learned_features_ is None
+    assert given.kernel_ == Laplace(2.0)

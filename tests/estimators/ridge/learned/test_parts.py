@@ -1,0 +1,118 @@
+"""The parts of a search for scales: gradients, rounds, penalties, standard errors, folds."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from ntklib import NTK, Laplace, NTKRegressor
+from ntklib.estimators._units import make_units
+from ntklib.estimators.ridge.learned.difference import blocks_of, jackknife
+from ntklib.estimators.ridge.learned.gradients import column_scales, gradient_squares, varies
+from ntklib.estimators.ridge.learned.on_folds import climb
+from ntklib.estimators.ridge.learned.recursion import Recursion, rows_of_gradients
+from ntklib.estimators.ridge.learned.search import three_folds
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(30, 4))
+X[:, 3] = 1.5
+TARGETS = np.stack([np.sin(2 * X[:, 0]), X[:, 1] * X[:, 0]], axis=1)
+WEIGHTS = RNG.uniform(0.5, 2.0, 30)
+
+
+@pytest.mark.parametrize("kernel", [NTK(depth=1, bias_std=0.5), Laplace(2.0, norm=2)], ids=["ntk", "laplace"])
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weights"])
+def test_squares_are_those_of_differences_of_predictions(kernel, weights):
+    model = NTKRegressor(kernel, alpha=0.1).fit(X, TARGETS)
+    rows, h = RNG.normal(size=(30, 4)), 1e-6
+    rows[:, 3] = 1.5
+    slopes = [
+        (model.predict(rows + h * unit) - model.predict(rows - h * unit)) / (2 * h) for unit in np.eye(4)
+    ]
+    expected = np.array([np.average(np.square(slope).sum(axis=1), weights=weights) for slope in slopes])
+    expected[3] = 0.0  # constant
+    for form in (np.asarray, sparse.csr_array):
+        squares = gradient_squares(model.predict_gradient, form(rows), 2, weights)
+        np.testing.assert_allclose(squares / squares.sum(), expected / expected.sum(), rtol=1e-5)
+
+
+def test_scales_have_the_trace_of_the_identity_and_no_unit():
+    squares = np.array([4.0, 1.0, 0.0, 0.0])
+    scales = column_scales(squares)
+    assert np.square(scales).sum() == pytest.approx(4)
+    assert scales[0] / scales[1] == pytest.approx(2)
+    assert column_scales(np.zeros(3)) is None
+    assert varies(sparse.csr_array(X)).tolist() == varies(X).tolist() == [True, True, True, False]
+
+
+def test_rounds_against_a_twin_in_plain_numpy():
+    """Exponentials of distances, normal equations, and derivatives written out."""
+    length, penalty = 1.7, np.array([1.0, 0.1, 0.01])
+    scales = np.ones(4)
+    for place in (1, 2):
+        z = X * scales
+        gaps = z[:, None] - z[None]
+        distances = np.sqrt(np.square(gaps).sum(axis=2))
+        K = np.exp(-distances / length)
+        system = np.block(
+            [[K + penalty[place] * np.diag(1 / WEIGHTS), np.ones((30, 1))], [np.ones((1, 30)), 0]]
+        )
+        coefficients = np.linalg.solve(system, np.vstack([TARGETS, np.zeros((1, 2))]))[:30]
+        pull = np.divide(-K / length, distances, out=np.zeros_like(K), where=distances > 0)
+        slopes = np.einsum("ij,ijc,jp->icp", pull, gaps, coefficients) * scales[:, None]
+        diagonal = WEIGHTS @ np.square(slopes).sum(axis=2)
+        scales = np.sqrt(4 * diagonal / diagonal.sum())
+    units = make_units(X, TARGETS, WEIGHTS, precomputed=False)
+    recursion = Recursion(Laplace(length, norm=2), units, lambda scale: penalty * scale, True, np.arange(30))
+    recursion.repeat([1, 2])
+    np.testing.assert_allclose(recursion.scales, scales, rtol=1e-8, atol=1e-12)
+
+
+def test_climbing_finds_the_top_of_a_hill_and_goes_no_further():
+    heights = [0, 1, 2, 5, 4, 3, 0]
+    seen = []
+
+    def rank(place):
+        seen.append(place)
+        return heights[place]
+
+    assert climb(rank, [0, 6], 7) == 3
+    assert 5 not in seen
+    assert climb(lambda place: 0, [2, 4], 7) == 2
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    values = RNG.normal(size=20)
+
+    def mean(block):
+        return float(np.delete(values, block).mean() if block is not None else values.mean())
+
+    difference, error = jackknife(mean, 20)
+    assert difference == pytest.approx(values.mean())
+    assert error == pytest.approx(values.std(ddof=1) / np.sqrt(20))
+
+
+def test_blocks_are_even_and_keep_groups_together():
+    order = RNG.permutation(100)
+    assert np.bincount(blocks_of(order, None)).tolist() == [5] * 20
+    groups = np.repeat(["a", "b", "c", "d"], 25)
+    blocks = blocks_of(order, groups)
+    assert sorted({(group, block) for group, block in zip(groups, blocks, strict=True)}, key=str) == [
+        (group, blocks[groups == group][0]) for group in "abcd"
+    ]
+    assert len(set(blocks)) == 4
+
+
+def test_folds_keep_the_shares_of_classes():
+    labels = np.repeat([0, 1, 2], [30, 12, 3])
+    splits = three_folds(RNG.permutation(45), labels)
+    for train, test in splits:
+        assert np.bincount(labels[test]).tolist() == [10, 4, 1]
+        assert sorted([*train, *test]) == list(range(45))
+
+
+def test_rows_of_gradients_come_first_in_the_order():
+    order = RNG.permutation(1000)
+    train = np.arange(0, 1000, 2)
+    chosen = train[rows_of_gradients(order, train)]
+    even = [unit for unit in order if unit % 2 == 0]
+    assert chosen.tolist() == sorted(even[:250])
