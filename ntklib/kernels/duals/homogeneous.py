@@ -337,7 +337,7 @@ def _turn_gradient(
 
 
 def _lengths_apart(apart: Any, x: AngularPlan, z: AngularPlan, layer: int, degree: int) -> Any:
-    """How far lengths are apart, over their sum, after a layer's bias and activation, from that before.
+    """Difference of lengths over their sum after a layer's bias and activation, from that before.
 
     With u = tan((pi/2 - a)/2) of the turns, radii are apart by ((u_x + u_z) / (1 + u_x u_z))^2 times as much.
     """
