@@ -243,10 +243,11 @@ class TestOtherWeightsAreImportances:
         for penalty in (1e-3, 1.0):
             held = brute_ridge.left_out(K, y[:, None], penalty, weights)[:, 0]
             dual, b = brute_ridge.fit(K, y[:, None], penalty, weights)
-            model = NTKRegressorCV(RBF(), [penalty], store_held_out=True).fit(X, y, sample_weight=weights)
+            model = NTKRegressorCV(RBF(), [penalty], clip=False, store_held_out=True)
+            model.fit(X, y, sample_weight=weights)
             np.testing.assert_allclose(model.held_out_predictions_, held, atol=1e-8)
             np.testing.assert_allclose(model.predict(X), (K @ dual + b)[:, 0], atol=1e-8)
-            folds = NTKRegressorCV(RBF(), [penalty], cv=KFold(30), store_held_out=True)
+            folds = NTKRegressorCV(RBF(), [penalty], cv=KFold(30), clip=False, store_held_out=True)
             folds.fit(X, y, sample_weight=weights)
             np.testing.assert_allclose(folds.held_out_predictions_, held, atol=1e-8)
 

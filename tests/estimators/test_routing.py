@@ -85,9 +85,12 @@ class TestGroups:
 
 def test_groups_choose_as_grid_search_does(data):
     X, y, groups = data
-    for ours, plain in ((NTKRegressorCV, NTKRegressor), (NTKClassifierCV, NTKClassifier)):
-        scoring = "r2" if plain is NTKRegressor else "accuracy"
-        theirs = GridSearchCV(plain(KERNEL), {"alpha": ALPHAS}, cv=GroupKFold(4), scoring=scoring)
+    pairs = (
+        (NTKRegressorCV, NTKRegressor(KERNEL, clip=True), "r2"),
+        (NTKClassifierCV, NTKClassifier(KERNEL), "accuracy"),
+    )
+    for ours, plain, scoring in pairs:
+        theirs = GridSearchCV(plain, {"alpha": ALPHAS}, cv=GroupKFold(4), scoring=scoring)
         theirs.fit(X, y, groups=groups)
         mine = ours(KERNEL, ALPHAS, cv=GroupKFold(4), scoring=scoring).fit(X, y, groups=groups)
         np.testing.assert_allclose(scores(mine)[::-1], scores(theirs), rtol=1e-9)
@@ -140,7 +143,9 @@ class TestOthers:
 class TestRouting:
     def test_nested(self, data):
         X, y, groups = data
-        grid = GridSearchCV(NTKRegressor(KERNEL), {"alpha": ALPHAS}, cv=GroupKFold(3), scoring="r2")
+        grid = GridSearchCV(
+            NTKRegressor(KERNEL, clip=True), {"alpha": ALPHAS}, cv=GroupKFold(3), scoring="r2"
+        )
         mine = NTKRegressorCV(KERNEL, ALPHAS, cv=GroupKFold(3), scoring="r2")
         found = [
             cross_validate(model, X, y, params={"groups": groups}, cv=GroupKFold(4), error_score="raise")
@@ -168,7 +173,7 @@ class TestRouting:
             others = [np.delete(np.arange(48), i) for i in range(48)]
             held = [
                 [
-                    NTKRegressor(KERNEL, alpha=a).fit(X[q], y[q]).predict(X[i : i + 1])[0]
+                    NTKRegressor(KERNEL, alpha=a, clip=True).fit(X[q], y[q]).predict(X[i : i + 1])[0]
                     for i, q in enumerate(others)
                 ]
                 for a in ALPHAS
@@ -176,7 +181,7 @@ class TestRouting:
             np.testing.assert_allclose(scores(mine)[::-1], [-cost(y, h, price) for h in held], rtol=1e-8)
         else:
             mine.fit(X, y, groups=groups, price=price)
-            grid = GridSearchCV(NTKRegressor(KERNEL), {"alpha": ALPHAS}, cv=cv, scoring=scoring)
+            grid = GridSearchCV(NTKRegressor(KERNEL, clip=True), {"alpha": ALPHAS}, cv=cv, scoring=scoring)
             theirs = grid.fit(X, y, groups=groups, price=price)
             np.testing.assert_allclose(scores(mine)[::-1], scores(theirs), rtol=1e-9)
 
@@ -189,7 +194,8 @@ class TestRouting:
         expected = np.zeros(3)
         for train, test in KFold(3).split(X):
             for i, alpha in enumerate(ALPHAS):
-                found = NTKRegressor(KERNEL, alpha=alpha).fit(X[train], y[train], w[train]).predict(X[test])
+                model = NTKRegressor(KERNEL, alpha=alpha, clip=True).fit(X[train], y[train], w[train])
+                found = model.predict(X[test])
                 expected[i] -= mean_squared_error(y[test], found, sample_weight=other[test]) / 3
         np.testing.assert_allclose(scores(mine)[::-1], expected, rtol=1e-9)
 
