@@ -66,7 +66,7 @@ RIGHT = {
     ("none", name)
     for name in (
         *("kernel", "kernels", "network", "alphas", "cv", "scoring", "class_weight", "max_search_samples"),
-        *("random_state", "batch_size", "tol", "max_iters", "n_components", "params"),
+        *("random_state", "batch_size", "tol", "max_iters", "n_components", "params", "learn_features"),
     )
 } | {("an array", "alphas")}
 CASES = [
