@@ -4,6 +4,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 import ntklib
 
 
@@ -14,3 +16,10 @@ def pytest_configure() -> None:
     os.environ["PYTHONSAFEPATH"] = "1"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell started the tests in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _dispatch_allowed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let scikit-learn's checks switch its dispatch on, which they skip without this variable."""
+    if {"estimator", "check"} <= set(request.fixturenames):
+        monkeypatch.setenv("SCIPY_ARRAY_API", "1")

@@ -1,6 +1,7 @@
 """The display of trajectories stores curves, draws them, and refuses what cannot be drawn."""
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -8,7 +9,6 @@ from ntklib.dynamics import gradient_descent, gradient_flow
 from ntklib.plotting import TrajectoryDisplay
 
 matplotlib.use("Agg")
-plt = pytest.importorskip("matplotlib.pyplot")
 
 
 @pytest.fixture(autouse=True)

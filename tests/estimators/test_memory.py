@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import numpy as np
+import pandas
 import pytest
 import sklearn
 from scipy import sparse
@@ -83,7 +84,6 @@ def test_arrays_lent_to_fit_may_be_used_again(model, form):
 
 
 def test_frames_too():
-    pandas = pytest.importorskip("pandas")
     X, y, w, new = data("dense")
     frame = pandas.DataFrame(X.copy(), columns=list("abc"), copy=False)
     model = NTKRegressor(KERNEL).fit(frame, y, w)

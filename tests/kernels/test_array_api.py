@@ -1,6 +1,8 @@
 """Closed-form kernels of arrays of other libraries: their values, types and devices; what is refused."""
 
+import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -125,9 +127,22 @@ def test_devices_without_float64_are_refused(rows, monkeypatch):
         NTK()(NAMESPACES[0].asarray(rows[0]))
 
 
-def test_tf32_is_told_and_left_alone():
-    torch = pytest.importorskip("torch")
-    single, double = torch.ones(2, 2), torch.ones(2, 2, dtype=torch.float64)
+class Switch:
+    """torch's switch, where torch is not installed."""
+
+    float32, float64, precision = "float32", "float64", "highest"
+
+    def get_float32_matmul_precision(self):
+        return self.precision
+
+    def set_float32_matmul_precision(self, precision):
+        self.precision = precision
+
+
+def test_tf32_is_told_and_left_alone(monkeypatch):
+    torch = next((one for one in NAMESPACES if one.__name__ == "torch"), Switch())
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    single, double = (SimpleNamespace(dtype=dtype) for dtype in (torch.float32, torch.float64))
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")
     try:

@@ -4,6 +4,7 @@ import pickle
 import tracemalloc
 
 import numpy as np
+import pandas
 import pytest
 from scipy import sparse
 from sklearn import config_context
@@ -139,7 +140,6 @@ def test_the_rows_may_be_used_again(model):
 
 
 def test_in_tables_and_grids():
-    pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X, columns=list("abc"))
     for model in (ArcCosineFeatures(n_components=4), NystromFeatures(n_components=4)):
         table = clone(model).set_output(transform="pandas").fit(frame).transform(frame)

@@ -213,7 +213,6 @@ def test_a_trained_network(X):
 
 
 def test_in_a_grid_and_in_tables(X):
-    pytest.importorskip("pandas")
     y = X[:, 0]
     grid = {"tangentfeatures__network__width": [4, 8], "tangentfeatures__n_components": [None, 5]}
     search = GridSearchCV(make_pipeline(TangentFeatures(TwoLayerNet()), Ridge()), grid, cv=2).fit(X, y)

@@ -4,6 +4,7 @@ import tracemalloc
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from scipy import sparse
@@ -163,7 +164,6 @@ def test_size_is_checked_before_kernels_are_compared(model, monkeypatch):
 
 @pytest.mark.parametrize("solver", ["cholesky", "nystrom"])
 def test_targets_and_weights_that_are_not_finite_are_named_by_their_row(solver):
-    pd = pytest.importorskip("pandas")
     X, y, bad = np.eye(6), np.arange(6.0), np.array([1, 1, 1, 1, np.nan, 1])
     for kind in (np.asarray, pd.Series):
         with pytest.raises(ValueError, match="Input y contains NaN in row 4"):

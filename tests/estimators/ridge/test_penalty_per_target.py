@@ -92,7 +92,6 @@ class TestPenaltyPerTarget:
             NTKRegressorCV(RBF(), ALPHAS, alpha_per_target=True, cv=3).fit(*data[:2])
 
     def test_draws(self, data):
-        pytest.importorskip("matplotlib")
         model = NTKRegressorCV(RBF(), ALPHAS, alpha_per_target=True).fit(*data[:2])
         display = LeaveOneOutPathDisplay.from_estimator(model)
         assert list(display.paths) == ["target 0", "target 1", "target 2"]

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas
 import pytest
 from scipy import sparse
 from scipy.optimize import minimize_scalar
@@ -285,7 +286,7 @@ def test_bad_beginnings():
     wrong = Nystrom(centers=np.zeros((3, 2)))
     with pytest.raises(ValueError, match=r"centers must have shape \(n_centers, 3\)"):
         NTKRegressor(solver=wrong).partial_fit(X, Y)
-    frame = pytest.importorskip("pandas").DataFrame(X, columns=list("abc"))
+    frame = pandas.DataFrame(X, columns=list("abc"))
     model = regressor().partial_fit(frame, Y)
     with pytest.raises(ValueError, match="feature names should match"):
         model.partial_fit(frame[["a", "c", "b"]], Y)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -37,8 +38,6 @@ from ntklib.lab.studies.implicit_bias.pieces import draw_sample, gram_features
 from ntklib.lab.studies.implicit_bias.svm import max_margin
 from ntklib.lab.studies.implicit_bias.weights import network_weight_effect, weight_effect
 from ntklib.networks import MLP, TwoLayerNet
-
-plt = pytest.importorskip("matplotlib.pyplot")
 
 SAMPLE = draw_sample(3)
 X, SIGNS = SAMPLE.X, SAMPLE.signs

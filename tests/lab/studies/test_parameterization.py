@@ -2,6 +2,7 @@
 
 import json
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -12,8 +13,6 @@ from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import ParameterizationStudy, parameterization_study, predicted_powers
 from ntklib.lab.studies.parameterization._best_step import DIVERGED, best_steps
 from ntklib.networks import MLP, TwoLayerNet
-
-plt = pytest.importorskip("matplotlib.pyplot")
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(8, 4)) / 2

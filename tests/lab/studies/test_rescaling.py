@@ -2,6 +2,7 @@
 
 import json
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -11,8 +12,6 @@ from ntklib.lab.cli import main
 from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import RescalingStudy, rescale, rescaling_study
 from ntklib.networks import MLP, TwoLayerNet
-
-plt = pytest.importorskip("matplotlib.pyplot")
 
 X = np.random.default_rng(3).normal(size=(8, 4)) / 2
 Y = np.sin(2 * X[:, 0]) + X[:, 1]

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -12,7 +13,6 @@ from ntklib.lab.landscapes import WideningValley
 from ntklib.lab.parts import PARTS
 from ntklib.lab.studies import ValleyStudy, valley_study
 
-plt = pytest.importorskip("matplotlib.pyplot")
 SMALL = {
     "learning_rates": (0.02, 0.1),
     "rhos": (0.0, 0.05, 0.2),
