@@ -48,7 +48,7 @@ def test_sums_of_series(terms):
     tau = np.array([[0.0, 1e-9, 0.3, 1.0], [-0.0, -1e-9, -0.3, -1.0], [0.02, -0.02, 0.9, 1e-3]])
     rho = np.copysign(1 - abs(tau), tau)
     truth = sum(x[:, k][:, None] * z[:, k] * rho**k for k in range(terms))
-    with np.errstate(divide="ignore"):  # the logarithm of rho = 0, heard of where the loops run as plain Python
+    with np.errstate(divide="ignore"):  # the logarithm of rho = 0, told where loops run as plain Python
         np.testing.assert_allclose(_mehler(x, z, tau), truth, atol=1e-12)
         np.testing.assert_allclose(_mehler(z, x, tau.T.copy()), truth.T, atol=1e-12)
         np.testing.assert_allclose(narrow(_mehler(Wide(x), Wide(z), tau)), truth, atol=1e-12)
