@@ -158,6 +158,26 @@ def test_steps_take_a_root_of_the_angle_at_every_layer(activation, size):
             assert abs(gradient[i, j] - truth.astype(float)).max() <= 1e-13, (depth, i, j)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("activation", ["step", "sign"])
+def test_steps_of_parallel_rows_with_a_bias_between_their_lengths(activation, dtype):
+    """It turns them to nearly a right angle, whose cosine was rounded to half of its digits."""
+    x, tolerance = np.array([0.3, -1.1, 0.7]), 1e-14 if dtype == np.float64 else 1e-6
+    for ratio, depth in ((1e-2, 2), (1e-5, 2), (1e-8, 2), (1e-8, 3)):
+        X = np.outer([ratio, 1 / ratio, 3 / ratio, -ratio], x).astype(dtype)
+        kernel = NNGP(depth, activation, weight_std=0.8, bias_std=0.5, normalized=True)
+        values = [kernel(form(X), eval_gradient=True) for form in (np.asarray, sparse.csr_array)]
+        for i, j in ((0, 1), (1, 2), (1, 3)):
+            truth = functools.partial(_steps, X[i], X[j], depth, odd=activation == "sign")
+            with mp.workdps(400):
+                up, down = mp.exp(mpf("1e-30")), mp.exp(mpf("-1e-30"))
+                in_b = (truth(0.8, 0.5 * up) - truth(0.8, 0.5 * down)) / mpf("2e-30")
+                in_w = (truth(0.8 * up, 0.5) - truth(0.8 * down, 0.5)) / mpf("2e-30")
+            for K, gradient in values:
+                assert abs(K[i, j] - float(truth(0.8, 0.5))) <= tolerance, (ratio, depth, i, j)
+                np.testing.assert_allclose(gradient[i, j], [float(in_b), float(in_w)], rtol=0, atol=1e-14)
+
+
 @pytest.mark.parametrize("form", [np.asarray, np.float32, sparse.csr_array], ids=["64", "32", "sparse"])
 def test_parallel_rows_are_parallel_at_every_depth(form):
     """A rounding error of 1e-16 in their angle was one of 0.2 after twelve layers of steps."""

@@ -124,7 +124,8 @@ def _fill_biased_roots(row, i, x, z, apart, power):
         weight = half * (one + axis_x) * (one + axis_z[j]) if close else weight
         turned = math.sqrt(weight) * (abs(near_x - near_z[j]) if close else along)
         sine = abs(apart[j]) * (cos_x * z[1, j] + x[1, i] * cos_z[j])
-        turned = turned if math.isnan(sine) else sine / math.sqrt(one + math.sqrt(one - sine * sine))
+        cosine = cos_x * cos_z[j] + x[1, i] * z[1, j]  # of the turn: 1 - sine^2 may be but rounding
+        turned = turned if math.isnan(sine) else sine / math.sqrt(one + cosine)
         kept = math.sqrt(cos_x) * math.sqrt(cos_z[j]) * math.sqrt(two - t if close and not positive else t)
         larger, smaller = max(turned, kept), min(turned, kept)
         ratio = smaller / (larger if larger > zero else one)
