@@ -15,7 +15,7 @@ from sklearn import get_config
 
 from .warning import warn
 
-__all__ = ["device", "namespace_of", "on_device", "to_numpy"]
+__all__ = ["device", "namespace_of", "on_device", "refuse_arrays", "to_numpy"]
 
 
 def namespace_of(*arrays: Any) -> Any:
@@ -35,9 +35,9 @@ def namespace_of(*arrays: Any) -> Any:
     ImportError
         If array-api-compat is not installed.
     TypeError
-        If arrays are of different libraries.
+        If arrays are of different libraries, sparse, or cannot be written to.
     ValueError
-        If the library, or the device, has no float64.
+        If the library, or the device, has no float64, or gradients of the arrays are recorded.
     """
     if not get_config()["array_api_dispatch"]:
         return None
@@ -54,16 +54,31 @@ def namespace_of(*arrays: Any) -> Any:
         kinds = ", ".join(dict.fromkeys(type(one).__module__.split(".")[0] for one in given))
         raise TypeError(f"arrays must be of one library, got some of {kinds}: convert them all alike.")
     xp = array_api_compat.array_namespace(*given)
+    for one in given:
+        _check_kind(one, xp.__name__)
     place = device(given[0])
+    lacking = ""
     try:
-        xp.zeros(1, dtype=xp.float64, device=place)
-    except (AttributeError, RuntimeError, TypeError) as error:
+        if xp.zeros(1, dtype=xp.float64, device=place).dtype != xp.float64:
+            lacking = "it gives less"
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+        lacking = str(error)
+    if lacking:
         raise ValueError(
-            f"{xp.__name__} has no float64 on {place} ({error}), which fits need: use another device, or "
+            f"{xp.__name__} has no float64 on {place} ({lacking}), which fits need: use another device, or "
             "NumPy arrays."
-        ) from error
+        )
     _tell_of_tf32(given, str(place))
     return xp
+
+
+def refuse_arrays(X: Any, name: str = "X") -> None:
+    """Refuse rows that are an array of another library under ``array_api_dispatch``."""
+    if (xp := namespace_of(X)) is not None:
+        raise TypeError(
+            f"{name} is an array of {xp.__name__}, which only fit and predict of NTKRegressor take, on "
+            f"centres, and closed-form kernels: convert it, numpy.asarray({name})."
+        )
 
 
 def to_numpy(array: Any) -> NDArray:
@@ -96,12 +111,33 @@ def _foreign(array: Any) -> bool:
     return hasattr(array, "__array_namespace__") or type(array).__module__.split(".")[0] in ("torch", "cupy")
 
 
+def _check_kind(array: Any, library: str) -> None:
+    """Refuse arrays that are sparse or read-only, and those whose gradients are recorded."""
+    import array_api_compat
+
+    dense = str(getattr(array, "layout", "torch.strided")) == "torch.strided"
+    if not dense or array_api_compat.is_pydata_sparse_array(array):
+        raise TypeError(
+            f"sparse arrays of {library} are not taken: give dense ones, X.to_dense() or X.todense(), or a "
+            "CSR matrix of SciPy."
+        )
+    if not array_api_compat.is_writeable_array(array):
+        raise TypeError(f"arrays of {library} cannot be written to, as is needed here: give NumPy arrays.")
+    if getattr(array, "requires_grad", False):
+        raise ValueError("results of tensors that require gradients cannot be differentiated: X.detach().")
+
+
 def _tell_of_tf32(arrays: list[Any], place: str) -> None:
     """Say where torch rounds float32 products to 11 bits; the setting is the user's and is left alone."""
     torch = sys.modules.get("torch")
-    if torch is None or not place.startswith("cuda") or torch.get_float32_matmul_precision() == "highest":
+    if torch is None or not place.startswith("cuda"):
         return
-    if any(getattr(one, "dtype", None) == torch.float32 for one in arrays):
+    matmul = torch.backends.cuda.matmul
+    try:
+        rounded = matmul.fp32_precision == "tf32"
+    except AttributeError:  # before torch 2.9
+        rounded = matmul.allow_tf32
+    if rounded and any(getattr(one, "dtype", None) == torch.float32 for one in arrays):
         warn(
             "torch multiplies float32 matrices in TF32 here, with 11 bits: give float64 rows, or call "
             "torch.set_float32_matmul_precision('highest')."

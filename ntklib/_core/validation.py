@@ -10,6 +10,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_array
 
+from .namespaces import refuse_arrays
+
 __all__ = [
     "check_flag",
     "check_integer",
@@ -31,6 +33,7 @@ def check_rows(X: Any, name: str = "X") -> Any:
     """Return ``X`` as a finite 2-D float array or CSR matrix with at least one row and one column."""
     if _is_small_and_sound(X):  # the answer below, which takes as long as a small kernel
         return X
+    refuse_arrays(X, name)
     return check_array(
         X, accept_sparse="csr", dtype=(np.float64, np.float32), input_name=name, ensure_min_samples=1
     )

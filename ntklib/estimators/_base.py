@@ -14,7 +14,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from ntklib._core.namespaces import namespace_of
+from ntklib._core.namespaces import refuse_arrays
 from ntklib._core.progress import Gauge, Silent, seconds_text, talk
 
 from ._kernel import accepts_sparse, is_precomputed
@@ -191,12 +191,3 @@ class KernelEstimator(Estimator, ABC):
         if is_precomputed(getattr(self, "kernel_", None)) and X.shape[1] != len(self.support_):
             return whole(X)[:, self.support_]
         return X
-
-
-def refuse_arrays(X: Any) -> None:
-    """Refuse rows that are an array of another library under ``array_api_dispatch``."""
-    if (xp := namespace_of(X)) is not None:
-        raise TypeError(
-            f"X is an array of {xp.__name__}, which only fit and predict of NTKRegressor take, on centres: "
-            "convert it, numpy.asarray(X)."
-        )

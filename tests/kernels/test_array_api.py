@@ -4,12 +4,14 @@ import sys
 import warnings
 from types import SimpleNamespace
 
+import array_api_strict
 import numpy as np
 import pytest
 
-from ntklib import NNGP, NTK, ArcCosine, Laplace
+from ntklib import NNGP, NTK, ArcCosine, EmpiricalNTK, Laplace, NystromFeatures, TangentFeatures
 from ntklib._core import namespaces
-from ntklib.kernels import Erf, LeakyReLU
+from ntklib.kernels import Erf, LeakyReLU, nngp_kernel
+from ntklib.networks import TwoLayerNet
 from tests.naive import deep_kernels
 from tests.namespaces import NAMESPACES, dispatch, name, numbers
 
@@ -116,10 +118,19 @@ class Single:
     float64 = "float64"
 
 
-def test_devices_without_float64_are_refused(rows, monkeypatch):
+class Halved(Single):
+    """A library that answers with less than was asked for, with no more than a warning."""
+
+    @staticmethod
+    def zeros(shape, *, dtype, device):
+        return SimpleNamespace(dtype="float32")
+
+
+@pytest.mark.parametrize("library", [Single(), Halved()])
+def test_devices_without_float64_are_refused(library, rows, monkeypatch):
     import array_api_compat
 
-    monkeypatch.setattr(array_api_compat, "array_namespace", lambda *arrays: Single())
+    monkeypatch.setattr(array_api_compat, "array_namespace", lambda *arrays: library)
     with (
         dispatch(),
         pytest.raises(ValueError, match=r"single has no float64 on .*CPU_DEVICE.*another device"),
@@ -127,31 +138,81 @@ def test_devices_without_float64_are_refused(rows, monkeypatch):
         NTK()(NAMESPACES[0].asarray(rows[0]))
 
 
-class Switch:
-    """torch's switch, where torch is not installed."""
+@pytest.mark.parametrize(
+    ("kind", "error", "message"),
+    [
+        ({"layout": "torch.sparse_csr"}, TypeError, r"sparse arrays of it are not taken: give dense ones"),
+        ({"__array_namespace__": None, "requires_grad": True}, ValueError, r"require gradients.*X.detach"),
+        ({}, TypeError, "arrays of it cannot be written to"),
+    ],
+)
+def test_arrays_of_other_kinds_are_refused(kind, error, message):
+    with pytest.raises(error, match=message):
+        namespaces._check_kind(SimpleNamespace(**kind), "it")
+    namespaces._check_kind(SimpleNamespace(__array_namespace__=None, layout="torch.strided"), "it")
 
-    float32, float64, precision = "float32", "float64", "highest"
 
-    def get_float32_matmul_precision(self):
-        return self.precision
+@pytest.mark.parametrize("library", NAMESPACES, ids=name)
+def test_all_else_says_what_takes_arrays(library, rows):
+    x = library.asarray(rows[0])
+    for call in (NystromFeatures().fit, EmpiricalNTK(TwoLayerNet(4)), TangentFeatures().fit, nngp_kernel):
+        with dispatch(), pytest.raises(TypeError, match="only fit and predict of NTKRegressor take"):
+            call(x)
 
-    def set_float32_matmul_precision(self, precision):
-        self.precision = precision
+
+@pytest.mark.parametrize("place", ["CPU_DEVICE", "device1"])
+def test_values_stay_on_the_device_of_the_rows(place, rows):
+    device = array_api_strict.Device(place)
+    x = array_api_strict.asarray(rows[0], device=device)
+    with dispatch():
+        found = [NTK()(x), NTK().diag(x), Laplace()(x, x[:2, :]), Laplace().diag(x)]
+    assert all(one.device == device for one in found)
 
 
-def test_tf32_is_told_and_left_alone(monkeypatch):
-    torch = next((one for one in NAMESPACES if one.__name__ == "torch"), Switch())
-    monkeypatch.setitem(sys.modules, "torch", torch)
-    single, double = (SimpleNamespace(dtype=dtype) for dtype in (torch.float32, torch.float64))
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        with pytest.warns(UserWarning, match=r"in TF32 here.*set_float32_matmul_precision"):
-            namespaces._tell_of_tf32([single], "cuda:0")
+def torch_of(*, old, rounded):
+    """torch's switches as they were before 2.9 and are now."""
+    switch = (
+        SimpleNamespace(allow_tf32=rounded)
+        if old
+        else SimpleNamespace(fp32_precision="tf32" if rounded else "ieee")
+    )
+    backends = SimpleNamespace(cuda=SimpleNamespace(matmul=switch))
+    return SimpleNamespace(float32="float32", backends=backends)
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_tf32_is_told(old, monkeypatch):
+    single, double = (SimpleNamespace(dtype=dtype) for dtype in ("float32", "float64"))
+    monkeypatch.setitem(sys.modules, "torch", torch_of(old=old, rounded=True))
+    with pytest.warns(UserWarning, match=r"in TF32 here.*set_float32_matmul_precision"):
+        namespaces._tell_of_tf32([single], "cuda:0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for arrays, place in (([double], "cuda:0"), ([single], "cpu")):
+            namespaces._tell_of_tf32(arrays, place)
+        monkeypatch.setitem(sys.modules, "torch", torch_of(old=old, rounded=False))
+        namespaces._tell_of_tf32([single], "cuda:0")
+
+
+@pytest.mark.parametrize("library", NAMESPACES, ids=name)
+def test_the_switches_of_installed_libraries_are_read_and_left_alone(library):
+    single = library.ones((2, 2), dtype=library.float32)
+    if library.__name__ != "torch":
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            for arrays, place in (([double], "cuda:0"), ([single], "cpu")):
-                namespaces._tell_of_tf32(arrays, place)
-        assert torch.get_float32_matmul_precision() == "high"
+            namespaces._tell_of_tf32([single], "cuda:0")
+        return
+    matmul = library.backends.cuda.matmul
+    before = library.get_float32_matmul_precision()
+    try:
+        library.set_float32_matmul_precision("high")
+        with pytest.warns(UserWarning, match="in TF32 here"):
+            namespaces._tell_of_tf32([single], "cuda:0")
+        assert library.get_float32_matmul_precision() == "high"
+        matmul.fp32_precision = "tf32"  # now the old question raises
+        with pytest.warns(UserWarning, match="in TF32 here"):
+            namespaces._tell_of_tf32([single], "cuda:0")
+        assert matmul.fp32_precision == "tf32"
     finally:
-        torch.set_float32_matmul_precision(before)
+        matmul.fp32_precision = "ieee"
+        library.set_float32_matmul_precision(before)

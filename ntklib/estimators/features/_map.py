@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from ntklib._core.blocks import require_memory, row_blocks, working_memory
 from ntklib._core.exponents import exponents
+from ntklib._core.namespaces import refuse_arrays
 from ntklib._core.threads import get_threads, parallel_for
 
 from .._base import Estimator
@@ -38,6 +39,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         return True
 
     def _rows(self, X: Any, *, reset: bool) -> Any:
+        refuse_arrays(X)
         sparse, dtypes = "csr" if self._accepts_sparse else False, (np.float64, np.float32)
         X = validate_data(self, X, accept_sparse=sparse, dtype=dtypes, ensure_all_finite=False, reset=reset)
         if not get_config()["assume_finite"]:

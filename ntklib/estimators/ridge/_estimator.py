@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from ntklib._core.namespaces import namespace_of
+from ntklib._core.namespaces import namespace_of, refuse_arrays
 from ntklib.kernels import gradient_x
 from ntklib.solvers import (
     CentrePosterior,
@@ -25,7 +25,7 @@ from ntklib.solvers import (
 from ntklib.solvers.nystrom import CentreModel
 from ntklib.solvers.solver import resolve_solver
 
-from .._base import KernelEstimator, refuse_arrays
+from .._base import KernelEstimator
 from .._forecast import announce
 from .._kernel import (
     adds_noise,
