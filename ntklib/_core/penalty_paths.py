@@ -14,7 +14,8 @@ def search_paths(model: Any) -> tuple[dict[str, tuple[NDArray, NDArray]], tuple[
     """Return the paths of a fitted CV estimator by name, and the name, penalty and score of its choice.
 
     Of kernels that were compared on growing numbers of rows, the paths on the most rows; the chosen kernel's
-    path is the one over all rows, where the comparison was on some only.
+    path is the one over all rows, where the comparison was on some only. A kernel with learned scales was not
+    among those compared: its path, by folds, is one more.
 
     Raises
     ------
@@ -38,8 +39,11 @@ def search_paths(model: Any) -> tuple[dict[str, tuple[NDArray, NDArray]], tuple[
         name: (results["param_alpha"][at], results["mean_test_score"][at])
         for name, at in zip(names, rows, strict=True)
     }
-    best = names[
-        next(i for i, kernel in enumerate(objects) if kernel is chosen.kernel or kernel == chosen.kernel)
-    ]
+    same = (name for name, kernel in zip(names, objects, strict=True) if _equal(kernel, chosen.kernel))
+    best = next(same, None) or f"{type(chosen.kernel).__name__} {type(chosen.kernel.kernel).__name__}"
     paths[best] = chosen.alphas, chosen.scores
     return paths, (best, float(chosen.alpha), float(chosen.best_score))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) and bool(one == other))

@@ -127,6 +127,11 @@ class Scaled(InputGradients, Kernel):
         """Bounds on theta."""
         return self.kernel.bounds
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Scaled):
+            return False
+        return self.kernel == other.kernel and np.array_equal(self.scales, other.scales)
+
     def __repr__(self) -> str:
         return f"Scaled({self.kernel!r}, {self.scales!r})"
 

@@ -51,6 +51,10 @@ def test_hyperparameters_are_those_of_the_kernel():
     assert ours.kernel.weight_std == 1.5
     assert clone(ours) == ours
     assert ours != Scaled(ours.kernel, 2 * SCALES)
+    assert ours != Scaled(ours.kernel, SCALES[:2])
+    assert ours + ours.kernel != Scaled(ours.kernel, SCALES[:2]) + ours.kernel
+    assert ours != ours.kernel
+    assert ours.kernel != ours
     assert ours.set_params(kernel__depth=2).kernel.depth == 2
     assert repr(Scaled(Laplace(), 2.0)).endswith(", 2.0)")
 

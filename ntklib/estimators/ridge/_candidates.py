@@ -44,6 +44,11 @@ class Candidate:
         """Say if the kernel is the same whatever rows it is fitted to."""
         return self.multiple is None
 
+    @property
+    def name(self) -> str:
+        """Name of the type of the kernel."""
+        return Laplace.__name__ if self.kernel is None else type(self.kernel).__name__
+
     def scaled(self, distance: float) -> Candidate:
         """Return the candidate for rows of this median distance."""
         if self.multiple is None:

@@ -20,6 +20,7 @@ from .._routing import Metadata, RoutingMixin
 from .._scoring import Criterion, refuses_weights
 from .._units import Units
 from ._candidates import Candidate, candidates_of, given_kernels, settled
+from ._clipping import clipped, left_out_limits
 from ._duration import search_seconds
 from ._estimator import Part, RidgeEstimator, centre_support
 from ._halving import comparison_rounds
@@ -86,9 +87,7 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
                 self._fit_stack(units)
                 self._use_left_out(units.take(rows) if is_classifier(self) else units, result.held_out)
             elif result.learned is not None:
-                self._fit_units(units, penalties)
-                judged = units.take(result.learned) if is_classifier(self) else units
-                self._use_left_out(judged, result.held_out)
+                result = self._fit_learned(units, penalties, result, result.learned)
             elif choice is None:
                 self._fit_at(units, penalties)
             elif len(choice.left_out) < len(units):
@@ -234,6 +233,23 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
         if stacks:
             self.best_score_ = stack.score
         return result, rows
+
+    def _fit_learned(
+        self, units: Units, penalties: NDArray, result: SearchResult, rows: NDArray
+    ) -> SearchResult:
+        """Fit all units at learned scales; complete held-out values, where they are to be kept.
+
+        Units that the scales were not learned on have seen none of them: these are left out one by one.
+        """
+        rest = bool(self.store_held_out) and len(rows) < len(units)
+        left_out = self._fit_units(units, penalties, left_out=rest)
+        judged = units.take(rows) if is_classifier(self) else units
+        self._use_left_out(judged, result.held_out)
+        if left_out is None:
+            return result
+        held_out = clipped(left_out, left_out_limits(units) if self.clip else None)
+        held_out[rows] = result.held_out
+        return replace(result, held_out=held_out)
 
     def _fit_stack(self, units: Units) -> None:
         """Fit all kernels of positive weight; the heaviest last, whose fit the attributes describe."""

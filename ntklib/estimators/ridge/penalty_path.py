@@ -8,6 +8,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 
+def scoring_words(scoring: str) -> str:
+    """Write the name of a score in words."""
+    names = {"neg_mean_squared_error": "negative mean squared error", "r2": "R²"}
+    return names.get(scoring, scoring.replace("_", " "))
+
+
 @dataclass(frozen=True)
 class PenaltyPath:
     """Scores of one kernel along a grid of penalties.
@@ -47,6 +53,5 @@ class PenaltyPath:
         """Name of the scores in words, for an axis."""
         if self.method == "gcv":
             return "generalised cross-validation score"
-        names = {"neg_mean_squared_error": "negative mean squared error", "r2": "R²"}
-        name = names.get(self.scoring, self.scoring.replace("_", " "))
-        return f"{'leave-one-out' if self.method == 'leave-one-out' else 'cross-validated'} {name}"
+        held_out = "leave-one-out" if self.method == "leave-one-out" else "cross-validated"
+        return f"{held_out} {scoring_words(self.scoring)}"

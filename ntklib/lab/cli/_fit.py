@@ -77,12 +77,13 @@ def _run(arguments: argparse.Namespace) -> None:
     print(f"data:    {printable(table.name)}, {summary.n_rows} rows, {n_columns} columns")
     print(f"task:    {model.task} ({printable(model.reason)})")
     print(f"kernel:  {describe_kernel(fitted.kernel_)}, penalty {float(fitted.alpha_):.3g}")
+    if fitted.learned_features_ is not None:
+        print(f"scales:  {fitted.learned_features_.words.removeprefix('scales of columns ')}")
     if model.schema.squash:
         print("numbers: standardised z, squashed to z / sqrt(1 + (z / 3)^2)")
     if model.scores:
-        print(f"score:   {scores_text(model.scores)}, each row predicted by the fit without it")
-    criterion = f"{fitted.loo_path_.score_name} {float(fitted.best_score_):.4g}"
-    print(f"choice:  {criterion}, the best of all kernels and penalties")
+        print(f"score:   {scores_text(model.scores)}, each row predicted by a fit without it")
+    print(f"choice:  {fitted.loo_path_.score_name} {float(fitted.best_score_):.4g}, the best that was tried")
     print(f"model:   {printable(out)}")
 
 

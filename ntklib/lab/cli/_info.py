@@ -49,10 +49,12 @@ def _describe(path: str) -> None:
         print(f"classes: {printable(', '.join(classes[:8]))}{more}")
     penalty = float(np.mean(estimator.alpha_))
     print(f"kernel:  {describe_kernel(estimator.kernel_)}, penalty {penalty:.3g}")
+    if estimator.learned_features_ is not None:
+        print(f"scales:  {estimator.learned_features_.words.removeprefix('scales of columns ')}")
     print(f"fit:     {n_rows} {kind}, {n_inputs} inputs")
     if model.scores:
         score = f"{scores_text(model.scores)} on {model.scores['rows']} rows"
-        print(f"score:   {score}, each predicted by the fit without it")
+        print(f"score:   {score}, each predicted by a fit without it")
     rows = [[printable(one.name, 60), one.holds, one.treatment, str(one.n_inputs or "-")] for one in uses]
     print()
     print(text_table(["column", "holds", "what is done", "inputs"], rows, left=3))

@@ -60,7 +60,7 @@ class TablePredictor:
     reason : str
         Why it is of that kind.
     scores : dict of str to float, default={}
-        Scores on the training rows, each predicted by the fit without it, by name, and their number "rows".
+        Scores on the training rows, each predicted by a fit without it, by name, and their number "rows".
     """
 
     pipeline: Pipeline

@@ -278,7 +278,7 @@ def _run(
         title=contender.title(task, len(y_train)),
         method=contender.method(task, len(y_train)),
         choice=contender.choice(model),
-        kernel=kernel_name(model.kernel_) if contender.key == "kernel" else "",
+        kernel=_kernel_title(model) if contender.key == "kernel" else "",
         scores=scores,
         difference=difference,
         fit_seconds=fitted - start,
@@ -287,6 +287,11 @@ def _run(
     )
     assert set(scores) <= {metric.name for metric in METRICS[task]}
     return model, result
+
+
+def _kernel_title(model: Any) -> str:
+    learned = model.learned_features_
+    return kernel_name(model.kernel_) + (" with learned scales" if learned and learned.kept else "")
 
 
 def _study(
@@ -329,6 +334,7 @@ def _look(ours: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResul
         paths=paths,
         best=best,
         score_name=ours.loo_path_.score_name,
+        learned=ours.learned_features_,
         penalty=float(np.mean(ours.alpha_)),
         spectrum=spectrum,
         # eigenvalues grow with the number of rows

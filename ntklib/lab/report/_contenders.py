@@ -132,7 +132,9 @@ def _fit_constant(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
 def _kernel_choice(model: Any) -> str:
     centres = getattr(model.solve_, "n_centers", 0)
     on = f", on {centres} centres" if centres else ""
-    return f"penalty = {float(np.mean(model.alpha_)):.3g}, kernel {describe_kernel(model.kernel_)}{on}"
+    learned = f"; {model.learned_features_.words}" if model.learned_features_ else ""
+    penalty = f"{float(np.mean(model.alpha_)):.3g}"
+    return f"penalty = {penalty}, kernel {describe_kernel(model.kernel_)}{on}{learned}"
 
 
 def _rbf_title(task: str, n: int) -> str:
@@ -144,10 +146,10 @@ def _rbf_title(task: str, n: int) -> str:
 def _kernel_method(task: str, n: int) -> str:
     if n > MANY_ROWS:
         return (
-            "defaults of ntklib for many rows: kernels compared by exact leave-one-out on 3000 of the "
-            "training rows, the penalty chosen by leave-one-out on all, regression on centres among them"
+            "defaults of ntklib for many rows: kernels compared by held-out predictions of 3000 of the "
+            "training rows, regression on centres among all of them"
         )
-    return "defaults of ntklib: kernel and penalty by exact leave-one-out on the training rows"
+    return "defaults of ntklib: kernel and penalty by held-out predictions of the training rows"
 
 
 def _rbf_method(task: str, n: int) -> str:

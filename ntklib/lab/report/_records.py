@@ -14,6 +14,7 @@ from ntklib._core.files import plain
 from .scores import Score
 
 if TYPE_CHECKING:
+    from ntklib.estimators import LearnedFeatures
     from ntklib.lab.studies import LinearizationStudy, ParameterizationStudy, WidthStudy
     from ntklib.lab.tables import ColumnUse
 
@@ -72,6 +73,7 @@ class KernelResult:
     paths: Mapping[str, tuple[NDArray, NDArray]]
     best: tuple[str, float, float]
     score_name: str
+    learned: LearnedFeatures | None
     penalty: float
     spectrum: NDArray
     spectrum_penalty: float
@@ -95,6 +97,9 @@ class KernelResult:
                 "best": dict(zip(("kernel", "penalty", "score"), self.best, strict=True)),
                 "n_rows_compared": self.n_compared,
             },
+            "learned_scales": None
+            if self.learned is None
+            else {"words": self.learned.words, "kept": self.learned.kept},
             "kernel_spectrum": {
                 "n_rows": len(self.spectrum),
                 "kernel": self.text,

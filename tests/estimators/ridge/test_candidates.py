@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ntklib import NNGP, NTK, Laplace, NTKClassifierCV, NTKRegressor, NTKRegressorCV
-from ntklib.estimators.ridge._candidates import typical_distance
+from ntklib.estimators.ridge._candidates import candidates_of, typical_distance
 from ntklib.solvers import Nystrom
 from tests.solvers import brute_ridge
 
@@ -181,3 +181,7 @@ def test_what_is_printed_names_the_choice(data):
     assert repr(make_pipeline(model)) == "Pipeline(steps=[('ntkregressorcv', NTKRegressorCV(alphas=[0.03]))])"
     several = NTKRegressorCV(RBF(), [0.1, 1.0], alpha_per_target=True).fit(X, np.c_[y, X[:, 0]])
     assert repr(several).endswith("# chosen: RBF(), penalty 0.1 to 1")
+
+
+def test_candidates_are_named_before_their_scale_is_known():
+    assert {one.name for one in candidates_of(None)} == {"NTK", "NNGP", "Laplace"}

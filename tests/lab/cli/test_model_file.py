@@ -13,6 +13,7 @@ import sys
 import tracemalloc
 import types
 import zipfile
+from functools import partial
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from ntklib.estimators import NTKClassifierCV
 from ntklib.kernels import NNGP, NTK, Laplace
 from ntklib.lab.cli import main
 from ntklib.lab.cli._archive import ArchiveError, read_archive, write_archive
-from ntklib.lab.cli._model import TablePredictor
+from ntklib.lab.cli._model import TablePredictor, _estimator
 from ntklib.lab.cli._model_file import DUMP, HEADER, load_model, save_model
 from ntklib.lab.tables import DataError, load_table
 from ntklib.solvers import Solution
@@ -460,14 +461,26 @@ def test_a_model_on_centres_predicts_as_it_did(folder, tmp_path, capsys, monkeyp
             assert (std > 0).all()
 
 
-def test_a_model_with_learned_features_predicts_as_it_did(tmp_path, capsys):
+def few_search_rows(make, *arguments):
+    """The estimator of a fit, whose search has fewer rows than the table."""
+    return make(*arguments).set_params(max_search_samples=110)
+
+
+def test_a_model_with_learned_features_predicts_as_it_did(tmp_path, capsys, monkeypatch):
     X = np.random.default_rng(0).normal(size=(120, 5))
     table = np.column_stack([X, np.sin(2 * X[:, 0])])
     np.savetxt(tmp_path / "d.csv", table, delimiter=",", header="a,b,c,d,e,y", comments="", fmt="%.17g")
     path = tmp_path / "m.ntk"
-    assert run(capsys, "fit", tmp_path / "d.csv", "--target", "y", "--out", path)[0] == 0
+    monkeypatch.setattr("ntklib.lab.cli._model._estimator", partial(few_search_rows, _estimator))
+    code, out, _ = run(capsys, "fit", tmp_path / "d.csv", "--target", "y", "--out", path)
+    assert code == 0
     estimator = load_model(path).pipeline[-1]
     assert estimator.learned_features_.kept
+    assert estimator.learned_features_.n_samples == 110  # held-out scores of all rows notwithstanding
+    words = "\nscales:  learned in "
+    assert words in out
+    assert words in run(capsys, "info", path)[1]
+    assert "on 120 rows, each predicted by a fit without it" in run(capsys, "info", path)[1]
     assert np.argmax(estimator.kernel_.scales) == 0
     code, out, _ = run(capsys, "predict", path, tmp_path / "d.csv")
     assert code == 0

@@ -34,6 +34,7 @@ class LearnsFeatures:
     kernels: Any
     alpha_per_target: Any = False
     store_held_out: Any
+    _splits_samples: Any
     fit_intercept: Any
     _default_scoring: str
     learned_features_: LearnedFeatures | None
@@ -115,9 +116,9 @@ class LearnsFeatures:
             return "needs rows, and kernels='precomputed' has kernel values only: give kernel objects"
         if self.alpha_per_target:
             return "chooses one penalty for all targets: leave alpha_per_target=False"
-        if self.store_held_out and n_rows < len(units):
-            return f"has held-out predictions of {n_rows:,} rows at most: leave store_held_out=False"
-        if not splits or n_rows < 6:
+        if self.store_held_out and n_rows < len(units) and self._splits_samples:
+            return f"has folds of {n_rows:,} rows at most: leave store_held_out=False, or cv=None"
+        if not splits or n_rows < 3:
             return "needs folds with 2 training rows and 1 held-out row at least: give more rows"
         few = n_rows < _LEAST_ROWS or d < 2
         if automatic and (self.kernels is not None or few or d > _MOST_COLUMNS or len(splits) > _MOST_FOLDS):

@@ -7,6 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..penalty_path import scoring_words
+
 __all__ = ["LearnedFeatures"]
 
 
@@ -57,8 +59,9 @@ class LearnedFeatures:
         """The record in words, as estimators with ``verbose`` say it."""
         numbers = (self.score, self.fixed_score, self.difference, self.standard_error)
         score, fixed, difference, error = (f"{number:.4g}" for number in numbers)
-        verdict = "kept" if self.kept else "not kept"
+        rounds = f"{self.n_rounds} round{'s' * (self.n_rounds > 1)}"
+        verdict, scoring = "kept" if self.kept else "not kept", scoring_words(self.scoring)
         return (
-            f"scales of columns learned in {self.n_rounds} rounds {verdict}: on folds {self.scoring} {score} "
+            f"scales of columns learned in {rounds} {verdict}: on folds {scoring} {score} "
             f"against {fixed} without, difference {difference} +- {error}"
         )

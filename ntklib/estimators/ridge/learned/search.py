@@ -97,7 +97,7 @@ class FeatureSearch:
             rest = self._rounds(fixed).run(most_rounds=0)[0]
         best: tuple[Any, Candidate, list[Trial], int] | None = None
         for candidate in candidates:
-            with step(f"learning features for {type(candidate.kernel).__name__}"):
+            with step(f"learning features for {candidate.name}"):
                 trials = self._rounds(candidate).run()
             for n, trial in enumerate(trials[1:], 1):
                 if best is None or trial.rank > best[0]:

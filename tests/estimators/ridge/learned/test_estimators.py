@@ -12,7 +12,9 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, KFold
 
 from ntklib import NTK, Laplace, NTKClassifierCV, NTKRegressor, NTKRegressorCV, set_threads
+from ntklib.estimators.ridge._cv import search_order
 from ntklib.kernels import Scaled
+from ntklib.plotting import LeaveOneOutPathDisplay
 from ntklib.solvers import ConjugateGradient, Nystrom
 
 
@@ -46,7 +48,7 @@ def test_two_columns_of_many_are_found_and_without_scales_they_are_not():
     assert isinstance(found.kernel_, Scaled)
     assert found.feature_importances_[:2].sum() > 0.95
     assert set(np.argsort(found.kernel_.scales)[-2:]) == {0, 1}
-    assert "rounds kept: on folds neg_mean_squared_error" in found.learned_features_.words
+    assert "rounds kept: on folds negative mean squared error -0." in found.learned_features_.words
     assert "Scaled" in repr(found)
 
 
@@ -109,6 +111,33 @@ def test_folds_learn_from_their_training_rows_alone():
     assert model.loo_path_.method == "cross-validation"
     by_name = NTKRegressor(model.kernel_, alpha=alpha).fit(X, y)
     np.testing.assert_allclose(model.predict(X), by_name.predict(X), rtol=1e-10)
+
+
+@pytest.mark.parametrize("solver", ["cholesky", Nystrom(30)], ids=["exact", "nystrom"])
+def test_rows_that_scales_were_not_learned_on_are_left_out_one_by_one(solver):
+    X, y = small(n=120)
+    model = learner(solver=solver, max_search_samples=60, store_held_out=True).fit(X, y)
+    plain = learner(solver=solver, max_search_samples=60).fit(X, y)
+    np.testing.assert_array_equal(model.kernel_.scales, plain.kernel_.scales)
+    learned = search_order(120, 0)[:60]
+    given = NTKRegressorCV(
+        model.kernel_, [model.alpha_], solver=solver, store_held_out=True, learn_features=None
+    ).fit(X, y)
+    same = np.isclose(model.held_out_predictions_, given.held_out_predictions_, rtol=1e-9)
+    assert same[np.setdiff1d(np.arange(120), learned)].all()
+    assert not same[learned].any()  # of folds
+    record = model.learned_features_
+    squares = np.square(y - model.held_out_predictions_)[learned]
+    assert squares.mean() == pytest.approx(-record.score, rel=0.01)  # folds of equal weight
+
+
+def test_what_was_learned_is_drawn_as_one_more_path():
+    X, y = small()
+    model = learner(kernels=[Laplace(1.0), Laplace(2.0)]).fit(X, y)
+    display = LeaveOneOutPathDisplay.from_estimator(model)
+    assert len(display.paths) == 3
+    assert display.best == ("Scaled Laplace", model.alpha_, model.best_score_)
+    np.testing.assert_array_equal(display.paths["Scaled Laplace"][1], model.loo_path_.scores[::-1])
 
 
 def test_leave_one_out_flatters_scales_that_have_seen_the_labels():
@@ -221,8 +250,8 @@ def test_classifiers_learn_when_asked(classes):
     [
         ({"learn_features": "full"}, "must be 'auto', 'diagonal' or None"),
         ({"alpha_per_target": True}, "one penalty for all targets"),
-        ({"store_held_out": True, "max_search_samples": 40}, "of 40 rows at most"),
-        ({"max_search_samples": 4}, "give more rows"),
+        ({"store_held_out": True, "max_search_samples": 40, "cv": KFold(3)}, "folds of 40 rows at most"),
+        ({"max_search_samples": 2}, "give more rows"),
         ({"combine": "stack", "kernels": [Laplace(1.0), Laplace(2.0)]}, "is for one kernel"),
     ],
 )
