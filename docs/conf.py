@@ -61,6 +61,7 @@ sphinx_gallery_conf = {
     "subsection_order": [f"../examples/{section}" for section in SECTIONS],
     "filename_pattern": r"\.py$",
     "abort_on_example_error": True,
+    "parallel": os.cpu_count() or 1,  # examples at a time
     "download_all_examples": False,
     "remove_config_comments": True,
     "ignore_repr_types": r"matplotlib\.",

@@ -20,7 +20,7 @@ X, y = StandardScaler().fit_transform(X)[:40], (y[:40] - y[:40].mean()) / y[:40]
 figure, axes = plt.subplots(2, 2, figsize=(10, 8), layout="constrained")
 optimizers = {"gradient descent": GradientDescent(), "Adam": Adam()}
 for row, (name, optimizer) in zip(axes, optimizers.items(), strict=True):
-    study = parameterization_study(X, y, (64, 256, 1024), optimizer=optimizer, n_draws=4, steps=15)
+    study = parameterization_study(X, y, (64, 256, 512), optimizer=optimizer, n_draws=4, steps=15)
     print(f"{name}: {study.headline()}")
     for ax, parameterization in zip(row, ("standard", "mup"), strict=True):
         study.plot(ax, picture=f"sweep-{parameterization}")

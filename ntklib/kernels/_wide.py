@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-__all__ = ["Wide", "narrow", "over", "positive", "turns", "weighted_sum", "where"]
+__all__ = ["Wide", "extended", "narrow", "over", "positive", "power", "turns", "weighted_sum", "where"]
 
 _FAR = 2**60  # exponents stay within it
 _EXP_FAR = 2.0**46  # those that an exponential gives, so that products of a few keep their order
@@ -69,6 +69,16 @@ def narrow(x: Any) -> np.ndarray:
         return _shifted(x.mantissa, x.exponent)
 
 
+def extended(x: Wide, growth: float, shift: float) -> Any:
+    """Return the floats where all of their powers up to ``growth``, times 2^shift, are in range, else ``x``.
+
+    Arithmetic of wide numbers only scales by powers of two, so that both come to the same bytes.
+    """
+    exponents = np.where(x.mantissa == 0, 0, x.exponent)
+    reach = growth * np.abs(exponents).max(initial=0) + abs(shift)
+    return narrow(x) if reach < np.finfo(x.mantissa.dtype).maxexp - 128 else x
+
+
 def where(condition: np.ndarray, x: Any, z: Any) -> Any:
     """Return np.where of floats or wide numbers."""
     if not isinstance(x, Wide) and not isinstance(z, Wide):
@@ -94,14 +104,26 @@ def over(x: Any, z: Any) -> Any:
     return where(some, x / where(some, z, 1.0), 0.0)
 
 
-def turns(length: Wide, radius: Wide, bias: float) -> np.ndarray:
+def turns(length: Any, radius: Any, bias: float) -> np.ndarray:
     """Return a table (4, n) of the angles a = atan2(bias, length) that a bias turns rows by.
 
     Its rows are cos a, sin a, tan(a/2) and tan((pi/2 - a)/2), each to full relative accuracy, from the
     ``radius`` hypot(length, bias).
     """
-    cos, sin = np.where(positive(radius), narrow(over(length, radius)), 1.0), narrow(over(Wide(bias), radius))
+    height = Wide(bias) if isinstance(radius, Wide) else np.longdouble(bias)
+    cos, sin = np.where(positive(radius), narrow(over(length, radius)), 1.0), narrow(over(height, radius))
     return np.stack([cos, sin, sin / (1 + cos), cos / (1 + sin)])
+
+
+def power(x: Any, n: int) -> Any:
+    """Return x^n by products, whose roundings are those of wide numbers."""
+    result = None
+    while n:
+        if n % 2:
+            result = x if result is None else result * x
+        n //= 2
+        x = x * x if n else x
+    return x * 0.0 + 1.0 if result is None else result
 
 
 def weighted_sum(weights: np.ndarray, x: Any) -> Any:
@@ -137,16 +159,6 @@ def _divide(x: Any, z: Any) -> Wide:
     return Wide(x.mantissa / z.mantissa, x.exponent - z.exponent)
 
 
-def _power(x: Wide, n: int) -> Wide:
-    result = None
-    while n:
-        if n % 2:
-            result = x if result is None else result * x
-        n //= 2
-        x = x * x if n else x
-    return Wide(np.ones(x.shape)) if result is None else result
-
-
 def _sqrt(x: Wide) -> Wide:
     odd = x.exponent % 2
     return Wide(np.sqrt(np.ldexp(x.mantissa, odd)), (x.exponent - odd) // 2)
@@ -179,7 +191,7 @@ _RULES: dict[np.ufunc, Callable[..., Any]] = {
     np.true_divide: _divide,
     np.negative: lambda x: Wide._of_parts(-x.mantissa, x.exponent),
     np.absolute: lambda x: Wide._of_parts(np.abs(x.mantissa), x.exponent),
-    np.power: _power,
+    np.power: power,
     np.square: lambda x: _multiply(x, x),
     np.sqrt: _sqrt,
     np.exp: _exp,

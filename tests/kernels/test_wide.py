@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
-from ntklib.kernels._wide import Wide, narrow, over, positive, weighted_sum, where
+from ntklib.kernels import NTK, RectifiedPower, ReLU, Step
+from ntklib.kernels._wide import Wide, extended, narrow, over, positive, weighted_sum, where
+from ntklib.kernels.duals import homogeneous
 
 EPS = mpf(2) ** -52
 MANTISSAS = np.array([1.0, 0.75, -1.3, 1.9999, 0.0, 1e-300, -1e300, 3.0, -0.5])
@@ -122,3 +124,30 @@ def test_shapes():
     x = Wide(np.ones((2, 3)), 5)
     assert (x.shape, x.ndim, len(x)) == ((2, 3), 2, 2)
     assert (x[:, None] * np.ones(4)[:, None]).shape == (2, 4, 3)
+
+
+@pytest.mark.parametrize("activation", [Step(), ReLU(), RectifiedPower(2), RectifiedPower(3)], ids=str)
+@pytest.mark.parametrize(("weight", "bias"), [(1.4, 0.3), (0.7, 0.0), (1e-30, 1e-20), (3.0, 1e200)])
+def test_extended_precision_gives_the_bytes_of_wide_numbers(activation, weight, bias, monkeypatch):
+    """Rows of ordinary and of any length, with a row of zeros."""
+    rng = np.random.default_rng(0)
+    for spread in (1, 150, 300):
+        X = rng.normal(size=(12, 3)) * 10.0 ** rng.integers(-spread, spread, (12, 1))
+        X[3] = 0
+        kernel = NTK(depth=3, activation=activation, weight_std=weight, bias_std=bias)
+        values = [*kernel(X, eval_gradient=True), kernel.diag(X)]
+        with monkeypatch.context() as patch:
+            patch.setattr(homogeneous, "extended", lambda lengths, growth, shift: lengths)
+            for value, wide in zip(values, [*kernel(X, eval_gradient=True), kernel.diag(X)], strict=True):
+                assert value.tobytes() == wide.tobytes()
+
+
+def test_extended_precision_is_kept_to_its_range():
+    x = Wide(np.array([1.5, -3.0, 0.0]), [700, -600, 40_000])
+    assert extended(x, 1, 0).tolist() == [np.ldexp(1.5, 700), np.ldexp(-3.0, -600), 0.0]
+    assert extended(x, 1, 300) is x
+    assert extended(x, 2, 0) is x
+    assert extended(Wide(0.0), 2**40, 0) == 0
+    wide = np.finfo(np.longdouble).maxexp > 2000
+    longer = Wide(x.mantissa.astype(np.longdouble), x.exponent)
+    assert (extended(longer, 2, 0) is longer) != wide

@@ -7,12 +7,12 @@ Row-wise quantities are in extended precision, their lengths without a limit to 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import frexp, sqrt
 from typing import Any
 
 import numpy as np
 
-from .._wide import Wide, turns
+from .._wide import Wide, extended, positive, power, turns
 from ..contract import Architecture
 from ..gram.rows import Rows
 from ._angular import (
@@ -89,6 +89,14 @@ class HomogeneousDual:
         """Roots of roots of angles would magnify float32's errors."""
         return self.magnifies(net)
 
+    def _growth(self, net: Architecture) -> tuple[int, int]:
+        """Power of the first lengths, and powers of two beside it, that later lengths and their squares reach."""
+        growth = max(2, self.degree) * max(self.degree, 1) ** net.depth
+        weight, bias, spread = (
+            abs(frexp(number)[1]) + 1 for number in (net.weight_std, net.bias_std, self.second_moment)
+        )
+        return growth, growth * (bias + (net.depth + 1) * (2 * weight + spread))
+
     def plan(self, net: Architecture, rows: Rows) -> AngularPlan:
         """Carry the rows' lengths through the layers."""
         w, in_w, in_b = np.longdouble(net.weight_std), np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])
@@ -97,15 +105,16 @@ class HomogeneousDual:
         length = length * (w / np.sqrt(np.longdouble(rows.X.shape[1])) if net.fan_in else w)
         zero = (length.mantissa == 0) & (net.bias_std == 0)
         spread = w * np.sqrt(np.longdouble(self.second_moment))
-        bias_square = Wide((net.bias_std * one) ** 2)
-        tables, gradients = [], []
+        length = extended(length, *self._growth(net))
+        bias_square = (net.bias_std * one) ** 2
+        tables = np.empty((net.depth + 1, 4, rows.n), rows.dtype)
+        gradients = np.empty((net.depth + 1, 2, rows.n))
         gradient, relative = in_w + np.zeros(rows.n), np.zeros(rows.n, np.longdouble)
         passed_on, passed_gradient = Wide(one), np.zeros((2, rows.n))
         for layer in range(net.depth + 1):
             radius = np.sqrt(length**2 + bias_square) if net.bias_std else length
             turn = turns(length, radius, net.bias_std)
-            tables.append(turn)
-            gradients.append(gradient)
+            tables[layer], gradients[layer] = turn, gradient
             scale_gradient = gradient * turn[0] ** 2 + in_b * turn[1] ** 2
             passed = 1.0 if self._passes(net, layer) else turn[0] ** 2
             relative = net.include[layer] + passed * (self.ratio if layer else 1.0) * relative
@@ -113,16 +122,16 @@ class HomogeneousDual:
                 passed_on = passed_on * turn[0]
                 passed_gradient = passed_gradient + turn[1] ** 2 * (gradient - in_b)
             if self.degree:
-                length = radius**self.degree * spread
+                length = power(radius, self.degree) * spread
             else:
-                length = Wide(np.where(radius.mantissa == 0, w * abs(self.at_zero), spread))
+                length = np.where(positive(radius), spread, w * abs(self.at_zero))
             gradient = self.degree * scale_gradient + in_w
         return AngularPlan(
-            np.stack(tables).astype(rows.dtype),
+            tables,
             radius * passed_on,
             relative,
             zero,
-            np.stack(gradients).astype(np.float64),
+            gradients,
             (scale_gradient + passed_gradient).astype(np.float64),
         )
 
