@@ -90,7 +90,7 @@ class HomogeneousDual:
         return self.magnifies(net)
 
     def _growth(self, net: Architecture) -> tuple[int, int]:
-        """Power of the first lengths, and powers of two beside it, that later lengths and their squares reach."""
+        """Power of the first lengths, and of two beside it, that later lengths and their squares reach."""
         growth = max(2, self.degree) * max(self.degree, 1) ** net.depth
         weight, bias, spread = (
             abs(frexp(number)[1]) + 1 for number in (net.weight_std, net.bias_std, self.second_moment)
@@ -101,7 +101,7 @@ class HomogeneousDual:
         """Carry the rows' lengths through the layers."""
         w, in_w, in_b = np.longdouble(net.weight_std), np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])
         one = np.ones(rows.n, np.longdouble)
-        length = Wide(rows.root * one, rows.exponent)
+        length: Any = Wide(rows.root * one, rows.exponent)
         length = length * (w / np.sqrt(np.longdouble(rows.X.shape[1])) if net.fan_in else w)
         zero = (length.mantissa == 0) & (net.bias_std == 0)
         spread = w * np.sqrt(np.longdouble(self.second_moment))
