@@ -94,6 +94,7 @@ class Iterations:
         Coefficients.
     iterations : int
     converged : bool
+        False after all iterations, and where rounding lets the residual fall no further.
     residual : ndarray of shape (k,)
         |W^{1/2} r| of each column, of residuals computed anew at the end.
     relative : float
@@ -163,7 +164,8 @@ def conjugate_gradients(
     goal[goal == 0] = 1.0
     a = precondition(rhs)
     r = rhs - gram @ a - penalty * a / w
-    done = 0
+    done, before = 0, np.inf
+    best = np.zeros_like(a), size(rhs), float(bool(rhs.any()))
     while True:  # a restart, where the recurrence has drifted from the true residual
         z = precondition(r)
         p, rz = z.copy(), (r * z).sum(axis=0)
@@ -176,14 +178,18 @@ def conjugate_gradients(
             a += step * p
             r -= step * q
             z = precondition(r)
-            before, rz = rz, (r * z).sum(axis=0)
-            p = z + np.divide(rz, before, out=np.zeros_like(rz), where=before > 0) * p
+            last, rz = rz, (r * z).sum(axis=0)
+            p = z + np.divide(rz, last, out=np.zeros_like(rz), where=last > 0) * p
             done += 1
         r = rhs - gram @ a - penalty * a / w
         residual = size(r)
         relative = float((residual / goal).max())
-        if not relative > tol or done >= max_iter:
+        if not relative > best[2]:
+            best = a.copy(), residual, relative
+        if not tol < relative <= before / 2 or done >= max_iter:  # what restarts do not halve is rounding
+            a, residual, relative = best
             return Iterations(a, done, relative <= tol, residual, relative)
+        before = relative
 
 
 @dataclass(frozen=True)
@@ -320,17 +326,19 @@ def ridge_by_iterations(
         a, level = result.value[:, : len(columns)], np.zeros(len(columns))
         if fit_intercept:
             ones = result.value[:, -1]
-            level = a.sum(axis=0) / ones.sum()
+            level = a.sum(axis=0) / (ones.sum() or 1.0)  # 0 where nothing was better than coefficients of 0
             a = a - np.outer(ones, level)
         dual[:, columns] = scaled_back(a, powers[columns])
         intercept[columns] = scaled_back(mean[columns] + level, powers[columns])
         # the residual of y - level, from those of y and of ones
         size = result.residual[: len(columns)] + abs(level) * (result.residual[-1] if fit_intercept else 0.0)
         if not result.converged:
+            more = "raise max_iter, the rank of the preconditioner or alpha, or take solver='nystrom'"
+            if result.iterations < solver.max_iter:
+                more = "rounding lets it fall no further; scale the features, or raise alpha or tol"
             warn(
                 f"conjugate gradients stopped after {result.iterations} iterations at a relative residual of "
-                f"{result.relative:.2g}, above tol={solver.tol:g}: raise max_iter, the rank of the "
-                "preconditioner or alpha, or take solver='nystrom'.",
+                f"{result.relative:.2g}, above tol={solver.tol:g}: {more}.",
                 ConvergenceWarning,
             )
         solutions.append(

@@ -21,7 +21,7 @@ from scipy.linalg import solve_triangular
 from scipy.linalg.blas import dtrmm, dtrsm, strsm
 from scipy.linalg.lapack import dpstrf, dtrtri
 
-from ._pivots import check_finite
+from ._pivots import check_finite, not_definite
 from ._sums import RowSums
 
 __all__ = ["Basis", "make_basis"]
@@ -143,6 +143,8 @@ def make_basis(
     double = centres.astype(np.float64, copy=False)
     matrix = np.array(cross(double, double), dtype=np.float64, order="F")
     check_finite(matrix)
+    if matrix.diagonal().min() < 0:
+        raise not_definite()
     tolerance = len(matrix) * np.finfo(np.float64).eps * float(matrix.diagonal().max())
     factor, order, rank, _ = dpstrf(matrix, lower=1, tol=tolerance, overwrite_a=1)
     if rank == 0 or not matrix.diagonal().max() > 0:

@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from ntklib._core.blocks import row_blocks
 from ntklib._core.threads import parallel_for
 
-__all__ = ["PivotedCholesky", "check_finite", "pivoted_cholesky"]
+__all__ = ["PivotedCholesky", "check_finite", "not_definite", "pivoted_cholesky"]
 
 ROWS = 2048  # of a block that one thread updates
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
@@ -83,9 +83,16 @@ def pivoted_cholesky(
     -------
     PivotedCholesky
         With fewer pivots if nothing else is left of K.
+
+    Raises
+    ------
+    ValueError
+        If values are NaN or infinite, or K is not positive semidefinite on the pivots (LinAlgError).
     """
     diagonal = np.asarray(diagonal, dtype=np.float64)
     check_finite(diagonal)
+    if len(diagonal) and diagonal.min() < -ROUNDING * diagonal.max():
+        raise not_definite()
     n = len(diagonal)
     rank = min(rank, n)
     block = max(1, -(-rank // 4)) if block is None else block
@@ -106,7 +113,10 @@ def pivoted_cholesky(
             left[proposed[left[proposed] <= ROUNDING * diagonal[proposed]]] = 0.0
             continue
         new = proposed[accepted]
-        triangle = cholesky(residual[np.ix_(accepted, accepted)], lower=True)
+        try:
+            triangle = cholesky(residual[np.ix_(accepted, accepted)], lower=True)
+        except LinAlgError:
+            raise not_definite() from None
         columns = slice(done, done + len(new))
 
         def extend(rows: slice, new=new, done=done, columns=columns, triangle=triangle) -> None:
@@ -133,6 +143,14 @@ def check_finite(values: NDArray) -> None:
         raise ValueError(
             "the kernel is NaN or infinite on some rows: scale the features, as StandardScaler does."
         )
+
+
+def not_definite() -> LinAlgError:
+    """Return the error of a kernel that is no inner product."""
+    return LinAlgError(
+        "the kernel is not positive semidefinite on these rows: it is not a positive definite function, or "
+        "not symmetric."
+    )
 
 
 def _accept(residual: NDArray, proposal: NDArray, rng: np.random.Generator) -> list[int]:

@@ -20,7 +20,7 @@ from ntklib._core.threads import single_threaded
 
 from ._basis import Basis
 from ._inverse import CentreSpectrum, CentreTriangle, factored, inverse_values
-from ._pivots import check_finite
+from ._pivots import check_finite, not_definite
 from ._sums import RowSums
 from .rows import Block, CentreRows, add_block, tiles_of
 
@@ -28,6 +28,7 @@ __all__ = ["CentreFit", "CentrePosterior", "CentreRegression"]
 
 MAX_REFINEMENTS = 10
 GOAL = 1e-10
+NEGATIVE = 1e-3  # share of the trace by which features may exceed it: rounding of float32 is far below
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ class CentreRegression:
         self.target_mean = sums.targets / weight * fit_intercept
         self.moments = sums.products - weight * np.outer(self.mean, self.target_mean)
         self._triangle: CentreTriangle | None = None  # of the last penalty
+        if sums.diagonal < self._squares * (1 - NEGATIVE):
+            raise not_definite()
 
     @classmethod
     def of(
@@ -182,6 +185,12 @@ class CentreRegression:
         outside = total - inverse_values(self.spectrum.values, [0.0])[:, 0] @ self._projected**2
         return np.where(outside > len(self.moments) * np.finfo(np.float64).eps * total, outside, 0.0)
 
+    @property
+    def _noise(self) -> float:
+        """Rounding errors of the right-hand side of the system."""
+        rounding = len(self.moments) * np.finfo(np.float64).eps
+        return float(rounding * np.sqrt(self._squares * self.sums.target_squares.sum()))
+
     def objective(self, penalty: float) -> NDArray:
         """Least value of the sum of w (y - f - b)^2 plus the penalty times |f|^2, for each target."""
         w = single_threaded(self.inverse(penalty).solve, self.moments, penalty)
@@ -204,10 +213,13 @@ class CentreRegression:
     @property
     def lack(self) -> float:
         """Trace of what the centres lack of the weighted kernel matrix of the rows."""
+        return max(self.sums.diagonal - self._squares, 0.0)
+
+    @property
+    def _squares(self) -> float:
+        """Weighted sum of |phi|^2, of phi itself and not less its offset."""
         offset, sums = self.basis.offset, self.sums
-        # of phi itself, not of phi less its offset
-        squares = sums.squares.trace() + 2 * offset @ sums.features + sums.weight * offset @ offset
-        return max(sums.diagonal - float(squares), 0.0)
+        return float(sums.squares.trace() + 2 * offset @ sums.features + sums.weight * offset @ offset)
 
     def residual_squares(self, penalty: float) -> NDArray:
         """Weighted sum of the squared residuals of each target."""
@@ -232,7 +244,7 @@ class CentreRegression:
         while rows is not None:
             gradient, excess, size = self._gradient(w, level, penalty, rows)
             both = np.hypot(np.linalg.norm(gradient), np.linalg.norm(excess))
-            residual, before = float(both / size) if size else 0.0, best[0]
+            residual, before = float(both / size) if size > self._noise else 0.0, best[0]
             if residual < before:
                 best = residual, w, level
             if not GOAL < residual <= before / 2 or steps == MAX_REFINEMENTS:

@@ -215,6 +215,54 @@ def test_one_row_and_equal_rows():
         np.testing.assert_allclose(equal.predict(np.ones((1, 2))), 4.5, rtol=1e-6)
 
 
+def negative(A, B):
+    return -(A @ B.T)
+
+
+def sigmoid(A, B):
+    return np.tanh(2 * (A @ B.T) - 1)
+
+
+def lopsided(A, B):
+    return np.cumsum(A, axis=1) @ B.T
+
+
+@pytest.mark.parametrize("kernel", [negative, sigmoid, lopsided])
+@pytest.mark.parametrize("solver", ["cholesky", Nystrom(20), Nystrom(20, centers="uniform"), "cg"], ids=str)
+def test_kernels_that_are_no_inner_product_are_refused(solver, kernel):
+    with pytest.raises(ValueError, match="is not positive semidefinite"):
+        NTKRegressor(kernel, solver=solver).fit(X, Y)
+
+
+def test_little_above_the_diagonal_is_found_on_the_rows():
+    """On the centres it looks like an inner product."""
+    kernel = lambda A, B: 1 - np.square(A[:, None] - B).sum(axis=-1) ** 2  # noqa: E731
+    for centers in ("rpcholesky", "uniform"):
+        with pytest.raises(ValueError, match="is not positive semidefinite"):
+            NTKRegressor(kernel, solver=Nystrom(5, centers=centers)).fit(X, Y)
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "nystrom", Nystrom(5, centers="uniform"), "cg"], ids=str)
+def test_a_constant_kernel_fits_the_mean_in_silence(solver):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = NTKRegressor(solver=solver).fit(np.ones_like(X), Y)
+    np.testing.assert_allclose(model.predict(NEW), np.tile(Y.mean(axis=0), (20, 1)), rtol=1e-9, atol=1e-12)
+    assert model.solve_.outcome == "ok"
+
+
+def test_iterations_that_rounding_spoils_keep_the_best_and_say_so():
+    large = 1e8 * X
+    model = NTKRegressor(NTK(bias_std=1.0), solver=ConjugateGradient(20, max_iter=200))
+    with pytest.warns(ConvergenceWarning, match="relative residual of"):
+        model.fit(large, Y)
+    record = model.solve_
+    assert record.outcome == "not converged"
+    assert record.residual <= 1
+    assert np.isfinite(model.predict(large)).all()
+    assert abs(model.predict(large) - Y).max() < 2 * abs(Y - Y.mean(axis=0)).max()
+
+
 def test_solvers_print_and_compare():
     assert repr(Nystrom(100)) == "Nystrom(n_centers=100)"
     assert repr(Cholesky()) == "Cholesky()"
