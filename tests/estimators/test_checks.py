@@ -10,13 +10,19 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ntklib.estimators import NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
-from ntklib.kernels import NTK
+from ntklib.kernels import NTK, Laplace
 
 ESTIMATORS = [NTKRegressor, NTKClassifier, NTKRegressorCV, NTKClassifierCV]
 
 
+LEARNERS = [
+    search(Laplace(2.0), [0.1, 1.0], learn_features="diagonal")
+    for search in (NTKRegressorCV, NTKClassifierCV)
+]
+
+
 @pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks([estimator() for estimator in ESTIMATORS])
+@parametrize_with_checks([*(estimator() for estimator in ESTIMATORS), *LEARNERS])
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
 

@@ -92,12 +92,13 @@ def candidates_of(kernels: Any) -> list[Candidate]:
 
 def settled(candidates: list[Candidate], X: Any) -> list[Candidate]:
     """Candidates with kernels for rows X, without those whose scale these rows do not set."""
-    if all(candidate.is_fixed for candidate in candidates):
-        return candidates
-    distance = typical_distance(X)
-    if distance is None:
-        return [candidate for candidate in candidates if candidate.is_fixed]
-    return [candidate.scaled(distance) for candidate in candidates]
+    norms = {candidate.norm for candidate in candidates if not candidate.is_fixed}
+    scales = {norm: scale for norm in norms if (scale := typical_distance(X, norm)) is not None}
+    return [
+        one if one.is_fixed else one.scaled(scales[one.norm])
+        for one in candidates
+        if one.is_fixed or one.norm in scales
+    ]
 
 
 def typical_distance(X: Any, norm: int = 1) -> float | None:

@@ -74,7 +74,8 @@ def _run(arguments: argparse.Namespace) -> None:
     save_model(model, out)
     fitted = model.pipeline[-1]
     n_columns = len(model.schema.columns)
-    print(f"data:    {printable(table.name)}, {summary.n_rows} rows, {n_columns} columns")
+    columns = f"{n_columns} column{'s' * (n_columns != 1)}"
+    print(f"data:    {printable(table.name)}, {summary.n_rows} rows, {columns}")
     print(f"task:    {model.task} ({printable(model.reason)})")
     print(f"kernel:  {describe_kernel(fitted.kernel_)}, penalty {float(fitted.alpha_):.3g}")
     if fitted.learned_features_ is not None:

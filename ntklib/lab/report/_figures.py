@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -65,7 +66,9 @@ def picture(
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with rc_context(_STYLE):  # not pyplot: no window, no global state, whatever the user's backend is
+    # not pyplot: no window, no global state, whatever the user's backend is
+    with rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)  # the page's font has it
         canvas = Figure(figsize=size, layout="constrained")
         FigureCanvasSVG(canvas)
         draw(canvas.add_subplot())

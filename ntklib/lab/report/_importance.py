@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_selection import f_classif, f_regression
 
+from ntklib._core.progress import step
 from ntklib._core.sampling import sample_rows
 
 from .scores import bootstrap, losses_of, resamples
@@ -103,11 +104,12 @@ def permutation_importance(
     rng = np.random.default_rng(seed)
     draws = resamples(len(rows), seed)
     scores = []
-    for name in names:
+    for j, name in enumerate(names, 1):
         shuffled = np.tile(X, (repeats, 1))
         orders = [k * len(X) + rng.permutation(len(X)) for k in range(repeats)]
         shuffled[:, inputs[name]] = shuffled[np.concatenate(orders)][:, inputs[name]]
-        after = row_losses(model, task, shuffled, np.tile(y, repeats)).reshape(repeats, -1)
+        with step(f"column {j} of {len(names)}"):
+            after = row_losses(model, task, shuffled, np.tile(y, repeats)).reshape(repeats, -1)
         cost = (after - before).mean(axis=0) / unit
         scores.append(bootstrap(partial(_mean, cost), draws))
     order = sorted(range(len(names)), key=lambda j: -scores[j].value)

@@ -1,5 +1,7 @@
 """Sections on the kernel, whichever was chosen: names come from the kernel object."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,27 @@ def _small(monkeypatch):
     monkeypatch.setattr(contenders_module, "PENALTY_GRID", (0.1,))
     monkeypatch.setattr(contenders_module, "GAMMA_FACTORS", (1.0,))
     monkeypatch.setattr("ntklib.lab.report._analysis.CONTENDERS", CONTENDERS[:2])
+
+
+def test_the_page_tells_of_learned_scales():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(140, 8))
+    names = ("a", "b", "c", "d", "e", "f", "g", "東京")
+    full = Table("t", (*names, "y"), (*X.T, np.sin(2 * X[:, 7])), np.arange(140))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of letters that matplotlib's font has not
+        analysis = analyse(full, target="y")
+        html = render_page(analysis)
+    record = analysis.kernel.learned
+    assert record.kept
+    assert analysis.kernel.best[0] == f"Scaled {type(record.kernel).__name__}"
+    assert analysis.ours.kernel == f"{type(record.kernel).__name__} with learned scales"
+    assert f"chosen: {analysis.ours.kernel}, beside" in html
+    assert "for 7 kernels" in html  # the scaled one is none of those that were compared
+    assert f"against {record.fixed_score:.4g} for the best kernel without scales" in html
+    assert "The best pair" not in html
+    assert analysis.to_dict()["learned_scales"] == {"words": record.words, "kept": True}
+    assert analysis.importance.columns[0] == "東京"
 
 
 def table():

@@ -62,6 +62,6 @@ class LearnedFeatures:
         rounds = f"{self.n_rounds} round{'s' * (self.n_rounds > 1)}"
         verdict, scoring = "kept" if self.kept else "not kept", scoring_words(self.scoring)
         return (
-            f"scales of columns learned in {rounds} {verdict}: on folds {scoring} {score} "
+            f"scales of columns learned in {rounds}, {verdict}: on folds {scoring} {score} "
             f"against {fixed} without, difference {difference} +- {error}"
         )

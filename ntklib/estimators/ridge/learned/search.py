@@ -22,7 +22,7 @@ from ..._kernel import gram_diagonal
 from ..._scoring import Criterion, comparable
 from ..._units import Units
 from ...rows import whole
-from .._candidates import Candidate, candidates_of
+from .._candidates import Candidate, candidates_of, settled
 from .._clipping import limits_of, target_range
 from ..penalty_path import PenaltyPath
 from .difference import blocks_of, jackknife
@@ -96,7 +96,7 @@ class FeatureSearch:
         with step("kernel without scales"):
             rest = self._rounds(fixed).run(most_rounds=0)[0]
         best: tuple[Any, Candidate, list[Trial], int] | None = None
-        for candidate in candidates:
+        for candidate in settled(candidates, self.units.X):  # for folds whose training rows set no scale
             with step(f"learning features for {candidate.name}"):
                 trials = self._rounds(candidate).run()
             for n, trial in enumerate(trials[1:], 1):

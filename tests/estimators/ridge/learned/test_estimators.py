@@ -48,7 +48,7 @@ def test_two_columns_of_many_are_found_and_without_scales_they_are_not():
     assert isinstance(found.kernel_, Scaled)
     assert found.feature_importances_[:2].sum() > 0.95
     assert set(np.argsort(found.kernel_.scales)[-2:]) == {0, 1}
-    assert "rounds kept: on folds negative mean squared error -0." in found.learned_features_.words
+    assert "rounds, kept: on folds negative mean squared error -0." in found.learned_features_.words
     assert "Scaled" in repr(found)
 
 
@@ -198,6 +198,15 @@ def test_targets_share_scales_and_one_column_has_scale_one():
     nothing = learner().fit(X, np.zeros(60))
     assert nothing.learned_features_ is None
     assert not isinstance(nothing.kernel_, Scaled)
+
+
+@pytest.mark.parametrize("n_apart", [0, 1, 2])
+def test_rows_without_a_distance_leave_kernels_that_need_none(n_apart):
+    """The Laplace kernel has the scale of all rows in folds whose training rows are equal."""
+    X, y = np.ones((120, 3)), small(n=120)[1]
+    X[:n_apart] = 2.0
+    model = NTKRegressorCV().fit(X, y)
+    assert np.isfinite(model.predict(X)).all()
 
 
 @pytest.mark.parametrize("solver", [Nystrom(30), ConjugateGradient()], ids=["nystrom", "cg"])
