@@ -33,11 +33,13 @@ def _rectified(n: int) -> Dual:
     return dual
 
 
+@functools.cache
 def rectified_power(n: int) -> tuple[Dual, Dual]:
     lower = _rectified(n - 1) if n else None
     return _rectified(n), lambda a, b, c: n * n * lower(a, b, c) if lower else mpf(0)
 
 
+@functools.cache
 def ab_relu(negative: Any, positive: Any) -> tuple[Dual, Dual]:
     """s(z) = positive relu(z) - negative relu(-z); u -> -u turns c into -c."""
     p, q = mpf(positive), mpf(negative)
@@ -48,6 +50,7 @@ def ab_relu(negative: Any, positive: Any) -> tuple[Dual, Dual]:
     )
 
 
+@functools.cache
 def sign() -> tuple[Dual, Dual]:
     def dual(a: mpf, b: mpf, c: mpf) -> mpf:
         return mpf(0) if a == 0 or b == 0 else 1 - 2 * angle_of(a, b, c) / mp.pi
@@ -86,12 +89,18 @@ def polynomial(coefficients: list[mpf]) -> tuple[Dual, Dual]:
     return dual_of(coefficients), dual_of(slope)
 
 
+@functools.cache
 def monomial(n: int) -> tuple[Dual, Dual]:
     return polynomial([mpf(0)] * n + [mpf(1)])
 
 
 @precise
 def hermite(n: int) -> tuple[Dual, Dual]:
+    return _hermite(n, mp.prec)
+
+
+@functools.cache
+def _hermite(n: int, precision: int) -> tuple[Dual, Dual]:
     older, old = [mpf(0)], [mpf(1)]
     for k in range(n):
         shifted = [mpf(0), *old]
@@ -104,6 +113,7 @@ def _det(a: mpf, b: mpf, c: mpf) -> mpf:
     return 1 + a + b + (a * b - c * c)
 
 
+@functools.cache
 def erf() -> tuple[Dual, Dual]:
     return (
         lambda a, b, c: 2 / mp.pi * mp.asin(2 * c / mp.sqrt((1 + 2 * a) * (1 + 2 * b))),
@@ -111,6 +121,7 @@ def erf() -> tuple[Dual, Dual]:
     )
 
 
+@functools.cache
 def gelu() -> tuple[Dual, Dual]:
     """s(z) = z Phi(z), by Stein's lemma; F = E[phi(u)phi(v)], D = det(I + Sigma)."""
 
@@ -137,14 +148,17 @@ def _cosine(a: mpf, b: mpf, c: mpf) -> mpf:
     return mp.exp(-(a + b) / 2) * mp.cosh(c)
 
 
+@functools.cache
 def sin() -> tuple[Dual, Dual]:
     return _sine, _cosine
 
 
+@functools.cache
 def cos() -> tuple[Dual, Dual]:
     return _cosine, _sine
 
 
+@functools.cache
 def gaussian() -> tuple[Dual, Dual]:
     return (
         lambda a, b, c: 1 / mp.sqrt(_det(a, b, c)),
@@ -152,6 +166,7 @@ def gaussian() -> tuple[Dual, Dual]:
     )
 
 
+@functools.cache
 def rbf(gamma: Any) -> tuple[Dual, Dual]:
     g = mpf(gamma)
     return (
@@ -160,6 +175,7 @@ def rbf(gamma: Any) -> tuple[Dual, Dual]:
     )
 
 
+@functools.cache
 def exp() -> tuple[Dual, Dual]:
     return (lambda a, b, c: mp.exp((a + b) / 2 + c),) * 2
 

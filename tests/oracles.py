@@ -179,6 +179,12 @@ def deep(duals: tuple[Dual, Dual], x: Sequence[float], z: Sequence[float], **opt
     return recursion(duals, x, z, **options)[-1]
 
 
+@functools.lru_cache(maxsize=2**14)
+def _once(dual: Dual, a: mpf, b: mpf, c: mpf, precision: int) -> mpf:
+    """The dual at these; a row's own variances come again in all of its pairs."""
+    return dual(a, b, c)
+
+
 @precise
 def recursion(
     duals: tuple[Dual, Dual],
@@ -204,9 +210,9 @@ def recursion(
     tangent = c if 0 in trained else mpf(0)
     steps = []
     for layer in range(1, depth + 1):
-        slope = weight * derivative_dual(a, b, c) if tangent != 0 else mpf(0)
+        slope = weight * _once(derivative_dual, a, b, c, mp.prec) if tangent != 0 else mpf(0)
         corners = ((a, a, a), (b, b, b), (a, b, c))
-        a, b, c = (weight * dual(*s) + bias for s in corners)
+        a, b, c = (weight * _once(dual, *corner, mp.prec) + bias for corner in corners)
         tangent = slope * tangent + (c if layer in trained else 0)
         steps.append((c, tangent))
     return steps
