@@ -22,7 +22,10 @@ QUICK = {
     "valley": ["--learning-rates", 0.05, "--rhos", 0, 0.1, "--dimension", 3, "--starts", 2, "--steps", 50],
     "parameterization": [*_WINE, 10, "--widths", 8, 16, *_TWO, "--draws", 2, "--steps", 0],
     "rescaling": [*_WINE, 10, "--factors", 0.5, 2, "--width", 8, "--steps", 4],
-    "implicit-bias": [*_WINE, 12, "--parts", "norm", "margin", "--width", 8, "--horizon", 100],
+    "implicit-bias": [
+        *[*_WINE, 12, "--parts", "norm", "margin", "--width", 8, "--horizon", 30, "--network-horizon", 3],
+        *["--steps", 100],
+    ],
     "feature-learning": [
         *["--scales", 0.1, 1, "--widths", 16, 32, "--features", 3, "--train", 12, "--test", 20, "--width", 6],
         *["--reference-width", 64, "--steps", 10, "--draws", 2],
