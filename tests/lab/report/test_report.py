@@ -4,18 +4,23 @@ import json
 import os
 import re
 import signal
+from contextlib import contextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, r2_score, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 
 import ntklib.lab.report._analysis as analysis
 import ntklib.lab.report._contenders as contenders
+import ntklib.lab.report._linearization as linearization
+import ntklib.lab.report._parameterization as parameterization
 import ntklib.lab.report._theorem as theorem
+import ntklib.lab.report._width as width
 import ntklib.lab.report._write as _write
 from ntklib._core.progress import Progress
 from ntklib.lab.cli import main
@@ -32,23 +37,42 @@ from ntklib.lab.report.scores import (
 )
 from ntklib.lab.tables import DataError, load_table
 
+PAINT = Figure.savefig
+
 
 @pytest.fixture(scope="module")
 def small():
-    """A forest of few trees, a coarse grid, a narrow network: how good they are is not what is tested."""
+    """A forest of few trees, a coarse grid, few narrow networks: how good they are is not what is tested.
+
+    Pictures are drawn, but painted only in `painted`, which takes as long as all else.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contenders, "N_TREES", 20)
         patch.setattr(contenders, "C_GRID", (1.0, 10.0))
         patch.setattr(contenders, "PENALTY_GRID", (0.01, 1.0))
         patch.setattr(contenders, "GAMMA_FACTORS", (0.3, 1.0))
         patch.setattr(theorem, "WIDTH", 256)
+        patch.setattr(width, "N_DRAWS", 8)
+        patch.setattr(parameterization, "WIDTHS", (64, 128, 256))
+        patch.setattr(linearization, "WIDTHS", (32, 64, 128))
+        for module in (parameterization, linearization):
+            patch.setattr(module, "N_DRAWS", 3)
+        patch.setattr(Figure, "savefig", lambda figure, file, **_: file.write("<svg></svg>"))
+        yield
+
+
+@contextmanager
+def painted():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", PAINT)
         yield
 
 
 @pytest.fixture(scope="module")
 def folder(small, tmp_path_factory):
     out = tmp_path_factory.mktemp("reports") / "wine"
-    assert main(["report", "--data", "wine", "--theory", "--out", str(out)]) == 0
+    with painted():
+        assert main(["report", "--data", "wine", "--theory", "--out", str(out)]) == 0
     return out
 
 
@@ -190,7 +214,8 @@ def test_a_table_with_text_gaps_and_a_number_to_predict(small, tmp_path, capsys)
     command = ["report", "--data", str(data), "--target", "price", "--out", str(tmp_path / "out")]
     assert main([*command, "--impute", "refuse"]) == 2
     assert "line 2, column 'size': missing value; --impute" in capsys.readouterr().err
-    assert main([*command, "--max-samples", "70", "--kernels", "ntk"]) == 0
+    with painted():
+        assert main([*command, "--max-samples", "70", "--kernels", "ntk"]) == 0
     out, err = capsys.readouterr()
     assert "filled by the median" in err
     assert "70 of 80 rows are used" in err
