@@ -128,8 +128,10 @@ def _limit(library: Any, threads: int) -> None:
     """Set the threads of one BLAS library, from whichever Python thread calls.
 
     threadpoolctl 3.8 heeds only the first thread that sets a limit and ignores the others in silence. Here a
-    lock orders the calls, so control is taken, and given back at once.
+    lock orders the calls, so control is taken, and given back at once. To ask is cheaper than to set.
     """
+    if library.num_threads == threads:
+        return
     release = getattr(library, "clear_controlling_thread", None)
     if release is not None:
         release(force=True)
