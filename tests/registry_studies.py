@@ -14,7 +14,10 @@ QUICK = {
     "width": [*_WINE, 12, "--widths", 8, 32, "--draws", 3],
     "linearization": [*_WINE, 30, "--widths", 8, 32, "--draws", 2, "--steps", 4],
     "lazy-accuracy": [*_WINE, 40, "--scales", 0.1, 1, "--width", 6, "--train", 12, "--steps", 5],
-    "lazy-decay": [*_WINE, 4, "--widths", 8, 16, "--samples", 2, "--factors", 1, "--below", "--horizon", 1],
+    "lazy-decay": [
+        *[*_WINE, 4, "--widths", 8, 16, "--samples", 2, "--factors", 1, "--below", "--horizon", 0.3],
+        *["--times", 4],
+    ],
     "scale": [*_WINE, 4, "--scales", 1, 10, "--width", 5, "--rtol", 1e-6, "--remaining", 0.3],
     "criterion": [*_WINE, 6, "--widths", 8, 16, "--draws", 2, *_TWO],
     "homogeneity": [*_WINE, 5, "--factors", 1, 2, "--depths", 1, 2, "--degrees", 1, "--width", 6],

@@ -121,7 +121,7 @@ def feature_learning_study(
     --------
     >>> from ntklib.lab.studies import feature_learning_study
     >>> study = feature_learning_study(
-    ...     [0.02, 2.0], [16, 32], n_features=5, n_train=50, width=20, reference_width=64, steps=200,
+    ...     [0.02, 2.0], [16, 32], n_features=5, n_train=50, width=20, reference_width=64, steps=100,
     ...     n_draws=2)
     >>> small, large = study.rows("scale")
     >>> bool(study.test_loss[small] < study.test_loss[large] / 3)

@@ -107,7 +107,7 @@ def linearization_study(
     >>> import numpy as np
     >>> from ntklib.lab.studies import linearization_study
     >>> X = np.random.default_rng(0).normal(size=(10, 3))
-    >>> study = linearization_study(X, X[:, 0] * X[:, 1], [64, 256, 1024], steps=50)
+    >>> study = linearization_study(X, X[:, 0] * X[:, 1], [64, 256, 1024], steps=20, n_draws=4)
     >>> abs(study.slopes["parameters"].exponent + 0.5) < 0.1
     True
     >>> bool(study.outputs[-1] < 0.05)

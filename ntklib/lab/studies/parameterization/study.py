@@ -137,7 +137,7 @@ def parameterization_study(
     >>> import numpy as np
     >>> from ntklib.lab.studies import parameterization_study
     >>> X = np.random.default_rng(0).normal(size=(10, 3))
-    >>> study = parameterization_study(X, np.sin(X[:, 0]), [64, 256], n_draws=3, steps=5)
+    >>> study = parameterization_study(X, np.sin(X[:, 0]), [32, 128], n_draws=3, steps=2)
     >>> law = study.law("standard", "first_entry")
     >>> law.predicted, abs(law.z) < 5
     (-0.5, True)
