@@ -142,13 +142,36 @@ def test_follows_a_limit_set_outside():
         assert ntklib.get_threads() == 1
 
 
+def gram():
+    return ntk_kernel(ROWS, depth=2, bias_std=0.1)
+
+
 def test_workers_of_joblib_share_the_processors():
-    """Two workers have half of them each, or what the user gives them."""
+    """Two workers have half of them each, or what the user gives them; their numbers are ours."""
     ask = [joblib.delayed(ntklib.get_threads)()] * 2
     half = max(joblib.cpu_count() // 2, 1)
     for options, threads in (({}, half), ({"inner_max_num_threads": 1}, 1)):
         with joblib.parallel_config(backend="loky", n_jobs=2, **options):
             assert joblib.Parallel()(ask) == [threads] * 2
+            if threads == half:
+                grams = joblib.Parallel()([joblib.delayed(ntk_kernel)(ROWS, depth=2, bias_std=0.1)] * 3)
+    assert all(np.array_equal(K, gram()) for K in grams)
+
+
+def test_threads_of_joblib_and_of_python():
+    expected = gram()
+    grams = joblib.Parallel(n_jobs=3, prefer="threads")([joblib.delayed(gram)()] * 6)
+    assert all(np.array_equal(K, expected) for K in grams)
+    same = []
+    threads = [
+        threading.Thread(target=lambda: same.append(np.array_equal(gram(), expected))) for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(grams) == 6
+    assert all(np.array_equal(K, expected) for K in grams)
 
 
 def test_no_more_threads_than_processors_allowed(monkeypatch):
@@ -299,37 +322,14 @@ WAYS = {
         thread.join(60)
         assert process.exitcode == 0
     """,
-    "joblib processes": """
-        from joblib import Parallel, delayed
-        grams = Parallel(n_jobs=2)(delayed(ntk_kernel)(X, depth=2, bias_std=0.1) for _ in range(3))
-        assert all(np.array_equal(K, expected) for K in grams)
-    """,
-    "joblib threads": """
-        from joblib import Parallel, delayed
-        grams = Parallel(n_jobs=3, prefer="threads")(delayed(gram)() for _ in range(6))
-        assert all(np.array_equal(K, expected) for K in grams)
-    """,
-    "two Python threads": """
-        import threading
-        wrong = []
-        def work():
-            for _ in range(5):
-                if not np.array_equal(gram(), expected):
-                    wrong.append(1)
-        threads = [threading.Thread(target=work) for _ in range(2)]
-        [t.start() for t in threads]
-        [t.join(60) for t in threads]
-        assert not wrong and not any(t.is_alive() for t in threads)
-    """,
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_parallel_ways(way, tmp_path):
-    if "fork" in way and "fork" not in multiprocessing.get_all_start_methods():
+def test_ways_to_fork(tmp_path):
+    if "fork" not in multiprocessing.get_all_start_methods():
         pytest.fail("this platform has no fork; the library supports those that have")
     script = tmp_path / "way.py"
-    script.write_text(textwrap.dedent(SETUP) + textwrap.dedent(WAYS[way]))
+    script.write_text("".join(map(textwrap.dedent, (SETUP, *WAYS.values()))))
     run = subprocess.run(
         [sys.executable, script],
         capture_output=True,
