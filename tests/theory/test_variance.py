@@ -44,7 +44,11 @@ def one_neuron(covariance, q, c, n, a, b, fourth):
 
     def mean_of(power, function):
         radial = 2 ** (mpmath.mpf(power) / 2) * mpmath.gamma(1 + mpmath.mpf(power) / 2)
-        return radial * mpmath.quad(function, sorted(breaks)) / (2 * mpmath.pi)
+        return (
+            radial
+            * mpmath.quad(function, sorted(breaks), method="gauss-legendre", maxdegree=4)
+            / (2 * mpmath.pi)
+        )
 
     def parts(t):
         u, z = lengths[0] * mpmath.cos(t), lengths[1] * mpmath.cos(t - theta)
