@@ -112,7 +112,7 @@ def test_a_linearisation_follows_the_closed_form(momentum, memory):
     optimizer = Momentum(momentum=momentum) if momentum else "gradient_descent"
     with config_context(working_memory=memory):
         history = train(
-            linearize(net, start), X, y, optimizer=optimizer, learning_rate="auto", steps=300, X_test=X_test
+            linearize(net, start), X, y, optimizer=optimizer, learning_rate="auto", steps=120, X_test=X_test
         )
     path = gradient_descent(
         net.ntk(start, X),
