@@ -43,7 +43,7 @@ class DaskNTKRegressorCV(DaskRegression, DaskSearch):
     combine : {"best"}, default="best"
         "stack" is refused, since its folds need all rows on one machine.
     store_held_out : bool, default=False
-        True is refused: the values would not fit on one machine.
+        Keep ``held_out_predictions_``.
     verbose : int, default=0
         As in :class:`DaskNTKRegressor`.
 
@@ -53,6 +53,9 @@ class DaskNTKRegressorCV(DaskRegression, DaskSearch):
         As in :class:`DaskNTKRegressor`.
     alpha_, kernel_, best_score_, cv_results_, loo_path_
         As in :class:`~ntklib.NTKRegressorCV`; scores are of the rows that leave-one-out is of.
+    held_out_predictions_, held_out_rows_ : ndarray
+        With `store_held_out`: predictions of these rows, at the chosen penalty, by the fit without them, and
+        the numbers of the rows among those of positive weight.
     dual_coef_, intercept_, X_fit_, target_scale_, prediction_limits_, solve_, n_features_in_
         As in :class:`~ntklib.NTKRegressor`.
     feature_names_in_
@@ -100,6 +103,8 @@ class DaskNTKClassifierCV(DaskClassification, DaskSearch):
         As in :class:`DaskNTKRegressor`.
     classes_, temperature_, alpha_, kernel_, best_score_, cv_results_, loo_path_
         As in :class:`~ntklib.NTKClassifierCV`; scores are of the rows that leave-one-out is of.
+    held_out_predictions_, held_out_rows_
+        As in :class:`DaskNTKRegressorCV`, of decision values.
     dual_coef_, intercept_, X_fit_, solve_, n_features_in_, feature_names_in_
         As in :class:`~ntklib.NTKClassifier`.
     support_ : ndarray of shape (n_fit,)

@@ -15,7 +15,9 @@ from ntklib.estimators.rows import RowView
 from .helpers import SIZES, SOLVER, N, chunked, make_rows
 
 GRID = [NTK(bias_std=1.0), NNGP(bias_std=0.5), NTK(depth=2)]
-SEARCH = {"solver": SOLVER, "max_search_samples": 200, "alphas": [0.01, 1.0, 3.0]}
+SEARCH = {
+    "solver": SOLVER, "max_search_samples": 200, "alphas": [0.01, 1.0, 3.0], "store_held_out": True,
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +33,8 @@ def in_memory(X):
 
 def same(model, local):
     """Compare all that a search leaves."""
-    for name in ("dual_coef_", "intercept_", "alpha_", "best_score_", "support_", "X_fit_"):
+    names = "dual_coef_", "intercept_", "alpha_", "best_score_", "support_", "X_fit_", "held_out_predictions_"
+    for name in names:
         assert np.asarray(getattr(model, name)).tobytes() == np.asarray(getattr(local, name)).tobytes()
     assert model.kernel_ == local.kernel_
     assert model.loo_path_.scores.tobytes() == local.loo_path_.scores.tobytes()
@@ -104,11 +107,15 @@ def test_rows_of_the_comparison_do_not_depend_on_the_chunks():
 
 def test_scores_of_many_rows_are_of_a_draw(monkeypatch):
     X, y = make_rows()
-    options = SEARCH | {"max_search_samples": 50, "alphas": [1.0]}
+    # limits are of the targets drawn
+    options = SEARCH | {"max_search_samples": 50, "alphas": [1.0], "clip": False}
     every = DaskNTKRegressorCV(GRID[:1], **options).fit(chunked(X), chunked(y))
     monkeypatch.setattr("ntklib.dask._ridge.HELD_OUT", 400)
     some = DaskNTKRegressorCV(GRID[:1], **options).fit(chunked(X), chunked(y))
     assert every.loo_path_.n_samples == N
+    np.testing.assert_array_equal(every.held_out_rows_, np.arange(N))
+    held = every.held_out_predictions_[some.held_out_rows_]
+    np.testing.assert_allclose(some.held_out_predictions_, held, rtol=1e-9)
     assert some.loo_path_.n_samples == 400
     np.testing.assert_allclose(some.loo_path_.scores, every.loo_path_.scores, rtol=0.3)
     assert not np.array_equal(some.loo_path_.scores, every.loo_path_.scores)
@@ -136,7 +143,6 @@ def test_the_sample_is_read_once(monkeypatch):
         ({"cv": 3}, "cv=3 needs all rows on one machine"),
         ({"cv": KFold(3)}, "needs all rows on one machine"),
         ({"cv": "loo"}, "cv must be"),
-        ({"store_held_out": True}, "store_held_out=True needs all rows on one machine"),
         ({"combine": "stack"}, "combine='stack' needs all rows on one machine"),
         ({"kernels": "precomputed"}, "precomputed"),
         ({"kernels": []}, "kernels is empty"),

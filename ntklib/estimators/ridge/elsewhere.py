@@ -27,6 +27,7 @@ from .._routing import Metadata
 from .._units import Units, warn_mean_square
 from ..rows import RowView
 from ._candidates import candidates_of, settled
+from ._clipping import clipped, left_out_limits
 from ._cv import RidgeSearch, search_order
 from ._estimator import RidgeEstimator
 from ._many_rows import check_blockwise
@@ -160,11 +161,7 @@ def search_elsewhere(model: Search, data: RowsElsewhere) -> Search:
     """
     solver = many_rows_solver(model)
     check_folds(model.cv, (None, "gcv"))
-    refused = {
-        "cv": model._splits_samples,
-        "store_held_out": model.store_held_out,
-        "combine": model.combine != "best",
-    }
+    refused = {"cv": model._splits_samples, "combine": model.combine != "best"}
     for name, wrong in refused.items():
         if wrong:
             raise ValueError(
@@ -190,6 +187,10 @@ def search_elsewhere(model: Search, data: RowsElsewhere) -> Search:
         if is_classifier(model):
             judged = replace(units, X=np.empty((len(units), 0))).take(result.learned)
             model._fit_temperature(judged, result.held_out)  # type: ignore[attr-defined]
+        if model.store_held_out:
+            values = clipped(sums.left_out(penalties), left_out_limits(units) if model.clip else None)
+            values[result.learned] = result.held_out
+            keep_held_out(model, data, values)
         model._shape_fit()
         return model
     choice = result.choice
@@ -198,8 +199,17 @@ def search_elsewhere(model: Search, data: RowsElsewhere) -> Search:
     store_model(model, data, choice.model, choice.penalties)
     if is_classifier(model):
         model._fit_temperature(units, choice.left_out)  # type: ignore[attr-defined]
+    if model.store_held_out:
+        keep_held_out(model, data, result.held_out)
     model._shape_fit()
     return model
+
+
+def keep_held_out(model: RidgeSearch, data: RowsElsewhere, values: NDArray) -> None:
+    """Keep predictions of rows by fits without them, and the numbers of these rows."""
+    single = values.shape[1] == 1 and (is_classifier(model) or model._single)
+    model.held_out_predictions_ = values[:, 0] if single else values
+    model.held_out_rows_ = data.numbers
 
 
 @dataclass(frozen=True)

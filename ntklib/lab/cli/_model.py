@@ -132,10 +132,9 @@ class TablePredictor:
             if cluster is None:
                 estimator = _estimator(chosen.task, kernels).set_params(store_held_out=True)
                 estimator.fit(X, chosen.values)
-                scores = held_out_scores(estimator, chosen.task, chosen.values)
             else:
                 estimator = _fit_on_cluster(chosen.task, X, y.astype(chosen.values.dtype), kernels)
-                scores = {}
+            scores = held_out_scores(estimator, chosen.task, chosen.values)
         pipeline = make_pipeline(preprocessor, estimator)
         return cls(pipeline, schema, chosen.name, chosen.task, chosen.reason, scores)
 
@@ -259,7 +258,7 @@ def _fit_on_cluster(task: str, X: Any, y: Any, kernels: str | None) -> Any:
     from ntklib.dask import DaskNTKClassifierCV, DaskNTKRegressorCV
 
     kind = DaskNTKClassifierCV if task == "classification" else DaskNTKRegressorCV
-    return kind(kernels).fit(X, y).to_local()
+    return kind(kernels, store_held_out=True).fit(X, y).to_local()
 
 
 def _plan(pipeline: Pipeline) -> list:

@@ -103,7 +103,8 @@ class TargetScorer:
 
 def held_out_scores(estimator: Any, task: str, y: NDArray) -> dict[str, float]:
     """Return the scores of an estimator's held-out predictions, which it then forgets."""
-    values = estimator.__dict__.pop("held_out_predictions_")
+    values, rows = (estimator.__dict__.pop(f"held_out_{what}_", None) for what in ("predictions", "rows"))
+    y = y if rows is None else y[rows]
     estimator.set_params(store_held_out=False)
     if task == "classification":
         index = (values > 0).astype(int) if values.ndim == 1 else values.argmax(axis=1)

@@ -9,6 +9,7 @@ from ntklib import NNGP, NTK, NTKClassifierCV, NTKRegressorCV
 from ntklib.estimators.rows import RowView
 from ntklib.lab.cli import main
 from ntklib.lab.cli._model_file import load_model
+from ntklib.lab.cli._scores import held_out_scores, scores_text
 from ntklib.lab.tables import Schema, TargetColumn, encode_rows, open_tables, summarise, with_squash
 from ntklib.lab.tables.cluster import ClusterTable
 from ntklib.lab.tables.squash import squash_columns
@@ -50,7 +51,7 @@ def cluster():
 
 
 def expected(table, target, estimator, sizes, squash):
-    """The estimator fitted to the blocks in memory, and its rows."""
+    """The estimator fitted to the blocks in memory, its rows and their targets."""
     summary = summarise(table)
     column = TargetColumn.of(table, summary, target)
     schema = Schema.of(summary, target=target, impute="median")
@@ -58,7 +59,7 @@ def expected(table, target, estimator, sizes, squash):
     if squash:
         X = squash_columns(X, preprocessor.output_indices_["numeric"])
     values = column.decide(y).values
-    return estimator.fit(RowView(np.array(X), ends=tuple(np.cumsum(sizes))), values), X
+    return estimator.fit(RowView(np.array(X), ends=tuple(np.cumsum(sizes))), values), X, values
 
 
 @pytest.mark.parametrize(
@@ -78,12 +79,16 @@ def test_the_model_is_that_of_the_blocks_in_memory(
     assert main([*command, "--dask", *address]) == 0
     printed = capsys.readouterr()
     assert "203 rows" in printed.out
-    estimator = (NTKRegressorCV if target == "y" else NTKClassifierCV)(solver="nystrom")
+    estimator = (NTKRegressorCV if target == "y" else NTKClassifierCV)(solver="nystrom", store_held_out=True)
     table = open_tables([folder / files])
     model = load_model(out)
-    fitted, X = expected(table, target, estimator, sizes, model.schema.squash)
+    fitted, X, fitted_values = expected(table, target, estimator, sizes, model.schema.squash)
     assert model.pipeline[0].transform(model.schema.encode(table.table())).tobytes() == X.tobytes()
     assert model.pipeline[-1].kernel_ == fitted.kernel_
+    assert not model.pipeline[-1].store_held_out
+    assert model.scores["rows"] == 203
+    assert f"score:   {scores_text(model.scores)}, each row predicted by a fit without it" in printed.out
+    assert model.scores == held_out_scores(fitted, model.task, fitted_values)
     for name, value in vars(fitted).items():
         if isinstance(value, np.ndarray | float):
             assert np.asarray(getattr(model.pipeline[-1], name)).tobytes() == np.asarray(value).tobytes()
