@@ -69,7 +69,8 @@ def whole_rows(X: Any, local: str) -> Any:
     """Rows as a Dask collection whose chunks hold all columns, which are numbers."""
     X = _collection(X, "X", local)
     if X.ndim != 2:
-        raise ValueError(f"X must have rows and columns, got {X.ndim} dimensions: X[:, None] makes a column.")
+        hint = ": X[:, None] makes a column" if X.ndim == 1 else ""
+        raise ValueError(f"X must have rows and columns, got {X.ndim} dimensions{hint}.")
     if not isinstance(X, da.Array):
         strange = [str(name) for name, kind in X.dtypes.items() if getattr(kind, "kind", "O") not in "iufb"]
         if strange:

@@ -7,7 +7,7 @@ centres, searches and calibration then run as they do on one machine, with the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -121,6 +121,8 @@ def check_finite_rows(X: Any, name: str = "X") -> None:
     ValueError
         Naming the row and the column.
     """
+    if X.dtype.kind == "O" and len(X.shape) == 1:
+        check_no_missing(X, name)
     if X.dtype.kind not in "fc" and not isinstance(X, RowView):
         return
     start = 0
@@ -139,12 +141,23 @@ def check_finite_rows(X: Any, name: str = "X") -> None:
         start += block.shape[0]
 
 
+def check_no_missing(values: Iterable[Any], name: str) -> None:
+    """Refuse None, NaN and pandas.NA among objects, such as labels, naming the first row that is one."""
+    for row, value in enumerate(values):
+        if value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value):
+            raise ValueError(f"Input {name} has no value in row {row}, but {value}: leave such rows out.")
+
+
 def check_finite_values(values: Any, name: str) -> None:
     """Refuse NaN and infinity in an array or series of the caller, as :func:`check_finite_rows`.
 
     What is neither is left to scikit-learn, and so are numbers that it is told not to look at.
     """
-    if hasattr(values, "__array__") and not get_config()["assume_finite"]:
+    if get_config()["assume_finite"]:
+        return
+    if isinstance(values, list | tuple):
+        check_no_missing(values, name)
+    elif hasattr(values, "__array__"):
         values = np.asarray(values)
         if values.ndim in (1, 2):
             check_finite_rows(values, name)

@@ -262,6 +262,11 @@ def test_bad_rows_are_named_by_their_chunk():
     Z, t = chunked(X), chunked(y)
     with pytest.raises(ValueError, match=r"chunk 0.*X has \d+ rows there and y \d+.*compute_chunk_sizes"):
         fit(Z[Z[:, 0] > 0], t[t > 0])
+    labels = dd.from_pandas(pd.Series(["a", None, "b"] * 3), npartitions=1)
+    with pytest.raises(ValueError, match=r"chunk 0.*Input y has no value in row 1"):
+        DaskNTKClassifier().fit(dd.from_pandas(pd.DataFrame(X[:9]), npartitions=1), labels)
+    with pytest.raises(ValueError, match=r"got 3 dimensions\.$"):
+        fit(Z[:, :, None], t)
     with pytest.raises(ValueError, match="2 classes"):
         DaskNTKClassifier().fit(Z, da.ones(N, dtype=int))
     with pytest.raises(ValueError, match="continuous"):

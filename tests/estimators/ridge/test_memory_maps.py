@@ -162,6 +162,19 @@ def test_size_is_checked_before_kernels_are_compared(model, monkeypatch):
             type(model)(**given, solver=solver).fit(X, y)
 
 
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA], ids=str)
+def test_missing_labels_are_named_by_their_row(missing):
+    labels = ["a", "b", "a", missing, "b", "a"]
+    for y in (labels, np.array(labels, dtype=object), pd.Series(labels)):
+        for model in (NTKClassifier(), NTKClassifierCV(solver="nystrom")):
+            with pytest.raises(ValueError, match="Input y has no value in row 3, but"):
+                model.fit(np.eye(6), y)
+    with pytest.raises(ValueError, match="Input y has no value in row 3, but"):
+        NTKClassifier(solver="nystrom").partial_fit(np.eye(6), labels, classes=["a", "b"])
+    with pytest.raises(ValueError, match="Input y has no value in row 1, but None"):
+        NTKRegressor().fit(np.eye(2), [1.0, None])
+
+
 @pytest.mark.parametrize("solver", ["cholesky", "nystrom"])
 def test_targets_and_weights_that_are_not_finite_are_named_by_their_row(solver):
     X, y, bad = np.eye(6), np.arange(6.0), np.array([1, 1, 1, 1, np.nan, 1])
