@@ -243,8 +243,11 @@ def test_functions_that_are_no_numbers_are_named():
 def test_functions_of_a_user_beyond_the_floats():
     """Their values there are known only where they have a limit."""
     linear = NumericalActivation(lambda z: z, np.ones_like)
-    with pytest.raises(ValueError, match="needed beyond the largest float"):
-        nngp_kernel([[1e308]], activation=linear)
+    capped = NumericalActivation(lambda z: np.minimum(z, 1.0), lambda z: (z < 1) * 1.0)
+    floored = NumericalActivation(lambda z: np.maximum(z, -1.0), lambda z: (z > -1) * 1.0)
+    for activation in (linear, capped, floored):
+        with pytest.raises(ValueError, match="needed beyond the largest float"):
+            nngp_kernel([[1e308]], activation=activation)
     assert nngp_kernel([[1e306], [1.0]], activation=linear)[0, 1] == pytest.approx(1e306, rel=1e-13)
     bounded = NumericalActivation(np.arctan, lambda z: 1 / (1 + np.square(np.clip(z, -1e150, 1e150))))
     long, longest = (nngp_kernel([[size]], activation=bounded).item() for size in (1e300, 1e308))

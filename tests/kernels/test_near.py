@@ -11,7 +11,7 @@ from ntklib.kernels.duals._near import near_gaps
 from tests import oracle_duals, oracles
 
 ONE = ((0.5**0.5,), (1.0,))
-THREE = ((0.4, 1.1, 2.5), (0.3, 0.6, 0.1))
+THREE = ((0.4, 1.1, 2.5), (0.5, 1.1, 0.2))  # weights need not add up to 1
 LENGTHS = (1e-6, 1e-2, 0.5, 0.95, 1.3, 3.0, 50.0, 1e8)
 APART = (0.0, 1e-8, 9e-4, 1.1e-3, 0.049, 0.06, 0.5)  # on both sides of every switch
 ACTIVATIONS = {"erf": Erf(), "gelu": GELU(), "sin": Sin(), "cos": Cos(), "gaussian": Gaussian()}
