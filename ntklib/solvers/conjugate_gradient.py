@@ -146,16 +146,17 @@ def conjugate_gradients(
     for rows in row_blocks(gram.n, TILE):  # no copy of the factor
         part = np.sqrt(w[rows]) * factor[rows]
         inner += part.T @ part
+    range_left = ValueError(
+        "the preconditioner cannot be factored: alpha, the features or the sample weights are too far "
+        "from 1, or from each other; scale them, or give solver='cholesky'."
+    )
     try:
         inner = cho_factor(inner, lower=True, overwrite_a=True)
     except (LinAlgError, ValueError):
-        raise ValueError(
-            "the preconditioner cannot be factored: alpha, the features or the sample weights are too far "
-            "from 1, or from each other; scale them, or give solver='cholesky'."
-        ) from None
+        raise range_left from None
 
     def precondition(r: NDArray) -> NDArray:
-        return w * (r - factor @ cho_solve(inner, factor.T @ (w * r))) / penalty
+        return w * (r - factor @ cho_solve(inner, factor.T @ (w * r), check_finite=False)) / penalty
 
     def size(r: NDArray) -> NDArray:
         return np.sqrt((w * r * r).sum(axis=0))
@@ -164,6 +165,8 @@ def conjugate_gradients(
     goal[goal == 0] = 1.0
     a = precondition(rhs)
     r = rhs - gram @ a - penalty * a / w
+    if not np.isfinite(size(r)).all():
+        raise range_left
     done, before = 0, np.inf
     best = np.zeros_like(a), size(rhs), float(bool(rhs.any()))
     while True:  # a restart, where the recurrence has drifted from the true residual

@@ -189,7 +189,7 @@ class CentreRegression:
     def _noise(self) -> float:
         """Rounding errors of the right-hand side of the system."""
         rounding = len(self.moments) * np.finfo(np.float64).eps
-        return float(rounding * np.sqrt(self._squares * self.sums.target_squares.sum()))
+        return float(rounding * np.sqrt(self._squares) * np.sqrt(self.sums.target_squares.sum()))
 
     def objective(self, penalty: float) -> NDArray:
         """Least value of the sum of w (y - f - b)^2 plus the penalty times |f|^2, for each target."""

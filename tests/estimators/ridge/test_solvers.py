@@ -251,6 +251,14 @@ def test_a_constant_kernel_fits_the_mean_in_silence(solver):
     assert model.solve_.outcome == "ok"
 
 
+@pytest.mark.parametrize("size", [1e160, 1e300])
+def test_weights_beyond_the_range_are_named(size):
+    weights = size * np.arange(1.0, 151.0)
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="sample weights are too far from 1"):
+        NTKRegressor(solver="cg").fit(X, Y, weights)
+
+
+@pytest.mark.filterwarnings("ignore:the mean of .x")
 def test_iterations_that_rounding_spoils_keep_the_best_and_say_so():
     large = 1e8 * X
     model = NTKRegressor(NTK(bias_std=1.0), solver=ConjugateGradient(20, max_iter=200))
