@@ -8,7 +8,7 @@ The others are tuned or taken as their documentation recommends:
   "scale", both in steps of 4, chosen by three inner folds, on which its probabilities are calibrated;
 - ``forest``: 500 trees;
 - ``boosting``: scikit-learn's histogram gradient boosting as it comes;
-- ``lightgbm``: LightGBM as it comes, where it is installed.
+- ``lightgbm``, ``catboost``: LightGBM and CatBoost as they come, where they are installed.
 """
 
 from __future__ import annotations
@@ -93,6 +93,13 @@ def _lightgbm(classes: bool, X: np.ndarray) -> BaseEstimator:
     return kind(n_jobs=1, random_state=SEED, verbose=-1)
 
 
+def _catboost(classes: bool, X: np.ndarray) -> BaseEstimator:
+    import catboost
+
+    kind = catboost.CatBoostClassifier if classes else catboost.CatBoostRegressor
+    return kind(thread_count=1, random_seed=SEED, verbose=False, allow_writing_files=False)
+
+
 MODELS: dict[str, Maker] = {
     "default": _ours(),
     "stack": _ours(combine="stack"),
@@ -102,6 +109,7 @@ MODELS: dict[str, Maker] = {
     "forest": _forest,
     "boosting": _boosting,
     **({"lightgbm": _lightgbm} if find_spec("lightgbm") else {}),
+    **({"catboost": _catboost} if find_spec("catboost") else {}),
 }
 """Makers of unfitted models, by name: of classifiers or regressors, for training rows X."""
 

@@ -183,9 +183,10 @@ def get_threads() -> int:
 class set_threads:
     """Set the number of threads of BLAS and of the compiled loops, for good or for a ``with`` block.
 
-    Results do not depend on it: the compiled loops give the same bytes at any thread count. The number is
-    the process's. Where blocks of several Python threads overlap, the one entered last rules; each takes
-    back its own number when it ends, in any order, and after the last one everything is as before.
+    Results do not depend on it, but for the last bits of large factorisations by BLAS: the compiled loops
+    give the same bytes at any thread count. The number is the process's. Where blocks of several Python
+    threads overlap, the one entered last rules; each takes back its own number when it ends, in any order,
+    and after the last one everything is as before.
 
     Parameters
     ----------

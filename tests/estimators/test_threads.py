@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 
-from ntklib import NTK, NTKRegressor, NTKRegressorCV, estimators, set_threads
+from ntklib import NTK, Laplace, NTKClassifier, NTKRegressor, NTKRegressorCV, estimators, set_threads
 from ntklib.networks import TwoLayerNet
+from ntklib.solvers import Nystrom
 
 PUBLIC = [
     value
@@ -104,3 +105,30 @@ def test_asking_changes_nothing_that_is_stored(kind):
     before = pickle.dumps(model)
     model.predict(rows, return_std=True)
     assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize("solver", ["cholesky", Nystrom(150)], ids=["exact", "centres"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        NTKRegressor(alpha=0.1, target_scale="fit"),
+        NTKClassifier(alpha=0.1),
+        NTKRegressorCV(Laplace(2.0), [0.1, 1.0], learn_features="diagonal", max_search_samples=200),
+        NTKRegressorCV([Laplace(1.0), NTK()], [0.1, 1.0], combine="stack", store_held_out=True),
+    ],
+    ids=["regression", "classification", "learned", "stack"],
+)
+def test_fits_have_the_same_bytes_at_any_number_of_threads(model, solver):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, 4))
+    y = np.sin(2 * X[:, 0]) + 0.1 * rng.standard_normal(600)
+    if is_classifier(model):
+        y = np.digitize(y, [-0.5, 0.5])
+    answers = []
+    for threads in (1, 2, 3):
+        with set_threads(threads):
+            fit = clone(model).set_params(solver=solver).fit(X, y)
+        answers.append(
+            (fit.dual_coef_.tobytes(), fit.predict(X).tobytes(), np.ravel(fit.intercept_).tobytes())
+        )
+    assert answers[0] == answers[1] == answers[2]

@@ -11,6 +11,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
 from ntklib._core.naming import describe_kernel
+from ntklib._core.threads import single_threaded
 from ntklib.solvers import Cholesky, ConjugateGradient, Nystrom, Solver
 
 from .._folds import Splits, check_folds, folds
@@ -81,27 +82,32 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
                 splits = folds(self.cv, X, y, units, metadata, classifier=is_classifier(self))
             elif not (metadata.score or self.store_held_out or refuses_weights(self.scoring)):
                 units = self._merged(units, [candidate.kernel for candidate in candidates])
-            result, rows = self._search(candidates, units, metadata, splits)
-            choice, penalties = result.choice, np.full(units.targets.shape[1], self.alpha_)
-            if self.combine == "stack":
-                self._fit_stack(units)
-                self._use_left_out(units.take(rows) if is_classifier(self) else units, result.held_out)
-            elif result.learned is not None:
-                result = self._fit_learned(units, penalties, result, result.learned)
-            elif choice is None:
-                self._fit_at(units, penalties)
-            elif len(choice.left_out) < len(units):
-                self._fit_units(units, choice.penalties)
-                self._use_left_out(units.take(rows) if is_classifier(self) else units, choice.left_out)
-            elif choice.model is not None:
-                self._store_centres(centre_support(units, choice.model), choice.model, choice.penalties)
-                self._use_left_out(units, choice.left_out)
-            else:
-                self._store(units, choice.dual_coef, choice.intercept, choice.penalties, choice.solutions)
-                self._use_left_out(units, choice.left_out)
-            self._keep_held_out(X, units, result.held_out)
+            result, rows, solver = self._search(candidates, units, metadata, splits)
+            held_out = single_threaded(self._fit_chosen, units, rows, result, solver)
+            self._keep_held_out(X, units, held_out)
             self._shape_fit()
         return self
+
+    def _fit_chosen(self, units: Units, rows: NDArray, result: SearchResult, solver: Solver) -> NDArray:
+        """Fit all units as the search has chosen on those at `rows`; return held-out values."""
+        choice, penalties = result.choice, np.full(units.targets.shape[1], self.alpha_)
+        if self.combine == "stack":
+            self._fit_stack(units, solver)
+            self._use_left_out(units.take(rows) if is_classifier(self) else units, result.held_out)
+        elif result.learned is not None:
+            return self._fit_learned(units, penalties, result.held_out, result.learned, solver)
+        elif choice is None:
+            self._fit_at(units, penalties, solver)
+        elif len(choice.left_out) < len(units):
+            self._fit_units(units, choice.penalties, solver)
+            self._use_left_out(units.take(rows) if is_classifier(self) else units, choice.left_out)
+        elif choice.model is not None:
+            self._store_centres(centre_support(units, choice.model), choice.model, choice.penalties)
+            self._use_left_out(units, choice.left_out)
+        else:
+            self._store(units, choice.dual_coef, choice.intercept, choice.penalties, choice.solutions)
+            self._use_left_out(units, choice.left_out)
+        return result.held_out
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """Write the parameters, and after them, as a comment, what a fit has chosen."""
@@ -146,8 +152,8 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
         metadata: Metadata,
         splits: Splits | None,
         solver: Solver | None = None,
-    ) -> tuple[SearchResult, NDArray]:
-        """Search, store the choice, and return it with the units that kernels were compared on.
+    ) -> tuple[SearchResult, NDArray, Solver]:
+        """Search, store the choice, and return it with the units that kernels were compared on and the solver.
 
         None is the solver of the units.
         """
@@ -232,32 +238,31 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
         self.kernel_, self.alpha_, self.best_score_ = path.kernel, path.alpha, path.best_score
         if stacks:
             self.best_score_ = stack.score
-        return result, rows
+        return result, rows, solver
 
     def _fit_learned(
-        self, units: Units, penalties: NDArray, result: SearchResult, rows: NDArray
-    ) -> SearchResult:
+        self, units: Units, penalties: NDArray, held_out: NDArray, rows: NDArray, solver: Solver
+    ) -> NDArray:
         """Fit all units at learned scales; complete held-out values, where they are to be kept.
 
         Units that the scales were not learned on have seen none of them: these are left out one by one.
         """
         rest = bool(self.store_held_out) and len(rows) < len(units)
-        left_out = self._fit_units(units, penalties, left_out=rest)
-        judged = units.take(rows) if is_classifier(self) else units
-        self._use_left_out(judged, result.held_out)
+        left_out = self._fit_units(units, penalties, solver, left_out=rest)
+        self._use_left_out(units.take(rows) if is_classifier(self) else units, held_out)
         if left_out is None:
-            return result
-        held_out = clipped(left_out, left_out_limits(units) if self.clip else None)
-        held_out[rows] = result.held_out
-        return replace(result, held_out=held_out)
+            return held_out
+        values = clipped(left_out, left_out_limits(units) if self.clip else None)
+        values[rows] = held_out
+        return values
 
-    def _fit_stack(self, units: Units) -> None:
+    def _fit_stack(self, units: Units, solver: Solver) -> None:
         """Fit all kernels of positive weight; the heaviest last, whose fit the attributes describe."""
         kernels, penalties, weights = self.stack_.values()
         parts: list[Part] = []
         for k in sorted(np.flatnonzero(weights), key=lambda k: (weights[k], -k)):
             self.kernel_ = kernels[k]
-            self._fit_units(units, np.full(units.targets.shape[1], penalties[k]))
+            self._fit_units(units, np.full(units.targets.shape[1], penalties[k]), solver)
             if parts and self._centres is None:
                 self.X_fit_ = parts[0].X  # the same rows
             parts.append(Part(weights[k], self.kernel_, self.X_fit_, self.dual_coef_, self.intercept_))

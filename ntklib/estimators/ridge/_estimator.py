@@ -11,6 +11,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from ntklib._core.namespaces import namespace_of, refuse_arrays
+from ntklib._core.threads import single_threaded
 from ntklib.kernels import gradient_x
 from ntklib.solvers import (
     CentrePosterior,
@@ -41,6 +42,8 @@ from ..rows import whole
 from ._duration import fit_seconds
 from ._many_rows import iterate_units, sum_units
 from .learned.importances import FeatureImportances
+
+_FEW = 2000  # units up to which a factorisation gains next to nothing by threads, which move its last bits
 
 
 class Part(NamedTuple):
@@ -149,7 +152,7 @@ class RidgeEstimator(FeatureImportances, KernelEstimator):
             lambda: fit_seconds(self.kernel_, units, solver, left_out=left_out),
         )
         if isinstance(solver, Nystrom):
-            return self._fit_on_centres(units, penalties, solver, left_out=left_out)
+            return single_threaded(self._fit_on_centres, units, penalties, solver, left_out)
         units = units.owned()
         if isinstance(solver, ConjugateGradient):
             if left_out:
@@ -159,6 +162,11 @@ class RidgeEstimator(FeatureImportances, KernelEstimator):
                 )
             self._fit_by_iterations(units, penalties, solver)
             return None
+        if len(units) <= _FEW:
+            return single_threaded(self._fit_exactly, units, penalties, left_out)
+        return self._fit_exactly(units, penalties, left_out)
+
+    def _fit_exactly(self, units: Units, penalties: NDArray, left_out: bool) -> NDArray | None:
         factor, fits = self._factor(units, double=left_out), []
         dual, intercept = np.empty(units.targets.shape), np.empty(units.targets.shape[1])
         for penalty in np.unique(penalties):
@@ -170,7 +178,7 @@ class RidgeEstimator(FeatureImportances, KernelEstimator):
         return leave_one_out(factor, units.targets, fits[0], counts=units.counts) if left_out else None
 
     def _fit_on_centres(
-        self, units: Units, penalties: NDArray, solver: Nystrom, *, left_out: bool
+        self, units: Units, penalties: NDArray, solver: Nystrom, left_out: bool
     ) -> NDArray | None:
         sums = sum_units(self.kernel_, units, solver, fit_intercept=self.fit_intercept)
         model = sums.fit(penalties, refine=solver.refine)

@@ -179,7 +179,7 @@ def search_elsewhere(model: Search, data: RowsElsewhere) -> Search:
     if len(order) < len(units):  # one reading for all rounds
         units.X[np.sort(order)]
     metadata = Metadata(None, {}, {})
-    result, _ = model._search(settled(candidates, units.X), units, metadata, None, solver)
+    result, *_ = model._search(settled(candidates, units.X), units, metadata, None, solver)
     if result.learned is not None:
         penalties = np.full(units.targets.shape[1], model.alpha_)
         sums = sums_elsewhere(model, data, solver)

@@ -15,7 +15,7 @@ from ntklib import NTK, Laplace, NTKClassifierCV, NTKRegressor, NTKRegressorCV, 
 from ntklib.estimators.ridge._cv import search_order
 from ntklib.kernels import Scaled
 from ntklib.plotting import LeaveOneOutPathDisplay
-from ntklib.solvers import ConjugateGradient, Nystrom
+from ntklib.solvers import ApproximationWarning, ConjugateGradient, Nystrom
 
 
 @cache
@@ -285,3 +285,10 @@ def test_auto_leaves_given_kernels_and_few_rows_alone():
     given = NTKRegressorCV(Laplace(2.0)).fit(X, y)
     assert given.learned_features_ is None
     assert given.kernel_ == Laplace(2.0)
+
+
+def test_a_choice_of_solver_is_told_once(monkeypatch):
+    monkeypatch.setattr("ntklib.solvers.solver.EXACT_SEARCH_ROWS", 50)
+    with pytest.warns(ApproximationWarning) as told:
+        learner().fit(*small())
+    assert len(told) == 1
