@@ -153,7 +153,7 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
         splits: Splits | None,
         solver: Solver | None = None,
     ) -> tuple[SearchResult, NDArray, Solver]:
-        """Search, store the choice, and return it with the units that kernels were compared on and the solver.
+        """Search, store the choice, and return it with the units kernels were compared on and the solver.
 
         None is the solver of the units.
         """
