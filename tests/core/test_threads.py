@@ -259,7 +259,7 @@ def test_the_caller_is_one_of_the_threads():
 SETUP = """
     import numpy as np
     from ntklib.kernels import ntk_kernel
-    X = np.random.default_rng(0).standard_normal((1200, 6))
+    X = np.random.default_rng(0).standard_normal((600, 6))
     def gram(shift=0.0):
         return ntk_kernel(X + shift, depth=2, bias_std=0.1)
     expected = gram()

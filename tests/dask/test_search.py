@@ -66,7 +66,7 @@ def test_a_regression_is_that_of_the_same_blocks_in_memory(options, dtype):
 
 def test_the_default_grid_and_limits_are_those_of_the_same_blocks_in_memory():
     X, y = make_rows()
-    options = SEARCH | {"alphas": [0.01]}
+    options = SEARCH | {"alphas": [0.01], "max_search_samples": 60}
     model = DaskNTKRegressorCV(**options).fit(chunked(X), chunked(y))
     same(model, NTKRegressorCV(**options).fit(in_memory(X), y))
     far = 100 * X[:5]
