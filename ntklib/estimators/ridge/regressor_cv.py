@@ -114,7 +114,8 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         fit are then of the heaviest.
     held_out_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
         Prediction of each sample at the chosen penalty by the fit without it: without one copy of it (also
-        with "gcv"), or without its fold. Only with `store_held_out`.
+        with "gcv"), or without its fold; with learned scales, of samples that took part, without theirs. NaN
+        where a fit on centres follows a sample so closely that it is not known. Only with `store_held_out`.
     dual_coef_, intercept_, target_scale_, prediction_limits_, X_fit_, support_, solve_
         As in :class:`NTKRegressor`.
     n_features_in_, feature_names_in_, feature_importances_

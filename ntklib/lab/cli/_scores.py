@@ -102,10 +102,12 @@ class TargetScorer:
 
 
 def held_out_scores(estimator: Any, task: str, y: NDArray) -> dict[str, float]:
-    """Return the scores of an estimator's held-out predictions, which it then forgets."""
+    """Return the scores of an estimator's held-out predictions, as far as they are known; it forgets them."""
     values, rows = (estimator.__dict__.pop(f"held_out_{what}_", None) for what in ("predictions", "rows"))
     y = y if rows is None else y[rows]
     estimator.set_params(store_held_out=False)
+    known = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    y, values = y[known], values[known]
     if task == "classification":
         index = (values > 0).astype(int) if values.ndim == 1 else values.argmax(axis=1)
         values = estimator.classes_[index]

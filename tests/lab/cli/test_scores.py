@@ -51,3 +51,19 @@ def test_held_out_accuracy_is_that_of_refits(n_classes):
     scores = held_out_scores(model, "classification", y)
     one = NTKClassifier(model.kernel_, alpha=model.alpha_, calibrate=False)
     assert scores["accuracy"] == accuracy_score(y, cross_val_predict(one, X, y, cv=LeaveOneOut()))
+
+
+def test_rows_whose_held_out_predictions_are_not_known_do_not_count():
+    class Fit:
+        classes_ = np.array(["a", "b", "c"])
+
+        def __init__(self, values):
+            self.held_out_predictions_ = np.array(values)
+
+        def set_params(self, **parameters):
+            self.parameters = parameters
+
+    scores = held_out_scores(Fit([1.0, np.nan, 4.0]), "regression", np.array([1.0, 9.0, 3.0]))
+    assert scores == {"rows": 2, "R²": 0.5, "RMSE": pytest.approx(0.5**0.5)}
+    values = [[3.0, 1.0, 0.0], [np.nan, 1.0, 0.0], [0.0, 1.0, 2.0]]
+    assert held_out_scores(Fit(values), "classification", np.array([*"aab"])) == {"rows": 2, "accuracy": 0.5}
