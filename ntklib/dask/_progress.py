@@ -58,11 +58,11 @@ def show_tasks(group: str, count: int, client: Any) -> Iterator[None]:
     try:
         with Callback(posttask=count_task):
             yield
-        gauge.reach(total)
     finally:
         over.set()
         if client is not None:
             asking.join()
+    gauge.reach(total)  # after the last answer, which may be late
 
 
 def finished_tasks(group: str, dask_scheduler: Any = None) -> int:

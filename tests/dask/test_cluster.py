@@ -126,7 +126,7 @@ def test_progress_is_that_of_the_tasks_wherever_they_run(client, monkeypatch, ca
     monkeypatch.setattr("ntklib.dask._progress.PAUSE", 0.02)
 
     def slow(X, Y):
-        time.sleep(0.02)
+        time.sleep(0.05)
         return KERNEL(X, Y)
 
     X, y = make_rows()
