@@ -126,6 +126,21 @@ def test_another_process_loads_what_one_compiled(folder):
     assert other.stdout.strip() == "2"
 
 
+def test_read_only_rows_need_no_code_of_their_own():
+    X = np.random.default_rng(0).normal(size=(6, 3))
+    Y = X[:4] * 1.5  # parallel rows, which are looked at again
+    read_only = X.copy(), Y.copy()
+    for array in read_only:
+        array.flags.writeable = False
+    expected = ntklib.NTK()(X, Y)
+    loops = [loop for loop in all_loops() if loop.__module__.startswith("ntklib.kernels.gram")]
+    before = [len(loop.signatures) for loop in loops]
+    assert sum(before) > 3
+    for x, y in ((X, read_only[1]), (read_only[0], Y), read_only):
+        np.testing.assert_array_equal(ntklib.NTK()(x, y), expected)
+    assert [len(loop.signatures) for loop in loops] == before
+
+
 def test_code_with_bounds_checks_is_kept_apart(folder, monkeypatch):
     run()
     monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)

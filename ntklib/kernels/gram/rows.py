@@ -78,13 +78,20 @@ def _offset_rows(matrices: list[Any], dtype: np.dtype) -> list[Rows]:
     if any(sparse.issparse(matrix) for matrix in matrices):
         return [_sparse_rows(sparse.csr_array(matrix), dtype) for matrix in matrices]
     d = matrices[0].shape[1]
-    measured = [_measured(np.ascontiguousarray(matrix)) for matrix in matrices]
+    measured = [_measured(_read_only(matrix)) for matrix in matrices]
     mean = np.sum([m.unit_sum for m in measured], axis=0) / max(
         sum(np.count_nonzero(m.root) for m in measured), 1
     )
     # of few bits, so that what is subtracted from a row has no rounding error
     offset = mean.astype(np.float32).astype(np.float64) if 1.0 - mean @ mean < _OFFSET_BELOW else np.zeros(d)
     return [m.rows(dtype, offset) for m in measured]
+
+
+def _read_only(matrix: np.ndarray) -> np.ndarray:
+    """The rows as loops take them; read-only for all, since loops are compiled for each of the two kinds."""
+    X = np.ascontiguousarray(matrix).view()
+    X.flags.writeable = False
+    return X
 
 
 @dataclass(frozen=True)
