@@ -181,8 +181,11 @@ class SmoothDual:
         gaps = tau.astype(np.float64)
         first = self._first(net, x, z, tau, apart)
         linear = cosine_of(tau) * x.lengths[0][:, None] * z.lengths[0][None, :]
-        side_x = self._side(net, x, (slice(None), None), heading, heading.x)
-        side_z = self._side(net, z, (None, slice(None)), heading, heading.z)
+        growth_x = self._growth(net, x, heading, heading.x)
+        mirrored = z is x and heading.z is heading.x
+        growth_z = growth_x if mirrored else self._growth(net, z, heading, heading.z)
+        side_x = self._side(x, (slice(None), None), growth_x)
+        side_z = self._side(z, (None, slice(None)), growth_z)
         d_cosine = heading.angle[:, None, None] * -np.sqrt(np.abs(gaps) * (2 - np.abs(gaps)))
 
         def on_the_way(layer: int, before: Pairs, A: Any) -> Pairs:
@@ -192,34 +195,35 @@ class SmoothDual:
         if isinstance(slopes, Wide):
             scale = x.scale[:, None] * z.scale[None, :]
             if net.normalized:
-                logs_x = self._log_scales(net, x, heading, heading.x)[:, :, None]
-                lost = ntk * (logs_x + self._log_scales(net, z, heading, heading.z)[:, None, :])
+                logs_x = self._log_scales(net, x, heading, growth_x)
+                logs_z = logs_x if mirrored else self._log_scales(net, z, heading, growth_z)
+                lost = ntk * (logs_x[:, :, None] + logs_z[:, None, :])
                 left = slopes - lost
                 slopes = where(positive(np.abs(left) - _LOST * np.abs(lost)), left, 0.0)
             slopes = slopes / scale
         return narrow(slopes)
 
-    def _log_scales(self, net: Architecture, x: SmoothPlan, heading: Heading, start: np.ndarray) -> Any:
+    def _log_scales(self, net: Architecture, x: SmoothPlan, heading: Heading, growth: list[Any]) -> Any:
         """Derivatives of the logarithms of the scales, shape (2, n)."""
         own = narrow(x.scale) != 1
         if not own.any():
             return np.zeros((2, len(own)))
-        return where(own, self._diagonal_slopes(net, x, heading, start) / (2 * x.scale**2), 0.0)
+        return where(own, self._diagonal_slopes(net, x, heading, growth) / (2 * x.scale**2), 0.0)
 
     def diagonal_gradient(self, net: Architecture, x: SmoothPlan) -> np.ndarray:
         """Return d (K_xx / scale_x^2) / d log (weight_std, bias_std), shape (2, n)."""
         heading = Heading.of_parameters()
-        slopes = self._diagonal_slopes(net, x, heading, heading.x)
+        slopes = self._diagonal_slopes(net, x, heading, self._growth(net, x, heading, heading.x))
         return np.where(narrow(x.scale) != 1, 0.0, narrow(slopes))
 
     def diagonal_input_gradient(self, net: Architecture, x: SmoothPlan) -> np.ndarray:
         """Return d (K_xx / scale_x^2) / d log length, shape (n,)."""
         heading = Heading.of_inputs()
-        slopes = self._diagonal_slopes(net, x, heading, heading.x)
+        slopes = self._diagonal_slopes(net, x, heading, self._growth(net, x, heading, heading.x))
         return np.where(narrow(x.scale) != 1, 0.0, narrow(slopes))[0]
 
-    def _diagonal_slopes(self, net: Architecture, x: SmoothPlan, heading: Heading, start: np.ndarray) -> Any:
-        side = self._side(net, x, (slice(None),), heading, start)
+    def _diagonal_slopes(self, net: Architecture, x: SmoothPlan, heading: Heading, growth: list[Any]) -> Any:
+        side = self._side(x, (slice(None),), growth)
 
         def itself(layer: int, before: Pairs, A: Any) -> Pairs:
             return Pairs.of_rows(x.radii[layer + 1], x.states[layer + 1])
@@ -227,10 +231,10 @@ class SmoothDual:
         first = Pairs.of_rows(x.radii[0], x.states[0])
         return self._slopes(net, first, x.lengths[0] ** 2, side, side, itself, heading, 0.0)[1]
 
-    def _side(self, net: Architecture, x: SmoothPlan, at: tuple, heading: Heading, start: np.ndarray) -> Side:
+    @staticmethod
+    def _side(x: SmoothPlan, at: tuple, growth: list[Any]) -> Side:
         """The rows of one side in the shape of pairs."""
-        growth = [g[(slice(None), *at)] for g in self._growth(net, x, heading, start)]
-        return Side([a[at] for a in x.lengths], growth)
+        return Side([a[at] for a in x.lengths], [g[(slice(None), *at)] for g in growth])
 
     def _growth(self, net: Architecture, x: SmoothPlan, heading: Heading, start: np.ndarray) -> list[Any]:
         """d log of the rows' lengths at every layer, before the biases, shape (2, n)."""

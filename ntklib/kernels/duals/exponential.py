@@ -58,8 +58,8 @@ class ExpDual(SmoothDual):
             return super().gradient(net, x, z, tau, apart)
         heading = Heading.of_parameters()
         in_b = heading.in_b[:, None, None]
-        side_x = self._side(net, x, (slice(None), None), heading, heading.x)
-        side_z = self._side(net, z, (None, slice(None)), heading, heading.z)
+        side_x = self._side(x, (slice(None), None), self._growth(net, x, heading, heading.x))
+        side_z = self._side(z, (None, slice(None)), self._growth(net, z, heading, heading.z))
         by = motion(p, side_x, side_z, 0, 0.0, net.bias_std, in_b)
         k, dk = net.include[0] * cosine_of(p.tau), net.include[0] * by.rho
         for layer, own in enumerate(zip(self._shares(net, x), self._shares(net, z), strict=True)):

@@ -158,7 +158,8 @@ def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
         apart = signed_gaps(x, x, rows, columns, tau, dual.magnifies(net))
         if rows == columns:
             np.fill_diagonal(tau, 0.0)
-        px, pz = plan.take(rows), plan.take(columns)
+        px = plan.take(rows)
+        pz = px if rows == columns else plan.take(columns)
         slopes = dual.gradient(net, px, pz, tau.copy(), apart)
         if log_diagonal is not None:
             values = dual.tile(net, px, pz, tau, apart)
