@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils import compute_class_weight
 
+from ntklib._core.threads import single_threaded
 from ntklib.solvers import Nystrom
 from ntklib.solvers.nystrom import CentreModel, CentreSums, sum_on_centres
 
@@ -30,6 +31,7 @@ from ._candidates import candidates_of, settled
 from ._clipping import clipped, left_out_limits
 from ._cv import RidgeSearch, search_order
 from ._estimator import RidgeEstimator
+from ._kernel_search import SearchResult
 from ._many_rows import check_blockwise
 
 __all__ = [
@@ -132,13 +134,18 @@ def fit_elsewhere(model: Model, data: RowsElsewhere) -> Model:
     solver = many_rows_solver(model)
     model.kernel_ = resolve_kernel(model.kernel)
     describe_fit(model, data)
+    single_threaded(_fit_on_centres, model, data, solver)
+    model._shape_fit()
+    return model
+
+
+def _fit_on_centres(model: RidgeEstimator, data: RowsElsewhere, solver: Nystrom) -> None:
+    """Fit at the kernel and penalty of the model."""
     penalties = model._penalties_for(data.rows.n_targets)
     sums = sums_elsewhere(model, data, solver)
     store_model(model, data, sums.fit(penalties, refine=solver.refine), penalties)
     if is_classifier(model) and model.calibrate:  # type: ignore[attr-defined]
         model._fit_temperature(held_units(data), sums.left_out(penalties))  # type: ignore[attr-defined]
-    model._shape_fit()
-    return model
 
 
 def search_elsewhere(model: Search, data: RowsElsewhere) -> Search:
@@ -180,29 +187,34 @@ def search_elsewhere(model: Search, data: RowsElsewhere) -> Search:
         units.X[np.sort(order)]
     metadata = Metadata(None, {}, {})
     result, *_ = model._search(settled(candidates, units.X), units, metadata, None, solver)
+    single_threaded(_fit_chosen, model, data, units, result, solver)
+    model._shape_fit()
+    return model
+
+
+def _fit_chosen(
+    model: RidgeSearch, data: RowsElsewhere, units: Units, result: SearchResult, solver: Nystrom
+) -> None:
+    """Fit all rows as the search has chosen."""
+    choice, held_out = result.choice, result.held_out
     if result.learned is not None:
         penalties = np.full(units.targets.shape[1], model.alpha_)
         sums = sums_elsewhere(model, data, solver)
         store_model(model, data, sums.fit(penalties, refine=solver.refine), penalties)
         if is_classifier(model):
             judged = replace(units, X=np.empty((len(units), 0))).take(result.learned)
-            model._fit_temperature(judged, result.held_out)  # type: ignore[attr-defined]
+            model._fit_temperature(judged, held_out)  # type: ignore[attr-defined]
         if model.store_held_out:
-            values = clipped(sums.left_out(penalties), left_out_limits(units) if model.clip else None)
-            values[result.learned] = result.held_out
-            keep_held_out(model, data, values)
-        model._shape_fit()
-        return model
-    choice = result.choice
-    assert choice is not None
-    assert choice.model is not None
-    store_model(model, data, choice.model, choice.penalties)
-    if is_classifier(model):
-        model._fit_temperature(units, choice.left_out)  # type: ignore[attr-defined]
+            held_out = clipped(sums.left_out(penalties), left_out_limits(units) if model.clip else None)
+            held_out[result.learned] = result.held_out
+    else:
+        assert choice is not None
+        assert choice.model is not None
+        store_model(model, data, choice.model, choice.penalties)
+        if is_classifier(model):
+            model._fit_temperature(units, choice.left_out)  # type: ignore[attr-defined]
     if model.store_held_out:
-        keep_held_out(model, data, result.held_out)
-    model._shape_fit()
-    return model
+        keep_held_out(model, data, held_out)
 
 
 def keep_held_out(model: RidgeSearch, data: RowsElsewhere, values: NDArray) -> None:
