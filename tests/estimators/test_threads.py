@@ -132,3 +132,20 @@ def test_fits_have_the_same_bytes_at_any_number_of_threads(model, solver):
             (fit.dual_coef_.tobytes(), fit.predict(X).tobytes(), np.ravel(fit.intercept_).tobytes())
         )
     assert answers[0] == answers[1] == answers[2]
+
+
+@pytest.mark.parametrize(
+    "model", [NTKRegressor(alpha=0.1), NTKClassifier(alpha=0.1)], ids=["regression", "classes"]
+)
+def test_streams_have_the_same_bytes_at_any_number_of_threads(model):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, 4))
+    y, options = np.sin(2 * X[:, 0]), {}
+    if is_classifier(model):
+        y, options = np.digitize(y, [-0.5, 0.5]), {"classes": [0, 1, 2]}
+    answers = []
+    for threads in (1, 2, 3):
+        with set_threads(threads):
+            fit = clone(model).set_params(solver=Nystrom(150, n_init=300)).partial_fit(X, y, **options)
+        answers.append((fit.dual_coef_.tobytes(), np.ravel(fit.intercept_).tobytes()))
+    assert answers[0] == answers[1] == answers[2]

@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ntklib._core.blocks import row_blocks
+from ntklib._core.threads import single_threaded
 from ntklib.solvers import Cholesky, Nystrom
 from ntklib.solvers.nystrom import CentreStream, CentreSums
 from ntklib.solvers.solver import resolve_solver
@@ -251,11 +252,14 @@ class StreamEstimator(RidgeEstimator):
             units = stream.buffer.units(whole_weights=stream.whole_weights)
             self._fit_at(units, self._penalties_for(units.targets.shape[1]), Cholesky())
         else:
-            penalties = self._penalties_for(len(stream.centres.powers))
-            sums = stream.centres.sums(whole_weights=stream.whole_weights, fit_intercept=self.fit_intercept)
-            self._store_centres(stream.support, sums.fit(penalties, refine=False), penalties)
-            self._complete_stream(stream, sums)
+            single_threaded(self._fit_sums, stream, stream.centres)
         self._shape_fit()
+
+    def _fit_sums(self, stream: Stream, centres: CentreStream) -> None:
+        penalties = self._penalties_for(len(centres.powers))
+        sums = centres.sums(whole_weights=stream.whole_weights, fit_intercept=self.fit_intercept)
+        self._store_centres(stream.support, sums.fit(penalties, refine=False), penalties)
+        self._complete_stream(stream, sums)
 
 
 def _equal(one: Any, other: Any) -> bool:
