@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 __all__ = ["Docstring", "plain_text"]
@@ -60,7 +61,7 @@ class Docstring:
         sentence = re.split(r"\.\s", self.parameters[parameter] + " ")[0]
         return plain_text(sentence)
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, str]:
         """The descriptions of the parameters by name."""
         lines = str(self).splitlines()

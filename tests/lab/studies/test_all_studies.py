@@ -21,14 +21,15 @@ ON_FILES = {"--target", "--classes", "--delimiter", "--decimal", "--encoding"}
 
 @pytest.fixture(scope="module")
 def result_of():
-    """The result of a command."""
+    """The result of a command, at two threads."""
     known = {}
 
     def run(study, *options):
         command = ["study", study, *map(str, [*QUICK[study], *options])]
         if tuple(command) not in known:
             arguments = build_parser(command).parse_args(command)
-            known[tuple(command)] = arguments.study.run(**read_arguments(arguments, arguments.study))
+            with ntklib.set_threads(2):
+                known[tuple(command)] = arguments.study.run(**read_arguments(arguments, arguments.study))
         return known[tuple(command)]
 
     return run
@@ -118,11 +119,7 @@ def test_the_same_bytes_at_any_number_of_threads(study, result_of):
     arguments = build_parser(command).parse_args(command)
     with ntklib.set_threads(1):
         alone = arguments.study.run(**read_arguments(arguments, arguments.study))
-    with ntklib.set_threads(2):
-        beside = arguments.study.run(**read_arguments(arguments, arguments.study))
-    assert (
-        json.dumps(alone.to_dict()) == json.dumps(beside.to_dict()) == json.dumps(result_of(study).to_dict())
-    )
+    assert json.dumps(alone.to_dict()) == json.dumps(result_of(study).to_dict())
 
 
 @pytest.mark.parametrize("study", STUDIES)
