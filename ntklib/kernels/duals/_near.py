@@ -95,10 +95,16 @@ def _near_gap(kind, x, z, apart, gap, scales, weights, constant):
         for b in range(len(scales)):
             s, t, weight = scales[a], scales[b], weights[a] * weights[b]
             turned += weight * _turned(kind, s, t, x, z, gap)
-            part = weight * _rest(form, s, t, x, x)
-            own_x += part
-            own_z += part if same else weight * _rest(form, s, t, z, z)
-            both += part if same else weight * _rest(form, s, t, x, z)
+            for pair in range(1 if same else 3):  # the formula once, which takes long to compile
+                part = weight * _rest(form, s, t, z if pair == 1 else x, x if pair == 0 else z)
+                if pair == 0:
+                    own_x += part
+                elif pair == 1:
+                    own_z += part
+                else:
+                    both += part
+    if same:
+        own_z, both = own_x, own_x
     if close and not same:
         points, parts = (_POINTS, _WEIGHTS) if abs(u.real) > _CLOSER else (_FEW_POINTS, _FEW_WEIGHTS)
         for i in range(len(points)):
