@@ -146,14 +146,14 @@ def conjugate_gradients(
     for rows in row_blocks(gram.n, TILE):  # no copy of the factor
         part = np.sqrt(w[rows]) * factor[rows]
         inner += part.T @ part
-    range_left = ValueError(
+    out_of_range = ValueError(
         "the preconditioner cannot be factored: alpha, the features or the sample weights are too far "
         "from 1, or from each other; scale them, or give solver='cholesky'."
     )
     try:
         inner = cho_factor(inner, lower=True, overwrite_a=True)
     except (LinAlgError, ValueError):
-        raise range_left from None
+        raise out_of_range from None
 
     def precondition(r: NDArray) -> NDArray:
         return w * (r - factor @ cho_solve(inner, factor.T @ (w * r), check_finite=False)) / penalty
@@ -166,7 +166,7 @@ def conjugate_gradients(
     a = precondition(rhs)
     r = rhs - gram @ a - penalty * a / w
     if not np.isfinite(size(r)).all():
-        raise range_left
+        raise out_of_range
     done, before = 0, np.inf
     best = np.zeros_like(a), size(rhs), float(bool(rhs.any()))
     while True:  # a restart, where the recurrence has drifted from the true residual

@@ -124,7 +124,8 @@ class HomogeneousDual:
             if self.degree:
                 length = power(radius, self.degree) * spread
             else:
-                length = np.where(positive(radius), spread, w * abs(self.at_zero))
+                constant = np.where(positive(radius), spread, w * abs(self.at_zero))
+                length = Wide(constant) if isinstance(radius, Wide) else constant
             gradient = self.degree * scale_gradient + in_w
         return AngularPlan(
             tables,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ntklib.lab.tables.cluster import ClusterTable
 
 SECONDS = 10
-"""How long a scheduler may take to answer."""
+"""Longest wait for the answer of a scheduler."""
 
 
 @contextmanager
