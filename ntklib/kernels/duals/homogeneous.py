@@ -11,6 +11,7 @@ from math import frexp, sqrt
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._wide import Wide, extended, positive, power, turns
 from ..contract import Architecture
@@ -28,6 +29,9 @@ from .series import double_factorial, far_polynomial, gap_polynomial, near_polyn
 
 __all__ = ["HomogeneousDual"]
 
+# directions: the first of two, the second, and neither
+_FIRST, _SECOND, _NEITHER = np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]]), np.zeros((2, 1))
+
 
 @dataclass(frozen=True)
 class AngularPlan:
@@ -37,10 +41,6 @@ class AngularPlan:
     scale: Wide  # (n,) standard deviation of the output's NNGP, times what untrained last layers pass on
     relative_diagonal: np.ndarray  # (n,) K_xx / scale^2
     zero: np.ndarray  # (n,) rows on which the first layer's pre-activation vanishes
-    log_gradient: (
-        np.ndarray
-    )  # (depth + 1, 2, n): d log length / d log (weight_std, bias_std), before the bias
-    log_scale_gradient: np.ndarray  # (2, n): the same of the scale
 
     def take(self, rows: slice) -> AngularPlan:
         return AngularPlan(
@@ -48,8 +48,6 @@ class AngularPlan:
             self.scale[rows],
             self.relative_diagonal[rows],
             self.zero[rows],
-            self.log_gradient[:, :, rows],
-            self.log_scale_gradient[:, rows],
         )
 
 
@@ -99,7 +97,7 @@ class HomogeneousDual:
 
     def plan(self, net: Architecture, rows: Rows) -> AngularPlan:
         """Carry the rows' lengths through the layers."""
-        w, in_w, in_b = np.longdouble(net.weight_std), np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])
+        w = np.longdouble(net.weight_std)
         one = np.ones(rows.n, np.longdouble)
         length: Any = Wide(rows.root * one, rows.exponent)
         length = length * (w / np.sqrt(np.longdouble(rows.X.shape[1])) if net.fan_in else w)
@@ -108,33 +106,21 @@ class HomogeneousDual:
         length = extended(length, *self._growth(net))
         bias_square = (net.bias_std * one) ** 2
         tables = np.empty((net.depth + 1, 4, rows.n), rows.dtype)
-        gradients = np.empty((net.depth + 1, 2, rows.n))
-        gradient, relative = in_w + np.zeros(rows.n), np.zeros(rows.n, np.longdouble)
-        passed_on, passed_gradient = Wide(one), np.zeros((2, rows.n))
+        relative, passed_on = np.zeros(rows.n, np.longdouble), Wide(one)
         for layer in range(net.depth + 1):
             radius = np.sqrt(length**2 + bias_square) if net.bias_std else length
             turn = turns(length, radius, net.bias_std)
-            tables[layer], gradients[layer] = turn, gradient
-            scale_gradient = gradient * turn[0] ** 2 + in_b * turn[1] ** 2
+            tables[layer] = turn
             passed = 1.0 if self._passes(net, layer) else turn[0] ** 2
             relative = net.include[layer] + passed * (self.ratio if layer else 1.0) * relative
             if self._passes(net, layer):
                 passed_on = passed_on * turn[0]
-                passed_gradient = passed_gradient + turn[1] ** 2 * (gradient - in_b)
             if self.degree:
                 length = power(radius, self.degree) * spread
             else:
                 constant = np.where(positive(radius), spread, w * abs(self.at_zero))
                 length = Wide(constant) if isinstance(radius, Wide) else constant
-            gradient = self.degree * scale_gradient + in_w
-        return AngularPlan(
-            tables,
-            radius * passed_on,
-            relative,
-            zero,
-            gradients,
-            (scale_gradient + passed_gradient).astype(np.float64),
-        )
+        return AngularPlan(tables, radius * passed_on, relative, zero)
 
     def tile(
         self, net: Architecture, x: AngularPlan, z: AngularPlan, tau: np.ndarray, apart: Any = None
@@ -177,8 +163,7 @@ class HomogeneousDual:
         self, net: Architecture, x: AngularPlan, z: AngularPlan, tau: np.ndarray, apart: Any = None
     ) -> np.ndarray:
         """Return d K / d log (weight_std, bias_std) over scale_x scale_z, shape (2, n, m)."""
-        in_b = np.array([[0.0], [1.0]])
-        by_x, by_z = (_Motion(p.log_gradient, p.log_scale_gradient, in_b) for p in (x, z))
+        by_x, by_z = self._retuned(net, x), self._retuned(net, z)
         return self._moved(net, x, z, tau, apart, by_x, by_z, np.zeros((2, *tau.shape)))
 
     def input_gradient(
@@ -189,18 +174,28 @@ class HomogeneousDual:
         turned = np.stack([np.zeros_like(tau), -np.sqrt(np.abs(tau) * (2 - np.abs(tau)))])
         return self._moved(net, x, z, tau, apart, by_x, by_z, turned)
 
+    def _retuned(self, net: Architecture, x: AngularPlan) -> _Motion:
+        """Rows' lengths at every layer as weight_std and bias_std grow: derivatives in their logarithms."""
+        return self._motion(net, x, _FIRST, _FIRST, _SECOND)
+
     def _lengthened(self, net: Architecture, x: AngularPlan) -> _Motion:
         """Rows' lengths at every layer as their own length grows: derivatives in its logarithm, and 0."""
-        growth = np.array([[1.0], [0.0]]) + np.zeros((2, x.turns.shape[2]))
-        lengths, passed = [], np.zeros_like(growth)
+        return self._motion(net, x, _FIRST, _NEITHER, _NEITHER)
+
+    def _motion(
+        self, net: Architecture, x: AngularPlan, start: NDArray, by_weight: NDArray, by_bias: NDArray
+    ) -> _Motion:
+        """Rows' lengths at every layer as the first grow by ``start``, weights and biases as stated."""
+        growth = start + np.zeros((2, x.turns.shape[2]))
+        lengths, passed = np.empty((net.depth + 1, *growth.shape)), np.zeros_like(growth)
         for layer in range(net.depth + 1):
-            cos, sin = x.turns[layer, :2]
-            lengths.append(growth)
+            lengths[layer] = growth
+            cos2, sin2 = x.turns[layer, :2].astype(np.float64) ** 2
             if self._passes(net, layer):
-                passed = passed + sin**2 * growth
-            scale = cos**2 * growth
-            growth = self.degree * scale
-        return _Motion(np.stack(lengths), scale + passed, np.zeros((2, 1)))
+                passed = passed + sin2 * (growth - by_bias)
+            scale = cos2 * growth + sin2 * by_bias
+            growth = self.degree * scale + by_weight
+        return _Motion(lengths, scale + passed, by_bias)
 
     def _moved(
         self,
@@ -267,8 +262,7 @@ class HomogeneousDual:
 
     def diagonal_gradient(self, net: Architecture, x: AngularPlan) -> np.ndarray:
         """Return d K_xx / d log (weight_std, bias_std) over scale_x^2, shape (2, n)."""
-        by = _Motion(x.log_gradient, x.log_scale_gradient, np.array([[0.0], [1.0]]))
-        return self._diagonal_moved(net, x, by)
+        return self._diagonal_moved(net, x, self._retuned(net, x))
 
     def diagonal_input_gradient(self, net: Architecture, x: AngularPlan) -> np.ndarray:
         """Return d K_xx / d log length over scale_x^2, shape (n,)."""
@@ -304,7 +298,8 @@ class _Motion:
 
 
 def _still(x: AngularPlan) -> _Motion:
-    return _Motion(np.zeros_like(x.log_gradient), np.zeros_like(x.log_scale_gradient), np.zeros((2, 1)))
+    layers, n = x.turns.shape[0], x.turns.shape[2]
+    return _Motion(np.zeros((layers, 2, n)), np.zeros((2, n)), _NEITHER)
 
 
 def _turn_gradient(

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
-from scipy.linalg.blas import dtrmm, dtrsm, strsm
+from scipy.linalg.blas import dtrmm
 from scipy.linalg.lapack import dpstrf, dtrtri
 
 from ._pivots import check_finite, not_definite
@@ -75,25 +75,6 @@ class Basis:
         """Kernel values of rows and centres, shape (n, M), computed in the given precision."""
         values = self.cross(X.astype(dtype, copy=False), self.centres.astype(dtype, copy=False))
         return np.asarray(values, dtype=dtype)
-
-    def features(self, X: Any, dtype: Any) -> NDArray:
-        """Features of a tile, one column a row: shape (M, n), Fortran order.
-
-        They are phi - offset but for the last step, which their sums take in `whiten_sums`.
-        """
-        values, lead = self.kernel(X, dtype), self.lead
-        if not values.flags.c_contiguous or not values.flags.owndata:
-            values = np.array(values, order="C")
-        values -= self.means.astype(dtype)
-        solve = strsm if values.dtype == np.float32 else dtrsm
-        triangle = self.triangle[:lead, :lead].astype(dtype, order="F")
-        if lead == len(self.means):
-            return solve(1.0, triangle, values.T, lower=1, overwrite_b=1)
-        head, tail = solve(1.0, triangle, values[:, :lead].T, lower=1).T, values[:, lead:]
-        tail -= head @ self.triangle[lead:, :lead].T.astype(dtype)
-        tail *= (1 / self.spread).astype(dtype)
-        values[:, :lead] = head
-        return values.T
 
     def unwhitened(self, coefficients: NDArray) -> NDArray:
         """Coefficients of a tile's features, of those of phi - offset."""

@@ -137,10 +137,12 @@ class RowSums:
         if (root != 1).any():
             features *= root.astype(features.dtype)
         weighted = root[:, None] * targets
-        syrk = ssyrk if features.dtype == np.float32 else dsyrk
         if len(weights):
-            squares = syrk(1.0, features, lower=1)
-            self.squares = self._plus(squares) if self.n_rows else squares
+            if features.dtype == np.float32:
+                squares = ssyrk(1.0, features, lower=1)
+                self.squares = self._plus(squares) if self.n_rows else squares
+            else:
+                self.squares = dsyrk(1.0, features, 1.0, self.squares, lower=1, overwrite_c=1)
         self.products += features @ weighted.astype(features.dtype)
         self.features += features @ root.astype(features.dtype)
         self.targets += weights @ targets

@@ -22,6 +22,7 @@ from ._basis import Basis
 from ._inverse import CentreSpectrum, CentreTriangle, factored, inverse_values
 from ._pivots import check_finite, not_definite
 from ._sums import RowSums
+from ._tiles import TileFeatures
 from .rows import Block, CentreRows, add_block, tiles_of
 
 __all__ = ["CentreFit", "CentrePosterior", "CentreRegression"]
@@ -296,9 +297,9 @@ class CentreRegression:
         mean = (self.spectrum.vectors.T @ self.mean).astype(dtype)
 
         def values(block: Block) -> NDArray:
-            parts = [np.empty((0, k, len(penalties)))]
+            parts, features = [np.empty((0, k, len(penalties)))], TileFeatures(basis, dtype)
             for X, targets, weights, counts in tiles_of(block):
-                rotated = basis.features(X, dtype).T @ vectors
+                rotated = features(X).T @ vectors
                 rotated -= mean
                 leverage = weights[:, None] * (np.square(rotated) @ scale.astype(dtype)).astype(np.float64)
                 if intercept:

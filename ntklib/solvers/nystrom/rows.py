@@ -16,6 +16,7 @@ from ntklib._core.threads import parallel_for
 
 from ._basis import Basis
 from ._sums import ROWS, RowSums, tree_sum
+from ._tiles import TileFeatures
 
 __all__ = ["Block", "CentreRows", "add_block", "tiles_of"]
 
@@ -116,8 +117,9 @@ def tiles_of(block: Block) -> list[Block]:
 
 def add_block(basis: Basis, dtype: Any, sums: RowSums, block: Block) -> None:
     """Add the features of a block's rows to empty sums, in tiles of the given precision."""
+    features = TileFeatures(basis, dtype)
     for X, targets, weights, counts in tiles_of(block):
-        sums.add(basis.features(X, dtype), targets, weights, counts, basis.diagonal(X))
+        sums.add(features(X), targets, weights, counts, basis.diagonal(X))
 
 
 def _counter() -> Callable[[slice], None]:

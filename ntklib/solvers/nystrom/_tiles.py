@@ -1,0 +1,64 @@
+"""Whitened features of one tile of rows after another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.blas import dtrsm, strsm
+
+from ._basis import Basis
+
+__all__ = ["TileFeatures"]
+
+
+class TileFeatures:
+    """Features of tiles, computed in arrays that the next tile uses again.
+
+    Fresh memory is slow to touch, above all where the allocator gives freed memory back at once, as on the
+    workers of a cluster.
+
+    Parameters
+    ----------
+    basis : Basis
+    dtype : dtype
+        Precision of a tile.
+    """
+
+    def __init__(self, basis: Basis, dtype: Any) -> None:
+        lead, triangle = basis.lead, basis.triangle
+        self.basis, self.dtype, self.lead = basis, np.dtype(dtype), lead
+        self.means = basis.means.astype(dtype)
+        self.leading = triangle[:lead, :lead].astype(dtype, order="F")
+        self.others = triangle[lead:, :lead].T.astype(dtype)
+        self.scales = (1 / basis.spread).astype(dtype)
+        self._head = self._reached = np.empty((0, 0), dtype)
+
+    def __call__(self, X: Any) -> NDArray:
+        """Features of a tile, one column a row: shape (M, n), Fortran order.
+
+        They are phi - offset but for the last step, which their sums take in `Basis.whiten_sums`.
+        """
+        values = self.basis.kernel(X, self.dtype)
+        if not values.flags.c_contiguous or not values.flags.owndata:
+            values = np.array(values, order="C")
+        values -= self.means
+        if self.lead == len(self.means):
+            return self._solve(values)
+        n = len(values)
+        if len(self._head) < n:
+            self._head = np.empty((n, self.lead), self.dtype)
+            self._reached = np.empty((n, len(self.scales)), self.dtype)
+        head, reached, tail = self._head[:n], self._reached[:n], values[:, self.lead :]
+        head[:] = values[:, : self.lead]
+        self._solve(head)
+        tail -= np.matmul(head, self.others, out=reached)
+        tail *= self.scales
+        values[:, : self.lead] = head
+        return values.T
+
+    def _solve(self, values: NDArray) -> NDArray:
+        """Solve with the leading triangle for every row, in place; return the transpose."""
+        solve = strsm if self.dtype == np.float32 else dtrsm
+        return solve(1.0, self.leading, values.T, lower=1, overwrite_b=1)
