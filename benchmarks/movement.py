@@ -11,7 +11,17 @@ import argparse
 
 import numpy as np
 
-from ntklib.dynamics import USAM, Adam, GradientDescent, Momentum, Muon, Optimizer, SignDescent, train
+from ntklib.dynamics import (
+    USAM,
+    Adam,
+    GradientDescent,
+    Momentum,
+    Muon,
+    Optimizer,
+    Recording,
+    SignDescent,
+    train,
+)
 from ntklib.networks import MLP
 
 STEPS = 3
@@ -44,7 +54,7 @@ def movement(optimizer: Optimizer, width: int, depth: int, name: str, seed: int)
     """Root mean squares of what the steps change."""
     net = MLP((width,) * depth, activation="tanh", parameterization=name, bias_std=0.5, symmetric=True)
     start = net.init(X.shape[1], seed, dtype=np.float32)
-    options = {"steps": STEPS, "record_every": STEPS, "gradient_norms": False}
+    options = {"steps": STEPS, "record": Recording(every=STEPS, gradient_norms=False)}
     history = train(net, X, Y, params=start, optimizer=optimizer, **options)
     end, found = history.params, {"output": history.outputs[-1] - history.outputs[0]}
     (_, before, _), (inputs, after, multipliers) = passes(net, start), passes(net, end)

@@ -54,7 +54,7 @@ def ours(X: np.ndarray, y: np.ndarray, width: int) -> Callable[[], float]:
     def run(steps: int) -> float:
         clock = time.process_time if ntklib.get_threads() == 1 else time.perf_counter
         start = clock()
-        train(net, X, y, params=params, optimizer=rate, steps=steps, record_every=10**9)
+        train(net, X, y, params=params, optimizer=rate, steps=steps, record=10**9)
         return clock() - start
 
     return lambda: (run(3 * STEPS) - run(STEPS)) / (2 * STEPS)
@@ -138,7 +138,7 @@ def wide(n: int, d: int, width: int) -> None:
     X, y = rng.standard_normal((n, d)).astype(np.float32), rng.standard_normal(n).astype(np.float32)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     net = TwoLayerNet(width)
-    history = train(net, X, y, learning_rate=1e-6, steps=3, record_every=10)
+    history = train(net, X, y, learning_rate=1e-6, steps=3, record=10)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     size = 4 * net.n_params(d) / 2**20
     print(f"\nwidth {width:,}: {history.seconds:.2f} s for 3 steps and 2 records; parameters {size:.0f} MiB,")

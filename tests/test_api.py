@@ -40,7 +40,7 @@ API = {
         AbsoluteError Adam as_loss as_optimizer AveragedMomentum averaging_weights Batch ensemble
         EnsembleTrajectory Flow gradient_descent gradient_flow GradientDescent HeavyBall History
         Huber integrate_flow largest_stable_step linearized_flow LogLoss Loss LOSSES Minibatches
-        Momentum Muon Nesterov Optimizer OPTIMIZERS polar_factor Risk SignDescent Snapshot
+        Momentum Muon Nesterov Optimizer OPTIMIZERS polar_factor Recording Risk SignDescent Snapshot
         SquaredError State train Trajectory USAM
     """,
     "ntklib.theory": """

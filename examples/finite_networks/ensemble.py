@@ -39,9 +39,7 @@ law = ensemble(
 net = TwoLayerNet(512, **SETTINGS)
 outputs = []
 for seed in range(20):
-    run = train(
-        net, X, y, learning_rate=rate, steps=STEPS, X_test=grid, random_state=seed, record_every=STEPS
-    )
+    run = train(net, X, y, learning_rate=rate, steps=STEPS, X_test=grid, random_state=seed, record=STEPS)
     outputs.append(run.test_outputs[-1].ravel())
 outputs = np.array(outputs)
 

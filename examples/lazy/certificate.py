@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.datasets import load_wine
 from sklearn.preprocessing import StandardScaler
 
-from ntklib.dynamics import integrate_flow, train
+from ntklib.dynamics import Recording, integrate_flow, train
 from ntklib.networks import TwoLayerNet
 from ntklib.theory import lazy_certificate, path_certificate
 
@@ -47,7 +47,7 @@ ax.legend(frameon=False)
 
 small = TwoLayerNet(512, activation="erf", input_scaling="fan_in", symmetric=True)
 read = ("min_eigenvalue", "max_eigenvalue")
-run = train(small, X, y, params=params, steps=60, record_every=1, monitor_every=5, monitors=read)
+run = train(small, X, y, params=params, steps=60, record=Recording(every=1, monitor_every=5, monitors=read))
 proved = path_certificate(run)
 print(proved)
 figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")

@@ -37,6 +37,7 @@ from .optimizers import (
     polar_factor,
 )
 from .training.history import History, Snapshot
+from .training.recording import Recording
 from .training.train import train
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "Muon",
     "Nesterov",
     "Optimizer",
+    "Recording",
     "Risk",
     "SignDescent",
     "Snapshot",

@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from ntklib.dynamics import GradientDescent, as_loss, train
+from ntklib.dynamics import GradientDescent, Recording, as_loss, train
 from ntklib.networks import MLP, TwoLayerNet, linearize, taylor
 from ntklib.plotting import HistoryDisplay
 
@@ -28,7 +28,7 @@ def net():
 
 @pytest.fixture(scope="module")
 def history(net, data):
-    return train(net, *data, steps=40, record_every=4, monitors=ALL, monitor_every=8)
+    return train(net, *data, steps=40, record=Recording(every=4, monitors=ALL, monitor_every=8))
 
 
 def test_monitors_are_what_they_say(net, data, history):
@@ -66,12 +66,12 @@ def signs(net, params, X):
 
 def test_a_linearisation_does_not_drift(net, data):
     start = net.init(3, 0)
-    found = train(linearize(net, start), *data, steps=10, monitors=ALL)
+    found = train(linearize(net, start), *data, steps=10, record=Recording(monitors=ALL))
     np.testing.assert_array_equal(found.monitors["ntk_drift"], 0)
     np.testing.assert_array_equal(found.monitors["sign_changes"], 0)
     one = TwoLayerNet(9, activation="erf")
     second = taylor(one, one.init(3, 0))
-    moved = train(second, data[0], data[1][:, 0], steps=10, monitors=ALL)
+    moved = train(second, data[0], data[1][:, 0], steps=10, record=Recording(monitors=ALL))
     assert 0 < moved.monitors["ntk_drift"][-1] < 1
     J = second.jacobian(moved.params, data[0])
     assert moved.monitors["min_eigenvalue"][-1] == pytest.approx(np.linalg.svd(J)[1][-1] ** 2, rel=1e-6)
@@ -87,19 +87,23 @@ def test_a_kernel_that_overflows_is_divergence(data, monkeypatch):
 
     monkeypatch.setattr(TwoLayerNet, "ntk", huge)
     for monitor in ALL[:4]:
-        found = train(net, X, Y[:, 0], steps=4, learning_rate=1e-3, record_every=2, monitors=monitor)
+        found = train(
+            net, X, Y[:, 0], steps=4, learning_rate=1e-3, record=Recording(every=2, monitors=monitor)
+        )
         assert (found.status, found.n_steps) == ("diverged", 0)
         assert np.isfinite(found.monitors[monitor]).all()
 
 
 def test_alignment_needs_targets(data):
     with pytest.raises(ValueError, match="targets that are not all 0"):
-        train(TwoLayerNet(4), data[0], np.zeros(12), monitors="kernel_alignment")
+        train(TwoLayerNet(4), data[0], np.zeros(12), record=Recording(monitors="kernel_alignment"))
 
 
 def test_alignment_reads_labels_as_the_loss_does(data):
     X, labels = data[0], np.arange(12) % 2
-    found = train(TwoLayerNet(9), X, labels, loss="log_loss", steps=0, monitors=["kernel_alignment"])
+    found = train(
+        TwoLayerNet(9), X, labels, loss="log_loss", steps=0, record=Recording(monitors=["kernel_alignment"])
+    )
     K = TwoLayerNet(9).ntk(found.params, X)
     y = 2.0 * labels - 1
     assert found.monitors["kernel_alignment"][0] == pytest.approx(y @ K @ y / np.linalg.norm(K) / 12)

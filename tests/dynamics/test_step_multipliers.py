@@ -17,6 +17,7 @@ from ntklib.dynamics import (
     Muon,
     Nesterov,
     Optimizer,
+    Recording,
     SignDescent,
     train,
 )
@@ -178,7 +179,7 @@ def movement(optimizer, widths, name, seed):
     """What three steps change: each layer's outputs, its weights' and its biases' part in them, and f."""
     net = network(widths, name)
     start = net.init(4, seed, dtype=np.float32)
-    options = {"steps": 3, "record_every": 3, "gradient_norms": False}
+    options = {"steps": 3, "record": Recording(every=3, gradient_norms=False)}
     history = train(net, X, Y, params=start, optimizer=optimizer, **options)
     assert history.status == "finished"
     end, found = history.params, {"f": history.outputs[-1] - history.outputs[0]}
@@ -285,7 +286,7 @@ def test_the_best_step_stays(optimizer, name):
         for power in powers:
             history = train(
                 net, X, y, params=start, optimizer=optimizer, learning_rate=2.0**power, steps=20,
-                record_every=20, gradient_norms=False,
+                record=Recording(every=20, gradient_norms=False),
             )  # fmt: skip
             losses.append(history.loss[-1] if history.status == "finished" else np.inf)
         return powers[int(np.argmin(losses))]

@@ -18,6 +18,7 @@ from ntklib.dynamics import (
     Momentum,
     Muon,
     Nesterov,
+    Recording,
     SignDescent,
     as_loss,
     gradient_descent,
@@ -83,7 +84,7 @@ def test_steps_are_gradient_descent(name, kind):
     }
     model = wrap[kind]()
     moved = net.unravel(start, net.ravel(start) + 0.1)
-    history = train(model, X, y, params=moved, learning_rate=2e-3, steps=12, record_every=4, X_test=X[:3] + 1)
+    history = train(model, X, y, params=moved, learning_rate=2e-3, steps=12, record=4, X_test=X[:3] + 1)
     risk = as_loss("squared_error").risk(y, y.shape)
     path = descend(model, moved, X, risk, 2e-3, 12)
     assert history.steps.tolist() == [0, 4, 8, 12]
@@ -158,7 +159,7 @@ def test_minibatches_are_multiplied_by_n_over_b(replace):
     net, (X, y) = NETWORKS["mup"], data(14)
     batches = Minibatches(14, 4, replace=replace, random_state=3)
     start = net.init(3, 0)
-    history = train(net, X, y, params=start, learning_rate=1e-3, steps=9, batch_size=batches, record_every=2)
+    history = train(net, X, y, params=start, learning_rate=1e-3, steps=9, batch_size=batches, record=2)
     risk = as_loss("squared_error").risk(y)
     path = descend(net, start, X, risk, 1e-3, 9, batches)
     np.testing.assert_allclose(net.ravel(history.params), path[-1], rtol=1e-11, atol=1e-13)
@@ -169,7 +170,14 @@ def test_minibatches_are_multiplied_by_n_over_b(replace):
         np.testing.assert_allclose(history.gradient_norm[row], np.linalg.norm(g), rtol=1e-9)
     assert history.batch_size == 4
     same = train(
-        net, X, y, params=start, learning_rate=1e-3, steps=9, batch_size=batches, gradient_norms=False
+        net,
+        X,
+        y,
+        params=start,
+        learning_rate=1e-3,
+        steps=9,
+        batch_size=batches,
+        record=Recording(gradient_norms=False),
     )
     assert same.params == history.params
     assert same.gradient_norms == {}
@@ -197,7 +205,7 @@ def test_minibatches_are_multiplied_by_n_over_b(replace):
 def test_every_optimizer_takes_its_own_steps(optimizer):
     net, (X, y) = NETWORKS["mup"], data(8)
     start, risk = net.init(3, 0), as_loss("squared_error").risk(y)
-    history = train(net, X, y, params=start, optimizer=optimizer, steps=6, record_every=3)
+    history = train(net, X, y, params=start, optimizer=optimizer, steps=6, record=3)
     family = optimizer.step_family
     state = optimizer.start(dict(start.items()), multipliers=naive_networks.multipliers(net, family))
 
@@ -310,9 +318,9 @@ def test_threads_change_no_byte_and_seeds_do():
     runs = []
     for threads in (1, 2):
         with set_threads(threads):
-            runs.append(train(net, X, y, steps=6, batch_size=300, X_test=X[:5], record_every=2))
+            runs.append(train(net, X, y, steps=6, batch_size=300, X_test=X[:5], record=2))
             tangent = linearize(TwoLayerNet(60), TwoLayerNet(60).init(6, 0))
-            runs.append(train(tangent, X, y, steps=6, learning_rate=1e-5, record_every=2))
+            runs.append(train(tangent, X, y, steps=6, learning_rate=1e-5, record=2))
     for one, two in (runs[::2], runs[1::2]):
         assert one.params == two.params
         for name in ("loss", "outputs", "distance", "gradient_norm"):
@@ -331,7 +339,7 @@ def test_threads_change_no_byte_and_seeds_do():
 def test_divergence_is_reported_and_leaves_nothing_infinite(net, rate, dtype):
     X, y = data()
     for model in (net, linearize(net, net.init(3, 0, dtype=dtype))):
-        history = train(model, X.astype(dtype), y, learning_rate=rate, steps=400, record_every=1, X_test=X)
+        history = train(model, X.astype(dtype), y, learning_rate=rate, steps=400, record=1, X_test=X)
         if history.status == "finished":  # an erf net is bounded; it may survive anything
             assert rate == 1 or "erf" in repr(net)  # or its ReLUs die
         else:
@@ -382,17 +390,17 @@ class Interrupted(GradientDescent):
 
 def test_an_interruption_keeps_what_was_done():
     net, (X, y) = TwoLayerNet(20), data()
-    whole = train(net, X, y, learning_rate=1e-3, steps=40, record_every=5)
+    whole = train(net, X, y, learning_rate=1e-3, steps=40, record=5)
 
     def press(snapshot):
         if snapshot.step == 20:
             signal.raise_signal(signal.SIGINT)
 
-    found = train(net, X, y, learning_rate=1e-3, steps=40, record_every=5, callbacks=press)
+    found = train(net, X, y, learning_rate=1e-3, steps=40, record=5, callbacks=press)
     assert (found.status, found.n_steps, found.stopped_at) == ("interrupted", 20, 20)
     np.testing.assert_array_equal(found.outputs, whole.outputs[:5])
     # with one array moved and the other not, the point before is kept
-    torn = train(net, X, y, optimizer=Interrupted(1e-3, at=13, array=1), steps=40, record_every=5)
+    torn = train(net, X, y, optimizer=Interrupted(1e-3, at=13, array=1), steps=40, record=5)
     assert (torn.status, torn.n_steps) == ("interrupted", 10)
     assert torn.stop_reason == "interrupted at step 10"
     np.testing.assert_array_equal(torn.outputs, whole.outputs[:3])
@@ -401,7 +409,7 @@ def test_an_interruption_keeps_what_was_done():
 
 def test_an_interruption_while_the_gradient_is_computed_keeps_every_step(monkeypatch):
     net, (X, y) = TwoLayerNet(20), data()
-    every = train(net, X, y, learning_rate=1e-3, steps=13, record_every=1)
+    every = train(net, X, y, learning_rate=1e-3, steps=13, record=1)
     batches, seen = Minibatches(14), []
     draw = batches.batch
 
@@ -412,7 +420,7 @@ def test_an_interruption_while_the_gradient_is_computed_keeps_every_step(monkeyp
         return draw(k)
 
     monkeypatch.setattr(batches, "batch", batch)
-    found = train(net, X, y, learning_rate=1e-3, steps=40, record_every=5, batch_size=batches)
+    found = train(net, X, y, learning_rate=1e-3, steps=40, record=5, batch_size=batches)
     assert (found.status, found.steps.tolist()) == ("interrupted", [0, 5, 10, 12])
     np.testing.assert_array_equal(found.outputs[-1], every.outputs[12])
 
@@ -438,7 +446,7 @@ def test_callbacks_hear_of_every_record_and_stop():
         assert snapshot.seconds >= 0
         return snapshot.step >= 6
 
-    found = train(net, X, y, steps=40, record_every=3, callbacks=[stop, others.append], X_test=X[:2])
+    found = train(net, X, y, steps=40, record=3, callbacks=[stop, others.append], X_test=X[:2])
     assert (found.status, found.stop_reason) == ("stopped", "stopped by a callback at step 6")
     assert [step for step, *_ in heard] == [0, 3, 6] == found.steps.tolist()
     assert [loss for _, loss, _ in heard] == found.loss.tolist()
@@ -450,7 +458,9 @@ def test_callbacks_hear_of_every_record_and_stop():
 
 def test_only_the_last_outputs_can_be_kept():
     net, (X, y) = TwoLayerNet(20), data()
-    whole, last = (train(net, X, y, steps=6, X_test=X, keep_outputs=keep) for keep in (True, False))
+    whole, last = (
+        train(net, X, y, steps=6, X_test=X, record=Recording(keep_outputs=keep)) for keep in (True, False)
+    )
     np.testing.assert_array_equal(last.outputs, whole.outputs[-1:])
     np.testing.assert_array_equal(last.test_outputs, whole.test_outputs[-1:])
     np.testing.assert_array_equal(last.loss, whole.loss)
@@ -505,12 +515,10 @@ def test_wide_networks_train_in_bounded_memory():
         ({"reduction": "median"}, "reduction must be one of"),
         ({"loss": "hinge"}, "loss must be one of"),
         ({"steps": -1}, "steps must be at least 0"),
-        ({"record_every": 0}, "record_every must be at least 1"),
-        ({"record_every": 4, "monitor_every": 6}, "multiple of record_every"),
+        ({"record": 0}, "record must be at least 1"),
+        ({"record": Recording(monitor_every=6), "steps": 500}, "multiple of the 5 steps"),
         ({"batch_size": 15}, "batch_size is 15"),
         ({"batch_size": Minibatches(5)}, "draws from 5 samples"),
-        ({"monitors": "loss"}, "monitors must be one of"),
-        ({"monitors": None}, "monitors must be names"),
         ({"X_test": np.ones((2, 2))}, "X has 3 features"),
         ({"params": TwoLayerNet(6).init(3, 0)}, "another network's"),
         ({"sample_weight": np.zeros(14), "reduction": "mean"}, "weights are 0"),
@@ -523,6 +531,21 @@ def test_bad_input_is_refused(options, message):
         train(TwoLayerNet(5), X, y, **options)
     with pytest.raises(ValueError, match="do not go with"):
         train(TwoLayerNet(5), X, y[:-1])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"every": 0}, "every must be at least 1"),
+        ({"every": 2.5}, "every must be an integer"),
+        ({"every": 4, "monitor_every": 6}, "monitor_every=6 must be a multiple of the 4 steps"),
+        ({"monitors": "loss"}, "monitors must be one of"),
+        ({"monitors": None}, "monitors must be names"),
+    ],
+)
+def test_bad_recordings_are_refused(options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        Recording(**options)
 
 
 def test_no_step_at_all():

@@ -7,7 +7,7 @@ import matplotlib.pyplot
 import numpy as np
 import pytest
 
-from ntklib.dynamics import GradientDescent, integrate_flow, train
+from ntklib.dynamics import GradientDescent, Recording, integrate_flow, train
 from ntklib.kernels import NumericalActivation, RectifiedPower
 from ntklib.networks import MLP, Params, TwoLayerNet, linearize, taylor
 from ntklib.theory import jacobian_lipschitz, lazy_certificate, path_certificate
@@ -25,7 +25,9 @@ def rows(n, d, seed=0):
 
 
 def run(net, X, y, **options):
-    return train(net, X, y, **{"steps": 100, "record_every": 1, "monitors": READ, **options})
+    record = {"every": 1, "monitors": READ}
+    record |= {name: options.pop(name) for name in vars(Recording()) if name in options}
+    return train(net, X, y, **{"steps": 100, "record": Recording(**record), **options})
 
 
 def largest(net, X, params=None):
@@ -260,10 +262,10 @@ def test_dependent_rows_give_a_bound_that_does_not_fall():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"record_every": 2}, "train again with record_every=1"),
+        ({"every": 2}, r"train again with record=Recording\(every=1\)"),
         ({"gradient_norms": False}, "gradient_norms=True"),
         ({"monitors": ()}, "monitors=\\['min_eigenvalue'\\]"),
-        ({"record_every": 5, "monitors": "sign_changes"}, "record_every=1, monitors="),
+        ({"every": 5, "monitors": "sign_changes"}, "every=1, monitors="),
         ({"loss": "huber"}, "trained on huber"),
         ({"sample_weight": np.ones(4)}, "sample weights"),
         ({"optimizer": "momentum"}, "trained with Momentum.*optimizer='gradient_descent'"),

@@ -43,7 +43,7 @@ class Loop:
     optimizer: Optimizer
     batches: Minibatches
     steps: int
-    record_every: int
+    every: int
     monitor_every: int
     monitors: Monitors
     callbacks: tuple[Callback, ...]
@@ -78,7 +78,7 @@ class Loop:
     def _go(self, zero: float, gauge: Any) -> str:
         while True:
             k = self.state.steps
-            if k % self.record_every == 0 or k == self.steps:
+            if k % self.every == 0 or k == self.steps:
                 snapshot = self._record(k)
                 if k == 0:
                     self.limit = _EXPLODED * max(snapshot.loss, zero) or np.inf

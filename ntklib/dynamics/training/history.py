@@ -118,7 +118,7 @@ class History:
     --------
     >>> from ntklib.dynamics import train
     >>> from ntklib.networks import TwoLayerNet
-    >>> history = train(TwoLayerNet(64), [[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0], steps=50, record_every=25)
+    >>> history = train(TwoLayerNet(64), [[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0], steps=50, record=25)
     >>> history.steps.tolist(), history.outputs.shape, list(history.gradient_norms), history.status
     ([0, 25, 50], (3, 2), ['W0', 'W1'], 'finished')
     """
@@ -160,7 +160,7 @@ class History:
     def gradient_norm(self) -> NDArray:
         """Norm of the whole gradient at each record, (T,)."""
         if not self.gradient_norms:
-            raise ValueError("gradients were not recorded; train with gradient_norms=True.")
+            raise ValueError("gradients were not recorded; train with record=Recording(gradient_norms=True).")
         return np.sqrt(sum(np.square(norms) for norms in self.gradient_norms.values()))
 
     @property

@@ -2,14 +2,12 @@ r"""Measurements along training that cost a kernel each: drift, alignment, condi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
-from ntklib._core.validation import check_option
 from ntklib.networks import Params
 
 __all__ = ["MONITORS", "Monitors", "flips", "hidden_units"]
@@ -31,15 +29,11 @@ class Monitors:
     Raises
     ------
     ValueError
-        If a name is unknown, or the alignment is asked for with targets that are all 0.
+        If the alignment is asked for with targets that are all 0.
     """
 
-    def __init__(self, names: Iterable[str], model: Any, params: Params, X: Any, targets: NDArray) -> None:
-        if isinstance(names, str):
-            names = (names,)
-        if not isinstance(names, Iterable):
-            raise TypeError(f"monitors must be names such as ('ntk_drift',), got {names!r}.")
-        self.names = tuple(dict.fromkeys(check_option(name, "monitors", MONITORS) for name in names))
+    def __init__(self, names: tuple[str, ...], model: Any, params: Params, X: Any, targets: NDArray) -> None:
+        self.names = names
         self.model, self.X = model, X
         self.targets = np.asarray(targets, dtype=np.float64).reshape(X.shape[0], -1)
         if "kernel_alignment" in self.names and not self.targets.any():

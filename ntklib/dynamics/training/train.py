@@ -16,12 +16,12 @@ from ..optimizers import Minibatches, Optimizer, as_optimizer
 from ._loop import Loop
 from .history import Callback, History
 from .monitor import Monitors
+from .recording import Recording, as_recording
 from .stable_step import auto_step
 
 __all__ = ["train"]
 
 _OF_CURVATURE = ("gradient_descent", "momentum", "nesterov")  # whose stable steps it tells
-_RECORDS = 100
 
 
 def train(
@@ -39,11 +39,7 @@ def train(
     sample_weight: ArrayLike | None = None,
     X_test: Any = None,
     callbacks: Callback | Iterable[Callback] = (),
-    monitors: str | Iterable[str] = (),
-    record_every: int | None = None,
-    monitor_every: int | None = None,
-    gradient_norms: bool = True,
-    keep_outputs: bool = True,
+    record: int | Recording | None = None,
     random_state: Any = 0,
     progress: bool = False,
 ) -> History:
@@ -80,17 +76,9 @@ def train(
         Rows on which outputs are recorded as well.
     callbacks : callable or iterable of callable, default=()
         Each is called with a `Snapshot` at every record; training stops if it returns True.
-    monitors : iterable of str, default=()
-        What to measure beyond that: "ntk_drift", "kernel_alignment", "min_eigenvalue",
-        "max_eigenvalue", "sign_changes".
-    record_every : int, default=None
-        Steps between records; None makes about a hundred.  The first and the last step always are recorded.
-    monitor_every : int, default=None
-        Steps between readings of the monitors, a multiple of `record_every`; None is at every record.
-    gradient_norms : bool, default=True
-        With minibatches, records take less time without.
-    keep_outputs : bool, default=True
-        Keep the outputs of every record; False keeps the last ones only.
+    record : int or Recording, default=None
+        Steps between records; None makes about a hundred.  A `Recording` also chooses monitors, such as the
+        drift of the tangent kernel, and what is left out.
     random_state : int, Generator or None, default=0
     progress : bool, default=False
         Show steps and loss on standard error: a bar on a terminal, a line every half minute elsewhere.
@@ -131,12 +119,8 @@ def train(
     ('all 200 steps done', True)
     """
     steps = check_integer(steps, "steps", minimum=0)
-    every = max(1, steps // _RECORDS)
-    if record_every is not None:
-        every = check_integer(record_every, "record_every", minimum=1)
-    reading = every if monitor_every is None else check_integer(monitor_every, "monitor_every", minimum=1)
-    if reading % every:
-        raise ValueError(f"monitor_every={reading} must be a multiple of record_every={every}.")
+    record = as_recording(record)
+    every, reading = record.intervals(steps)
     check_option(reduction, "reduction", ("sum", "mean"))
     X = check_rows(X)
     if params is None:
@@ -180,12 +164,12 @@ def train(
         optimizer=chosen,
         batches=batches,
         steps=steps,
-        record_every=every,
+        every=every,
         monitor_every=reading,
-        monitors=Monitors(monitors, model, on.start, on.X, risk.targets),
+        monitors=Monitors(tuple(record.monitors), model, on.start, on.X, risk.targets),
         callbacks=(callbacks,) if callable(callbacks) else tuple(callbacks),
-        gradient_norms=bool(gradient_norms),
-        keep_outputs=bool(keep_outputs),
+        gradient_norms=record.gradient_norms,
+        keep_outputs=record.keep_outputs,
         progress=bool(progress),
     )
     return loop.run()

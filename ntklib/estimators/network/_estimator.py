@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ntklib._core.progress import step
 from ntklib._core.validation import check_integer
-from ntklib.dynamics import GradientDescent, History, Loss, Momentum, Optimizer, Snapshot, train
+from ntklib.dynamics import GradientDescent, History, Loss, Momentum, Optimizer, Recording, Snapshot, train
 from ntklib.networks import EmpiricalNTK, Network, Params
 
 from .._forecast import announce, call_seconds
@@ -43,8 +43,8 @@ class NetworkTraining:
         """Steps that go once through all samples."""
         return -(-len(self.units) // (self.batch_size or len(self.units)))
 
-    def run(self, iterations: int, learning_rate: Any, **options: Any) -> History:
-        """Train from the start, with a record of every iteration."""
+    def run(self, iterations: int, learning_rate: Any, *, keep: bool = True, **options: Any) -> History:
+        """Train from the start, with a record of every iteration; ``keep`` their outputs or the last."""
         history = train(
             self.network,
             self.units.X,
@@ -56,8 +56,7 @@ class NetworkTraining:
             steps=iterations * self.steps_per_iteration,
             batch_size=self.batch_size,
             sample_weight=self.units.weights,
-            record_every=self.steps_per_iteration,
-            gradient_norms=False,
+            record=Recording(every=self.steps_per_iteration, gradient_norms=False, keep_outputs=keep),
             random_state=self.seed,
             **options,
         )
@@ -81,9 +80,9 @@ class NetworkTraining:
                 best[:] = [snapshot.params]
             return over
 
-        options = {"callbacks": follow, "keep_outputs": False, "X_test": None if held is None else held.X}
+        rows = None if held is None else held.X
         with step("training", rules.max_iter, "iteration") as watch.gauge:
-            history = self.run(rules.max_iter, learning_rate, **options)
+            history = self.run(rules.max_iter, learning_rate, keep=False, callbacks=follow, X_test=rows)
         return history, watch, history.params if held is None else best[0]
 
 

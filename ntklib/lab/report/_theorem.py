@@ -172,7 +172,7 @@ def _promise(certificate: Any, times: NDArray) -> TheoremPromise:
 
 
 def _run(network: Any, params: Any, X: NDArray, y: NDArray, condition: float) -> DescentRun:
-    from ntklib.dynamics import train
+    from ntklib.dynamics import Recording, train
     from ntklib.theory import path_certificate
 
     steps = min(MAX_STEPS, ceil(HORIZON * condition))
@@ -182,10 +182,12 @@ def _run(network: Any, params: Any, X: NDArray, y: NDArray, condition: float) ->
         y,
         params=params,
         steps=steps,
-        record_every=1,
-        monitors=("min_eigenvalue", "max_eigenvalue"),
-        monitor_every=max(1, steps // 100),
-        keep_outputs=False,
+        record=Recording(
+            every=1,
+            monitors=("min_eigenvalue", "max_eigenvalue"),
+            monitor_every=max(1, steps // 100),
+            keep_outputs=False,
+        ),
     )
     bound = path_certificate(history).loss_bound
     assert bound is not None

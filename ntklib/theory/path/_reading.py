@@ -12,7 +12,8 @@ from ntklib.dynamics import GradientDescent, History, SquaredError
 __all__ = ["RecordedPath", "read_path"]
 
 _OPTIONS = (
-    "train(..., optimizer='gradient_descent', record_every=1, monitors=['min_eigenvalue', 'max_eigenvalue'])"
+    "train(..., optimizer='gradient_descent', record=Recording(every=1, monitors=['min_eigenvalue', "
+    "'max_eigenvalue']))"
 )
 
 
@@ -96,15 +97,15 @@ def _check_training(history: History) -> None:
 def _check_record(history: History) -> None:
     missing = []
     if not np.array_equal(history.steps, np.arange(len(history.steps))):
-        missing.append("record_every=1")
+        missing.append("every=1")
     if not history.gradient_norms:
         missing.append("gradient_norms=True")
     if "min_eigenvalue" not in history.monitors:
         missing.append("monitors=['min_eigenvalue']")
     if missing:
         raise ValueError(
-            "the record lacks steps, gradients or eigenvalues on the way; train again with "
-            f"{', '.join(missing)}."
+            "the record lacks steps, gradients or eigenvalues on the way; train again with record=Recording("
+            f"{', '.join(missing)})."
         )
 
 

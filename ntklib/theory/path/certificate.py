@@ -65,11 +65,12 @@ class PathCertificate:
     Examples
     --------
     >>> import numpy as np
-    >>> from ntklib.dynamics import train
+    >>> from ntklib.dynamics import Recording, train
     >>> from ntklib.networks import TwoLayerNet
     >>> from ntklib.theory import path_certificate
     >>> net = TwoLayerNet(256, activation="erf", symmetric=True, scale=20.0)
-    >>> run = train(net, np.eye(2), [1.0, -1.0], steps=30, record_every=1, monitors="min_eigenvalue")
+    >>> every = Recording(every=1, monitors="min_eigenvalue")
+    >>> run = train(net, np.eye(2), [1.0, -1.0], steps=30, record=every)
     >>> certificate = path_certificate(run)
     >>> certificate.rigorous, bool((run.loss <= certificate.loss_bound).all())
     (True, True)
@@ -165,7 +166,7 @@ def path_certificate(history: History) -> PathCertificate:
     ----------
     history : History
         Of ``train`` with the square loss (a sum or a mean), plain gradient descent at any learning rates, all
-        rows and no weights, in float64, with ``record_every=1`` and ``monitors=["min_eigenvalue"]``, better
+        rows and no weights, in float64, with ``Recording(every=1, monitors=["min_eigenvalue"])``, better
         ``["min_eigenvalue", "max_eigenvalue"]``, at any ``monitor_every``.  Networks, centred and linearised
         ones; neither they nor the rows may have been changed since.
 
@@ -189,11 +190,12 @@ def path_certificate(history: History) -> PathCertificate:
     Examples
     --------
     >>> import numpy as np
-    >>> from ntklib.dynamics import train
+    >>> from ntklib.dynamics import Recording, train
     >>> from ntklib.networks import TwoLayerNet
     >>> from ntklib.theory import path_certificate
     >>> net = TwoLayerNet(256, activation="erf", symmetric=True, scale=20.0)
-    >>> run = train(net, np.eye(2), [1.0, -1.0], steps=30, record_every=1, monitors="min_eigenvalue")
+    >>> every = Recording(every=1, monitors="min_eigenvalue")
+    >>> run = train(net, np.eye(2), [1.0, -1.0], steps=30, record=every)
     >>> bool((run.loss <= path_certificate(run).loss_bound).all())
     True
     """

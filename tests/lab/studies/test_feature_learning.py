@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ntklib
-from ntklib.dynamics import train
+from ntklib.dynamics import Recording, train
 from ntklib.lab.parts import PARTS, announcing
 from ntklib.lab.studies import FeatureLearningStudy, feature_learning_study
 from ntklib.lab.studies.feature_learning.measure import Sizes, compare, jobs_of, trial
@@ -206,7 +206,7 @@ def test_outputs_in_the_mean_field_scatter_like_the_root_of_the_width():
             history = train(
                 pupil.network, sample.X, sample.y, params=pupil.network.init(4, rng), steps=15,
                 learning_rate=pupil.learning_rate(5.0, end), X_test=sample.X_test,
-                record_every=15, gradient_norms=False,
+                record=Recording(every=15, gradient_norms=False),
             )  # fmt: skip
             outputs.append(history.test_outputs[-1])
         pairs = np.square(np.array(outputs[::2]) - outputs[1::2]).mean(axis=1)

@@ -38,7 +38,7 @@ def test_measures_by_hand(regime):
         def look(snapshot, seen=seen):
             seen[snapshot.step] = snapshot.params
 
-        options = {"optimizer": "momentum", "learning_rate": "auto", "batch_size": 10, "record_every": 3}
+        options = {"optimizer": "momentum", "learning_rate": "auto", "batch_size": 10, "record": 3}
         train(model, A[on], np.eye(3)[y[on]], params=start, loss="log_loss", steps=9, callbacks=look,
               random_state=rng, **options)  # fmt: skip
         kernels = [kernel(net, seen[step], A[fresh], A[fresh]) for step in (0, 3, 9)]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib._core.threads import set_threads
-from ntklib.dynamics import Snapshot, gradient_descent
+from ntklib.dynamics import Recording, Snapshot, gradient_descent
 from ntklib.lab.seeds import generator
 from ntklib.lab.timing import seconds_of
 from ntklib.lab.training import train_whole
@@ -76,8 +76,9 @@ class StudentTraining(NamedTuple):
             params=self.start,
             learning_rate=self.learning_rate,
             steps=steps,
-            record_every=max(1, every * _RECORDS // _PATH_RECORDS) if path else every,
-            gradient_norms=False,
+            record=Recording(
+                every=max(1, every * _RECORDS // _PATH_RECORDS) if path else every, gradient_norms=False
+            ),
             X_test=sample.X_test,
             callbacks=look if path else (),
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from ntklib.dynamics import Snapshot
+from ntklib.dynamics import Recording, Snapshot
 from ntklib.lab.training import train_whole
 from ntklib.solvers import EigenFactor
 
@@ -103,10 +103,8 @@ def follow(
         learning_rate="auto",
         batch_size=batch_size,
         steps=epochs[-1] * each,
-        record_every=each,
+        record=Recording(every=each, gradient_norms=False, keep_outputs=False),
         callbacks=look,
-        gradient_norms=False,
-        keep_outputs=False,
         random_state=rng,
     )
     if history.status == "diverged":

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 
 from ntklib._core.blocks import require_memory
 from ntklib._core.threads import get_threads, parallel_for, set_threads
-from ntklib.dynamics import Momentum, Trajectory, gradient_descent, largest_stable_step
+from ntklib.dynamics import Momentum, Recording, Trajectory, gradient_descent, largest_stable_step
 from ntklib.lab.training import step_factors, train_whole
 
 __all__ = ["MEASURES", "LabelledSplit", "compare", "draw_split"]
@@ -96,9 +96,7 @@ def _train(
         optimizer=optimizer,
         steps=steps,
         X_test=split.X_test.astype(np.float32),
-        monitors=("ntk_drift", "sign_changes"),
-        record_every=steps,
-        gradient_norms=False,
+        record=Recording(monitors=("ntk_drift", "sign_changes"), every=steps, gradient_norms=False),
     )
     assert history.test_outputs is not None
     start = np.linalg.norm(network.ravel(params).astype(np.float64))

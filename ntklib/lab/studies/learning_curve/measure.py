@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
-from ntklib.dynamics import Momentum, largest_stable_step
+from ntklib.dynamics import Momentum, Recording, largest_stable_step
 from ntklib.lab.draws import measure_draws
 from ntklib.lab.training import train_whole
 from ntklib.solvers import EigenFactor
@@ -91,9 +91,7 @@ def fit_network(
             optimizer=Momentum(rate, _MOMENTUM),
             steps=steps,
             callbacks=lambda snapshot, enough=tolerance * start: snapshot.loss <= enough,
-            record_every=_LOOK,
-            gradient_norms=False,
-            keep_outputs=False,
+            record=Recording(every=_LOOK, gradient_norms=False, keep_outputs=False),
         )
         errors = population.errors(network.apply(history.params, X), on)
         if history.status == "diverged":

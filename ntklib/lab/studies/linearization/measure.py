@@ -9,7 +9,7 @@ import numpy as np
 
 from ntklib._core.blocks import working_memory
 from ntklib._core.threads import get_threads, set_threads
-from ntklib.dynamics import GradientDescent, Snapshot, Trajectory, gradient_descent
+from ntklib.dynamics import GradientDescent, Recording, Snapshot, Trajectory, gradient_descent
 from ntklib.lab.draws import measure_draws
 from ntklib.lab.training import step_factors, train_whole
 
@@ -75,10 +75,13 @@ def _compare(
         steps=steps,
         X_test=X_test,
         callbacks=compare_parameters,
-        monitors=("ntk_drift", "sign_changes"),
-        record_every=_every(steps),
-        monitor_every=_every(steps) * steps,  # at the end only
-        gradient_norms=False,
+        # monitors at the end only
+        record=Recording(
+            monitors=("ntk_drift", "sign_changes"),
+            every=_every(steps),
+            monitor_every=_every(steps) * steps,
+            gradient_norms=False,
+        ),
     )
     if history.status != "finished":
         raise ValueError(

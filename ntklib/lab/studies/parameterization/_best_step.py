@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from ntklib._core.threads import parallel_for
-from ntklib.dynamics import GradientDescent, Optimizer
+from ntklib.dynamics import GradientDescent, Optimizer, Recording
 from ntklib.lab.training import train_whole
 from ntklib.networks import Params
 
@@ -116,8 +116,7 @@ def _log_loss(
         optimizer=optimizer,
         learning_rate=_rate(k),
         steps=steps,
-        record_every=steps,
-        gradient_norms=False,
+        record=Recording(every=steps, gradient_norms=False),
     )
     if history.status == "diverged":
         return float(np.log(DIVERGED))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from ntklib._core.threads import get_threads, parallel_for, set_threads
-from ntklib.dynamics import Momentum, largest_stable_step
+from ntklib.dynamics import Momentum, Recording, largest_stable_step
 from ntklib.lab.training import train_whole
 
 __all__ = ["MEASURES", "Split", "draw_spiral", "draw_split", "train_at_scales"]
@@ -81,9 +81,7 @@ def train_at_scales(
             optimizer=Momentum(rate / (alpha**2 + alpha / np.sqrt(width)), _MOMENTUM),
             steps=steps,
             callbacks=lambda snapshot: snapshot.loss <= tolerance * whole,
-            record_every=_LOOK,
-            gradient_norms=False,
-            keep_outputs=False,
+            record=Recording(every=_LOOK, gradient_norms=False, keep_outputs=False),
         )
         if history.status == "diverged":
             return

@@ -11,7 +11,15 @@ import numpy as np
 
 from ntklib._core.progress import Progress
 from ntklib._core.threads import parallel_for
-from ntklib.dynamics import Adam, GradientDescent, Muon, Optimizer, SignDescent, largest_stable_step
+from ntklib.dynamics import (
+    Adam,
+    GradientDescent,
+    Muon,
+    Optimizer,
+    Recording,
+    SignDescent,
+    largest_stable_step,
+)
 from ntklib.lab.arguments import Integer, Reals
 from ntklib.lab.network_text import network_text
 from ntklib.lab.parts import digest, run_parts
@@ -205,8 +213,7 @@ def _outputs(
         params=start,
         optimizer=optimizer,
         steps=steps,
-        record_every=1,
-        gradient_norms=False,
+        record=Recording(every=1, gradient_norms=False),
     )
     values = np.full((steps + 1, len(y)), np.inf)
     values[: len(history)] = history.outputs
