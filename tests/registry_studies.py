@@ -20,7 +20,7 @@ QUICK = {
     ],
     "scale": [*_WINE, 4, "--scales", 1, 10, "--width", 5, "--rtol", 1e-6, "--remaining", 0.3],
     "criterion": [*_WINE, 6, "--widths", 8, 16, "--draws", 2, *_TWO],
-    "homogeneity": [*_WINE, 5, "--factors", 1, 2, "--depths", 1, 2, "--degrees", 1, "--width", 6],
+    "homogeneity": [*_WINE, 5, "--factors", 1, 2, "--depths", 1, "--degrees", 1, 2, "--width", 6],
     "landscapes": ["--learning-rates", 0.5, 2.1, "--curvatures", 0.1, "--starts", 3, "--steps", 30],
     "valley": ["--learning-rates", 0.05, "--rhos", 0, 0.1, "--dimension", 3, "--starts", 2, "--steps", 50],
     "parameterization": [*_WINE, 10, "--widths", 8, 16, *_TWO, "--draws", 2, "--steps", 0],
@@ -76,7 +76,7 @@ OTHER = {
         ["--activation", "erf", "--scale", 2, "--output-init", "rademacher", "--no-symmetric"],
         ["--degree", 2],
     ),
-    "homogeneity": ([],),
+    "homogeneity": (["--depths", 1, 2, "--degrees", 1],),
     "landscapes": (["--slope", 3, "--threshold", 0.5, "--spread", 2, "--tolerance", 0.2],),
     "valley": (["--path-steps", 20],),
     "parameterization": (

@@ -6,7 +6,6 @@ import ast
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -54,7 +53,8 @@ def package_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in FILES}
 
 
-def imports(path: Path, source: str) -> Iterator[Import]:
+@cache
+def imports(path: Path, source: str) -> list[Import]:
     """Imports from ntklib in a file, those inside functions included, those for type checkers left out."""
     tree = ast.parse(source)
     unseen = {
@@ -65,13 +65,14 @@ def imports(path: Path, source: str) -> Iterator[Import]:
         for node in ast.walk(statement)
     }
     package = package_of(path).split(".")
+    found = []
     for node in ast.walk(tree):
         if node in unseen:
             continue
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.split(".")[0] == "ntklib":
-                    yield Import(node.lineno, alias.name, None)
+                    found.append(Import(node.lineno, alias.name, None))
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
@@ -80,9 +81,10 @@ def imports(path: Path, source: str) -> Iterator[Import]:
                     inner = f"{module}.{alias.name}"
                     # a package may have a module and a function of one name; the function is what is imported
                     if inner in MODULES and alias.name not in exported(module):
-                        yield Import(node.lineno, inner, None)
+                        found.append(Import(node.lineno, inner, None))
                     else:
-                        yield Import(node.lineno, module, alias.name)
+                        found.append(Import(node.lineno, module, alias.name))
+    return found
 
 
 @cache
@@ -311,17 +313,23 @@ def test_files_are_short_and_finished(path):
         assert marker not in source
 
 
-def _modules_after(imports: str) -> set[str]:
-    code = f"import sys, {imports}; print(*sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    return set(run.stdout.split())
+LAZY = """
+import sys
+import sklearn.kernel_ridge, sklearn.gaussian_process, numba; print(*sys.modules)
+import ntklib; print(*sys.modules)
+import ntklib.plotting, ntklib.lab.cli; print(*sys.modules)
+ntklib.lab.studies.width_study; print(*sys.modules)
+"""
 
 
-def test_import_is_lean():
-    """``import ntklib`` brings nothing that is imported where it is used."""
-    loaded = _modules_after("ntklib")
-    assert not {"matplotlib", "skops", "jinja2", "ntklib.lab", "ntklib.plotting"} & loaded
+def test_imports_are_lean():
+    """They bring nothing that is imported where it is used."""
+    run = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, check=True, cwd=ROOT)
+    before, package, parts, studies = (set(line.split()) for line in run.stdout.splitlines())
+    assert not {"matplotlib", "skops", "jinja2", "ntklib.lab", "ntklib.plotting"} & package
     # scikit-learn imports pandas by itself in some versions
-    assert not {"pandas", "pyarrow", "dask", "distributed"} & (
-        loaded - _modules_after("sklearn.kernel_ridge, numba")
-    )
+    assert not {"pandas", "pyarrow", "dask", "distributed"} & (package - before)
+    assert "matplotlib" not in parts
+    assert "ntklib.lab.studies" not in package
+    assert "ntklib.lab.studies" in studies
+    assert "matplotlib" not in studies

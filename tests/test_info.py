@@ -74,17 +74,6 @@ print(len(loops) >= 5, sum(sum(loop.stats.cache_misses.values()) for loop in loo
     assert run.stdout.strip() == "True 0"
 
 
-def test_import_brings_nothing_heavy():
-    code = """
-import sys, sklearn.gaussian_process, numba
-before = set(sys.modules)
-import ntklib
-print(sorted({"matplotlib", "skops", "pandas", "pyarrow"} & (set(sys.modules) - before)))
-"""
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "[]"
-
-
 def test_too_large_a_gram_is_refused_before_it_is_allocated(monkeypatch):
     monkeypatch.setattr(_blocks, "available_memory", lambda: 10**6)
     with pytest.raises(MemoryError, match=r"1,000 x 1,000 float64 Gram matrix needs 0\.0 GiB.*Nystroem"):

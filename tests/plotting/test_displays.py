@@ -1,8 +1,5 @@
 """The displays store what was computed, draw it without computing, and refuse what cannot be drawn."""
 
-import subprocess
-import sys
-
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -180,8 +177,3 @@ def test_plot_draws_on_given_axes_and_can_be_repeated():
     assert display.figure_ is figure
     assert ax.lines[0].get_color() == "black"
     assert display.plot().ax_ is not ax
-
-
-def test_matplotlib_is_imported_by_plot_only():
-    code = "import sys, ntklib.plotting, ntklib.lab.cli; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

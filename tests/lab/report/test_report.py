@@ -41,6 +41,11 @@ PAINT = Figure.savefig
 
 
 @pytest.fixture(scope="module")
+def layout():
+    """What is painted is arranged, as users see it."""
+
+
+@pytest.fixture(scope="module")
 def small():
     """A forest of few trees, a coarse grid, few narrow networks: how good they are is not what is tested.
 

@@ -15,44 +15,33 @@ from ntklib.lab.result import StudyResult
 from tests.registry_studies import QUICK
 
 
-class Pictures:
-    """Pictures that are drawn once of each result; of one that differs in any bit, another is drawn."""
-
-    def __init__(self, draw):
-        self.draw, self.drawn, self.seconds = draw, {}, 0.0
-
-    def png(self, result, picture):
-        start = time.perf_counter()
-        values = io.BytesIO()
-        pickler = pickle.Pickler(values)
-        pickler.fast = True  # of the values alone, not of which of them are one object
-        pickler.dump((result, picture))
-        if values.getvalue() not in self.drawn:
-            self.drawn[values.getvalue()] = self.draw(result, picture)
-        self.seconds += time.perf_counter() - start
-        return self.drawn[values.getvalue()]
-
-
 @pytest.fixture(scope="module", autouse=True)
 def pictures():
+    """In the place of a picture, what it is drawn from: it differs with any bit of the result."""
+
+    def values(result, picture):
+        data = io.BytesIO()
+        pickler = pickle.Pickler(data)
+        pickler.fast = True  # of the values alone, not of which of them are one object
+        pickler.dump((result, picture))
+        return data.getvalue()
+
     with pytest.MonkeyPatch.context() as patch:
-        pictures = Pictures(StudyResult._png)
-        patch.setattr(StudyResult, "_png", lambda result, picture: pictures.png(result, picture))
-        yield pictures
+        patch.setattr(StudyResult, "_png", values)
+        yield
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory, pictures):
-    """The folder that a run makes which nothing stops, and the seconds it takes but for drawing."""
+def whole(tmp_path_factory):
+    """The folder that a run makes which nothing stops, and the seconds it takes."""
     known = {}
 
     def run(study):
         if study not in known:
             folder = tmp_path_factory.mktemp(study)
-            start, drawing = time.perf_counter(), pictures.seconds
+            start = time.perf_counter()
             assert main(command(study, folder)) == 0
-            seconds = time.perf_counter() - start - (pictures.seconds - drawing)
-            known[study] = content(folder), seconds
+            known[study] = content(folder), time.perf_counter() - start
         return known[study]
 
     return run
