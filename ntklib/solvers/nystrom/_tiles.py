@@ -8,9 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import dtrsm, strsm
 
+from ntklib._core.blocks import row_blocks
+
 from ._basis import Basis
 
-__all__ = ["TileFeatures"]
+__all__ = ["TileFeatures", "strip_rows"]
+
+KEPT = 2**25
+"""Bytes of the largest matrices that glibc keeps for the next of the size, instead of giving them back."""
+
+
+def strip_rows(n_columns: int, dtype: Any) -> int:
+    """Rows whose kernel values are asked for at once, so that their memory is used again."""
+    return max(512, KEPT // (n_columns * np.dtype(dtype).itemsize) // 512 * 512)
 
 
 class TileFeatures:
@@ -33,20 +43,21 @@ class TileFeatures:
         self.leading = triangle[:lead, :lead].astype(dtype, order="F")
         self.others = triangle[lead:, :lead].T.astype(dtype)
         self.scales = (1 / basis.spread).astype(dtype)
-        self._head = self._reached = np.empty((0, 0), dtype)
+        self._values = self._head = self._reached = np.empty((0, 0), dtype)
 
     def __call__(self, X: Any) -> NDArray:
-        """Features of a tile, one column a row: shape (M, n), Fortran order.
+        """Features of a tile, one column a row, until the next: shape (M, n), Fortran order.
 
         They are phi - offset but for the last step, which their sums take in `Basis.whiten_sums`.
         """
-        values = self.basis.kernel(X, self.dtype)
-        if not values.flags.c_contiguous or not values.flags.owndata:
-            values = np.array(values, order="C")
-        values -= self.means
+        n = X.shape[0]
+        if len(self._values) < n:
+            self._values = np.empty((n, len(self.means)), self.dtype)
+        values = self._values[:n]
+        for rows in row_blocks(n, strip_rows(len(self.means), self.dtype)):
+            np.subtract(self.basis.kernel(X[rows], self.dtype), self.means, out=values[rows])
         if self.lead == len(self.means):
             return self._solve(values)
-        n = len(values)
         if len(self._head) < n:
             self._head = np.empty((n, self.lead), self.dtype)
             self._reached = np.empty((n, len(self.scales)), self.dtype)

@@ -22,7 +22,7 @@ from ._basis import Basis
 from ._inverse import CentreSpectrum, CentreTriangle, factored, inverse_values
 from ._pivots import check_finite, not_definite
 from ._sums import RowSums
-from ._tiles import TileFeatures
+from ._tiles import TileFeatures, strip_rows
 from .rows import Block, CentreRows, add_block, tiles_of
 
 __all__ = ["CentreFit", "CentrePosterior", "CentreRegression"]
@@ -269,10 +269,10 @@ class CentreRegression:
         """Residuals in float64 of the systems for w and for the level, and their scale."""
         basis, mean, k = self.basis, self.target_mean, w.shape[1]
         a, offset = basis.coefficients(w), basis.offset + self.mean
-        shift = offset @ w
+        shift, size = offset @ w, strip_rows(len(w), np.float64)
 
         def add(sums: RowSums, block: Block) -> None:
-            for X, targets, weights, _ in tiles_of(block):
+            for X, targets, weights, _ in tiles_of(block, size):
                 values = basis.kernel(X, np.float64)
                 errors = weights[:, None] * np.hstack(
                     [targets - level - (values @ a - shift), targets - mean]

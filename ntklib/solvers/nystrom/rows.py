@@ -107,12 +107,12 @@ class CentreRows:
         return row_blocks(len(self.targets), ROWS) if self.blocks is None else self.blocks
 
 
-def tiles_of(block: Block) -> list[Block]:
-    """Cut a block into parts of at most 4,096 rows, none of them empty."""
-    if len(block[1]) <= ROWS:
+def tiles_of(block: Block, size: int = ROWS) -> list[Block]:
+    """Cut a block into parts of at most so many rows, none of them empty."""
+    if len(block[1]) <= size:
         return [block] if len(block[1]) else []
     X, *others = block
-    return [(X[rows], *(one[rows] for one in others)) for rows in row_blocks(len(block[1]), ROWS)]
+    return [(X[rows], *(one[rows] for one in others)) for rows in row_blocks(len(block[1]), size)]
 
 
 def add_block(basis: Basis, dtype: Any, sums: RowSums, block: Block) -> None:
