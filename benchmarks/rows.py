@@ -39,7 +39,9 @@ from timing import processor
 import ntklib
 from ntklib import NTK, NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
 from ntklib._core.threads import parallel_for
+from ntklib.kernels.objects import lower_triangle
 from ntklib.solvers import ApproximationWarning, ConjugateGradient, Nystrom
+from ntklib.solvers.conjugate_gradient import TiledGram
 
 KERNEL = NTK(depth=3, weight_std=2**0.5, bias_std=1.0, input_scaling="fan_in")
 TILE = 4096
@@ -176,6 +178,8 @@ def conjugate_gradients(n: int, d: int) -> None:
     took = seconds(lambda: model.fit(X, y))
     record, more = model.solve_, peak() - before
     products = record.iterations + 2  # one for the first residual, one for the last
+    alone = seconds(lambda: TiledGram(lower_triangle(KERNEL, X)) @ np.ones((n, 2)))
+    print(f"  one product with two vectors: {alone:.1f} s   / entries {alone / entries:.2f}")
     print(
         f"conjugate gradients, n = {n:,}, d = {d}: {took:.1f} s, {record.iterations} iterations to "
         f"{record.residual:.1e}, rank {record.rank:,}   / entries {took / (entries * products):.2f}   peak "

@@ -39,12 +39,12 @@ def test_warmup_leaves_nothing_to_compile_for_the_kernels():
     code = """
 import numpy as np, ntklib
 from ntklib.kernels.duals import _angular
-from ntklib.kernels.gram import driver, gaps, rows
+from ntklib.kernels.gram import gaps, pairs, rows
 X = np.random.default_rng(0).standard_normal((50, 3))
 for dtype in (np.float64, np.float32):
     ntklib.NTK(depth=2, bias_std=0.1)(X.astype(dtype), X[:5].astype(dtype))
     ntklib.NTK(bias_std=0.1)(X.astype(dtype), eval_gradient=True)
-loops = [_angular.angular_tile, gaps._gaps_from_product, driver._store, rows._measure]
+loops = [_angular.angular_tile, gaps._gaps_from_product, pairs.store, rows._measure]
 print(sum(sum(loop.stats.cache_misses.values()) for loop in loops))
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,8 +12,9 @@ A formula that loops call is part of each loop's machine code (``forceinline``).
 would be compiled twice, in the loop's module and by itself; the process that compiles runs one of the two, a
 process that loads the cache the other, and their last bits differ.
 
-``contract`` lets the compiler fuse a multiplication and an addition.  Nothing else of fast-math is on:
-the sign of zero tells opposite rows from equal ones, see ``kernels/gram/gaps.py``.
+``contract`` lets the compiler fuse a multiplication and an addition.  Nothing else of fast-math is on,
+since the sign of zero tells opposite rows from equal ones (``kernels/gram/gaps.py``), but for loops that do
+nothing but add (`compiled_sums`).
 """
 
 from __future__ import annotations
@@ -32,7 +33,16 @@ from platformdirs import user_cache_dir
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile ``function`` with the library's policy."""
-    loop: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
+    return _kept(function, {"contract"})
+
+
+def compiled_sums(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` with sums in any order, which vectorise then; a test bounds its errors."""
+    return _kept(function, {"contract", "nsz", "reassoc"})
+
+
+def _kept(function: Callable[..., Any], fastmath: set[str]) -> Any:
+    loop: Any = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
     if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         try:
             loop._cache = _Cache(function)  # as `cache=True` would, with a place and a care of our own

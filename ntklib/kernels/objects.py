@@ -19,10 +19,11 @@ from .array_api import network_diagonal, network_matrix, refuse_gradient
 from .contract import Activation, Architecture
 from .gram.driver import diagonal, gram, gram_gradient
 from .gram.inputs import expansion_gradient
+from .gram.lower import LowerTriangle
 from .input_gradients import InputGradients
 from .parameters import architecture
 
-__all__ = ["NNGP", "NTK", "ArcCosine"]
+__all__ = ["NNGP", "NTK", "ArcCosine", "lower_triangle"]
 
 
 class _NetworkKernel(Tokened, InputGradients, Kernel):
@@ -90,6 +91,11 @@ class _NetworkKernel(Tokened, InputGradients, Kernel):
     def __repr__(self) -> str:
         text = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
         return f"{type(self).__name__}({text})"
+
+
+def lower_triangle(kernel: Any, X: Any) -> LowerTriangle | None:
+    """Return k(X) on and below the diagonal, block by block; None for kernels of other kinds."""
+    return LowerTriangle(kernel._architecture(), X) if isinstance(kernel, _NetworkKernel) else None
 
 
 def _hyperparameter(name: str, value: float, bounds: Any) -> Hyperparameter:

@@ -10,9 +10,9 @@ With r the residual of coefficients a, the function f they make and the exact so
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +30,12 @@ from .nystrom import check_finite, pivoted_cholesky
 from .solver import ConjugateGradient
 
 __all__ = [
+    "CrossTriangle",
     "Iterations",
     "IterativeFit",
     "IterativeSolution",
     "TiledGram",
+    "Triangle",
     "conjugate_gradients",
     "ridge_by_iterations",
 ]
@@ -42,8 +44,21 @@ TILE = 2048
 """Rows of a strip of tiles, constant: sums do not depend on threads or memory."""
 
 
-class TiledGram:
-    """Symmetric Gram matrix as a linear operator.
+class Triangle(Protocol):
+    """A symmetric matrix of n rows on and below its diagonal, in strips of rows, computed when asked for."""
+
+    n: int
+    strips: list[slice]
+
+    def blocks(self, strip: slice) -> Iterable[tuple[slice, slice, NDArray]]:
+        """Rows, columns and values of the blocks of a strip.
+
+        Of equal rows and columns the block is symmetric, all others lie below the diagonal.
+        """
+
+
+class CrossTriangle:
+    """Lower triangle of any kernel matrix.
 
     Parameters
     ----------
@@ -54,34 +69,46 @@ class TiledGram:
 
     def __init__(self, cross: Callable[..., NDArray], X: Any) -> None:
         self.cross, self.X, self.n = cross, X, X.shape[0]
-        self.products = 0
+        self.strips = list(row_blocks(self.n, TILE))
+
+    def blocks(self, strip: slice) -> Iterator[tuple[slice, slice, NDArray]]:
+        """Rows, columns and values of the blocks of a strip."""
+        yield strip, strip, np.asarray(self.cross(self.X[strip]))
+        for columns in row_blocks(strip.start, TILE):
+            yield strip, columns, np.asarray(self.cross(self.X[strip], self.X[columns]))
+
+
+class TiledGram:
+    """Symmetric Gram matrix as a linear operator.
+
+    Parameters
+    ----------
+    triangle : Triangle
+    """
+
+    def __init__(self, triangle: Triangle) -> None:
+        self.triangle, self.n = triangle, triangle.n
 
     def __matmul__(self, v: NDArray) -> NDArray:
         """Return K v for v of shape (n, k), summed in float64."""
-        self.products += 1
-        strips = list(row_blocks(self.n, TILE))
-        vectors = [np.ascontiguousarray(v[rows].T) for rows in strips]
-        own: list[Any] = [None] * len(strips)
-        above: list[Any] = [None] * len(strips)
+        vectors, strips = np.ascontiguousarray(v.T, dtype=np.float64), self.triangle.strips
+        parts: list[Any] = [None] * len(strips)
 
         def multiply(index: int) -> None:
-            rows, left = strips[index], vectors[index]
-            mine = left @ np.asarray(self.cross(self.X[rows]), dtype=np.float64)
-            others = [np.zeros_like(right) for right in vectors[:index]]
-            gauge.advance(left.shape[1] ** 2 / 2)
-            for columns, right, sums in zip(strips, vectors, others, strict=False):
-                add_both_products(self.cross(self.X[rows], self.X[columns]), left, right, mine, sums)
-                gauge.advance(left.shape[1] * right.shape[1])
-            own[index], above[index] = mine, others
+            sums = np.zeros((len(vectors), strips[index].stop))
+            for rows, columns, block in self.triangle.blocks(strips[index]):
+                add_both_products(block, rows, columns, vectors, sums)
+                gauge.advance(block.size / (2 if rows == columns else 1))
+            parts[index] = sums
 
         # the last strips are the longest
         with step("product with the kernel matrix", self.n**2 / 2) as gauge:
             parallel_for(multiply, reversed(range(len(strips))))
-        check_finite(np.array([part.sum() for part in own]))
-        for others in above:
-            for total, part in zip(own, others, strict=False):
-                total += part
-        return np.hstack(own).T
+        total = np.zeros_like(vectors)
+        for strip, sums in zip(strips, parts, strict=True):
+            total[:, : strip.stop] += sums
+        check_finite(total)
+        return total.T
 
 
 @dataclass(frozen=True)
@@ -270,6 +297,7 @@ def ridge_by_iterations(
     penalties: NDArray,
     solver: ConjugateGradient,
     *,
+    triangle: Triangle | None = None,
     weights: NDArray | None = None,
     fit_intercept: bool = True,
 ) -> IterativeFit:
@@ -286,6 +314,8 @@ def ridge_by_iterations(
     penalties : ndarray of shape (k,)
         Positive.
     solver : ConjugateGradient
+    triangle : Triangle or None, default=None
+        The kernel matrix of X, where there is something faster than `cross`.
     weights : ndarray of shape (n,) or None, default=None
     fit_intercept : bool, default=True
 
@@ -317,13 +347,13 @@ def ridge_by_iterations(
     mean = np.average(np.ldexp(targets, -powers), axis=0, weights=weights) * fit_intercept
     rhs = np.ldexp(targets, -powers) - mean
     dual, intercept = np.empty(targets.shape), np.empty(targets.shape[1])
-    solutions = []
+    gram, solutions = TiledGram(triangle or CrossTriangle(cross, X)), []
     for penalty in np.unique(penalties):
         columns = np.flatnonzero(penalties == penalty)
         both = np.hstack([rhs[:, columns], np.ones((n, int(fit_intercept)))])
         with step("conjugate gradients", 1.0) as gauge:
             result = conjugate_gradients(
-                TiledGram(cross, X), both, float(penalty), factor=factor, weights=weights, tol=solver.tol,
+                gram, both, float(penalty), factor=factor, weights=weights, tol=solver.tol,
                 max_iter=solver.max_iter, each=_show(gauge, solver.tol) if gauge else None,
             )  # fmt: skip
         a, level = result.value[:, : len(columns)], np.zeros(len(columns))

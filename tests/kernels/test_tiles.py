@@ -6,7 +6,7 @@ from scipy import sparse
 
 from ntklib import NNGP, NTK
 from ntklib.kernels import arc_cosine_kernel, ntk_kernel
-from ntklib.kernels.gram import driver
+from ntklib.kernels.gram import driver, pairs
 from tests import naive
 
 pytestmark = pytest.mark.compiled
@@ -14,7 +14,8 @@ pytestmark = pytest.mark.compiled
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    monkeypatch.setattr("ntklib.kernels.gram.driver._TILE", 9)
+    monkeypatch.setattr(driver, "TILE", 9)
+    monkeypatch.setattr(pairs, "TILE", 9)
 
 
 def lattice(n: int = 20, d: int = 6) -> np.ndarray:
@@ -83,9 +84,9 @@ def test_large_tiles_agree_with_one(options, size, features, monkeypatch):
     X[1], X[40] = X[0], -X[0]
     kernel = NTK(**options)
     one = kernel(X)
-    monkeypatch.setattr(driver, "_TILE", 12)
-    monkeypatch.setattr(driver, "_LARGE_TILE", 24)
-    monkeypatch.setattr(driver, "_MANY_PAIRS", 0)
+    monkeypatch.setattr(pairs, "TILE", 12)
+    monkeypatch.setattr(pairs, "_LARGE_TILE", 24)
+    monkeypatch.setattr(pairs, "_MANY_PAIRS", 0)
     K, diagonal = kernel(X), kernel.diag(X)
     np.testing.assert_array_equal(K, K.T)
     np.testing.assert_array_equal(np.diag(K), diagonal)

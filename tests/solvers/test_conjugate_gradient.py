@@ -5,8 +5,9 @@ import pytest
 
 import ntklib
 from ntklib.kernels import NTK
+from ntklib.kernels.objects import lower_triangle
 from ntklib.solvers._both_products import FEW, add_both_products
-from ntklib.solvers.conjugate_gradient import TILE, TiledGram, conjugate_gradients
+from ntklib.solvers.conjugate_gradient import TILE, CrossTriangle, TiledGram, conjugate_gradients
 from ntklib.solvers.nystrom._pivots import pivoted_cholesky
 
 KERNEL = NTK(depth=2, bias_std=0.3)
@@ -17,7 +18,7 @@ WEIGHTS = np.random.default_rng(1).uniform(0.1, 5, size=240)
 
 def solve(penalty, weights=None, *, rows=X, rhs=B, rank=60, tol=1e-8, max_iter=300, **options):
     start = pivoted_cholesky(KERNEL, KERNEL.diag(rows), rows, rank, rng=np.random.default_rng(0))
-    gram = TiledGram(KERNEL, rows)
+    gram = TiledGram(CrossTriangle(KERNEL, rows))
     return conjugate_gradients(
         gram, rhs, penalty, factor=start.factor, weights=weights, tol=tol, max_iter=max_iter, **options
     )
@@ -41,15 +42,16 @@ def test_the_error_is_within_the_certificate(weights, penalty):
     assert (abs(result.value - exact) <= 1e-6 * abs(exact).max(axis=0)).all()
 
 
-def test_the_tiled_product_is_the_matrix_product_at_any_number_of_threads():
+@pytest.mark.parametrize("triangle", [CrossTriangle, lower_triangle])
+def test_the_tiled_product_is_the_matrix_product_at_any_number_of_threads(triangle):
     rows = np.random.default_rng(2).normal(size=(2 * TILE + 100, 3))
     v = np.random.default_rng(3).normal(size=(len(rows), 2))
     seen = set()
     for threads in (1, 2, 3):
         with ntklib.set_threads(threads):
-            seen.add((TiledGram(KERNEL, rows) @ v).tobytes())
+            seen.add((TiledGram(triangle(KERNEL, rows)) @ v).tobytes())
     assert len(seen) == 1
-    np.testing.assert_allclose(TiledGram(KERNEL, rows) @ v, KERNEL(rows) @ v, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(TiledGram(triangle(KERNEL, rows)) @ v, KERNEL(rows) @ v, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.compiled
@@ -57,15 +59,27 @@ def test_the_tiled_product_is_the_matrix_product_at_any_number_of_threads():
 @pytest.mark.parametrize("k", [1, 3, FEW + 1])
 def test_both_products_of_a_tile_are_added_in_float64(k, dtype):
     rng = np.random.default_rng(k)
-    for n, m in ((5, 8), (7, 19), (1, 1), (3, 0)):
+    for n, m in ((5, 8), (7, 19), (1, 1), (3, 0), (130, 515)):
         tile = rng.normal(size=(n, m)).astype(dtype)
-        left, right = rng.normal(size=(k, n)), rng.normal(size=(k, m))
-        by_row, by_column = np.ones((k, n)), np.ones((k, m))
+        columns, rows = slice(2, 2 + m), slice(m + 3, m + 3 + n)
+        vectors, sums = rng.normal(size=(k, rows.stop + 4)), np.ones((k, rows.stop))
         for values in (tile, np.asfortranarray(tile)):
-            add_both_products(values, left, right, by_row, by_column)
+            add_both_products(values, rows, columns, vectors, sums)
         exact = tile.astype(float)
-        np.testing.assert_allclose(by_row, 1 + 2 * right @ exact.T, rtol=1e-13, atol=1e-13)
-        np.testing.assert_allclose(by_column, 1 + 2 * left @ exact, rtol=1e-13, atol=1e-13)
+        expected = np.ones_like(sums)
+        expected[:, rows] += 2 * vectors[:, columns] @ exact.T
+        expected[:, columns] += 2 * vectors[:, rows] @ exact
+        np.testing.assert_allclose(sums, expected, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("k", [2, FEW + 1])
+def test_a_block_on_the_diagonal_is_added_once(k):
+    rng = np.random.default_rng(k)
+    square, vectors, rows = rng.normal(size=(6, 6)), rng.normal(size=(k, 9)), slice(3, 9)
+    square, sums = square + square.T, np.zeros((k, 9))
+    add_both_products(square, rows, rows, vectors, sums)
+    np.testing.assert_allclose(sums[:, rows], vectors[:, rows] @ square, rtol=1e-13)
+    assert not sums[:, :3].any()
 
 
 def test_a_better_factor_takes_fewer_iterations():

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ntklib.kernels.objects import lower_triangle
 from ntklib.solvers import ConjugateGradient, Nystrom, Solver
 from ntklib.solvers.conjugate_gradient import IterativeFit, ridge_by_iterations
 from ntklib.solvers.nystrom import CentreSums, sum_on_centres
 
 from .._kernel import adds_noise, cross_gram, gram, gram_diagonal, is_precomputed
 from .._units import Units
-from ..rows import RowView
+from ..rows import RowView, whole
 
 __all__ = ["check_blockwise", "iterate_units", "sum_units"]
 
@@ -44,6 +45,7 @@ def iterate_units(
         units.targets,
         penalties,
         solver,
+        triangle=lower_triangle(kernel, whole(units.X)),
         weights=units.weights,
         fit_intercept=fit_intercept,
     )

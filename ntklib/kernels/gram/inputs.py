@@ -24,8 +24,8 @@ from ntklib._core.jit import compiled, inlined
 from ntklib._core.threads import parallel_for
 
 from ..contract import Architecture
-from .driver import row_diagonal, row_scales
 from .gaps import products, signed_gaps
+from .pairs import row_diagonal, row_scales
 from .rows import Rows, prepare, prepare_pair, stacked
 
 __all__ = ["expansion_gradient"]
