@@ -18,8 +18,14 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True)
-def _dispatch_allowed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give scikit-learn's checks a fixture that nothing else needs: one for all tests takes seconds."""
+    names = getattr(item, "fixturenames", [])
+    if "estimator" in names and "check" in names and "dispatch_allowed" not in names:
+        names.insert(0, "dispatch_allowed")
+
+
+@pytest.fixture
+def dispatch_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let scikit-learn's checks switch its dispatch on, which they skip without this variable."""
-    if {"estimator", "check"} <= set(request.fixturenames):
-        monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")

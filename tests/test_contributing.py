@@ -75,7 +75,8 @@ def tree(tmp_path_factory):
 
 
 def run(tree, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    # as plain Python: a copy of the loops would be compiled anew, and nothing of the page is compiled
+    environment = {**os.environ, "PYTHONPATH": str(tree), "NUMBA_DISABLE_JIT": "1"}
     return subprocess.run(
         [sys.executable, *arguments], cwd=tree, env=environment, capture_output=True, text=True, check=False
     )

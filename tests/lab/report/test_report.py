@@ -41,7 +41,7 @@ PAINT = Figure.savefig
 
 
 @pytest.fixture(scope="module")
-def layout():
+def painting():
     """What is painted is arranged, as users see it."""
 
 

@@ -21,9 +21,9 @@ y = X[:, 0] * X[:, 1]
 
 @pytest.fixture(scope="module", autouse=True)
 def _narrow():
-    """A quarter of the width: as much is certified, and sooner."""
+    """A sixteenth of the width: as much is certified, and sooner."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "WIDTH", 256)
+        patch.setattr(report, "WIDTH", 64)
         yield
 
 

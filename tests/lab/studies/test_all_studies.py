@@ -20,8 +20,8 @@ ON_FILES = {"--target", "--classes", "--delimiter", "--decimal", "--encoding"}
 
 
 @pytest.fixture(scope="module")
-def layout():
-    """Pictures are arranged, as users see them."""
+def painting():
+    """Pictures are arranged and painted, as users see them."""
 
 
 @pytest.fixture(scope="module")

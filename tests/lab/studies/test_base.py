@@ -35,6 +35,11 @@ class Toy(StudyResult):
         return f"toy study, seed {self.seed}"
 
 
+@pytest.fixture(scope="module")
+def painting():
+    """Pictures are painted: what is written is looked at."""
+
+
 @pytest.fixture
 def toy():
     return Toy(np.array([10, 200]), np.array([0.1, np.nan]), 3)

@@ -27,8 +27,8 @@ def of_law(law, exponent):
 @pytest.mark.parametrize(
     ("network", "widths"),
     [
-        (NETWORK, (256, 2048)),
-        (TwoLayerNet(activation="tanh", bias_std=0.5), (256, 2048)),
+        (NETWORK, (128, 1024)),
+        (TwoLayerNet(activation="tanh", bias_std=0.5), (128, 1024)),
         (MLP((1, 1), activation="erf", weight_std=1.5, symmetric=True), (64, 256)),
     ],
     ids=["default", "biases", "deep"],

@@ -238,7 +238,7 @@ def test_the_unit_step_of_adam_is_that_of_signs():
 
 
 def test_adam_carries_over_as_gradient_descent_does():
-    options = {"widths": (64, 256), "n_draws": 4, "steps": 10, "random_state": 1, "parameterizations": NAMES}
+    options = {"widths": (64, 256), "n_draws": 2, "steps": 10, "random_state": 1, "parameterizations": NAMES}
     study = parameterization_study(X, Y, **options, optimizer=Adam(epsilon=1e-3))
     assert study.optimizer == "Adam(betas=(0.9, 0.999), epsilon=0.001)"
     assert study.optimizer in str(study)
