@@ -8,7 +8,8 @@ The others are tuned or taken as their documentation recommends:
   "scale", both in steps of 4, chosen by three inner folds, on which its probabilities are calibrated;
 - ``forest``: 500 trees;
 - ``boosting``: scikit-learn's histogram gradient boosting as it comes;
-- ``lightgbm``, ``catboost``: LightGBM and CatBoost as they come, where they are installed.
+- ``lightgbm``, ``catboost``: LightGBM and CatBoost as they come, where they are installed;
+- ``xrfm``: xRFM, where it is installed, tuned as in ``_tables_xrfm.py``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from _tables_xrfm import XRFMClassifier, XRFMRegressor
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
@@ -100,6 +102,10 @@ def _catboost(classes: bool, X: np.ndarray) -> BaseEstimator:
     return kind(thread_count=1, random_seed=SEED, verbose=False, allow_writing_files=False)
 
 
+def _xrfm(classes: bool, X: np.ndarray) -> BaseEstimator:
+    return XRFMClassifier() if classes else XRFMRegressor()
+
+
 MODELS: dict[str, Maker] = {
     "default": _ours(),
     "stack": _ours(combine="stack"),
@@ -110,6 +116,7 @@ MODELS: dict[str, Maker] = {
     "boosting": _boosting,
     **({"lightgbm": _lightgbm} if find_spec("lightgbm") else {}),
     **({"catboost": _catboost} if find_spec("catboost") else {}),
+    **({"xrfm": _xrfm} if find_spec("xrfm") else {}),
 }
 """Makers of unfitted models, by name: of classifiers or regressors, for training rows X."""
 

@@ -9,8 +9,8 @@
 Method. Every model sees the same shuffled, seeded folds, stratified by classes, and the same preprocessing,
 fitted inside the training fold: numeric columns have missing values replaced by the median and are
 standardised, other columns are one-hot encoded. ``_tables_data.py`` has the tables and the rules they were
-chosen by, ``_tables_models.py`` the models and how they are tuned. CatBoost and xRFM are not among them: the
-figures were made where neither could be installed.
+chosen by, ``_tables_models.py`` the models and how they are tuned. LightGBM, CatBoost and xRFM are among them
+where they are installed (``pip install lightgbm catboost xrfm``).
 
 Printed are, over tables, means of accuracy and log-loss or of R^2, mean ranks and how often a model is first,
 the paired gain of the first model over each other with its standard error, wins and losses, and the cost of
@@ -31,6 +31,8 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -144,8 +146,10 @@ def versions() -> str:
     """What the figures depend on."""
     modules = {"ntklib": ntklib, "scikit-learn": sklearn, "numpy": np, "scipy": scipy, "pandas": pd}
     found = {name: str(module.__version__) for name, module in modules.items()}
+    rivals = [name for name in ("lightgbm", "catboost", "xrfm", "torch") if find_spec(name)]
+    found |= {name: version(name) for name in rivals}
     found = {"python": platform.python_version(), **found, "machine": platform.machine()}
-    return "  ".join(f"{name} {version}" for name, version in found.items())
+    return "  ".join(f"{name} {number}" for name, number in found.items())
 
 
 def main(argv: list[str] | None = None) -> int:
