@@ -23,7 +23,7 @@ from timing import Actions, medians, processor, processor_times, restart_with_ke
 
 import ntklib
 from ntklib.estimators.defaults import default_kernel
-from ntklib.kernels import NTK, NumericalActivation, RectifiedPower, ntk_kernel
+from ntklib.kernels import NTK, Laplace, NumericalActivation, RectifiedPower, ntk_kernel
 
 
 def floor_actions(X: np.ndarray) -> Actions:
@@ -109,6 +109,21 @@ def entries(n: int, repeats: int) -> None:
             print(f"  {name:38s} {cross * 1e9:6.2f} ns   symmetric, a pair {pair * 1e9:6.2f} ns")
 
 
+def features(n: int, repeats: int) -> None:
+    """What a feature of an entry costs one core in the Laplace kernel, all around its loop included."""
+    print(f"\na feature of an entry, n = {2 * n:,} and {n:,}, float32, processor time of one core")
+    for d in (20, 100):
+        rng = np.random.default_rng(0)
+        X, Y = (rng.standard_normal((rows, d)).astype(np.float32) for rows in (2 * n, n))
+        actions: Actions = {
+            f"Laplace, norm {norm}": partial(Laplace(10.0, norm=norm), X, Y) for norm in (1, 2)
+        }
+        with ntklib.set_threads(1):
+            times = processor_times(actions, repeats)
+        for name, seconds in times.items():
+            print(f"  {name + f', d = {d}':38s} {seconds / (2 * n * n * d) * 1e9:6.2f} ns")
+
+
 def compare(n: int, d: int, dtype: type, repeats: int) -> None:
     """One size: the floor, our kernels over it and over the ReLU NTK, and the peers over ours."""
     X = np.random.default_rng(0).standard_normal((n, d)).astype(dtype)
@@ -140,6 +155,7 @@ def main() -> None:
         for dtype in (np.float64, np.float32):
             compare(options.n, d, dtype, options.repeats)
     entries(options.n // 5, options.repeats)
+    features(options.n // 5, options.repeats)
     other_duals(options.n // 10)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"\npeak memory of the process, peers included: {peak:.1f} GiB")
