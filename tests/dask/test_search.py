@@ -50,6 +50,8 @@ def same(model, local):
         ({"alpha_per_target": True}, np.float64),
         ({"max_search_samples": None}, np.float64),
         ({"scoring": "r2"}, np.float64),
+        ({"learn_features": "diagonal", "max_search_samples": 60}, np.float64),
+        ({"learn_features": "diagonal", "max_search_samples": N // 2 + 1}, np.float64),
     ],
     ids=str,
 )
@@ -94,6 +96,17 @@ def test_a_classification_is_that_of_the_same_blocks_in_memory(weights):
     assert model.temperature_ == local.temperature_
     np.testing.assert_array_equal(model.predict(chunked(X)), local.predict(X))
     np.testing.assert_allclose(model.predict_proba(chunked(X)), local.predict_proba(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_search", [60, N // 2 + 1])
+def test_a_classification_with_learned_scales_is_that_of_the_same_blocks_in_memory(n_search):
+    """On few rows of the search, whose penalty the others judge, and on too many."""
+    X, y = make_rows()
+    options = SEARCH | {"learn_features": "diagonal", "max_search_samples": n_search}
+    model = DaskNTKClassifierCV(GRID[:1], **options).fit(chunked(X), chunked(y > 0))
+    local = NTKClassifierCV(GRID[:1], **options).fit(in_memory(X), y > 0)
+    same(model, local)
+    assert model.temperature_ == local.temperature_
 
 
 def test_rows_of_the_comparison_do_not_depend_on_the_chunks():

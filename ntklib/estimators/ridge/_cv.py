@@ -28,7 +28,7 @@ from ._halving import comparison_rounds
 from ._kernel_search import KernelSearch, SearchResult, search_kernels
 from ._many_rows import check_blockwise
 from ._stacking import check_stackable, search_stack, stacking_rounds
-from .learned import LearnsFeatures
+from .learned import LearnsFeatures, unseen
 
 
 class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
@@ -94,19 +94,23 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
         if self.combine == "stack":
             self._fit_stack(units, solver)
             self._use_left_out(units.take(rows) if is_classifier(self) else units, result.held_out)
-        elif result.learned is not None:
+        elif result.learned is not None and choice is None:
             return self._fit_learned(units, penalties, result.held_out, result.learned, solver)
         elif choice is None:
             self._fit_at(units, penalties, solver)
         elif len(choice.left_out) < len(units):
             self._fit_units(units, choice.penalties, solver)
             self._use_left_out(units.take(rows) if is_classifier(self) else units, choice.left_out)
-        elif choice.model is not None:
-            self._store_centres(centre_support(units, choice.model), choice.model, choice.penalties)
-            self._use_left_out(units, choice.left_out)
         else:
-            self._store(units, choice.dual_coef, choice.intercept, choice.penalties, choice.solutions)
-            self._use_left_out(units, choice.left_out)
+            if choice.model is not None:
+                self._store_centres(centre_support(units, choice.model), choice.model, choice.penalties)
+            else:
+                self._store(units, choice.dual_coef, choice.intercept, choice.penalties, choice.solutions)
+            if result.learned is None or not is_classifier(self):
+                self._use_left_out(units, choice.left_out)
+            else:
+                rest = unseen(units, result.learned)
+                self._use_left_out(units.take(rest), choice.left_out[rest])
         return result.held_out
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
@@ -232,7 +236,7 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
                 units,
                 rounds,
                 solver,
-                instead=lambda winner: self._learn(search, units, order, splits, metadata, winner),
+                instead=lambda winner: self._learn(search, units, order, splits, metadata, winner, solver),
             )
         path = self.loo_path_ = result.path
         self.kernel_, self.alpha_, self.best_score_ = path.kernel, path.alpha, path.best_score

@@ -57,7 +57,8 @@ class SearchResult:
     """A candidate's path, the pair its best is ranked by, if all scores are `finite`, and the choice.
 
     The choice is None if it was made by folds; `held_out` are the values of left-out samples. Where scales of
-    the columns were learned, `learned` are the places of the units that took part, whose values these are.
+    the columns were learned, `learned` are the places of the units that took part, and the values are theirs
+    if the choice is None.
     """
 
     candidate: Candidate
@@ -118,6 +119,15 @@ class KernelSearch:
             ranks, held_out = self._from_splits(candidate, matrix, units, rows, alphas)
             choice = None
         return self._result(candidate, part, alphas, ranks, choice, held_out)
+
+    def run_on_all(self, candidate: Candidate, units: Units, solver: Solver) -> SearchResult:
+        """Search the penalties for one kernel on all units, as a solver solves."""
+        final: list[SearchResult] = []
+        with step(f"best kernel on {len(units):,} rows"):  # in a pool of one, for BLAS to have one thread
+            parallel_for(
+                lambda rows: final.append(self.run(candidate, units, rows, solver)), [np.arange(len(units))]
+            )
+        return final[0]
 
     def grid(self, scale: float) -> NDArray:
         """Penalties, the largest first, for a Gram matrix of this mean diagonal."""
@@ -333,12 +343,7 @@ def search_kernels(
     if (other := instead(winner)) is not None:
         winner = other
     elif len(rounds[-1].rows) < len(units) and not by_folds and not isinstance(solver, ConjugateGradient):
-        best, final = winner.candidate, []
-        with step(f"best kernel on {len(units):,} rows"):  # in a pool of one, for BLAS to have one thread
-            parallel_for(
-                lambda rows: final.append(search.run(best, units, rows, solver)), [np.arange(len(units))]
-            )
-        winner = final[0]
+        winner = search.run_on_all(winner.candidate, units, solver)
     check_scores(winner.rank[0], compared.finite and winner.finite, f"{search.scoring}, {search.method}")
     return winner, results_of(compared.paths)
 

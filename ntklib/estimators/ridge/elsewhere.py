@@ -33,6 +33,7 @@ from ._cv import RidgeSearch, search_order
 from ._estimator import RidgeEstimator
 from ._kernel_search import SearchResult
 from ._many_rows import check_blockwise
+from .learned import unseen
 
 __all__ = [
     "RowsElsewhere",
@@ -197,13 +198,12 @@ def _fit_chosen(
 ) -> None:
     """Fit all rows as the search has chosen."""
     choice, held_out = result.choice, result.held_out
-    if result.learned is not None:
+    if result.learned is not None and choice is None:
         penalties = np.full(units.targets.shape[1], model.alpha_)
         sums = sums_elsewhere(model, data, solver)
         store_model(model, data, sums.fit(penalties, refine=solver.refine), penalties)
         if is_classifier(model):
-            judged = replace(units, X=np.empty((len(units), 0))).take(result.learned)
-            model._fit_temperature(judged, held_out)  # type: ignore[attr-defined]
+            model._fit_temperature(without_rows(units).take(result.learned), held_out)  # type: ignore[attr-defined]
         if model.store_held_out:
             held_out = clipped(sums.left_out(penalties), left_out_limits(units) if model.clip else None)
             held_out[result.learned] = result.held_out
@@ -212,7 +212,11 @@ def _fit_chosen(
         assert choice.model is not None
         store_model(model, data, choice.model, choice.penalties)
         if is_classifier(model):
-            model._fit_temperature(units, choice.left_out)  # type: ignore[attr-defined]
+            judges, left_out = units, choice.left_out
+            if result.learned is not None:
+                rest = unseen(units, result.learned)
+                judges, left_out = without_rows(units).take(rest), left_out[rest]
+            model._fit_temperature(judges, left_out)  # type: ignore[attr-defined]
     if model.store_held_out:
         keep_held_out(model, data, held_out)
 
@@ -249,6 +253,11 @@ def held_units(data: RowsElsewhere) -> Units:
         counts=counts,
         labels=labels,
     )
+
+
+def without_rows(units: Units) -> Units:
+    """Units without features, which are not read."""
+    return replace(units, X=np.empty((len(units), 0)))
 
 
 def describe_fit(model: RidgeEstimator, data: RowsElsewhere) -> None:

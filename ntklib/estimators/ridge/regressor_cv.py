@@ -71,8 +71,10 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         ``kernels=None`` also ``Laplace(norm=2)`` at the median distance, or one of the given kernels. "auto"
         keeps the scales only where they are better than the kernel chosen without them by more than the
         standard error of the difference, and tries them with ``kernels=None``, 100 units or more, 2 to 2,000
-        columns and at most 20 folds only. At most 3,000 units take part. Not with
-        `alpha_per_target`, "stack" or "precomputed", or with `store_held_out` on more units than take part.
+        columns and at most 20 folds only. At most 3,000 units take part; the penalty is searched again on
+        all where twice as many or more are fitted, by leave-one-out of those that did not take part (not with
+        `cv` or ``ConjugateGradient``). Not with `alpha_per_target`, "stack" or "precomputed", or with
+        `store_held_out` on more units than take part.
     alpha_per_target : bool, default=False
         Choose a penalty for each target, as :class:`~sklearn.linear_model.RidgeCV` does: with leave-one-out
         or "gcv" only. They share the kernel, that of the best mean score over targets.
@@ -98,7 +100,8 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
     learned_features_ : LearnedFeatures or None
         Scores on folds with learned scales of the columns and without, and if they were kept: then
         `best_score_`, `loo_path_` and `held_out_predictions_` are of these folds, whose scales are those of
-        their training rows. None where none were tried, or no derivative was anything but 0.
+        their training rows; or, where the penalty was searched again, of the units that did not take part.
+        None where none were tried, or no derivative was anything but 0.
     best_score_ : float or ndarray of shape (n_targets,)
         Held-out score of the choice, on all units; one a target as `alpha_`.
     cv_results_ : dict of arrays

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ntklib.kernels import Laplace
+from ntklib.solvers import ConjugateGradient, Solver
 
 from ..._folds import Splits
 from ..._kernel import is_precomputed
 from ..._routing import Metadata
+from ..._scoring import Criterion
 from ..._units import Units
 from .._candidates import Candidate
 from .._duration import learning_seconds
@@ -19,7 +22,7 @@ from .._kernel_search import KernelSearch, SearchResult
 from .outcome import LearnedFeatures
 from .search import FeatureSearch, base_candidates, three_folds
 
-__all__ = ["MOST_ROWS", "LearnsFeatures"]
+__all__ = ["MOST_ROWS", "LearnsFeatures", "unseen"]
 
 MOST_ROWS = 3000  # units of the search at most
 _LEAST_ROWS = 100  # units below which "auto" learns nothing: folds say little of them
@@ -47,10 +50,13 @@ class LearnsFeatures:
         splits: Splits | None,
         metadata: Metadata,
         winner: SearchResult,
+        solver: Solver,
     ) -> SearchResult | None:
         """Learn scales as `learn_features` says, and return the result with them if they are kept.
 
         `order` are the units that kernels were compared on, at random, and `winner` is the best kernel there.
+        The penalty is that of the folds, unless twice as many units or more are to be fitted as took part:
+        then the others, which the scales have not seen, judge it anew by leave-one-out on all.
         """
         self.learned_features_ = None
         if self.learn_features is None:
@@ -83,7 +89,7 @@ class LearnsFeatures:
             self.learned_features_ = choice.outcome
         if choice is None or choice.path is None:
             return None
-        return SearchResult(
+        result = SearchResult(
             Candidate(choice.path.kernel),
             choice.path,
             choice.rank,
@@ -92,6 +98,9 @@ class LearnsFeatures:
             choice.held_out,
             learned=rows,
         )
+        if splits is not None or 2 * len(rows) > len(units) or isinstance(solver, ConjugateGradient):
+            return result
+        return _searched_on_all(search, result, units, features.scoring, solver)
 
     def _learning_seconds(self, units: Units, n_rows: int, splits: Splits | None) -> float:
         """Seconds that learning takes, about; 0 where it is left."""
@@ -124,6 +133,29 @@ class LearnsFeatures:
         if automatic and (self.kernels is not None or few or d > _MOST_COLUMNS or len(splits) > _MOST_FOLDS):
             return "is left to whoever asks for it"
         return ""
+
+
+def _searched_on_all(
+    search: KernelSearch, result: SearchResult, units: Units, scoring: str, solver: Solver
+) -> SearchResult:
+    """Search the penalty on all units, by those that the scales were not learned on."""
+    assert result.learned is not None
+    rest, criterion = unseen(units, result.learned), search.criteria[0]
+
+    def judge(values: NDArray, rows: NDArray) -> tuple[float, float]:
+        return criterion(values[rest], rows[rest])
+
+    by_rest = replace(search, criteria=(Criterion(judge, criterion.exponent),), scoring=scoring, gcv=False)
+    on_all = by_rest.run_on_all(result.candidate, units, solver)
+    held_out = on_all.held_out.copy()
+    held_out[result.learned] = result.held_out
+    path = replace(on_all.path, n_samples=len(rest))
+    return replace(on_all, path=path, held_out=held_out, learned=result.learned)
+
+
+def unseen(units: Units, learned: NDArray) -> NDArray:
+    """Places of the units that scales were not learned on."""
+    return np.setdiff1d(np.arange(len(units)), learned)
 
 
 def _restricted(splits: Splits, rows: NDArray) -> Splits:

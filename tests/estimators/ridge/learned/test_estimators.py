@@ -12,6 +12,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, KFold
 
 from ntklib import NTK, Laplace, NTKClassifierCV, NTKRegressor, NTKRegressorCV, set_threads
+from ntklib.estimators._calibration import fit_temperature
 from ntklib.estimators.ridge._cv import search_order
 from ntklib.kernels import Scaled
 from ntklib.plotting import LeaveOneOutPathDisplay
@@ -131,6 +132,54 @@ def test_rows_that_scales_were_not_learned_on_are_left_out_one_by_one(solver):
     assert squares.mean() == pytest.approx(-record.score, rel=0.01)  # folds of equal weight
 
 
+@pytest.mark.parametrize("solver", ["cholesky", Nystrom(30)], ids=["exact", "nystrom"])
+def test_rows_that_scales_have_not_seen_judge_the_penalty_where_they_are_as_many(solver):
+    X, y = small(n=120)
+    common = {"solver": solver, "store_held_out": True}
+    model = learner(max_search_samples=60, **common).fit(X, y)
+    rest = np.setdiff1d(np.arange(120), search_order(120, 0)[:60])
+    for alpha, score in zip(model.loo_path_.alphas, model.loo_path_.scores, strict=True):
+        given = NTKRegressorCV(model.kernel_, [alpha], learn_features=None, **common).fit(X, y)
+        left_out = given.held_out_predictions_[rest]
+        assert score == pytest.approx(-np.square(y[rest] - left_out).mean(), rel=1e-8)
+        if alpha == model.alpha_:
+            np.testing.assert_allclose(model.predict(X), given.predict(X), rtol=1e-8)
+    assert model.best_score_ == max(model.loo_path_.scores)
+    assert (model.loo_path_.n_samples, model.loo_path_.method) == (60, "leave-one-out")
+    fewer = learner(max_search_samples=61, solver=solver).fit(X, y)
+    assert (fewer.loo_path_.n_samples, fewer.loo_path_.method) == (61, "cross-validation")
+
+
+def test_the_penalty_of_few_rows_costs_what_that_of_all_does_not():
+    """Conjugate gradients have no leave-one-out and keep the penalty of the search."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1700, 12))
+    y = np.sin(2 * X[:, 0] + X[:, 1]) + 0.5 * rng.normal(size=1700)
+    common = {"kernels": Laplace(4.0, norm=2), "alphas": None, "max_search_samples": 150}
+    exact, kept = (learner(solver=s, **common).fit(X[:900], y[:900]) for s in ("auto", ConjugateGradient()))
+    np.testing.assert_array_equal(exact.kernel_.scales, kept.kernel_.scales)
+
+    def score(alpha):
+        return NTKRegressor(exact.kernel_, alpha=alpha).fit(X[:900], y[:900]).score(X[900:], y[900:])
+
+    assert (
+        score(exact.alpha_) > max(score(alpha) for alpha in exact.alpha_ * 10.0 ** np.arange(-2, 3)) - 0.001
+    )
+    assert score(exact.alpha_) > score(kept.alpha_) + 0.004
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_probabilities_are_calibrated_on_rows_that_scales_have_not_seen(classes):
+    X = small(n=200)[0]
+    labels = np.digitize(X[:, 0] + 0.5 * X[:, 1], [-0.4, 0.4][: classes - 1])
+    model = NTKClassifierCV(
+        Laplace(2.0), [0.1], learn_features="diagonal", max_search_samples=60, store_held_out=True
+    ).fit(X, labels)
+    rest = np.setdiff1d(np.arange(200), search_order(200, 0, labels)[:60])
+    held_out = model.held_out_predictions_.reshape(200, -1)[rest]
+    assert model.temperature_ == pytest.approx(fit_temperature(held_out, labels[rest], None), rel=1e-9)
+
+
 def test_what_was_learned_is_drawn_as_one_more_path():
     X, y = small()
     model = learner(kernels=[Laplace(1.0), Laplace(2.0)]).fit(X, y)
@@ -211,7 +260,7 @@ def test_rows_without_a_distance_leave_kernels_that_need_none(n_apart):
 
 @pytest.mark.parametrize("solver", [Nystrom(30), ConjugateGradient()], ids=["nystrom", "cg"])
 def test_other_solvers_fit_at_the_scales_of_the_search(solver):
-    X, y = small(n=200)
+    X, y = small(n=159)
     model = learner(solver=solver, max_search_samples=80).fit(X, y)
     assert model.learned_features_.n_samples == 80
     exact = learner(max_search_samples=80).fit(X, y)
