@@ -19,7 +19,7 @@ from ntklib._core.penalty_paths import search_paths
 from ntklib._core.progress import Progress
 from ntklib._core.sampling import sample_rows
 from ntklib._info import versions
-from ntklib.kernels import NNGP, NTK
+from ntklib.kernels import NNGP, NTK, Scaled
 from ntklib.lab.kernel_names import kernel_name
 from ntklib.lab.squash_search import squash_helps
 from ntklib.lab.tables import (
@@ -46,7 +46,7 @@ from ._parameterization import measure_steps
 from ._records import Analysis, DataSummary, KernelResult, ModelResult
 from ._theorem import certify_rows
 from ._verdict import judge, paired_difference
-from ._width import widen
+from ._width import network_of, widen
 from .scores import METRICS, losses_of, resamples, score_classifier, score_regressor
 
 TEST_SHARE = 0.25
@@ -186,7 +186,7 @@ def analyse(
         with progress.step("looking at the kernel"):
             parts["kernel"] = _look(ours, fitted["rbf"], *rows, seed)
         if theory:
-            _study(parts, progress, ours, rows, chosen.task, seed)
+            _study(parts, progress, ours, rows, chosen.task, seed, remember)
     except KeyboardInterrupt:
         if not models:
             raise
@@ -301,9 +301,21 @@ def _study(
     rows: tuple[NDArray, NDArray],
     task: str,
     seed: int,
+    note: Callable[[str], None],
 ) -> None:
-    """Add the parts on networks like the chosen kernel's, one after the other."""
+    """Add the parts on networks like the chosen kernel's, one after the other.
+
+    With learned scales of the columns networks are given the scaled columns, on which their kernel is the
+    chosen one.
+    """
     kernel = model.kernel_
+    if isinstance(kernel, Scaled):
+        rows, kernel = (rows[0] * kernel.scales, rows[1]), kernel.kernel
+        note("networks are given the inputs times their learned scales")
+    if network_of(kernel) is None:
+        note(
+            f"no network has the chosen kernel ({kernel_name(kernel)}): sections on such networks are missing"
+        )
     with progress.step("drawing networks"):
         parts["width"] = widen(kernel, rows[0], seed)
         parts["parameterization"] = measure_steps(kernel, *rows, task, seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from ntklib._core.drawing import COLORS
 _INK = "#0a0b0c"
 
 PAGE_INCHES = 7.6  # what fills the page's width
+_LETTERS_PER_INCH = 10  # of the labels of axes
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -71,11 +73,19 @@ def picture(
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)  # the page's font has it
         canvas = Figure(figsize=size, layout="constrained")
         FigureCanvasSVG(canvas)
-        draw(canvas.add_subplot())
+        ax = canvas.add_subplot()
+        draw(ax)
+        ax.set(xlabel=_broken(ax.get_xlabel(), size[0]), ylabel=_broken(ax.get_ylabel(), size[1]))
         buffer = io.StringIO()
         canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     # letters are equally large in all pictures
     return Picture(Markup(_inline(buffer.getvalue(), name, alt)), round(size[0] / PAGE_INCHES * 100))
+
+
+def _broken(label: str, inches: float) -> str:
+    """A label of an axis, in lines none of which is longer than the picture."""
+    most = int(inches * _LETTERS_PER_INCH)
+    return "\n".join(textwrap.fill(line, most) for line in label.split("\n"))
 
 
 def _inline(svg: str, name: str, alt: str) -> str:

@@ -1,14 +1,18 @@
 """Sections on the kernel, whichever was chosen: names come from the kernel object."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import ntklib.lab.report._analysis as analysis_module
 import ntklib.lab.report._contenders as contenders_module
-from ntklib.kernels import NTK, Laplace
+from ntklib._core.progress import Progress
+from ntklib.kernels import NTK, Laplace, Scaled
 from ntklib.lab.report import SECTIONS, analyse, render_page
 from ntklib.lab.report._contenders import CONTENDERS
+from ntklib.lab.report._figures import picture
 from ntklib.lab.tables import Table
 
 
@@ -38,6 +42,48 @@ def test_the_page_tells_of_learned_scales():
     assert "The best pair" not in html
     assert analysis.to_dict()["learned_scales"] == {"words": record.words, "kept": True}
     assert analysis.importance.columns[0] == "東京"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "notes"),
+    [
+        (NTK(), []),
+        (Scaled(NTK(), [2.0, 0.0, 1.0]), ["networks are given the inputs times their learned scales"]),
+        (Laplace(2.0), ["no network has the chosen kernel (Laplace): sections on such networks are missing"]),
+    ],
+    ids=["plain", "scaled", "no network"],
+)
+def test_networks_are_given_columns_on_which_their_kernel_is_the_chosen_one(kernel, notes, monkeypatch):
+    X, y = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30.0)
+    seen, heard = [], []
+
+    def study(kernel, X, *rest):
+        seen.append(kernel(X))
+
+    for name in ("widen", "measure_steps", "train_beside", "follow"):
+        monkeypatch.setattr(analysis_module, name, study)
+    model = SimpleNamespace(kernel_=kernel, alpha_=0.1)
+    parts = {}
+    analysis_module._study(parts, Progress(9), model, (X, y), "regression", 0, heard.append)
+    assert heard == notes
+    assert len(seen) == 4
+    for matrix in seen:
+        np.testing.assert_array_equal(matrix, kernel(X))
+    assert parts["theorem"] is not None
+
+
+def test_labels_longer_than_a_picture_take_two_lines():
+    long = "cross-validated negative mean squared error"
+    assert long in picture("a", lambda ax: ax.set_ylabel(long), alt="", size=(5.6, 5.0)).svg
+    svg = picture("a", lambda ax: ax.set_ylabel(long), alt="").svg
+    assert long not in svg
+    assert all(line in svg for line in ("cross-validated negative mean", "squared error"))
+    assert long in picture("a", lambda ax: ax.set_xlabel(long), alt="").svg  # wide enough
+    twice = f"{long}, {long}"
+    assert twice not in picture("a", lambda ax: ax.set_xlabel(twice), alt="").svg
+    broken = picture("a", lambda ax: ax.set_ylabel("divided by\n1 - h"), alt="").svg
+    assert "divided by" in broken  # as it was
+    assert "divided by 1 - h" not in broken
 
 
 def table():
