@@ -47,7 +47,7 @@ def covariance(x: Sequence[float], z: Sequence[float]) -> tuple[mpf, mpf, mpf]:
 def angle_of(a: mpf, b: mpf, c: mpf) -> mpf:
     """The angle with cosine c / sqrt(a b); determinants below the precision are zero."""
     determinant = a * b - c * c
-    if determinant <= a * b * mpf(10) ** (10 - mp.dps):
+    if determinant <= mp.ldexp(a * b, 37 - mp.prec):  # a rounding times 10^11
         determinant = mpf(0)
     return mp.atan2(mp.sqrt(determinant), c)
 
@@ -100,11 +100,11 @@ def arc_cosine(degree: int, theta: Any) -> mpf:
     # terms cancels.
     if abs(rest) <= mpf(10) ** (10 - mp.dps):
         return mpf(0)
-    lost = max(0, int(-(2 * degree + 1) * mp.log10(abs(rest)))) + 3 * degree
-    with mp.workdps(mp.dps + lost):
-        sine, cosine = mp.sin(rest), -mp.cos(rest)
+    lost = max(0, (2 * degree + 1) * (1 - mp.mag(rest))) + 10 * degree  # bits
+    with mp.workprec(mp.prec + lost):
+        cosine, sine = mp.cos_sin(rest)
         a, b = polynomials(degree)
-        value = sine * _horner(a, cosine) + rest * _horner(b, cosine)
+        value = sine * _horner(a, -cosine) + rest * _horner(b, -cosine)
         return value / (2 * mp.pi)
 
 
@@ -179,10 +179,14 @@ def deep(duals: tuple[Dual, Dual], x: Sequence[float], z: Sequence[float], **opt
     return recursion(duals, x, z, **options)[-1]
 
 
-@functools.lru_cache(maxsize=2**14)
-def _once(dual: Dual, a: mpf, b: mpf, c: mpf, precision: int) -> mpf:
-    """The dual at these; a row's own variances come again in all of its pairs."""
-    return dual(a, b, c)
+@functools.lru_cache(maxsize=2**12)
+def _variances(dual: Dual, a: mpf, weight: mpf, bias: mpf, depth: int, precision: int) -> list[mpf]:
+    """A row's own variances after each layer from that before the first; all of its pairs have them."""
+    out = []
+    for _ in range(depth):
+        a = weight * dual(a, a, a) + bias
+        out.append(a)
+    return out
 
 
 @precise
@@ -207,12 +211,15 @@ def recursion(
     scale = len(x) if input_scaling == "fan_in" else 1
     trained = layers(trainable, depth)
     a, b, c = (weight * s / scale + bias for s in covariance(x, z))
+    own_x = _variances(dual, a, weight, bias, depth, mp.prec)
+    own_z = own_x if a == b else _variances(dual, b, weight, bias, depth, mp.prec)
+    itself = a == b == c
     tangent = c if 0 in trained else mpf(0)
     steps = []
     for layer in range(1, depth + 1):
-        slope = weight * _once(derivative_dual, a, b, c, mp.prec) if tangent != 0 else mpf(0)
-        corners = ((a, a, a), (b, b, b), (a, b, c))
-        a, b, c = (weight * _once(dual, *corner, mp.prec) + bias for corner in corners)
+        slope = weight * derivative_dual(a, b, c) if tangent != 0 else mpf(0)
+        above = own_x[layer - 1] if itself else weight * dual(a, b, c) + bias
+        a, b, c = own_x[layer - 1], own_z[layer - 1], above
         tangent = slope * tangent + (c if layer in trained else 0)
         steps.append((c, tangent))
     return steps

@@ -7,10 +7,12 @@ with T the minimiser of the log-loss on scores of samples that were left out of 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 _SHARPEST, _FLATTEST = 1e4, 1e-4  # bounds of the inverse temperature
 
@@ -23,6 +25,11 @@ def logits(scores: NDArray) -> NDArray:
 def probabilities(scores: NDArray, temperature: float) -> NDArray:
     """Softmax of scores / temperature, shape (m, n_classes)."""
     return softmax(logits(scores) / temperature, axis=1)
+
+
+def _below_largest(z: NDArray) -> NDArray:
+    """Scores less each sample's largest: all that a softmax depends on, and no exponential overflows."""
+    return z - z.max(axis=1, keepdims=True)
 
 
 def _smoothed_scores(z: NDArray, labels: NDArray, n_copies: float | None) -> NDArray:
@@ -54,12 +61,14 @@ def fit_temperature(
     J. Platt, "Probabilistic outputs for support vector machines", 1999.
     C. Guo et al., "On calibration of modern neural networks", ICML 2017.
     """
-    z = logits(scores)
+    z = _below_largest(logits(scores))
     smoothed = _smoothed_scores(z, labels, n_copies)
+    whole = None if weights is None else weights.sum()
 
     def slope(log_inverse: float) -> float:
-        expected = (softmax(np.exp(log_inverse) * z, axis=1) * z).sum(axis=1)
-        return float(np.average(expected - smoothed, weights=weights))
+        odds = np.exp(math.exp(log_inverse) * z)
+        rise = (odds * z).sum(axis=1) / odds.sum(axis=1) - smoothed
+        return float(rise.mean() if weights is None else (rise * weights).sum() / whole)
 
     low, high = np.log(_FLATTEST), np.log(_SHARPEST)
     if slope(low) >= 0:
@@ -77,6 +86,7 @@ def calibrated_log_loss(
     An error of 1e-4 in the logarithm of the temperature changes it by the order of 1e-8, so the search may
     be coarse.
     """
-    z = logits(scores) / fit_temperature(scores, labels, weights, n_copies, tolerance=1e-4)
-    smoothed = _smoothed_scores(z, labels, n_copies)
-    return float(np.average(logsumexp(z, axis=1) - smoothed, weights=weights))
+    temperature = fit_temperature(scores, labels, weights, n_copies, tolerance=1e-4)
+    z = _below_largest(logits(scores)) / temperature
+    losses = np.log(np.exp(z).sum(axis=1)) - _smoothed_scores(z, labels, n_copies)
+    return float(np.average(losses, weights=weights))

@@ -74,9 +74,9 @@ class LogLoss(Loss):
     def _losses(self, f: NDArray, t: NDArray) -> NDArray:
         if _binary(t):
             return -log_expit(t * f)
-        top, _, others = _softmax_parts(f)
+        below, _, _, others = _softmax_parts(f)
         # lse - f_j = (f_top - f_j) + log(1 + others): a sum of nonnegative numbers
-        return t * ((np.take_along_axis(f, top, -1) - f) + np.log1p(others))
+        return t * (np.log1p(others) - below)
 
     def _slopes(self, f: NDArray, t: NDArray) -> NDArray:
         if _binary(t):
@@ -98,22 +98,20 @@ def _binary(t: NDArray) -> bool:
     return t.ndim == 1 or t.shape[1] == 1
 
 
-def _softmax_parts(f: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Index of the largest output, exp(f - largest), and the sum of that over the others; axis kept."""
-    top = np.argmax(f, axis=-1, keepdims=True)
-    ratios = np.exp(f - np.take_along_axis(f, top, -1))
-    others = ratios.copy()
-    np.put_along_axis(others, top, 0, -1)
-    return top, ratios, others.sum(-1, keepdims=True)
+def _softmax_parts(f: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """f - largest, exp of it, a mask of one largest a row, and the sum of the others' exp; axis kept."""
+    below = f - f.max(axis=-1, keepdims=True)
+    is_top = np.argmax(f, axis=-1)[..., None] == np.arange(f.shape[-1])
+    ratios = np.exp(below)
+    return below, ratios, is_top, np.where(is_top, 0, ratios).sum(-1, keepdims=True)
 
 
 def _probabilities_and_rest(f: NDArray) -> tuple[NDArray, NDArray]:
     """Softmax p, and 1 - p without the cancellation at the largest."""
-    top, ratios, others = _softmax_parts(f)
-    p = ratios / (1 + others)
-    rest = 1 - p
-    np.put_along_axis(rest, top, others / (1 + others), -1)
-    return p, rest
+    _, ratios, is_top, others = _softmax_parts(f)
+    whole = 1 + others
+    p = ratios / whole
+    return p, np.where(is_top, others / whole, 1 - p)
 
 
 def _labels(y: NDArray) -> NDArray:

@@ -76,57 +76,53 @@ def near_gaps(
 
 @compiled
 def _near_gaps(kind, rx, rz, apart, gaps, scales, weights, constant, out):
-    for i in range(len(rx)):
-        out[i] = _near_gap(kind, rx[i], rz[i], apart[i], gaps[i], scales, weights, constant)
-
-
-@inlined
-def _near_gap(kind, x, z, apart, gap, scales, weights, constant):
-    form, whole = _form(kind, x, z, scales, weights)
-    one_x, two_x = _products(form, x, whole, scales, weights, constant)
-    one_z, two_z = _products(form, z, whole, scales, weights, constant)
-    one_b, two_b = _differences(form, x, z, apart, whole, scales, weights)
-    u = apart / (x + z)
-    same, close = x == z, abs(u.real) < _CLOSE
-    ratio = 2.0 * u * (1.0 + u * u * (1.0 / 3.0 + u * u * (0.2 + u * u / 7.0)))  # log(x / z)
-    own_x, own_z, both = 0.0 * x, 0.0 * x, 0.0 * x
-    second, first, turned = 0.0 * x, 0.0 * x, 0.0 * x
-    for a in range(len(scales)):
-        for b in range(len(scales)):
-            s, t, weight = scales[a], scales[b], weights[a] * weights[b]
-            turned += weight * _turned(kind, s, t, x, z, gap)
-            for pair in range(1 if same else 3):  # the formula once, which takes long to compile
-                part = weight * _rest(form, s, t, z if pair == 1 else x, x if pair == 0 else z)
-                if pair == 0:
-                    own_x += part
-                elif pair == 1:
-                    own_z += part
-                else:
-                    both += part
-    if same:
-        own_z, both = own_x, own_x
-    if close and not same:
-        points, parts = (_POINTS, _WEIGHTS) if abs(u.real) > _CLOSER else (_FEW_POINTS, _FEW_WEIGHTS)
-        for i in range(len(points)):
-            p = z * np.exp(ratio * points[i])
-            for j in range(i + 1):
-                q, factor = z * np.exp(ratio * points[j]), parts[i] * parts[j] * (1.0 if i == j else 2.0)
-                for a in range(len(scales)):
-                    for b in range(len(scales)):
-                        along, mixed = _bends(form, scales[a], scales[b], p, q)
-                        second += weights[a] * weights[b] * factor * mixed
-                        if i == j:
-                            first += weights[a] * weights[b] * parts[i] * along
-        second, first = ratio * ratio * second, ratio * first
-    if not close:
-        second, first = own_x + own_z - 2.0 * both, own_x - own_z
-    size = np.sqrt((one_x * one_x + two_x * two_x + own_x) * (one_z * one_z + two_z * two_z + own_z))
-    crossed = one_b * two_z - two_b * one_z
-    lost = crossed * crossed + (own_x + own_z) / 2.0 * second - (first * first + second * second) / 4.0
-    lost += one_x * one_z * second - one_b * one_x * first + one_b * one_b * own_x
-    lost += two_x * two_z * second - two_b * two_x * first + two_b * two_b * own_x
-    turned = turned / (x * z) if form > _LONG else turned
-    return lost / (size + one_x * one_z + two_x * two_z + both) / size + turned / size
+    for n in range(len(rx)):
+        x, z, gap = rx[n], rz[n], gaps[n]
+        form, whole = _form(kind, x, z, scales, weights)
+        one_x, two_x = _products(form, x, whole, scales, weights, constant)
+        one_z, two_z = _products(form, z, whole, scales, weights, constant)
+        one_b, two_b = _differences(form, x, z, apart[n], whole, scales, weights)
+        u = apart[n] / (x + z)
+        same, close = x == z, abs(u.real) < _CLOSE
+        ratio = 2.0 * u * (1.0 + u * u * (1.0 / 3.0 + u * u * (0.2 + u * u / 7.0)))  # log(x / z)
+        own_x, own_z, both = 0.0 * x, 0.0 * x, 0.0 * x
+        second, first, turned = 0.0 * x, 0.0 * x, 0.0 * x
+        for a in range(len(scales)):
+            for b in range(len(scales)):
+                s, t, weight = scales[a], scales[b], weights[a] * weights[b]
+                turned += weight * _turned(kind, s, t, x, z, gap)
+                for pair in range(1 if same else 3):  # the formula once, which takes long to compile
+                    part = weight * _rest(form, s, t, z if pair == 1 else x, x if pair == 0 else z)
+                    if pair == 0:
+                        own_x += part
+                    elif pair == 1:
+                        own_z += part
+                    else:
+                        both += part
+        if same:
+            own_z, both = own_x, own_x
+        if close and not same:
+            points, parts = (_POINTS, _WEIGHTS) if abs(u.real) > _CLOSER else (_FEW_POINTS, _FEW_WEIGHTS)
+            for i in range(len(points)):
+                p = z * np.exp(ratio * points[i])
+                for j in range(i + 1):
+                    q, factor = z * np.exp(ratio * points[j]), parts[i] * parts[j] * (1.0 if i == j else 2.0)
+                    for a in range(len(scales)):
+                        for b in range(len(scales)):
+                            along, mixed = _bends(form, scales[a], scales[b], p, q)
+                            second += weights[a] * weights[b] * factor * mixed
+                            if i == j:
+                                first += weights[a] * weights[b] * parts[i] * along
+            second, first = ratio * ratio * second, ratio * first
+        if not close:
+            second, first = own_x + own_z - 2.0 * both, own_x - own_z
+        size = np.sqrt((one_x * one_x + two_x * two_x + own_x) * (one_z * one_z + two_z * two_z + own_z))
+        crossed = one_b * two_z - two_b * one_z
+        lost = crossed * crossed + (own_x + own_z) / 2.0 * second - (first * first + second * second) / 4.0
+        lost += one_x * one_z * second - one_b * one_x * first + one_b * one_b * own_x
+        lost += two_x * two_z * second - two_b * two_x * first + two_b * two_b * own_x
+        turned = turned / (x * z) if form > _LONG else turned
+        out[n] = lost / (size + one_x * one_z + two_x * two_z + both) / size + turned / size
 
 
 @inlined

@@ -62,18 +62,29 @@ def signed_gaps(
     apart = np.full(tau.shape if fine else (0, 0), np.nan)
     if not _gaps_from_product(tau, x.half_squares[rows], z.half_squares[columns], near, _FAR, under):
         return apart if fine else None
+    gaps = tau.astype(np.float64, copy=False)  # loops are compiled for each type
     if sparse.issparse(x.X):
-        u, v = x.X[rows], z.X[columns]
         _recompute_sparse(
-            u.data, u.indices, u.indptr, x.root[rows], x.exponent[rows],
-            v.data, v.indices, v.indptr, z.root[columns], z.exponent[columns], under, tau, apart,
+            *_parts(x.X[rows]), x.root[rows], x.exponent[rows],
+            *_parts(z.X[columns]), z.root[columns], z.exponent[columns], under, gaps, apart,
         )  # fmt: skip
     else:
         _recompute(
             x.X[rows], x.root[rows], x.exponent[rows],
-            z.X[columns], z.root[columns], z.exponent[columns], under, tau, apart,
+            z.X[columns], z.root[columns], z.exponent[columns], under, gaps, apart,
         )  # fmt: skip
+    if gaps is not tau:
+        tau[...] = gaps
     return apart if fine else None
+
+
+def _parts(X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values, columns and starts of CSR rows, always of one type each, since loops are compiled for each."""
+    return (
+        X.data.astype(np.float64, copy=False),
+        X.indices.astype(np.int64, copy=False),
+        X.indptr.astype(np.int64, copy=False),
+    )
 
 
 def close_distances(x: Any, z: Any, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -84,9 +95,8 @@ def close_distances(x: Any, z: Any, tau: np.ndarray) -> tuple[np.ndarray, np.nda
     distance, sine = np.full(tau.shape, np.nan), np.full(tau.shape, np.nan)
     if sparse.issparse(x.X):
         _fill_distances_sparse(
-            x.X.data, x.X.indices, x.X.indptr, x.root, x.exponent,
-            z.X.data, z.X.indices, z.X.indptr, z.root, z.exponent, tau, _NEAR, distance, sine,
-        )  # fmt: skip
+            *_parts(x.X), x.root, x.exponent, *_parts(z.X), z.root, z.exponent, tau, _NEAR, distance, sine
+        )
     else:
         _fill_distances(x.X, x.root, x.exponent, z.X, z.root, z.exponent, tau, _NEAR, distance, sine)
     return distance, sine

@@ -68,7 +68,7 @@ def stacked(x: Rows, z: Rows) -> Rows:
     return Rows(
         directions=None,
         half_squares=np.concatenate([x.half_squares, z.half_squares]),
-        X=sparse.vstack(rows, format="csr") if sparse.issparse(x.X) else np.concatenate(rows),
+        X=sparse.vstack(rows, format="csr") if sparse.issparse(x.X) else _read_only(np.concatenate(rows)),
         root=np.concatenate([x.root, z.root]),
         exponent=np.concatenate([x.exponent, z.exponent]),
     )
@@ -78,7 +78,8 @@ def _offset_rows(matrices: list[Any], dtype: np.dtype) -> list[Rows]:
     if any(sparse.issparse(matrix) for matrix in matrices):
         return [_sparse_rows(sparse.csr_array(matrix), dtype) for matrix in matrices]
     d = matrices[0].shape[1]
-    measured = [_measured(_read_only(matrix)) for matrix in matrices]
+    kind = np.result_type(*matrices)
+    measured = [_measured(_read_only(matrix, kind)) for matrix in matrices]
     mean = np.sum([m.unit_sum for m in measured], axis=0) / max(
         sum(np.count_nonzero(m.root) for m in measured), 1
     )
@@ -87,9 +88,9 @@ def _offset_rows(matrices: list[Any], dtype: np.dtype) -> list[Rows]:
     return [m.rows(dtype, offset) for m in measured]
 
 
-def _read_only(matrix: np.ndarray) -> np.ndarray:
-    """The rows as loops take them; read-only for all, since loops are compiled for each of the two kinds."""
-    X = np.ascontiguousarray(matrix).view()
+def _read_only(matrix: np.ndarray, dtype: np.dtype | None = None) -> np.ndarray:
+    """The rows as loops take them, all read-only and of one type: loops are compiled for each kind."""
+    X = np.ascontiguousarray(matrix, dtype).view()
     X.flags.writeable = False
     return X
 
