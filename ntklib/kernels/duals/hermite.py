@@ -64,8 +64,12 @@ def _mehler(x: Any, z: Any, tau: Any) -> Any:
     terms = min(x.shape[1], z.shape[1])
     x, z = x[:, :terms], z[:, :terms]
     if tau.ndim == 2 and not any(isinstance(part, Wide) for part in (x, z, tau)):
-        out = np.empty(tau.shape)
-        _mehler_tile(np.ascontiguousarray(x), np.ascontiguousarray(z.T), tau, out)
+        out, needed = np.empty(tau.shape), np.empty((0, 0))
+        if terms > _SHARED:
+            with np.errstate(divide="ignore"):
+                needed = _DIGITS / np.maximum(-np.log1p(-np.abs(tau)), 1e-300)
+        order = np.argsort(-needed, axis=1)
+        _mehler_tile(np.ascontiguousarray(x), np.ascontiguousarray(z.T), tau, needed, order, out)
         return out
     if tau.ndim == 1 and not isinstance(x, Wide):
         return np.sum(x * z, axis=1)
@@ -77,25 +81,27 @@ def _mehler(x: Any, z: Any, tau: Any) -> Any:
 
 
 @compiled
-def _mehler_tile(x, z, tau, out):
-    """sum_k x[i, k] z[k, j] rho^k by Horner's rule, without terms that rho^k makes less than a rounding."""
+def _mehler_tile(x, z, tau, needed, order, out):
+    """sum_k x[i, k] z[k, j] rho^k by Horner's rule, without terms that rho^k makes less than a rounding.
+
+    needed: the terms that a pair needs, and order: a row's columns by it; where those are many.
+    """
     n, m = tau.shape
     terms = x.shape[1]
-    rho, needed = np.empty(m), np.empty(m)
+    rho = np.empty(m)
     for i in range(n):
         row = out[i]
         for j in range(m):
             rho[j] = np.copysign(1.0 - abs(tau[i, j]), tau[i, j])
-            needed[j] = _DIGITS / max(-np.log1p(-abs(tau[i, j])), 1e-300)
             row[j] = 0.0
-        order, active = np.argsort(-needed) if terms > _SHARED else np.empty(0, np.int64), 0
+        active = 0
         for k in range(terms - 1, -1, -1):
             c = x[i, k]
             if k >= _SHARED:
-                while active < m and needed[order[active]] > k:
+                while active < m and needed[i, order[i, active]] > k:
                     active += 1
                 for a in range(active):
-                    j = order[a]
+                    j = order[i, a]
                     row[j] = row[j] * rho[j] + c * z[k, j]
             else:
                 for j in range(m):

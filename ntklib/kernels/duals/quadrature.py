@@ -186,7 +186,8 @@ def _fill_hermite_functions(x, root, start, last, out):
     for i in range(terms):
         k = start + i
         if k == 0:
-            out[i] = root
+            for j in range(n):  # an assignment of arrays, with its words for errors, takes long to compile
+                out[i, j] = root[j]
             continue
         a, b = np.sqrt(1.0 / k), np.sqrt((k - 1.0) / k)
         below = out[i - 1] if i > 0 else last[1]

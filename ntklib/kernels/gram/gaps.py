@@ -144,7 +144,7 @@ def _recompute_sparse(
 ):  # fmt: skip
     """The same for rows in CSR format with sorted indices, on the columns that either has entries in."""
     n, m = tau.shape
-    length = np.max(np.diff(start_x)) + np.max(np.diff(start_z))
+    length = _longest(start_x) + _longest(start_z)
     x, z = np.empty(length), np.empty(length)
     for i in range(n):
         for j in range(m):
@@ -154,6 +154,15 @@ def _recompute_sparse(
             _write_pair(
                 x[:d], root_x[i], exponent_x[i], z[:d], root_z[j], exponent_z[j], fine, i, j, tau, apart
             )
+
+
+@inlined
+def _longest(starts):
+    """Entries of the fullest row: NumPy's functions for this would take seconds to compile."""
+    most = 0
+    for i in range(len(starts) - 1):
+        most = max(most, starts[i + 1] - starts[i])
+    return most
 
 
 @inlined
@@ -181,11 +190,10 @@ def _write_pair(x, rx, a, z, rz, b, fine, i, j, tau, apart):
         wide_x, wide_z = math.ldexp(rx, int(a - top)), math.ldexp(rz, int(b - top))
         if abs(wide_x - wide_z) < abs(rx - rz):
             rx, rz, a, b = wide_x, wide_z, top, top
-    sign = 1.0
-    gap = _half_square(x, rx, a, z, rz, b, sign)
-    if gap > 1.0:
-        sign = -1.0
+    for sign in (1.0, -1.0):  # the formula once, which takes long to compile
         gap = _half_square(x, rx, a, z, rz, b, sign)
+        if not gap > 1.0:
+            break
     if gap < fine:
         if gap > 0.0 or rx != rz:
             gap = _fine_gap(x, rx, a, z, rz, b)
@@ -306,7 +314,7 @@ def _fill_distances_sparse(
     data_z, indices_z, start_z, root_z, exponent_z, tau, near, distance, sine,
 ):  # fmt: skip
     n, m = tau.shape
-    length = np.max(np.diff(start_x)) + np.max(np.diff(start_z))
+    length = _longest(start_x) + _longest(start_z)
     x, z = np.empty(length), np.empty(length)
     for i in range(n):
         for j in range(m):

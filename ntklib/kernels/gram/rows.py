@@ -164,7 +164,9 @@ def _measure(X, root, exponent, unit_sum):
             for j in range(_LANES):
                 value = abs(np.float64(part[j]))
                 lanes[j] = value if value > lanes[j] else lanes[j]
-        largest = np.max(lanes)
+        largest = 0.0
+        for j in range(_LANES):
+            largest = max(largest, lanes[j])
         for k in range(whole, d):
             largest = max(largest, abs(np.float64(row[k])))
         e = math.frexp(largest)[1]
