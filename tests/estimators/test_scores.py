@@ -1,10 +1,12 @@
 """What models are chosen by: scores in every unit of y, scores that are not numbers, weights on request."""
 
+import functools
 import warnings
 
 import numpy as np
 import pytest
 import sklearn
+from sklearn.base import clone
 from sklearn.metrics import get_scorer, make_scorer, mean_pinball_loss, r2_score
 from sklearn.model_selection import LeaveOneOut
 
@@ -24,11 +26,21 @@ KERNEL = NTK(depth=2, bias_std=0.3)
 EXPONENTS = [-560, -300, 300, 530]  # 1e-169, 1e-90, 1e90, 1e159: at the ends squares are not representable
 
 
-@pytest.fixture
-def data():
+def draw():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 3))
     return X, X[:, 0] + np.sin(2 * X[:, 1]) + 0.2 * rng.standard_normal(40)
+
+
+@pytest.fixture
+def data():
+    return draw()
+
+
+@functools.cache
+def plain_search(scoring, cv):
+    """Of two kernels on targets of the order of one; what others are compared with."""
+    return NTKRegressorCV([KERNEL, NTK()], scoring=scoring, cv=cv).fit(*draw())
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +77,8 @@ class TestAnyUnit:
     @pytest.mark.parametrize("cv", [None, 3])
     def test_scorers(self, data, scoring, degree, exponent, cv):
         X, y = data
-        plain = NTKRegressorCV([KERNEL, NTK()], scoring=scoring, cv=cv).fit(X, y)
-        other = NTKRegressorCV([KERNEL, NTK()], scoring=scoring, cv=cv).fit(X, scaled(y, exponent))
+        plain = plain_search(scoring, cv)
+        other = clone(plain).fit(X, scaled(y, exponent))
         assert other.alpha_ == plain.alpha_
         assert other.kernel_ == plain.kernel_
         assert other.best_score_ == scaled(plain.best_score_, degree * exponent)

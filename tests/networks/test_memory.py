@@ -29,9 +29,9 @@ def peak(call, memory):
     ids=repr,
 )
 def test_many_rows(net):
-    """Hidden layers of all rows at once would take 10e6 bytes, derivatives a multiple of that."""
-    X = np.random.default_rng(0).normal(size=(6000, 3))
-    params, u, c = net.init(3, 0), np.ones(net.n_params(3)), np.ones(6000)
+    """Hidden layers of all rows at once would take 5e6 bytes, derivatives a multiple of that."""
+    X = np.random.default_rng(0).normal(size=(3000, 3))
+    params, u, c = net.init(3, 0), np.ones(net.n_params(3)), np.ones(3000)
     for call in (
         lambda: net.apply(params, X),
         lambda: net.jvp(params, X, u),

@@ -36,7 +36,7 @@ SCORES = {"squared_error": "neg_mean_squared_error", "absolute_error": "neg_mean
 @parametrize_with_checks(
     [
         TangentRegressor(),
-        TangentClassifier(),
+        TangentClassifier(max_iter=200),
         TangentRegressorCV(),
         TangentClassifierCV(max_iters=[1, 10, 100]),
     ]
