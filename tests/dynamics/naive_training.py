@@ -1,7 +1,5 @@
 """Slow, plain twins: the parameters of a linear model, trained step by step."""
 
-import math
-
 import numpy as np
 
 
@@ -17,15 +15,14 @@ def descend(J, gradient, f0, steps, *, learning_rate, momentum=0.0, ridge=0.0):
     return np.stack(path)
 
 
-def runge_kutta(J, gradient, f0, time, *, ridge=0.0, step=1.5 / 4000):
+def runge_kutta(J, gradient, f0, time, *, ridge=0.0, steps=4000):
     """w at a time of the gradient flow from w_0 = 0, by the classical method of order 4."""
 
     def velocity(w):
         return -(J.T @ gradient(f0 + J @ w) + ridge * w)
 
-    steps = math.ceil(time / step)
-    w, h = np.zeros((J.shape[1], *f0.shape[1:])), time / max(steps, 1)
-    for _ in range(steps):
+    w, h = np.zeros((J.shape[1], *f0.shape[1:])), time / steps
+    for _ in range(steps if time else 0):
         a = velocity(w)
         b = velocity(w + h / 2 * a)
         c = velocity(w + h / 2 * b)

@@ -201,7 +201,9 @@ def angular_tile(
     k, ratio = kind(k), kind(ratio)
     depth = len(include) - 1
     power, value, slope, ntk = np.empty(m, kind), np.empty(m, kind), np.empty(m, kind), np.empty(m, kind)
-    B, E, D = np.ones(m, kind), np.full(m, kind(gap[0]), kind), np.ones(m, kind)
+    B, E, D = np.empty(m, kind), np.empty(m, kind), np.empty(m, kind)
+    for j in range(m):
+        B[j], E[j], D[j] = one, kind(gap[0]), one
     for i in range(n):
         row = tau[i]
         if biased:

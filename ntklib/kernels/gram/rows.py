@@ -177,7 +177,9 @@ def _measure(X, root, exponent, unit_sum):
             for j in range(_LANES):
                 value = np.float64(part[j]) * first * second
                 lanes[j] += value * value
-        total = np.sum(lanes)
+        total = 0.0
+        for j in range(_LANES):
+            total += lanes[j]
         for k in range(whole, d):
             value = np.float64(row[k]) * first * second
             total += value * value
