@@ -17,6 +17,7 @@ __all__ = ["dense", "each_block", "row_step", "sum_blocks"]
 
 _ROWS = 128  # of a block at most
 _AT_ONCE = 8  # blocks that may be in memory together, and sums that are kept
+_WORTH = 2**15  # weights times rows of a sum: with fewer, calls cost more than threads save
 
 
 def dense(X: Any, rows: slice, dtype: np.dtype) -> np.ndarray:
@@ -49,7 +50,8 @@ def sum_blocks(
 
     A few sums at a time are kept, one for each group of rows.
     """
-    groups = max(1, min(_AT_ONCE, working_memory() // (2 * size * dtype.itemsize)))
+    memory = working_memory() // (2 * size * dtype.itemsize)
+    groups = max(1, min(_AT_ONCE, memory, X.shape[0] * size // _WORTH))
     parts = list(row_blocks(X.shape[0], -(-X.shape[0] // groups)))
     sums: list[Any] = [0] * len(parts)
 
