@@ -75,7 +75,7 @@ def section(name):
 
 def actions(name):
     """Return the options of a study's command."""
-    parser = build_parser(["study"])
+    parser = build_parser(["study", name])
     for verb in ("study", name):
         (names,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
         parser = names.choices[verb]

@@ -1,5 +1,7 @@
 """What tests of the laboratory share."""
 
+import os
+
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -21,4 +23,12 @@ def painting():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ConstrainedLayoutEngine, "execute", lambda engine, figure: None)
         patch.setattr(StudyResult, "_png", drawn)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def flushing():
+    """No file has to outlive the machine: the disk is not waited for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
         yield

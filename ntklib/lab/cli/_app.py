@@ -52,8 +52,8 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         verb.add_argument(
             "--traceback", action="store_true", help="show where in the code an error came from"
         )
-        if command.name in argv:  # the options of a study are made from its declaration, which takes time
-            command.add_options(verb)
+        if command.name in argv:
+            command.add_options(verb, argv)
         verb.set_defaults(command=command)
     return parser
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ class Command:
     examples : str
         Command lines with a word on each, shown at the end of its help.
     add_options : callable
-        Receives the verb's parser and adds its arguments.
+        Receives the verb's parser and the words of the command line, and adds the arguments.
     run : callable
         Receives the parsed arguments. It returns when the job is done, raises ``DataError`` for bad input
         and anything else for a job that failed.
@@ -41,7 +41,7 @@ class Command:
     summary: str
     description: str
     examples: str
-    add_options: Callable[[argparse.ArgumentParser], None]
+    add_options: Callable[[argparse.ArgumentParser, Sequence[str]], None]
     run: Callable[[argparse.Namespace], None]
 
 

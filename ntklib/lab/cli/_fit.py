@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from ._command import (
@@ -16,7 +17,7 @@ from ._command import (
 )
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
     add_data_argument(
         parser,
         "a .csv, .npz or .parquet file, or an embedded data set; several .csv or .parquet files with "

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from ._command import Command, note, printable
 
 
-def _no_options(parser: argparse.ArgumentParser) -> None:
+def _no_options(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
     pass
 
 
-def _model_option(parser: argparse.ArgumentParser) -> None:
+def _model_option(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a file written by ntklib fit, to describe")
 
 

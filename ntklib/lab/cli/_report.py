@@ -6,7 +6,7 @@ import argparse
 import shlex
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ DEFAULT_DATA = "digits"
 _MAX_SAMPLES = 30_000  # of `ntklib.lab.report`, which takes a second to import
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
     add_data_argument(
         parser,
         "digits (default), diabetes, breast_cancer or wine, which come along; or a .csv, .npz or .parquet "

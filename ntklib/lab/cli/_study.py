@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import textwrap
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ntklib.lab.study import Declaration
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> None:
     names = parser.add_subparsers(metavar="NAME", required=True, parser_class=type(parser))
     for name in STUDIES:
         declaration = load_study(name)
@@ -29,9 +30,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
             epilog=f"examples:\n{textwrap.indent(declaration.examples, '  ')}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        _add_common_options(own)
-        add_arguments(own, declaration)
         own.set_defaults(study=declaration)
+        if name in argv:  # options are made from the declaration, which takes time
+            _add_common_options(own)
+            add_arguments(own, declaration)
 
 
 def _lower(text: str) -> str:
