@@ -11,7 +11,7 @@ cg          full kernel ridge regression by conjugate gradients over its kernel 
             the memory of the matrix over its own
 growth      time against n at a fixed number of centres, from a memory map, and the slope of its logarithm
 estimators  the four kernel ridge estimators with their defaults on 50,000 rows
-search      NTKRegressorCV with its defaults on 2,000, 5,000 and 10,000 rows
+search      NTKRegressorCV with its defaults, and without learned features, on 2,000, 5,000 and 10,000 rows
 
 ``--scale`` multiplies the numbers of rows: 1 is a million rows a pass, and ten million in the last of growth;
 the script says first how long it will take.  ``--cpu`` compares processor time on one thread, which other
@@ -231,13 +231,19 @@ def estimators(n: int, d: int) -> None:
 
 
 def search(d: int, sizes: list[int]) -> None:
-    """Seconds of the default search."""
+    """Seconds of the default search, with and without learned features."""
     for n in sizes:
         X, y = data(n, d)
         if n == sizes[0]:
             NTKRegressorCV().fit(X[:300], y[:300])
-        took = seconds(lambda X=X, y=y: NTKRegressorCV().fit(X, y))
-        print(f"NTKRegressorCV().fit, n = {n:,}, d = {d}: {took:.1f} s", flush=True)
+        plain, whole = (
+            seconds(lambda X=X, y=y, learn=learn: NTKRegressorCV(learn_features=learn).fit(X, y))
+            for learn in (None, "auto")
+        )
+        print(
+            f"NTKRegressorCV().fit, n = {n:,}, d = {d}: {whole:.1f} s, learn_features=None {plain:.1f} s",
+            flush=True,
+        )
 
 
 PARTS: dict[str, Callable[[float], Any]] = {
