@@ -25,7 +25,9 @@ def precise(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        with mp.workdps(max(DIGITS, mp.dps)):
+        if mp.dps >= DIGITS:
+            return function(*args, **kwargs)
+        with mp.workdps(DIGITS):
             return function(*args, **kwargs)
 
     return wrapped
@@ -46,8 +48,14 @@ def covariance(x: Sequence[float], z: Sequence[float]) -> tuple[mpf, mpf, mpf]:
 @precise
 def angle_of(a: mpf, b: mpf, c: mpf) -> mpf:
     """The angle with cosine c / sqrt(a b); determinants below the precision are zero."""
+    return _angle_of(a, b, c, mp.prec)
+
+
+@functools.lru_cache(maxsize=256)
+def _angle_of(a: mpf, b: mpf, c: mpf, precision: int) -> mpf:
+    """A dual and the one of its derivative ask for the same."""
     determinant = a * b - c * c
-    if determinant <= mp.ldexp(a * b, 37 - mp.prec):  # a rounding times 10^11
+    if determinant <= mp.ldexp(a * b, 37 - precision):  # a rounding times 10^11
         determinant = mpf(0)
     return mp.atan2(mp.sqrt(determinant), c)
 

@@ -16,7 +16,7 @@ _RECORDS = 100
 
 @dataclass(frozen=True)
 class Recording:
-    """What a training run records, and how often.
+    """Choice of what a training run records, and how often.
 
     Parameters
     ----------

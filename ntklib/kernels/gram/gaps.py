@@ -129,12 +129,23 @@ def _gaps_from_product(tau, half_x, half_z, near, far, fine):
 @compiled
 def _recompute(X, root_x, exponent_x, Z, root_z, exponent_z, fine, tau, apart):
     n, m = tau.shape
+    x, z = np.empty(X.shape[1]), np.empty(X.shape[1])
     for i in range(n):
+        loaded = False
         for j in range(m):
             if math.isnan(tau[i, j]):
-                _write_pair(
-                    X[i], root_x[i], exponent_x[i], Z[j], root_z[j], exponent_z[j], fine, i, j, tau, apart
-                )
+                loaded = _load_pair(X, i, Z, j, loaded, x, z)
+                _write_pair(x, root_x[i], exponent_x[i], z, root_z[j], exponent_z[j], fine, i, j, tau, apart)
+
+
+@inlined
+def _load_pair(X, i, Z, j, loaded, x, z):
+    """Copy two rows, unless the first is there: formulas of pairs are compiled for one kind of rows."""
+    for k in range(len(x)):
+        z[k] = Z[j, k]
+        if not loaded:
+            x[k] = X[i, k]
+    return True
 
 
 @compiled
@@ -300,12 +311,14 @@ def _split(a):
 @compiled
 def _fill_distances(X, root_x, exponent_x, Z, root_z, exponent_z, tau, near, distance, sine):
     n, m = tau.shape
+    x, z = np.empty(X.shape[1]), np.empty(X.shape[1])
     for i in range(n):
+        loaded = False
         for j in range(m):
             if abs(tau[i, j]) < near:
-                _write_distance(
-                    X[i], root_x[i], exponent_x[i], Z[j], root_z[j], exponent_z[j], i, j, tau, distance, sine
-                )
+                loaded = _load_pair(X, i, Z, j, loaded, x, z)
+                rx, rz, a, b = root_x[i], root_z[j], exponent_x[i], exponent_z[j]
+                _write_distance(x, rx, a, z, rz, b, i, j, tau, distance, sine)
 
 
 @compiled
