@@ -62,10 +62,11 @@ OTHER = {
     ),
     "lazy-decay": (
         ["--times", 5, "--max-samples", 10, "--activation", "softplus", "--trainable", "hidden"],
-        ["--weight-std", 1.3, "--input-scaling", "none", "--output-init", "gaussian"],
-        ["--bias-std", 0.5, "--parameterization", "mean_field"],
-        ["--no-symmetric", "--weight-std", 0.3, "--widths", 4096, "--samples", 1],
-        ["--degree", 2],
+        [
+            *["--weight-std", 1.3, "--input-scaling", "none", "--output-init", "gaussian"],
+            *["--bias-std", 0.5, "--parameterization", "mean_field"],
+        ],
+        ["--no-symmetric", "--weight-std", 0.3, "--widths", 4096, "--samples", 1, "--degree", 2],
     ),
     "scale": (
         [*_NETWORK[:-1], "--input-scaling", "none", "--offset", 0.1, "--depth", 2],

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import ntklib.lab.report._analysis as analysis_module
 import ntklib.lab.report._contenders as contenders_module
@@ -15,15 +16,23 @@ from ntklib.lab.report._contenders import CONTENDERS
 from ntklib.lab.report._figures import picture
 from ntklib.lab.tables import Table
 
+PAINT = Figure.savefig
+
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
     monkeypatch.setattr(contenders_module, "PENALTY_GRID", (0.1,))
     monkeypatch.setattr(contenders_module, "GAMMA_FACTORS", (1.0,))
+    monkeypatch.setattr("ntklib.lab.report._theorem.WIDTH", 64)
     monkeypatch.setattr("ntklib.lab.report._analysis.CONTENDERS", CONTENDERS[:2])
 
 
-def test_the_page_tells_of_learned_scales():
+@pytest.fixture
+def painted(monkeypatch):
+    monkeypatch.setattr(Figure, "savefig", PAINT)
+
+
+def test_the_page_tells_of_learned_scales(painted):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(140, 8))
     names = ("a", "b", "c", "d", "e", "f", "g", "東京")
@@ -72,7 +81,7 @@ def test_networks_are_given_columns_on_which_their_kernel_is_the_chosen_one(kern
     assert parts["theorem"] is not None
 
 
-def test_labels_longer_than_a_picture_take_two_lines():
+def test_labels_longer_than_a_picture_take_two_lines(painted):
     long = "cross-validated negative mean squared error"
     assert long in picture("a", lambda ax: ax.set_ylabel(long), alt="", size=(5.6, 5.0)).svg
     svg = picture("a", lambda ax: ax.set_ylabel(long), alt="").svg
