@@ -1,4 +1,4 @@
-"""Choice of what a run of `train` records, and how often."""
+"""Contents of the record of a training run."""
 
 from __future__ import annotations
 
