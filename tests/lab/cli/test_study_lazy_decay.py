@@ -11,6 +11,7 @@ from ntklib.lab.studies.lazy_decay import study as module
 from ntklib.networks import TwoLayerNet
 
 QUICK = ["--data", "wine", "--widths", 8, "--samples", 2, "--factors", 1, "--below", 0.2, "--horizon", 1]
+QUICK += ["--times", 4]
 
 
 def run(capsys, *arguments, code=0):
@@ -39,6 +40,7 @@ def test_options_reach_the_study(tmp_path, capsys):
             activation="softplus", trainable="hidden", input_scaling="fan_in", symmetric=True
         ),
         horizon=1.0,
+        n_times=4,
         random_state=3,
     )
     found = json.loads(out)

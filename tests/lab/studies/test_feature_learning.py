@@ -47,7 +47,7 @@ def study():
         (16, 32, 128),
         n_features=15,
         n_train=150,
-        n_test=300,
+        n_test=150,
         width=30,
         reference_width=256,
         steps=250,
