@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ntklib._core.blocks import row_blocks
-from ntklib._core.threads import get_threads, parallel_for
+from ntklib._core.threads import get_threads, parallel_for, single_threaded
 
 from ..spec import Spec
 from .layers import Copy, Direction, Layer
@@ -52,6 +52,15 @@ class Sweep:
         gradients: list[Gradients] | None = None,
     ) -> np.ndarray:
         """Return the outputs (n, k); write the gradient of <c, outputs> for c = cotangent(rows, outputs)."""
+        return single_threaded(self._sweep, copies, X, cotangent, gradients)
+
+    def _sweep(
+        self,
+        copies: tuple[Copy, ...],
+        X: Any,
+        cotangent: Callable[[slice, np.ndarray], np.ndarray] | None,
+        gradients: list[Gradients] | None,
+    ) -> np.ndarray:
         result = np.empty((X.shape[0], self.n_outputs), self.dtype)
         with np.errstate(all="ignore"):  # whoever asks looks at the outputs: they show what was too large
             for rows in row_blocks(X.shape[0], self.block):
@@ -226,7 +235,10 @@ class _Pass:
 
         width, inputs = layer.weight.shape
         operations = 2.0 * self.n * width * (inputs + len(above.weight))
-        parallel_for(take_turns, range(1 if operations < SERIAL else min(get_threads(), len(tasks))))
+        if operations < SERIAL:
+            take_turns(0)
+        else:
+            parallel_for(take_turns, range(min(get_threads(), len(tasks))))
 
 
 def _chunks(group: slice) -> Iterator[slice]:
