@@ -104,9 +104,9 @@ def _near_gaps(kind, rx, rz, apart, gaps, scales, weights, constant, out):
         if close and not same:
             points, parts = (_POINTS, _WEIGHTS) if abs(u.real) > _CLOSER else (_FEW_POINTS, _FEW_WEIGHTS)
             for i in range(len(points)):
-                p = z * np.exp(ratio * points[i])
+                p = z * _exp(ratio * points[i])
                 for j in range(i + 1):
-                    q, factor = z * np.exp(ratio * points[j]), parts[i] * parts[j] * (1.0 if i == j else 2.0)
+                    q, factor = z * _exp(ratio * points[j]), parts[i] * parts[j] * (1.0 if i == j else 2.0)
                     for a in range(len(scales)):
                         for b in range(len(scales)):
                             along, mixed = _bends(form, scales[a], scales[b], p, q)
@@ -116,7 +116,7 @@ def _near_gaps(kind, rx, rz, apart, gaps, scales, weights, constant, out):
             second, first = ratio * ratio * second, ratio * first
         if not close:
             second, first = own_x + own_z - 2.0 * both, own_x - own_z
-        size = np.sqrt((one_x * one_x + two_x * two_x + own_x) * (one_z * one_z + two_z * two_z + own_z))
+        size = _sqrt((one_x * one_x + two_x * two_x + own_x) * (one_z * one_z + two_z * two_z + own_z))
         crossed = one_b * two_z - two_b * one_z
         lost = crossed * crossed + (own_x + own_z) / 2.0 * second - (first * first + second * second) / 4.0
         lost += one_x * one_z * second - one_b * one_x * first + one_b * one_b * own_x
@@ -148,7 +148,7 @@ def _products(form, r, whole, scales, weights, constant):
     else:
         two += math.sqrt(math.pi / 2.0) * whole * r
     for a in range(len(scales)):
-        h = np.sqrt(scales[a] * scales[a] + r * r)
+        h = _sqrt(scales[a] * scales[a] + r * r)
         if form == _SHORT + STEP:
             two += weights[a] * r / h
         elif form == _SHORT + SMOOTHED:
@@ -166,7 +166,7 @@ def _differences(form, x, z, apart, whole, scales, weights):
         two += math.sqrt(math.pi / 2.0) * whole * apart
     for a in range(len(scales)):
         s = scales[a]
-        hx, hz = np.sqrt(s * s + x * x), np.sqrt(s * s + z * z)
+        hx, hz = _sqrt(s * s + x * x), _sqrt(s * s + z * z)
         if form == _SHORT + STEP:
             two += weights[a] * (s / hx) * (s / hz) * ((x + z) * apart / (x * hz + z * hx))
         elif form == _SHORT + SMOOTHED:
@@ -177,10 +177,10 @@ def _differences(form, x, z, apart, whole, scales, weights):
 @inlined
 def _angles(s, t, p, q):
     """Cosine and sine of psi_0, that angle, and s^2/h_x^2 and t^2/h_z^2."""
-    hx, hz = np.sqrt(s * s + p * p), np.sqrt(t * t + q * q)
+    hx, hz = _sqrt(s * s + p * p), _sqrt(t * t + q * q)
     cos, ex, ez = p / hx * (q / hz), (s / hx) * (s / hx), (t / hz) * (t / hz)
-    sin = np.sqrt(ex + (p / hx) * (p / hx) * ez)
-    psi = np.arcsin(sin) if sin.real < 0.7 else math.pi / 2.0 - np.arcsin(cos)
+    sin = _sqrt(ex + (p / hx) * (p / hx) * ez)
+    psi = _arcsin(sin) if sin.real < 0.7 else math.pi / 2.0 - _arcsin(cos)
     return cos, sin, psi, ex, ez
 
 
@@ -189,16 +189,16 @@ def _turned(kind, s, t, x, z, gap):
     """A0 - A: of steps times pi/2, of ramps times 2 pi."""
     cos_0, sin_0, psi_0, ex, ez = _angles(s, t, x, z)
     cos, square = cos_0 * (1.0 - gap), cos_0 * cos_0 * gap * (2.0 - gap)
-    sin = np.sqrt(sin_0 * sin_0 + square)
-    psi = np.arcsin(sin) if sin.real < 0.7 and cos.real > 0.0 else math.pi / 2.0 - np.arcsin(cos)
-    d = 2.0 * np.arcsin(cos_0 * gap / (2.0 * np.sin((psi_0 + psi) / 2.0)))
+    sin = _sqrt(sin_0 * sin_0 + square)
+    psi = _arcsin(sin) if sin.real < 0.7 and cos.real > 0.0 else math.pi / 2.0 - _arcsin(cos)
+    d = 2.0 * _arcsin(cos_0 * gap / (2.0 * _sin((psi_0 + psi) / 2.0)))
     if kind == STEP:
         return d
-    both = np.sqrt(s * s + x * x) * np.sqrt(t * t + z * z)
-    half, middle = np.sin(d / 2.0), psi_0 + d / 2.0
+    both = _sqrt(s * s + x * x) * _sqrt(t * t + z * z)
+    half, middle = _sin(d / 2.0), psi_0 + d / 2.0
     # the integral of psi sin(psi)
-    lost = 2.0 * psi_0 * np.sin(middle) * half + 2.0 * d * np.sin(middle + d / 4.0) * np.sin(d / 4.0)
-    lost -= 2.0 * _less_sine(d / 2.0) * np.cos(middle)
+    lost = 2.0 * psi_0 * _sin(middle) * half + 2.0 * d * _sin(middle + d / 4.0) * _sin(d / 4.0)
+    lost -= 2.0 * _less_sine(d / 2.0) * _cos(middle)
     ramp = math.pi * x * z * gap - both * lost
     if kind == SMOOTHED:
         return ramp
@@ -215,21 +215,21 @@ def _rest(form, s, t, p, q):
         return (psi * (sin * sin / (1.0 + cos)) - _less_sine(psi)) / cos
     if form == _LONG + GATED:
         return ex * ez * cos / sin - _less_sine(2.0 * psi) / 2.0
-    alpha = np.arcsin(cos) if cos.real < 0.7 else math.pi / 2.0 - psi
+    alpha = _arcsin(cos) if cos.real < 0.7 else math.pi / 2.0 - psi
     if form == _SHORT + STEP:  # alpha - sin(alpha)
         return _less_sine(alpha)
     if form == _SHORT + SMOOTHED:
-        return np.sqrt(s * s + p * p) * np.sqrt(t * t + q * q) * (alpha * cos - cos * cos / (1.0 + sin))
+        return _sqrt(s * s + p * p) * _sqrt(t * t + q * q) * (alpha * cos - cos * cos / (1.0 + sin))
     return p * q * ((ex + ez) * cos / sin + alpha)
 
 
 @inlined
 def _bends(form, s, t, p, q):
     """Derivatives of R: that in log p and log q together, and that in one and then the other."""
-    hx, hz = np.sqrt(s * s + p * p), np.sqrt(t * t + q * q)
+    hx, hz = _sqrt(s * s + p * p), _sqrt(t * t + q * q)
     cos, ex, ez = p / hx * (q / hz), (s / hx) * (s / hx), (t / hz) * (t / hz)
     square = ex + (p / hx) * (p / hx) * ez
-    sin, e, both = np.sqrt(square), ex + ez, ex * ez
+    sin, e, both = _sqrt(square), ex + ez, ex * ez
     tan = cos / sin
     if form == _LONG + STEP:
         return e * tan, both * tan / square
@@ -243,7 +243,7 @@ def _bends(form, s, t, p, q):
         u, v = ex / square - 2.0 * (1.0 - ex), ez / square - 2.0 * (1.0 - ez)
         more = 2.0 * both * (cos / square) * (cos / square) - 2.0 * (cos * cos - square)
         return 2.0 * sin * cos * e + turn * (u + v), turn * (u * v + more)
-    alpha = np.arcsin(cos)
+    alpha = _arcsin(cos)
     if form == _SHORT + SMOOTHED:
         value, turned = hx * hz * (alpha * cos - cos * cos / (1.0 + sin)), hx * hz * alpha * cos
         by_p, by_q = (1.0 - ex) * value + ex * turned, (1.0 - ez) * value + ez * turned
@@ -259,8 +259,45 @@ def _bends(form, s, t, p, q):
 def _less_sine(x):
     """An angle less its sine."""
     if abs(x.real) > 0.5:
-        return x - np.sin(x)
+        return x - _sin(x)
     square, value = x * x, 0.0 * x + 1.0
     for k in range(8, 0, -1):
         value = 1.0 - square / ((2.0 * k + 2.0) * (2.0 * k + 3.0)) * value
     return x * square / 6.0 * value
+
+
+# Functions of a float, whose slope carries a derivative along in a small imaginary part: functions of complex
+# numbers would take longer, to run and to compile.
+
+
+@inlined
+def _moved(value, slope, x):
+    return value if x.imag == 0.0 else value + slope * (x - x.real)  # the first for all floats
+
+
+@inlined
+def _sqrt(x):
+    root = math.sqrt(x.real)
+    return _moved(root, 0.5 / root if root > 0.0 else 0.0, x)
+
+
+@inlined
+def _arcsin(x):
+    cosine = math.sqrt((1.0 - x.real) * (1.0 + x.real))
+    return _moved(math.asin(x.real), 1.0 / cosine if cosine > 0.0 else 0.0, x)
+
+
+@inlined
+def _sin(x):
+    return _moved(math.sin(x.real), math.cos(x.real), x)
+
+
+@inlined
+def _cos(x):
+    return _moved(math.cos(x.real), -math.sin(x.real), x)
+
+
+@inlined
+def _exp(x):
+    value = math.exp(x.real)
+    return _moved(value, value, x)
