@@ -5,19 +5,19 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
-
 FILES = sorted((Path(__file__).parents[1] / "ntklib").rglob("*.py"))
 QUESTIONS = {"What", "How", "Whether", "Which", "Where", "Why", "When", "Who"}
 VERBS = {"found", "said", "shown"}
 
 
+def nodes(source: str) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(source)))
+
+
 def wrong_openings(source: str) -> list[str]:
     """Docstrings whose summary is a question without a question mark, not a noun phrase or an imperative."""
-    tree = ast.parse(source)
-    places = [tree, *ast.walk(tree)]
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    texts = {ast.get_docstring(node) for node in places if isinstance(node, kinds)} - {None}
+    texts = {ast.get_docstring(node) for node in nodes(source) if isinstance(node, kinds)} - {None}
     return [text.splitlines()[0] for text in texts if text.split(maxsplit=1)[0].strip(",.") in QUESTIONS]
 
 
@@ -25,19 +25,22 @@ def verbs_as_names(source: str) -> list[str]:
     """Variables that are named by a participle."""
     return [
         f"{node.lineno}: {node.id}"
-        for node in ast.walk(ast.parse(source))
+        for node in nodes(source)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in VERBS
     ]
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_docstrings_open_with_a_noun_phrase_or_an_imperative(path):
-    assert wrong_openings(path.read_text(encoding="utf-8")) == []
+def check(rule) -> dict[str, list[str]]:
+    """Faults by file."""
+    return {str(path): wrong for path in FILES if (wrong := rule(path.read_text(encoding="utf-8")))}
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_variables_are_not_named_by_participles(path):
-    assert verbs_as_names(path.read_text(encoding="utf-8")) == []
+def test_docstrings_open_with_a_noun_phrase_or_an_imperative():
+    assert check(wrong_openings) == {}
+
+
+def test_variables_are_not_named_by_participles():
+    assert check(verbs_as_names) == {}
 
 
 def test_a_wrong_opening_is_noticed():
