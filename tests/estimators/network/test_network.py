@@ -24,8 +24,8 @@ SMALL = TwoLayerNet(24, bias_std=0.5)
 @pytest.mark.filterwarnings("ignore")
 @parametrize_with_checks(
     [
-        NetworkRegressor(TwoLayerNet(32), max_iter=60),
-        NetworkClassifier(TwoLayerNet(32), max_iter=100),
+        NetworkRegressor(TwoLayerNet(32), max_iter=25),
+        NetworkClassifier(TwoLayerNet(32), max_iter=40),
     ]
 )
 def test_scikit_learn_contract(estimator, check):
