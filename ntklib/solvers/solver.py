@@ -253,8 +253,9 @@ class ConjugateGradient(Solver):
         return min(n, int(self.rank) if isinstance(self.rank, Integral) else int(min(8 * np.sqrt(n), 2000)))
 
     def check_rows(self, X: Any) -> None:
-        shape, less = (X.shape[0], self.count(X.shape[0])), "give ConjugateGradient a smaller rank"
-        require_memory(shape, np.float64, "preconditioner", less)
+        rows = 0 if sparse.issparse(X[:1]) else X.shape[1]  # a copy, of which products are computed
+        shape, less = (X.shape[0], self.count(X.shape[0]) + rows), "give ConjugateGradient a smaller rank"
+        require_memory(shape, np.float64, "preconditioner beside the rows", less)
 
 
 _NAMED: dict[str, type[Solver]] = {"cholesky": Cholesky, "nystrom": Nystrom, "cg": ConjugateGradient}
