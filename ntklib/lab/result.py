@@ -218,11 +218,11 @@ class StudyResult(ABC):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(7.0, 4.5), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = Figure(figsize=(7.0, 4.5), dpi=150, layout="constrained")
+        canvas = FigureCanvasAgg(figure)
         self.plot(figure.add_subplot(), picture=picture)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=150)
+        canvas.print_png(buffer)  # `savefig` draws twice
         return buffer.getvalue()
 
     def __str__(self) -> str:
