@@ -71,20 +71,31 @@ def _pairings(p: int, q: int) -> list[tuple[int, int]]:
     ]
 
 
-def _moment(p: int, q: int, a: mpf, b: mpf, c: mpf) -> mpf:
-    """E[u^p v^q] by Isserlis' theorem."""
-    powers = (ways * a ** ((p - j) // 2) * b ** ((q - j) // 2) * c**j for j, ways in _pairings(p, q))
-    return mp.fsum(powers)
+def _powers(x: mpf, highest: int) -> list[mpf]:
+    out = [mpf(1)]
+    for _ in range(highest):
+        out.append(out[-1] * x)
+    return out
 
 
 def polynomial(coefficients: list[mpf]) -> tuple[Dual, Dual]:
-    """s(z) = sum_i coefficients[i] z^i."""
+    """s(z) = sum_i coefficients[i] z^i; E[u^p v^q] by Isserlis' theorem."""
     slope = [i * k for i, k in enumerate(coefficients)][1:]
 
     def dual_of(poly: list[mpf]) -> Dual:
-        return lambda a, b, c: mp.fsum(
-            s * t * _moment(i, j, a, b, c) for i, s in enumerate(poly) for j, t in enumerate(poly) if s and t
-        )
+        terms = [
+            (s * t * ways, (p - j) // 2, (q - j) // 2, j)
+            for p, s in enumerate(poly)
+            for q, t in enumerate(poly)
+            if s and t
+            for j, ways in _pairings(p, q)
+        ]
+
+        def dual(a: mpf, b: mpf, c: mpf) -> mpf:
+            of_a, of_b, of_c = _powers(a, len(poly) // 2), _powers(b, len(poly) // 2), _powers(c, len(poly))
+            return mp.fsum(factor * of_a[i] * of_b[k] * of_c[j] for factor, i, k, j in terms)
+
+        return dual
 
     return dual_of(coefficients), dual_of(slope)
 
