@@ -7,11 +7,17 @@ import pytest
 from mpmath import mp, mpf
 from scipy import sparse
 
-from ntklib.kernels import NNGP, NTK, RectifiedPower
+from ntklib.kernels import NNGP, NTK, Exp, RectifiedPower
 from tests import oracle_duals, oracles
+from tests.kernel_fuzz import Case, exact, exact_gradient
 from tests.registry import ACTIVATIONS
 
 HOMOGENEOUS = [entry for entry in ACTIVATIONS if entry.order is not None]
+SMOOTH = [
+    entry
+    for entry in ACTIVATIONS
+    if entry.order is None and entry.oracle and not isinstance(entry.activation, Exp)
+]
 RECTIFIED_CUBE = RectifiedPower(3)
 TYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
@@ -223,3 +229,24 @@ def test_lengths_beyond_any_float_have_kernels_within():
         assert NNGP(3, RECTIFIED_CUBE)(pair)[0, 1] == pytest.approx(
             NNGP(3, RECTIFIED_CUBE)([[1.0]])[0, 0], rel=1e-9
         )
+
+
+@pytest.mark.parametrize("bias", [1e-3, 0.3])
+@pytest.mark.parametrize("size", [5.0, 1e6, 1e13])
+@pytest.mark.parametrize("entry", SMOOTH, ids=str)
+def test_nearly_opposite_rows_of_any_length(entry, size, bias):
+    """A sum of rows holds the bias twice: of long rows this and what they differ by are all that is left."""
+    rng = np.random.default_rng(5)
+    x = size * rng.normal(size=2)
+    X = np.array([x, -x, 0.05 * rng.normal(size=2) - x, 0.02 * rng.normal(size=2) + x])
+    kernel = NTK(2, entry.activation, weight_std=0.6, bias_std=bias)
+    case = Case(entry, kernel, X)
+    K, truth = kernel(X), exact(case)
+    root = np.sqrt(np.diag(K))
+    for i, j in np.ndindex(K.shape):
+        assert abs(mpf(K[i, j]) - truth[i, j]) <= 1e-12 * root[i] * root[j]
+    if size < 1e13:  # beyond it the oracle's steps lose its digits
+        gradient, slopes = kernel(X, eval_gradient=True)[1], exact_gradient(case)
+        for i, j, k in np.ndindex(gradient.shape):
+            bound = 1e-10 * abs(slopes[i, j, k]) + 1e-12 * root[i] * root[j]
+            assert abs(mpf(gradient[i, j, k]) - slopes[i, j, k]) <= bound

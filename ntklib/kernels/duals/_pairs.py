@@ -162,7 +162,7 @@ def motion(
     lx, lz, rx, rz = x.lengths[layer], z.lengths[layer], p.rx, p.rz
     growth_x, growth_z = x.growth[layer], z.growth[layer]
     growth_apart = growth_x - growth_z if apart is None else apart
-    squares = None if p.half_squares is None else _half_squares_moved(p, x, z, d_cosine)
+    squares = None if p.half_squares is None else _half_squares_moved(p, x, z, d_cosine, bias, in_b)
     if not bias:
         return Motion(growth_x, growth_z, growth_apart, d_cosine, squares)
     cx2, cz2, sx, sz = (lx / rx) ** 2, (lz / rz) ** 2, bias / rx, bias / rz
@@ -177,12 +177,14 @@ def motion(
     return Motion(mx * cx2 + in_b, mz * cz2 + in_b, apart, rho, squares)
 
 
-def _half_squares_moved(p: Pairs, x: Side, z: Side, d_cosine: Any) -> Any:
-    """Derivatives of |u -+ v|^2 / 2 of inputs, which see no bias, from those squares."""
+def _half_squares_moved(p: Pairs, x: Side, z: Side, d_cosine: Any, bias: float, in_b: np.ndarray) -> Any:
+    """Derivatives of |u -+ v|^2 / 2 of the first layer, from those squares: a sum holds the bias twice."""
+    twice = where(p.positive, 0.0, 2 * bias**2)
     lx, lz, gx, gz = x.lengths[0], z.lengths[0], x.growth[0], z.growth[0]
     turned = lx * lz * where(p.positive, -d_cosine, d_cosine)
     squares_apart = (lx - lz) * (lx + lz) if p.radii_apart is None else p.squares_apart
-    return (gx + gz) * p.half_squares + (gx - gz) / 2 * squares_apart + turned
+    own = (gx + gz) * (p.half_squares - twice) + (gx - gz) / 2 * squares_apart + turned
+    return own + 2 * in_b * twice
 
 
 @compiled

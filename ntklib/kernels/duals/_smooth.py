@@ -302,14 +302,17 @@ class SmoothDual:
             if wide:
                 exact = Wide(sines) ** 2 / (1 + np.sqrt(1 - sines**2))
                 gaps = where(close, np.copysign(exact, gaps), gaps)
-            if net.bias_std:  # it cancels in a difference; a sum it makes no longer close
-                close = close & (np.copysign(1.0, tau) > 0)
+            opposite = np.copysign(1.0, tau) < 0
+            if net.bias_std:  # it cancels in a difference, and is there twice in a sum
+                half_squares = half_squares + where(opposite, 2 * net.bias_std**2, 0.0)
         lengths_apart = None
         if self.carries_lengths:
             lx, lz = x.lengths[0][:, None], z.lengths[0][None, :]
             known = np.full(tau.shape, np.nan) if apart is None else apart
             lengths_apart = where(np.isnan(known), lx - lz, np.nan_to_num(known) * (lx + lz))
         pairs = self._pairs(net, x, z, 0, gaps, lengths_apart)
+        if half_squares is not None:  # of a sum, where the bias has not made it the larger one
+            close = close & ~(opposite & pairs.positive)
         rx, rz = pairs.rx, pairs.rz
         if wide:
             covariance = cosine_of(pairs.tau) * rx * rz

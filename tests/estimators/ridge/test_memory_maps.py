@@ -156,7 +156,7 @@ def test_size_is_checked_before_kernels_are_compared(model, monkeypatch):
         (Nystrom(50), "set of sums on centres needs .*give Nystrom a smaller n_centers"),
         (Nystrom(10), "factor that chooses centres needs .*n_centers or subset"),
         ("cholesky", "299 x 299 float64 Gram matrix needs"),
-        ("cg", "preconditioner needs .*smaller rank"),
+        ("cg", "preconditioner beside the rows needs .*smaller rank"),
     ):
         with pytest.raises(MemoryError, match=message):
             type(model)(**given, solver=solver).fit(X, y)
