@@ -8,8 +8,6 @@ workers     a fit on two workers of one thread each, over the same fit in memory
 simulation  seconds of a pass over up to 10^10 rows on up to 1,000 workers, from the recorded graph, the times
             of tasks measured here, the sizes that are sent, and a network of a stated bandwidth and latency
 
-Both fits are timed on workers as Dask starts them, which give freed memory back at once, and on workers that
-keep it for the next tile, as does a process that Dask has not started.
 Chunks have ``--rows`` rows.  Fits are without refinement, on given centres, so that they are a pass to check
 the chunks, one for the sums and the solution; in memory the blocks are the chunks, and the bytes the same.
 """
@@ -44,7 +42,6 @@ KERNEL = NTK(depth=3, weight_std=2**0.5, bias_std=1.0, input_scaling="fan_in")
 FEATURES = 20
 REPEATS = 3
 BANDWIDTH, LATENCY = 1.25e9, 1e-3  # 10 Gbit/s
-KEPT = {"MALLOC_TRIM_THRESHOLD_": 2**28, "MALLOC_MMAP_THRESHOLD_": 2**25}  # of freed memory, for glibc
 TASK = 2e-4  # seconds of the scheduler for a task: `workers` prints what it is here
 
 
@@ -61,7 +58,7 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def fits(n_workers: int, rows: int, chunks: int, centres: int, environment: dict[str, int]) -> None:
+def fits(n_workers: int, rows: int, chunks: int, centres: int) -> None:
     """Time fits on workers over fits in memory on as many threads, in turn."""
     X, y = data(rows * chunks)
     solver = Nystrom(centers=X[:centres], refine=False)
@@ -69,12 +66,7 @@ def fits(n_workers: int, rows: int, chunks: int, centres: int, environment: dict
     view = RowView(X, ends=tuple(range(rows, len(X) + 1, rows)))
     ntklib.set_threads(n_workers)
     with (
-        dask.config.set(
-            {
-                f"distributed.nanny.pre-spawn-environ.{name}": value
-                for name, value in {"OMP_NUM_THREADS": 1, **environment}.items()
-            }
-        ),
+        dask.config.set({"distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1}),
         LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
@@ -97,8 +89,7 @@ def fits(n_workers: int, rows: int, chunks: int, centres: int, environment: dict
     same = model.dual_coef_.tobytes() == local.dual_coef_.tobytes()
     spent = max(min(own) - solve, 0)
     print(
-        f"{n_workers} worker(s){' that keep memory' if environment else ''}, {chunks} chunks of {rows:,} "
-        f"rows, M = {centres:,}: {min(ours):.2f} s, in "
+        f"{n_workers} worker(s), {chunks} chunks of {rows:,} rows, M = {centres:,}: {min(ours):.2f} s, in "
         f"memory on {n_workers} thread(s) {min(here):.2f} s: ratio {min(ours) / min(here):.3f}; same bytes: "
         f"{same}; scheduler {spent:.2f} s of processor time, {spent / (3 * chunks) * 1e3:.1f} ms a task",
         flush=True,
@@ -160,9 +151,9 @@ def simulation(rows: int) -> None:
             )
 
 
-PARTS: dict[str, Callable[[argparse.Namespace], object]] = {
-    "overhead": lambda o: [fits(1, o.rows, o.chunks, o.centres, kept) for kept in ({}, KEPT)],
-    "workers": lambda o: [fits(2, o.rows, o.chunks, o.centres, kept) for kept in ({}, KEPT)],
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "overhead": lambda o: fits(1, o.rows, o.chunks, o.centres),
+    "workers": lambda o: fits(2, o.rows, o.chunks, o.centres),
     "simulation": lambda o: simulation(o.rows),
 }
 

@@ -17,6 +17,8 @@ from ntklib.estimators.ridge.elsewhere import class_targets
 from ntklib.estimators.rows import check_finite_rows, read_rows
 from ntklib.solvers.nystrom import RowSums
 
+from ._memory import kept_memory
+
 __all__ = [
     "ChunkSummary",
     "Recipe",
@@ -188,7 +190,7 @@ def sum_block(
     add: Callable, zeros: Callable[[], RowSums], X: Any, y: Any, weights: Any, recipe: Recipe
 ) -> RowSums:
     """Sums over a chunk, their squares a packed triangle."""
-    with set_threads(1):
+    with set_threads(1), kept_memory():
         sums = zeros()
         add(sums, block_of(X, y, weights, recipe))
         return sums.packed()
@@ -203,7 +205,7 @@ def map_block(
     function: Callable, X: Any, y: Any, weights: Any, recipe: Recipe, places: NDArray | None
 ) -> NDArray:
     """Values of a function at some of the rows of positive weight; None is all."""
-    with set_threads(1):
+    with set_threads(1), kept_memory():
         block = block_of(X, y, weights, recipe)
         return function(block if places is None else tuple(part[places] for part in block))
 
