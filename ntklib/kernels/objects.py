@@ -17,6 +17,7 @@ from ntklib._core.tokens import Tokened
 from .activations import RectifiedPower
 from .array_api import network_diagonal, network_matrix, refuse_gradient
 from .contract import Activation, Architecture
+from .duals.quadrature import QuadratureDual
 from .gram.driver import diagonal, gram, gram_gradient
 from .gram.inputs import expansion_gradient
 from .gram.lower import LowerTriangle
@@ -94,8 +95,15 @@ class _NetworkKernel(Tokened, InputGradients, Kernel):
 
 
 def lower_triangle(kernel: Any, X: Any) -> LowerTriangle | None:
-    """Return k(X) on and below the diagonal, block by block; None for kernels of other kinds."""
-    return LowerTriangle(kernel._architecture(), X) if isinstance(kernel, _NetworkKernel) else None
+    """Return k(X) on and below the diagonal, block by block.
+
+    None for kernels of other kinds, subclasses included, and for functions whose series, of every row and
+    layer, would be held all the time.
+    """
+    if type(kernel) not in (ArcCosine, NNGP, NTK):
+        return None
+    net = kernel._architecture()
+    return None if isinstance(net.activation.dual, QuadratureDual) else LowerTriangle(net, X)
 
 
 def _hyperparameter(name: str, value: float, bounds: Any) -> Hyperparameter:

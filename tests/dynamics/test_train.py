@@ -538,6 +538,8 @@ def test_bad_input_is_refused(options, message):
     [
         ({"every": 0}, "every must be at least 1"),
         ({"every": 2.5}, "every must be an integer"),
+        ({"keep_outputs": "no"}, "keep_outputs must be True or False"),
+        ({"gradient_norms": None}, "gradient_norms must be True or False"),
         ({"every": 4, "monitor_every": 6}, "monitor_every=6 must be a multiple of the 4 steps"),
         ({"monitors": "loss"}, "monitors must be one of"),
         ({"monitors": None}, "monitors must be names"),

@@ -250,3 +250,14 @@ def test_nearly_opposite_rows_of_any_length(entry, size, bias):
         for i, j, k in np.ndindex(gradient.shape):
             bound = 1e-10 * abs(slopes[i, j, k]) + 1e-12 * root[i] * root[j]
             assert abs(mpf(gradient[i, j, k]) - slopes[i, j, k]) <= bound
+
+
+@pytest.mark.parametrize("activation", ["erf", "sin", "cos", "gelu"])
+def test_biases_whose_squares_no_float_holds(activation):
+    """A bias that outweighs the rows makes them one."""
+    X = np.array([[1.0], [-2.0]])
+    with np.errstate(all="ignore"):
+        K = NNGP(2, activation, bias_std=1e200, normalized=True)(X)
+        gradient = NNGP(2, activation, bias_std=1e200, normalized=True)(X, eval_gradient=True)[1]
+    np.testing.assert_allclose(K, np.ones((2, 2)), rtol=1e-12)
+    assert not np.isnan(gradient).any()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ntklib
-from ntklib.kernels import NTK
+from ntklib.kernels import NTK, Laplace, NumericalActivation
 from ntklib.kernels.objects import lower_triangle
 from ntklib.solvers._both_products import FEW, add_both_products
 from ntklib.solvers.conjugate_gradient import TILE, CrossTriangle, TiledGram, conjugate_gradients
@@ -100,3 +100,28 @@ def test_columns_of_zeros_stay_zero():
     result = solve(1.0, rhs=np.column_stack([np.zeros(240), B[:, 0]]))
     assert not result.value[:, 0].any()
     assert result.converged
+
+
+class OfTwoColumns(NTK):
+    """A kernel of one's own, made from one of ours."""
+
+    def __call__(self, X, Y=None, eval_gradient=False):
+        return super().__call__(X[:, :2], None if Y is None else Y[:, :2], eval_gradient)
+
+    def diag(self, X):
+        return super().diag(X[:, :2])
+
+
+def test_kernels_that_are_called_for_their_values():
+    """Subclasses, whose values are their own; other kinds; functions whose series would fill the memory."""
+    function = NumericalActivation(np.arctan, lambda z: 1 / (1 + z**2))
+    for kernel in (OfTwoColumns(), Laplace(), NTK(activation=function)):
+        assert lower_triangle(kernel, np.eye(3)) is None
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 4))
+    y = X[:, 0] + X[:, 1]
+    solvers = ntklib.solvers.Cholesky(), ntklib.solvers.ConjugateGradient(40, tol=1e-10)
+    exact, iterated = (
+        ntklib.NTKRegressor(OfTwoColumns(bias_std=1.0), solver=solver).fit(X, y) for solver in solvers
+    )
+    np.testing.assert_allclose(iterated.predict(X), exact.predict(X), atol=1e-6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ntklib._core.validation import check_integer, check_option
+from ntklib._core.validation import check_flag, check_integer, check_option
 
 from .monitor import MONITORS
 
@@ -57,7 +57,9 @@ class Recording:
     def __post_init__(self) -> None:
         for name in ("every", "monitor_every"):
             if getattr(self, name) is not None:
-                check_integer(getattr(self, name), name, minimum=1)
+                object.__setattr__(self, name, check_integer(getattr(self, name), name, minimum=1))
+        for name in ("gradient_norms", "keep_outputs"):
+            check_flag(getattr(self, name), name)
         names = (self.monitors,) if isinstance(self.monitors, str) else self.monitors
         if not isinstance(names, Iterable):
             raise TypeError(f"monitors must be names such as ('ntk_drift',), got {names!r}.")
@@ -67,7 +69,7 @@ class Recording:
             self.intervals(0)
 
     def intervals(self, steps: int) -> tuple[int, int]:
-        """Return the steps between records and between readings, in a run of so many.
+        """Return the steps between records and between readings, in a run of so many steps.
 
         Raises
         ------

@@ -28,7 +28,7 @@ from ._halving import comparison_rounds
 from ._kernel_search import KernelSearch, SearchResult, search_kernels
 from ._many_rows import check_blockwise
 from ._stacking import check_stackable, search_stack, stacking_rounds
-from .learned import LearnsFeatures, unseen
+from .learned import LearnsFeatures
 
 
 class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
@@ -109,8 +109,9 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
             if result.learned is None or not is_classifier(self):
                 self._use_left_out(units, choice.left_out)
             else:
-                rest = unseen(units, result.learned)
-                self._use_left_out(units.take(rest), choice.left_out[rest])
+                judged = choice.left_out.copy()
+                judged[result.learned] = np.nan  # by scales that have seen their labels
+                self._use_left_out(units, judged)
         return result.held_out
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:

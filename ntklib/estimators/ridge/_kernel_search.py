@@ -333,7 +333,7 @@ def search_kernels(
     """Compare the kernels, then search the winner's penalty on all units, as the solver solves.
 
     `ConjugateGradient`, and `Nystrom` with folds, keep the penalty of the comparison. A winner that has
-    another result `instead` is not searched on all.
+    another result `instead` gives way to it.
 
     Returns the winner on all units, and the comparison as a dictionary of columns (`cv_results_`).
     """

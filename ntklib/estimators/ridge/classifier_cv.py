@@ -39,7 +39,8 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         and the temperature is fitted to the values held out by the folds.
     learn_features : {"auto", "diagonal"} or None, default=None
         As in :class:`NTKRegressorCV`; the folds are stratified, and decide by `scoring`. The temperature is
-        then fitted to the values that they hold out.
+        then fitted to the values that they hold out; where the penalty is searched again, to those of the
+        units that did not take part.
     class_weight : dict, "balanced" or None, default=None
         Importances of the classes, as in :class:`NTKClassifier`.
     verbose : int, default=0

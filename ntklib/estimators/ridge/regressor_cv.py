@@ -100,10 +100,11 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
     learned_features_ : LearnedFeatures or None
         Scores on folds with learned scales of the columns and without, and if they were kept: then
         `best_score_`, `loo_path_` and `held_out_predictions_` are of these folds, whose scales are those of
-        their training rows; or, where the penalty was searched again, of the units that did not take part.
-        None where none were tried, or no derivative was anything but 0.
+        their training rows. Where the penalty was searched again, `best_score_` and `loo_path_` are of the
+        units that did not take part. None where none were tried, or no derivative was anything but 0.
     best_score_ : float or ndarray of shape (n_targets,)
-        Held-out score of the choice, on all units; one a target as `alpha_`.
+        Held-out score of the choice, on all units but where scales of the columns were learned; one a target
+        as `alpha_`.
     cv_results_ : dict of arrays
         The comparison of the kernels: "n_samples", the number of units a score was computed on,
         "param_kernel", "param_alpha", "mean_test_score" and "rank_test_score", where scores on fewer units
@@ -117,7 +118,8 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         fit are then of the heaviest.
     held_out_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
         Prediction of each sample at the chosen penalty by the fit without it: without one copy of it (also
-        with "gcv"), or without its fold; with learned scales, of samples that took part, without theirs. NaN
+        with "gcv"), or without its fold; with learned scales, of samples that took part, without theirs and
+        at the penalty that the folds chose. NaN
         where a fit on centres follows a sample so closely that it is not known. Only with `store_held_out`.
     dual_coef_, intercept_, target_scale_, prediction_limits_, X_fit_, support_, solve_
         As in :class:`NTKRegressor`.

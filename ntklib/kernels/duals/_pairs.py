@@ -179,7 +179,8 @@ def motion(
 
 def _half_squares_moved(p: Pairs, x: Side, z: Side, d_cosine: Any, bias: float, in_b: np.ndarray) -> Any:
     """Derivatives of |u -+ v|^2 / 2 of the first layer, from those squares: a sum holds the bias twice."""
-    twice = where(p.positive, 0.0, 2 * bias**2)
+    own_bias: Any = Wide(bias) if isinstance(p.half_squares, Wide) else bias
+    twice = where(p.positive, 0.0, 2 * own_bias**2)
     lx, lz, gx, gz = x.lengths[0], z.lengths[0], x.growth[0], z.growth[0]
     turned = lx * lz * where(p.positive, -d_cosine, d_cosine)
     squares_apart = (lx - lz) * (lx + lz) if p.radii_apart is None else p.squares_apart

@@ -304,7 +304,8 @@ class SmoothDual:
                 gaps = where(close, np.copysign(exact, gaps), gaps)
             opposite = np.copysign(1.0, tau) < 0
             if net.bias_std:  # it cancels in a difference, and is there twice in a sum
-                half_squares = half_squares + where(opposite, 2 * net.bias_std**2, 0.0)
+                bias: Any = Wide(net.bias_std) if wide else net.bias_std
+                half_squares = half_squares + where(opposite, 2 * bias**2, 0.0)
         lengths_apart = None
         if self.carries_lengths:
             lx, lz = x.lengths[0][:, None], z.lengths[0][None, :]

@@ -1,8 +1,7 @@
-"""The Gram driver: rows, tiles, layers, and one write of the output.
+"""The Gram driver: tiles of pairs of rows, and one write of the output.
 
-Each tile is a small BLAS product that stays in cache while gaps and layers are computed from it; only the
-finished values go to memory, to both triangles of a symmetric Gram.  Tiles do not depend on the number of
-threads, so neither do the results.
+Only the finished values of a tile go to memory, to both triangles of a symmetric Gram.  Tiles do not depend
+on the number of threads, so neither do the results.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""RowPairs of rows: two sets of rows carried through the layers, and values of tiles between them.
+"""Pairs of rows: two sets of rows carried through the layers, and values of tiles between them.
 
 Each tile is a small BLAS product that stays in cache while gaps and layers are computed from it.
 """

@@ -19,12 +19,12 @@ KEPT = 2**25
 
 
 def strip_rows(n_columns: int, dtype: Any) -> int:
-    """Rows whose kernel values are asked for at once, so that their memory is used again."""
+    """Rows whose kernel values are asked for at once, 512 at least, so that their memory is used again."""
     return max(512, KEPT // (n_columns * np.dtype(dtype).itemsize) // 512 * 512)
 
 
 class TileFeatures:
-    """Features of tiles, computed in arrays that the next tile uses again.
+    """Features of the tiles of a block, computed in arrays that the next tile uses again.
 
     Fresh memory is slow to touch, above all where the allocator gives freed memory back at once, as on the
     workers of a cluster.
