@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -58,6 +59,11 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def peak() -> float:
+    """Peak memory of this process in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
 def fits(n_workers: int, rows: int, chunks: int, centres: int) -> None:
     """Time fits on workers over fits in memory on as many threads, in turn."""
     X, y = data(rows * chunks)
@@ -72,7 +78,10 @@ def fits(n_workers: int, rows: int, chunks: int, centres: int) -> None:
     ):
         Z, t = client.persist([da.from_array(part, chunks=(rows, -1)[: part.ndim]) for part in (X, y)])
         wait([Z, t])
-        model.fit(Z, t)  # compiled code is loaded
+        model.fit(Z[:1000], t[:1000])  # compiled code is loaded
+        before = client.run(peak)
+        model.fit(Z, t)
+        more = max(after - before[worker] for worker, after in client.run(peak).items())
         local.fit(view, y)
         ours, here, own = [], [], []
         for _ in range(REPEATS):
@@ -91,7 +100,8 @@ def fits(n_workers: int, rows: int, chunks: int, centres: int) -> None:
     print(
         f"{n_workers} worker(s), {chunks} chunks of {rows:,} rows, M = {centres:,}: {min(ours):.2f} s, in "
         f"memory on {n_workers} thread(s) {min(here):.2f} s: ratio {min(ours) / min(here):.3f}; same bytes: "
-        f"{same}; scheduler {spent:.2f} s of processor time, {spent / (3 * chunks) * 1e3:.1f} ms a task",
+        f"{same}; a worker's peak memory + {more:.0f} MiB (chunk, 3 M^2 doubles and a tile: "
+        f"{(rows * FEATURES + 3 * centres**2 + 2 * 4096 * centres) * 8 / 2**20:.0f}); scheduler {spent:.2f} s of processor time, {spent / (3 * chunks) * 1e3:.1f} ms a task",
         flush=True,
     )
 

@@ -106,12 +106,7 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
                 self._store_centres(centre_support(units, choice.model), choice.model, choice.penalties)
             else:
                 self._store(units, choice.dual_coef, choice.intercept, choice.penalties, choice.solutions)
-            if result.learned is None or not is_classifier(self):
-                self._use_left_out(units, choice.left_out)
-            else:
-                judged = choice.left_out.copy()
-                judged[result.learned] = np.nan  # by scales that have seen their labels
-                self._use_left_out(units, judged)
+            self._use_left_out(units, choice.left_out)
         return result.held_out
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:

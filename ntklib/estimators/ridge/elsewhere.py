@@ -33,7 +33,6 @@ from ._cv import RidgeSearch, search_order
 from ._estimator import RidgeEstimator
 from ._kernel_search import SearchResult
 from ._many_rows import check_blockwise
-from .learned import unseen
 
 __all__ = [
     "RowsElsewhere",
@@ -212,11 +211,7 @@ def _fit_chosen(
         assert choice.model is not None
         store_model(model, data, choice.model, choice.penalties)
         if is_classifier(model):
-            judges, left_out = units, choice.left_out
-            if result.learned is not None:
-                rest = unseen(units, result.learned)
-                judges, left_out = without_rows(units).take(rest), left_out[rest]
-            model._fit_temperature(judges, left_out)  # type: ignore[attr-defined]
+            model._fit_temperature(without_rows(units), choice.left_out)  # type: ignore[attr-defined]
     if model.store_held_out:
         keep_held_out(model, data, held_out)
 

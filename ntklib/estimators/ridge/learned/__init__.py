@@ -1,7 +1,7 @@
 """Learned features: scales of the columns by recursive feature machines, chosen on held-out folds."""
 
-from .estimator import LearnsFeatures, unseen
+from .estimator import LearnsFeatures
 from .importances import FeatureImportances
 from .outcome import LearnedFeatures
 
-__all__ = ["FeatureImportances", "LearnedFeatures", "LearnsFeatures", "unseen"]
+__all__ = ["FeatureImportances", "LearnedFeatures", "LearnsFeatures"]

@@ -22,7 +22,7 @@ from .._kernel_search import KernelSearch, SearchResult
 from .outcome import LearnedFeatures
 from .search import FeatureSearch, base_candidates, three_folds
 
-__all__ = ["MOST_ROWS", "LearnsFeatures", "unseen"]
+__all__ = ["MOST_ROWS", "LearnsFeatures"]
 
 MOST_ROWS = 3000  # units of the search at most
 _LEAST_ROWS = 100  # units below which "auto" learns nothing: folds say little of them
@@ -140,22 +140,25 @@ def _searched_on_all(
 ) -> SearchResult:
     """Search the penalty on all units, by those that the scales were not learned on."""
     assert result.learned is not None
-    rest, criterion = unseen(units, result.learned), search.criteria[0]
+    rest = np.setdiff1d(np.arange(len(units)), result.learned)
+    criterion = search.criteria[0]
 
     def judge(values: NDArray, rows: NDArray) -> tuple[float, float]:
         return criterion(values[rest], rows[rest])
 
     by_rest = replace(search, criteria=(Criterion(judge, criterion.exponent),), scoring=scoring, gcv=False)
     on_all = by_rest.run_on_all(result.candidate, units, solver)
-    held_out = on_all.held_out.copy()
+    assert on_all.choice is not None
+    held_out, left_out = on_all.held_out.copy(), on_all.choice.left_out.copy()
     held_out[result.learned] = result.held_out
-    path = replace(on_all.path, n_samples=len(rest))
-    return replace(on_all, path=path, held_out=held_out, learned=result.learned)
-
-
-def unseen(units: Units, learned: NDArray) -> NDArray:
-    """Places of the units that scales were not learned on."""
-    return np.setdiff1d(np.arange(len(units)), learned)
+    left_out[result.learned] = np.nan  # by scales that have seen their labels
+    return replace(
+        on_all,
+        choice=replace(on_all.choice, left_out=left_out),
+        path=replace(on_all.path, n_samples=len(rest)),
+        held_out=held_out,
+        learned=result.learned,
+    )
 
 
 def _restricted(splits: Splits, rows: NDArray) -> Splits:
