@@ -101,7 +101,8 @@ def fits(n_workers: int, rows: int, chunks: int, centres: int) -> None:
         f"{n_workers} worker(s), {chunks} chunks of {rows:,} rows, M = {centres:,}: {min(ours):.2f} s, in "
         f"memory on {n_workers} thread(s) {min(here):.2f} s: ratio {min(ours) / min(here):.3f}; same bytes: "
         f"{same}; a worker's peak memory + {more:.0f} MiB (chunk, 3 M^2 doubles and a tile: "
-        f"{(rows * FEATURES + 3 * centres**2 + 2 * 4096 * centres) * 8 / 2**20:.0f}); scheduler {spent:.2f} s of processor time, {spent / (3 * chunks) * 1e3:.1f} ms a task",
+        f"{(rows * FEATURES + 3 * centres**2 + 2 * 4096 * centres) * 8 / 2**20:.0f}); "
+        f"scheduler {spent:.2f} s of processor time, {spent / (3 * chunks) * 1e3:.1f} ms a task",
         flush=True,
     )
 
