@@ -34,6 +34,10 @@ LEAST_CENTERS, MOST_CENTERS, OPERATIONS = 1_000, 4_000, 4e12
 
 CENTER_RULES = ("rpcholesky", "uniform", "kmeans++")
 
+MOST_AMONG, FACTOR_NUMBERS, LEAST_AMONG = 50_000, 2**27, 4
+"""Rows that centres are chosen among by default: at most; as many as their factor has numbers for, which is a
+GiB; and rows for each centre at least."""
+
 STREAM_ROWS, LEAST_START = 1_000_000, 4_096
 """Rows that a stream is taken to have, and the fewest that its centres are chosen among by default."""
 
@@ -95,8 +99,10 @@ class Nystrom(Solver):
     centers : {"rpcholesky", "uniform", "kmeans++"} or array of shape (M, d), default="rpcholesky"
         Choice of rows: by randomly pivoted Cholesky, uniformly, or spread out by distance; or the centres
         themselves.
-    subset : int, default=50_000
-        Rows at most, drawn uniformly, among which "rpcholesky" and "kmeans++" choose.
+    subset : int or "auto", default="auto"
+        Rows at most, drawn uniformly, among which "rpcholesky" and "kmeans++" choose.  "auto" is 50,000, or
+        as many as keep the factor that chooses, `subset` times M, in a GiB, 4 M at least: 33,554 for 4,000
+        centres.
     refine : bool, default=True
         Refine float32 sums by residuals in float64, down to a relative residual of 1e-10.
     n_init : int or "auto", default="auto"
@@ -126,7 +132,7 @@ class Nystrom(Solver):
         n_centers="auto",
         *,
         centers="rpcholesky",
-        subset=50_000,
+        subset="auto",
         refine=True,
         n_init="auto",
         random_state=0,
@@ -139,14 +145,12 @@ class Nystrom(Solver):
         self.random_state = random_state
 
     def _check(self) -> None:
-        if not (isinstance(self.n_centers, str) and self.n_centers == "auto"):
-            check_integer(self.n_centers, "n_centers", minimum=1)
+        check_count(self.n_centers, "n_centers")
         if isinstance(self.centers, str):
             check_option(self.centers, "centers", CENTER_RULES)
-        check_integer(self.subset, "subset", minimum=1)
+        check_count(self.subset, "subset")
         check_flag(self.refine, "refine")
-        if not (isinstance(self.n_init, str) and self.n_init == "auto"):
-            check_integer(self.n_init, "n_init", minimum=2)
+        check_count(self.n_init, "n_init", minimum=2)
         check_integer(self.random_state, "random_state", minimum=0)
 
     @property
@@ -159,6 +163,14 @@ class Nystrom(Solver):
         if isinstance(self.n_centers, Integral):
             return min(n, int(self.n_centers))
         return min(n, int(np.clip(np.sqrt(OPERATIONS / n), LEAST_CENTERS, MOST_CENTERS)))
+
+    def count_among(self, n: int, M: int) -> int:
+        """Number of rows, of n, that M centres are chosen among."""
+        if isinstance(self.subset, Integral):
+            most = int(self.subset)
+        else:
+            most = min(MOST_AMONG, max(FACTOR_NUMBERS // M, LEAST_AMONG * M))
+        return min(n, max(most, M))
 
     def stream_centers(self) -> int:
         """Number of centres of a stream, whose length is not known."""
@@ -186,7 +198,7 @@ class Nystrom(Solver):
     def check_factor(self, n: int, M: int, less: str) -> None:
         """Refuse the factor that chooses M centres among n rows where memory does not suffice for it."""
         if self.rule == "rpcholesky":
-            shape = min(n, max(self.subset, M)), M
+            shape = self.count_among(n, M), M
             require_memory(shape, np.float64, "factor that chooses centres", f"{less} or subset", rows=False)
 
     def given_centers(self, X: Any) -> Any:
@@ -242,8 +254,7 @@ class ConjugateGradient(Solver):
         self.random_state = random_state
 
     def _check(self) -> None:
-        if not (isinstance(self.rank, str) and self.rank == "auto"):
-            check_integer(self.rank, "rank", minimum=1)
+        check_count(self.rank, "rank")
         check_real(self.tol, "tol", minimum=0, strict=True)
         check_integer(self.max_iter, "max_iter", minimum=1)
         check_integer(self.random_state, "random_state", minimum=0)
@@ -259,6 +270,12 @@ class ConjugateGradient(Solver):
 
 
 _NAMED: dict[str, type[Solver]] = {"cholesky": Cholesky, "nystrom": Nystrom, "cg": ConjugateGradient}
+
+
+def check_count(value: Any, name: str, minimum: int = 1) -> None:
+    """Refuse what is neither "auto" nor an integer of this size."""
+    if not (isinstance(value, str) and value == "auto"):
+        check_integer(value, name, minimum=minimum)
 
 
 def check_solver(solver: Any, name: str = "solver") -> None:
@@ -296,11 +313,11 @@ def resolve_solver(solver: Any, n: int, *, search: bool = False, exact: bool = F
     return chosen
 
 
-def choose_rows(X: Any, count: int, centers: str, subset: int, rng: np.random.Generator) -> NDArray:
+def choose_rows(X: Any, count: int, solver: Nystrom, rng: np.random.Generator) -> NDArray:
     """Rows to be centres, "uniform" or "kmeans++"."""
     n = X.shape[0]
-    if centers == "uniform":
+    if solver.centers == "uniform":
         return np.sort(rng.choice(n, size=count, replace=False))
-    among = np.sort(rng.choice(n, size=min(n, max(subset, count)), replace=False))
+    among = np.sort(rng.choice(n, size=solver.count_among(n, count), replace=False))
     seed = int(rng.integers(2**31 - 1))
     return among[kmeans_plusplus(X[among], count, random_state=seed)[1]]

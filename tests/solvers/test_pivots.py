@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import ntklib
-from ntklib.kernels import NTK
+from ntklib.kernels import NTK, Laplace
+from ntklib.solvers import Nystrom, solver
+from ntklib.solvers.nystrom import choose_centres
 from ntklib.solvers.nystrom._pivots import pivoted_cholesky
 
 
@@ -85,3 +87,29 @@ def test_a_zero_kernel_has_no_pivots():
     result = pivots(np.zeros((3, 3)), 2, np.random.default_rng(0))
     assert result.factor.shape == (3, 0)
     assert result.trace == result.residual == 0
+
+
+@pytest.mark.parametrize("M", [1, 500, 2_000, 2_684, 2_685, 4_000, 5_000, 5_793, 12_000, 20_000, 60_000])
+def test_rows_to_choose_among_by_default_keep_the_factor_small(M):
+    for n in (1, 20_000, 10**7):
+        rows = Nystrom(M).count_among(n, min(n, M))
+        assert min(n, M) <= rows <= min(n, max(50_000, M))
+        assert rows == n or rows >= min(4 * M, 50_000)
+        # a GiB, or half a square of numbers more than the three that a fit holds anyway
+        assert 8 * rows * M <= max(2**30, 32 * M**2) or rows == M
+        assert Nystrom(M, subset=70).count_among(n, min(n, M)) == min(n, max(70, M))
+
+
+def test_centres_come_from_the_subset_by_default(monkeypatch):
+    monkeypatch.setattr(solver, "FACTOR_NUMBERS", 6 * 30)
+    seen = []
+
+    def diagonal(rows):
+        seen.append(len(rows))
+        return np.ones(len(rows))
+
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    kernel = Laplace()
+    chosen, _ = choose_centres(kernel, diagonal, X, Nystrom(6))
+    assert seen == [30]
+    assert len(np.unique(chosen)) == 6

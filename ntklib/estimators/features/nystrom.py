@@ -15,7 +15,7 @@ from ntklib._core.threads import parallel_for
 from ntklib._core.validation import check_integer, check_option, random_generator
 from ntklib.solvers import Nystrom
 from ntklib.solvers.nystrom import check_finite, choose_centres, make_basis
-from ntklib.solvers.solver import CENTER_RULES
+from ntklib.solvers.solver import CENTER_RULES, check_count
 
 from .._kernel import (
     accepts_sparse,
@@ -56,8 +56,9 @@ class NystromFeatures(FeatureMap):
     centers : {"rpcholesky", "uniform", "kmeans++"} or array of shape (m, d), default="rpcholesky"
         Choice of rows of X: by randomly pivoted Cholesky, uniformly, or spread out by distance; or the
         centres themselves, with as many components.
-    subset : int, default=50_000
-        Rows at most, drawn uniformly, among which "rpcholesky" and "kmeans++" choose.
+    subset : int or "auto", default="auto"
+        Rows at most, drawn uniformly, among which "rpcholesky" and "kmeans++" choose; "auto" as in
+        :class:`~ntklib.solvers.Nystrom`.
     random_state : int, Generator, RandomState or None, default=0
         Draws the centres, then the rows for ``error_``.
     verbose : int, default=0
@@ -112,7 +113,7 @@ class NystromFeatures(FeatureMap):
         n_components=1000,
         *,
         centers="rpcholesky",
-        subset=50_000,
+        subset="auto",
         random_state=0,
         verbose=0,
     ):
@@ -154,7 +155,7 @@ class NystromFeatures(FeatureMap):
         m = check_integer(self.n_components, "n_components", minimum=1)
         if isinstance(self.centers, str):
             check_option(self.centers, "centers", CENTER_RULES)
-        subset = check_integer(self.subset, "subset", minimum=1)
+        check_count(self.subset, "subset")
         rng = random_generator(self.random_state)
         self.kernel_ = resolve_kernel(self.kernel)
         if is_precomputed(self.kernel_):
@@ -169,7 +170,7 @@ class NystromFeatures(FeatureMap):
             )
         warn_blind(self.kernel_, X)
         cross, diagonal = partial(_cross, self.kernel_), partial(_diagonal, self.kernel_)
-        rule = Nystrom(m, centers=self.centers, subset=subset, random_state=rng)
+        rule = Nystrom(m, centers=self.centers, subset=self.subset, random_state=rng)
         rule.check_factor(X.shape[0], rule.count(X.shape[0]), "choose a smaller n_components")
         chosen, centres = choose_centres(cross, diagonal, X, rule)
         basis = make_basis(cross, diagonal, centres, centred=False)

@@ -66,7 +66,7 @@ def _decomposed(n: int, value: float, multiplication: float) -> float:
 def _centres(n: int, units: Units, solver: Nystrom, value: float, double: float, *, left_out: bool) -> float:
     tile = multiplication_seconds(units.X.dtype)
     M = solver.count(n) if isinstance(solver.centers, str) else np.shape(solver.centers)[0]
-    among = min(n, solver.subset)
+    among = solver.count_among(n, M)
     chosen = among * M * value + among * M**2 / 2 * double
     summed = n * M * value + n * M**2 * tile
     refined = solver.refine * _REFINEMENTS * n * M * 2 * value

@@ -295,7 +295,7 @@ def choose_centres(
     rng = np.random.default_rng(solver.random_state)
     count = solver.count(X.shape[0]) if count is None else min(count, X.shape[0])
     if solver.centers == "rpcholesky":
-        among = np.sort(rng.choice(X.shape[0], min(X.shape[0], max(solver.subset, count)), replace=False))
+        among = np.sort(rng.choice(X.shape[0], solver.count_among(X.shape[0], count), replace=False))
         subset = X[among]
         with step("choosing centres", count, "centre") as gauge:
             factor = pivoted_cholesky(cross, diagonal(subset), subset, count, rng=rng, each=gauge.reach)
@@ -303,5 +303,5 @@ def choose_centres(
         if len(chosen) == 0:
             raise ValueError("the kernel is 0 on these rows: nothing but a constant can be fitted.")
     else:
-        chosen = choose_rows(X, count, solver.centers, solver.subset, rng)
+        chosen = choose_rows(X, count, solver, rng)
     return chosen, X[chosen]
