@@ -94,8 +94,10 @@ class DaskNTKClassifierCV(DaskClassification, DaskSearch):
     ----------
     kernels, alphas, fit_intercept, scoring, halving, class_weight, random_state
         As in :class:`~ntklib.NTKClassifierCV`, but for "precomputed" kernels.
-    solver, cv, max_search_samples, combine, store_held_out, verbose
+    solver, cv, max_search_samples, store_held_out, verbose
         As in :class:`DaskNTKRegressorCV`; the rows of the comparison are stratified.
+    combine : {"auto", "best"}, default="auto"
+        The best kernel either way; "stack" is refused, since its folds need all rows on one machine.
 
     Attributes
     ----------

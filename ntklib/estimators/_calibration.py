@@ -32,12 +32,17 @@ def _below_largest(z: NDArray) -> NDArray:
     return z - z.max(axis=1, keepdims=True)
 
 
+def smoothed_targets(n: int, k: int, labels: NDArray, n_copies: float | None) -> NDArray:
+    """Shares (n, k) of the classes in each target: 1 - 1/(N + 2) of its label, the same of the others."""
+    doubt = 1 / ((n if n_copies is None else n_copies) + 2)
+    targets = np.full((n, k), doubt / (k - 1))
+    targets[np.arange(n), labels] = 1 - doubt
+    return targets
+
+
 def _smoothed_scores(z: NDArray, labels: NDArray, n_copies: float | None) -> NDArray:
     """Mean score of each sample under its smoothed target."""
-    n, k = z.shape
-    doubt = 1 / ((n if n_copies is None else n_copies) + 2)
-    own = z[np.arange(n), labels]
-    return (1 - doubt) * own + doubt * (z.sum(axis=1) - own) / (k - 1)
+    return (smoothed_targets(*z.shape, labels, n_copies) * z).sum(axis=1)
 
 
 def fit_temperature(

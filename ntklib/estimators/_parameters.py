@@ -96,17 +96,11 @@ _FLAGS = (
 )
 
 
-def _combination(value: Any, name: str) -> None:
-    if not (isinstance(value, str) and value in ("best", "stack")):
-        raise ValueError(f"{name} must be 'best' or 'stack', got {value!r}.")
-
-
 CHECKS: dict[str, Callable[[Any, str], Any]] = {
     **dict.fromkeys(_FLAGS, check_flag),
     "alpha": penalties_of,
     "alphas": lambda value, name: None if value is None else penalties_of(value, name),
     "class_weight": _class_weight,
-    "combine": _combination,
     "learn_features": _learning,
     "max_search_samples": _limit,
     "random_state": _seed,

@@ -18,7 +18,7 @@ from ntklib.kernels import Laplace, median_distance
 
 from .._kernel import is_precomputed, resolve_kernel
 from .._units import Units, row_digests
-from ..defaults import LAPLACE_SCALES, default_kernels, network_kernels
+from ..defaults import DISTANCE_KERNELS, default_kernels, network_kernels
 
 __all__ = ["Candidate", "candidates_of", "given_kernels", "settled"]
 
@@ -31,13 +31,14 @@ _COMPARED = 1_000  # rows whose distances are computed
 class Candidate:
     """A kernel to compare.
 
-    `multiple` is the length scale of a Laplace kernel in median distances by a `norm`, where the rows set it;
-    `kernel` is None until they are known.
+    `multiple` is the length scale of a Laplace kernel in median distances by a `norm`, where the rows set it,
+    `exponent` the power of the distance; `kernel` is None until they are known.
     """
 
     kernel: Any
     multiple: float | None = None
     norm: int = 1
+    exponent: float = 1.0
 
     @property
     def is_fixed(self) -> bool:
@@ -53,7 +54,8 @@ class Candidate:
         """Return the candidate for rows of this median distance."""
         if self.multiple is None:
             return self
-        return replace(self, kernel=Laplace(self.multiple * distance, norm=self.norm))
+        kernel = Laplace(self.multiple * distance, norm=self.norm, exponent=self.exponent)
+        return replace(self, kernel=kernel)
 
     def on(self, units: Units, rows: NDArray) -> Any:
         """Return the kernel for training units at some rows; equal rows leave the scale as it is."""
@@ -71,8 +73,8 @@ def given_kernels(kernels: Any) -> list:
 def candidates_of(kernels: Any) -> list[Candidate]:
     """Kernels to compare: the default grid for None, that of kernels of networks for "ntk"."""
     if kernels is None:
-        laplace = [Candidate(None, multiple) for multiple in LAPLACE_SCALES]
-        return [Candidate(kernel) for kernel in default_kernels()] + laplace
+        of_distances = [Candidate(None, scale, norm, power) for norm, power, scale in DISTANCE_KERNELS]
+        return [Candidate(kernel) for kernel in default_kernels()] + of_distances
     if isinstance(kernels, str) and kernels == _NETWORKS:
         return [Candidate(kernel) for kernel in network_kernels()]
     if isinstance(kernels, Kernel) or callable(kernels) or is_precomputed(kernels):
@@ -113,5 +115,5 @@ def typical_distance(X: Any, norm: int = 1) -> float | None:
     if len(places) < 2:
         return None
     scale = median_distance(X[np.sort(places[:_COMPARED])], norm)
-    fits = all(0 < multiple * scale < np.inf for multiple in LAPLACE_SCALES)
+    fits = all(0 < multiple * scale < np.inf for _, _, multiple in DISTANCE_KERNELS)
     return scale if fits else None

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from ntklib._core.naming import describe_kernel
 from ntklib._core.threads import single_threaded
+from ntklib._core.validation import check_option
 from ntklib.solvers import Cholesky, ConjugateGradient, Nystrom, Solver
 
 from .._folds import Splits, check_folds, folds
@@ -30,6 +31,10 @@ from ._many_rows import check_blockwise
 from ._stacking import check_stackable, search_stack, stacking_rounds
 from .learned import LearnsFeatures
 
+LEAST_STACKED, MOST_STACKED = 100, 1000
+"""Units from which on, and below which, ``combine="auto"`` adds up fits: on fewer, weights are mostly noise; on
+more, kernels are halved, and one of the two that are left does."""
+
 
 class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
     """Kernel ridge regressions at the kernel and penalty that are best on held-out samples."""
@@ -44,6 +49,7 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
     stack_: dict[str, Any]
     clip: Any = False
     _default_scoring: str
+    _combinations: tuple[str, ...] = ("best", "stack")
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Choose kernel and penalty, and fit.
@@ -91,7 +97,7 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
     def _fit_chosen(self, units: Units, rows: NDArray, result: SearchResult, solver: Solver) -> NDArray:
         """Fit all units as the search has chosen on those at `rows`; return held-out values."""
         choice, penalties = result.choice, np.full(units.targets.shape[1], self.alpha_)
-        if self.combine == "stack":
+        if hasattr(self, "stack_"):
             self._fit_stack(units, solver)
             self._use_left_out(units.take(rows) if is_classifier(self) else units, result.held_out)
         elif result.learned is not None and choice is None:
@@ -145,6 +151,18 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
         """Criteria to choose by: one for all outputs, or one each for outputs with penalties of their own."""
         return (self._criterion(self.scoring, units, metadata),)
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_option(self.combine, "combine", self._combinations)
+
+    def _stacks(self, units: Units, rows: NDArray, solver: Solver) -> bool:
+        """Say if fits are added up, of kernels compared on the units at `rows`."""
+        if self.combine != "auto":
+            return self.combine == "stack"
+        small = LEAST_STACKED <= len(units) < MOST_STACKED and len(rows) == len(units)
+        plain = self.kernels is None and self.cv is None and self.learn_features is None
+        return small and plain and isinstance(solver, Cholesky)
+
     def _search(
         self,
         candidates: list[Candidate],
@@ -180,15 +198,15 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
             clip=bool(self.clip),
             keep_held_out=keep,
         )
-        stacks = self.combine == "stack"
-        if stacks:
-            check_stackable(candidates, search)
-            self._learn_nothing()
         order = search_order(len(units), self.random_state, units.labels)[: self.max_search_samples]
         kernels = [candidate.kernel for candidate in candidates]
         rounds = comparison_rounds(len(kernels), order, splits, halving=self.halving)
         rows = rounds[-1].rows
         solver = self._solver(units) if solver is None else solver
+        stacks = self._stacks(units, rows, solver)
+        if stacks:
+            check_stackable(candidates, search)
+            self._learn_nothing()
         if not isinstance(solver, Cholesky):
             for kernel in kernels:
                 check_blockwise(kernel, units.X.shape[1], solver)
@@ -206,7 +224,7 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
                 "store_held_out=True needs leave-one-out on all rows, which the solver ConjugateGradient has "
                 "not: give solver='nystrom'."
             )
-        passes = [*stacking_rounds(rounds[-1]), *rounds] if stacks else rounds
+        passes = [*stacking_rounds(rounds[-1], splits), *rounds] if stacks else rounds
         if not getattr(units.X, "elsewhere", False):  # other machines have other speeds
             announce(
                 f"{len(kernels)} kernels on at most {len(rows):,} rows, the best on {len(units):,}",

@@ -293,33 +293,42 @@ def best_places(ranks: NDArray) -> list[int]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Candidates of the last round, the best result of it, paths of all rounds, if all scores are finite."""
+    """The last round's candidates, results where all were kept, and best; all rounds' paths; if all is finite."""
 
     candidates: list[Candidate]
+    results: list[SearchResult]
     winner: SearchResult
     paths: list[PenaltyPath]
     finite: bool
 
 
 def compare_kernels(
-    search: KernelSearch, candidates: list[Candidate], units: Units, rounds: list[Round], solver: Solver
+    search: KernelSearch,
+    candidates: list[Candidate],
+    units: Units,
+    rounds: list[Round],
+    solver: Solver,
+    *,
+    keep: bool = False,
 ) -> Comparison:
-    """Compare the kernels round by round.
+    """Compare the kernels round by round, and `keep` all results of the last.
 
     Only kernels of the last round can win, by their scores in it. Comparisons are exact, unless all units are
     compared on and the solver is not.
     """
     paths: list[PenaltyPath] = []
+    results: list[SearchResult] = []
     finite = True
     for this, following in zip(rounds, [*rounds[1:], None], strict=True):
         exact = len(this.rows) < len(units) or isinstance(solver, ConjugateGradient)
-        outcomes, winner = _compare(search, candidates, units, this.rows, None if exact else solver)
+        kept = results if keep and following is None else None
+        outcomes, winner = _compare(search, candidates, units, this.rows, None if exact else solver, kept)
         paths += [outcome.path for outcome in outcomes]
         finite = finite and all(outcome.finite for outcome in outcomes)
         if following is not None:
             ranks = [outcome.rank for outcome in outcomes]
             candidates = [candidates[i] for i in survivors(ranks, following.n_kernels)]
-    return Comparison(candidates, winner, paths, finite)
+    return Comparison(candidates, results, winner, paths, finite)
 
 
 def search_kernels(
@@ -362,15 +371,15 @@ def _compare(
     units: Units,
     rows: NDArray,
     solver: Solver | None,
+    kept: list[SearchResult] | None,
 ) -> tuple[list[_Outcome], SearchResult]:
     """Outcomes of the search of each kernel's penalty on the units at `rows`, and the best result.
 
-    Up to `_SIDE_BY_SIDE` units kernels are shared out to threads, as far as `working_memory` allows; beyond,
-    they take turns, and the factorisation of each has all threads. BLAS has one thread throughout, for the
-    same bytes at any number.
+    BLAS has one thread throughout, for the same bytes at any number.
     """
     n = len(candidates)
     outcomes: list[Any] = [None] * n
+    results: list[Any] = [None] * n
     best: list[tuple[tuple[float, float], int, SearchResult]] = []
     lock = Lock()
 
@@ -378,14 +387,26 @@ def _compare(
         with step(f"kernel {i + 1} of {n}"):
             one = search.run(candidates[i], units, rows, solver)
         gauge.advance()
-        with lock:  # keep one fit only: each holds the left-out values of all units
+        if kept is not None:
+            results[i] = one
+        with lock:  # keep one fit only, if not asked for more: each holds the left-out values of all units
             outcomes[i] = _Outcome(one.path, one.rank, one.finite)
             best[:] = [max([*best, (one.rank, -i, one)], key=lambda entry: entry[:2])]
 
-    fit = working_memory() // (_COPIES * 8 * len(rows) ** 2) if len(rows) <= _SIDE_BY_SIDE else 1
     with step(f"comparing kernels on {len(rows):,} rows", n) as gauge:
-        parallel_for(run, range(n), threads=max(min(get_threads(), n, fit), 1))
+        parallel_for(run, range(n), threads=side_by_side(n, len(rows)))
+    if kept is not None:
+        kept[:] = results
     return outcomes, best[0][2]
+
+
+def side_by_side(n: int, n_rows: int) -> int:
+    """Threads that share out n searches on so many units, as far as `working_memory` allows.
+
+    Beyond `_SIDE_BY_SIDE` units they take turns, and the factorisation of each has all threads.
+    """
+    fit = working_memory() // (_COPIES * 8 * n_rows**2) if n_rows <= _SIDE_BY_SIDE else 1
+    return max(min(get_threads(), n, fit), 1)
 
 
 def results_of(paths: list[PenaltyPath]) -> dict[str, NDArray]:

@@ -1,17 +1,13 @@
 """Stacking: a weighted sum of the fits of the kernels that were compared, in place of the best of them.
 
-Weights are nonnegative, of sum 1, and make the squared error of held-out predictions least: with one set for
-all outputs, a constant added to the targets is added to the predictions. The outcome is the set of fits, each
-at its own penalty: their weighted sum is what the held-out predictions were a sum for. One fit of a weighted
-sum of the kernels is another: where penalties are small, its roughest kernel decides, whatever its weight.
+Weights are nonnegative, of sum 1, and make the squared error of held-out predictions least, of classes their
+log-loss: with one set for all outputs, a constant added to the targets is added to the predictions. The
+outcome is the set of fits, each at its own penalty: their weighted sum is what the held-out predictions were a
+sum for. One fit of a weighted sum of the kernels is another: where penalties are small, its roughest kernel
+decides, whatever its weight.
 
 The weights have seen all targets they were made by. Scores and the temperature are therefore of folds, in
 each of which penalties and weights are made anew from the training rows alone.
-
-References
-----------
-D. H. Wolpert, "Stacked generalization", Neural Networks 5, 1992.
-L. Breiman, "Stacked regressions", Machine Learning 24, 1996.
 """
 
 from __future__ import annotations
@@ -21,7 +17,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from ntklib._core.progress import step
 from ntklib._core.threads import parallel_for
@@ -34,7 +29,8 @@ from .._units import Units
 from ._candidates import Candidate
 from ._clipping import clipped, limits_of, target_range
 from ._halving import Round
-from ._kernel_search import KernelSearch, SearchResult, compare_kernels, results_of
+from ._kernel_search import KernelSearch, SearchResult, compare_kernels, results_of, side_by_side
+from ._stacking_weights import log_loss_weights, squared_error_weights
 
 __all__ = ["StackSearch", "check_stackable", "search_stack", "stacking_rounds"]
 
@@ -69,17 +65,6 @@ def check_stackable(candidates: list[Candidate], search: KernelSearch) -> None:
         raise ValueError(f"combine='stack' {wrong}.")
 
 
-def stacking_weights(residuals: NDArray) -> NDArray:
-    """Weights w >= 0 of sum 1 that make the length of residuals (n, K) times w least.
-
-    The solution of nonnegative least squares with the sum as one more equation is a multiple of them.
-    """
-    size = np.abs(residuals).max()
-    rows = np.vstack([residuals / (size or 1.0), np.ones((1, residuals.shape[1]))])
-    solution = nnls(rows, np.r_[np.zeros(len(residuals)), 1.0])[0]
-    return solution / solution.sum()
-
-
 @dataclass(frozen=True)
 class Stacker:
     """A way to weigh the fits of some candidates: by their held-out predictions among given rows."""
@@ -90,14 +75,22 @@ class Stacker:
 
     def fitted(self, rows: NDArray) -> tuple[list[SearchResult], NDArray]:
         """Return the search of every kernel on ascending rows, and the weights."""
-        search, part = self._within(rows), self.units.take(rows)
+        search = self._within(rows)
         results = [
             search.run(Candidate(candidate.on(self.units, rows)), self.units, rows)
             for candidate in self.candidates
         ]
+        return results, self.weights(results, rows)
+
+    def weights(self, results: list[SearchResult], rows: NDArray) -> NDArray:
+        """Return the weights of these searches on ascending rows."""
+        part = self.units.take(rows)
+        if part.labels is not None:
+            held_out = [result.held_out for result in results]
+            return log_loss_weights(held_out, part.labels, part.weights, part.n_copies)
         importance = np.sqrt(np.ones(len(part)) if part.weights is None else part.weights)[:, None]
         misses = [(importance * (part.targets - result.held_out)).ravel() for result in results]
-        return results, stacking_weights(np.stack(misses, axis=1))
+        return squared_error_weights(np.stack(misses, axis=1))
 
     def predicted(self, train: NDArray, test: NDArray) -> NDArray:
         """Return values at other rows, by all that follows from the training rows."""
@@ -142,10 +135,10 @@ def nested_folds(order: NDArray) -> Splits:
     return [(np.setdiff1d(order, test), test) for test in tests]
 
 
-def stacking_rounds(last: Round) -> list[Round]:
-    """Searches of kernels that stacking adds to a comparison: in each nested fold, and on all its rows."""
+def stacking_rounds(last: Round, splits: Splits | None) -> list[Round]:
+    """Searches of kernels that stacking adds to a comparison: in each nested fold; with folds, on all rows."""
     part = last.rows[: len(last.rows) * (FOLDS - 1) // FOLDS]
-    return [Round(last.n_kernels, part)] * FOLDS + [last]
+    return [Round(last.n_kernels, part)] * FOLDS + [last] * (splits is not None)
 
 
 def search_stack(
@@ -161,22 +154,28 @@ def search_stack(
     Returns the weights, with held-out values and the score of nested folds, and the comparison as a
     dictionary of columns (`cv_results_`).
     """
-    compared = compare_kernels(search, candidates, units, rounds, solver)
+    compared = compare_kernels(search, candidates, units, rounds, solver, keep=search.splits is None)
     rows, stacker = rounds[-1].rows, Stacker(search, compared.candidates, units)
     folds = nested_folds(order) if search.splits is None else search.splits
     splits = [tuple(np.intersect1d(side, rows) for side in fold) for fold in folds]
-    held_out, scores = np.empty((len(rows), units.targets.shape[1])), np.empty((len(splits), 2))
+    held_out, by_fold = np.empty((len(rows), units.targets.shape[1])), np.empty((len(splits), 2))
     done: list[tuple[list[SearchResult], NDArray]] = []
 
-    def run(_: int) -> None:
-        done.append(stacker.fitted(rows))
-        for i, (train, test) in enumerate(splits):
-            values = stacker.predicted(train, test)
-            held_out[np.searchsorted(rows, test)] = values
-            scores[i] = search.criteria[0](values, test)
+    def finish(_: int) -> None:
+        known = compared.results
+        done.append((known, stacker.weights(known, rows)) if known else stacker.fitted(rows))
+
+    def run(i: int) -> None:
+        train, test = splits[i]
+        values = stacker.predicted(train, test)
+        held_out[np.searchsorted(rows, test)] = values
+        by_fold[i] = search.criteria[0](values, test)
 
     with step(f"stacking {len(compared.candidates)} kernels on {len(rows):,} rows"):
-        parallel_for(run, [0])  # in a pool of one, for BLAS to have one thread
+        parallel_for(run, range(len(splits)), threads=side_by_side(len(splits), len(rows)))
+        parallel_for(finish, [0])  # in a pool of one, for BLAS to have one thread
+    # of leave-one-out, as without stacking, all values at once
+    scores = np.array([search.criteria[0](held_out, rows)]) if search.splits is None else by_fold
     score = float(scores[:, 0].mean())
     check_scores(
         score, compared.finite and bool(np.isfinite(scores).all()), f"{search.scoring}, nested folds"

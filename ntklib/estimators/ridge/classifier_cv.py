@@ -34,9 +34,11 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         As in :class:`NTKRegressorCV`; the subset is stratified.
     halving : bool, default=True
         As in :class:`NTKRegressorCV`; the units of every round are stratified.
-    combine : {"best", "stack"}, default="best"
-        As in :class:`NTKRegressorCV`; the weights are those of least squared error on the targets +1 and -1,
-        and the temperature is fitted to the values held out by the folds.
+    combine : {"auto", "best", "stack"}, default="auto"
+        As in :class:`NTKRegressorCV`; the weights are in the proportion that makes the log-loss of held-out
+        decision values least, and the temperature is fitted to the values held out by the folds. "auto" adds
+        fits up for 100 to 999 units and takes the best kernel otherwise, and with kernels, folds,
+        `learn_features` or a solver that are given.
     learn_features : {"auto", "diagonal"} or None, default=None
         As in :class:`NTKRegressorCV`; the folds are stratified, and decide by `scoring`. The temperature is
         then fitted to the values that they hold out; where the penalty is searched again, to those of the
@@ -83,6 +85,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
     """
 
     _default_scoring = CLASSIFIER_SCORING
+    _combinations = ("auto", "best", "stack")
 
     def __init__(
         self,
@@ -95,7 +98,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         cv=None,
         max_search_samples=3000,
         halving=True,
-        combine="best",
+        combine="auto",
         learn_features=None,
         class_weight=None,
         store_held_out=False,

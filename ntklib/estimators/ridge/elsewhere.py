@@ -168,7 +168,7 @@ def search_elsewhere(model: Search, data: RowsElsewhere) -> Search:
     """
     solver = many_rows_solver(model)
     check_folds(model.cv, (None, "gcv"))
-    refused = {"cv": model._splits_samples, "combine": model.combine != "best"}
+    refused = {"cv": model._splits_samples, "combine": model.combine == "stack"}
     for name, wrong in refused.items():
         if wrong:
             raise ValueError(

@@ -12,7 +12,7 @@ from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 from ntklib import NTK, Laplace, NTKClassifierCV, NTKRegressor, NTKRegressorCV
 from ntklib._core.naming import describe_kernel
 from ntklib.estimators.ridge._cv import search_order
-from ntklib.estimators.ridge._stacking import stacking_weights
+from ntklib.estimators.ridge._stacking_weights import log_loss_weights, squared_error_weights
 from ntklib.solvers import Nystrom
 from tests.namespaces import NAMESPACES, dispatch, numbers
 
@@ -63,15 +63,133 @@ class TestWeights:
         for correlation in (0.0, 0.9):
             residuals = rng.standard_normal((50, 4)) + correlation * rng.standard_normal((50, 1))
             residuals *= [1, 1.1, 2, 0.9]
-            ours, theirs = stacking_weights(size * residuals), simplex(residuals)
+            ours, theirs = squared_error_weights(size * residuals), simplex(residuals)
             np.testing.assert_allclose(ours, theirs, atol=1e-5)
             np.testing.assert_allclose(ours.sum(), 1)
             assert ours.min() >= 0
 
     def test_of_perfect_predictions(self):
-        np.testing.assert_allclose(stacking_weights(np.zeros((5, 2))).sum(), 1)
+        np.testing.assert_allclose(squared_error_weights(np.zeros((5, 2))).sum(), 1)
         exact = np.c_[np.ones(5), np.zeros(5)]
-        np.testing.assert_allclose(stacking_weights(exact), [0, 1], atol=1e-12)
+        np.testing.assert_allclose(squared_error_weights(exact), [0, 1], atol=1e-12)
+
+
+def log_loss(scores, labels, weights):
+    """Mean of minus the log of the share of each label, of which some is given to the others."""
+    k = scores.shape[1]
+    doubt = 1 / (len(labels) + 2)
+    smoothed = np.where(np.eye(k)[labels] > 0, 1 - doubt, doubt / (k - 1))
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    losses = -(smoothed * np.log(shares / shares.sum(axis=1, keepdims=True))).sum(axis=1)
+    return np.average(losses, weights=weights)
+
+
+def by_search(scores, labels, weights):
+    """Least log-loss over sums with nonnegative weights, by an algorithm without derivatives of ours."""
+    k = len(scores)
+    best = [
+        minimize(
+            lambda w: log_loss(np.tensordot(w, scores, 1), labels, weights),
+            np.full(k, start),
+            method="SLSQP",
+            bounds=[(0, None)] * k,
+            options={"ftol": 1e-14, "maxiter": 1000},
+        )
+        for start in (0.3, 3.0)
+    ]
+    return min(best, key=lambda one: one.fun)
+
+
+class TestLogLossWeights:
+    @pytest.mark.parametrize("classes", [2, 4])
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_against_another_algorithm(self, classes, weighted):
+        rng = np.random.default_rng(classes)
+        labels = rng.integers(0, classes, 80)
+        truth = 2 * np.eye(classes)[labels] - 1
+        weights = rng.uniform(0.2, 3, 80) if weighted else None
+        scores = np.stack([truth + size * rng.standard_normal(truth.shape) for size in (1.0, 2.0, 1.5)])
+        wrong = rng.standard_normal(truth.shape) - truth
+        scores = np.concatenate([scores, 100 * scores[:1] + 50, wrong[None]])  # one again, and a wrong one
+        if classes == 2:
+            scores = scores[:, :, 1:]
+        ours = log_loss_weights(scores, labels, weights)
+        assert ours.min() >= 0
+        np.testing.assert_allclose(ours.sum(), 1)
+        assert ours[4] == 0
+        columns = np.concatenate([-scores, scores], axis=2) if classes == 2 else scores
+        columns = columns / np.array([1, 1, 1, 100, 1])[:, None, None]  # one size, for the other algorithm
+        theirs = by_search(columns, labels, weights)
+        direction = ours * [1, 1, 1, 100, 1]
+        scaled = minimize(
+            lambda t: log_loss(np.exp(t[0]) * np.tensordot(direction, columns, 1), labels, weights), [1.0]
+        )
+        np.testing.assert_allclose(scaled.fun, theirs.fun, rtol=1e-7)
+
+    def test_where_no_values_speak_for_the_labels(self):
+        labels = np.array([0, 1, 0, 1, 1])
+        against = np.array([1.0, -1.0, 1.0, -1.0, -1.0])[:, None]
+        np.testing.assert_allclose(log_loss_weights([2 * against, against], labels, None), [1 / 3, 2 / 3])
+
+    def test_of_perfect_values(self):
+        labels = np.arange(6) % 3
+        perfect = 2 * np.eye(3)[labels] - 1
+        noise = np.random.default_rng(0).standard_normal((6, 3))
+        weights = log_loss_weights([perfect, noise], labels, None)
+        assert weights[0] > 0.9
+        np.testing.assert_allclose(weights.sum(), 1)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_classifiers_add_up_by_log_loss(data, classes):
+    X, y, w = data
+    labels = np.digitize(y, [-0.5, 0.8][: classes - 1])
+    model = NTKClassifierCV(KERNELS, ALPHAS, combine="stack").fit(X, labels, w)
+    single = [NTKClassifierCV(k, ALPHAS, store_held_out=True).fit(X, labels, w) for k in KERNELS]
+    held_out = np.stack([one.held_out_predictions_ for one in single])
+    columns = np.stack([-held_out, held_out], axis=2) if classes == 2 else held_out
+    direction = model.stack_["weight"]
+    scaled = minimize(
+        lambda t: log_loss(np.exp(t[0]) * np.tensordot(direction, columns, 1), labels, w), [1.0]
+    )
+    np.testing.assert_allclose(scaled.fun, by_search(columns, labels, w).fun, rtol=1e-6)
+    expected = np.tensordot(direction, [one.decision_function(X) for one in single], 1)
+    np.testing.assert_allclose(model.decision_function(X), expected, atol=1e-8)
+
+
+def of_two_classes(n):
+    rng = np.random.default_rng(n)
+    X = rng.standard_normal((n, 2))
+    return X, (np.sin(2 * X[:, 0]) + X[:, 1] + 0.3 * rng.standard_normal(n) > 0).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("n", "options", "stacks"),
+    [
+        (99, {}, False),
+        (100, {}, True),
+        (100, {"store_held_out": True, "scoring": "accuracy"}, True),
+        (120, {"kernels": KERNELS}, False),
+        (120, {"kernels": "ntk"}, False),
+        (120, {"cv": 3}, False),
+        (120, {"cv": "gcv"}, False),
+        (120, {"max_search_samples": 110}, False),
+        (120, {"solver": Nystrom(20)}, False),
+        (120, {"solver": "cg"}, False),
+        (120, {"learn_features": "diagonal"}, False),
+        (120, {"combine": "best"}, False),
+        (999, {"alphas": [0.1]}, True),
+        (1000, {"alphas": [0.1]}, False),
+    ],
+)
+def test_classifiers_add_up_small_fits_by_default(n, options, stacks):
+    X, y = of_two_classes(n)
+    model = NTKClassifierCV(**{"alphas": ALPHAS} | options).fit(X, y)
+    assert hasattr(model, "stack_") == stacks
+    assert model.score(X, y) > 0.8
+    if stacks:
+        assert len(model.stack_["weight"]) == 8
+        assert not hasattr(model.set_params(combine="best").fit(X, y), "stack_")
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -114,7 +232,7 @@ def test_scores_are_nested(data, clip):
     options = {"combine": "stack", "clip": clip, "store_held_out": True}
     model = NTKRegressorCV(KERNELS, ALPHAS, **options).fit(X, y, w)
     order = search_order(60, 0)
-    losses, values = [], np.empty(60)
+    values = np.empty(60)
     for start in range(5):
         test = np.sort(order[start::5])
         train = np.setdiff1d(np.arange(60), test)
@@ -124,9 +242,8 @@ def test_scores_are_nested(data, clip):
         if clip:
             low, high = y[train].min(), y[train].max()
             values[test] = np.clip(values[test], low - 0.1 * (high - low), high + 0.1 * (high - low))
-        losses.append(np.average((y[test] - values[test]) ** 2, weights=w[test]))
     np.testing.assert_allclose(model.held_out_predictions_, values, atol=1e-4)
-    np.testing.assert_allclose(model.best_score_, -np.mean(losses), rtol=1e-4)
+    np.testing.assert_allclose(model.best_score_, -np.average((y - values) ** 2, weights=w), rtol=1e-4)
 
 
 @pytest.mark.parametrize("cv", [None, GroupKFold(4)], ids=["loo", "groups"])
@@ -195,7 +312,8 @@ def test_rows_of_other_libraries_have_the_same_predictions(data):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"combine": "mean"}, "combine must be 'best' or 'stack', got 'mean'"),
+        ({"combine": "mean"}, "combine must be one of 'best', 'stack'; got 'mean'"),
+        ({"combine": "auto"}, "combine must be one of 'best', 'stack'; got 'auto'"),
         ({"cv": "gcv"}, "cv='gcv' has not"),
         ({"kernels": "precomputed"}, "'precomputed' is one"),
         ({"cv": KFold(2)}, "three folds or more"),
