@@ -40,8 +40,8 @@ def default_kernels() -> list[Kernel]:
 
 
 # Kernels of a distance that they compare beside these: norm and exponent of a Laplace kernel, and its length
-# scale in median distances by that norm. The last is a Gaussian kernel, so wide as to be nearly a polynomial.
-DISTANCE_KERNELS = ((1, 1.0, 0.5), (1, 1.0, 2.0), (1, 1.0, 8.0), (2, 1.0, 0.5), (2, 2.0, 8.0))
+# scale in median distances by that norm. The last is a Gaussian kernel.
+DISTANCE_KERNELS = ((1, 1.0, 0.5), (1, 1.0, 2.0), (1, 1.0, 8.0), (2, 1.0, 0.5), (2, 2.0, 2.0))
 
 
 def _relu(kind: type[NTK] | type[NNGP], depth: int, bias_variance: float) -> Kernel:

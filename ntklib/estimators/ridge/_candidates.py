@@ -1,6 +1,6 @@
 """The kernels that a search compares: as they are given, and those whose scale the training rows set.
 
-The length scales of the Laplace kernels of the default grid are multiples of the median distance of the rows
+The length scales of the kernels of a distance of the default grid are multiples of the median distance of the rows
 that a kernel is fitted to: of all rows for leave-one-out, of each fold's training rows for folds. No target
 is looked at.
 """

@@ -224,7 +224,8 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
                 "store_held_out=True needs leave-one-out on all rows, which the solver ConjugateGradient has "
                 "not: give solver='nystrom'."
             )
-        passes = [*stacking_rounds(rounds[-1], splits), *rounds] if stacks else rounds
+        nested = stacks and self.combine == "stack"
+        passes = [*stacking_rounds(rounds[-1], splits), *rounds] if nested else rounds
         if not getattr(units.X, "elsewhere", False):  # other machines have other speeds
             announce(
                 f"{len(kernels)} kernels on at most {len(rows):,} rows, the best on {len(units):,}",
@@ -235,7 +236,9 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
             )
         self.__dict__.pop("stack_", None)
         if stacks:
-            stack, self.cv_results_ = search_stack(search, candidates, units, rounds, order, solver)
+            stack, self.cv_results_ = search_stack(
+                search, candidates, units, rounds, order, solver, nested=nested
+            )
             paths = [one.path for one in stack.results]
             self.stack_ = {
                 "param_kernel": [path.kernel for path in paths],

@@ -7,7 +7,8 @@ sum for. One fit of a weighted sum of the kernels is another: where penalties ar
 decides, whatever its weight.
 
 The weights have seen all targets they were made by. Scores and the temperature are therefore of folds, in
-each of which penalties and weights are made anew from the training rows alone.
+each of which penalties and weights are made anew from the training rows alone; or at least the weights, which
+costs next to nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ FOLDS = 5
 
 
 class StackSearch(NamedTuple):
-    """Searches of the kernels with the weights of their fits, and what nested folds held out and scored."""
+    """Searches of the kernels with the weights of their fits, and what folds held out and scored."""
 
     results: list[SearchResult]
     weights: NDArray
@@ -82,14 +83,15 @@ class Stacker:
         ]
         return results, self.weights(results, rows)
 
-    def weights(self, results: list[SearchResult], rows: NDArray) -> NDArray:
-        """Return the weights of these searches on ascending rows."""
-        part = self.units.take(rows)
+    def weights(self, results: list[SearchResult], rows: NDArray, among: NDArray | None = None) -> NDArray:
+        """Return the weights of these searches on ascending rows, by what they held out `among` these."""
+        among = rows if among is None else np.sort(among)
+        part, place = self.units.take(among), np.searchsorted(rows, among)
+        held_out = [result.held_out[place] for result in results]
         if part.labels is not None:
-            held_out = [result.held_out for result in results]
             return log_loss_weights(held_out, part.labels, part.weights, part.n_copies)
         importance = np.sqrt(np.ones(len(part)) if part.weights is None else part.weights)[:, None]
-        misses = [(importance * (part.targets - result.held_out)).ravel() for result in results]
+        misses = [(importance * (part.targets - values)).ravel() for values in held_out]
         return squared_error_weights(np.stack(misses, axis=1))
 
     def predicted(self, train: NDArray, test: NDArray) -> NDArray:
@@ -148,10 +150,14 @@ def search_stack(
     rounds: list[Round],
     order: NDArray,
     solver: Solver,
+    *,
+    nested: bool,
 ) -> tuple[StackSearch, dict[str, Any]]:
     """Compare the kernels, and weigh the fits of those of the last round on its units.
 
-    Returns the weights, with held-out values and the score of nested folds, and the comparison as a
+    Scores are `nested`, or of the comparison's own left-out values, in each fold by the weights of the others.
+
+    Returns the weights, with held-out values and the score of folds, and the comparison as a
     dictionary of columns (`cv_results_`).
     """
     compared = compare_kernels(search, candidates, units, rounds, solver, keep=search.splits is None)
@@ -167,7 +173,12 @@ def search_stack(
 
     def run(i: int) -> None:
         train, test = splits[i]
-        values = stacker.predicted(train, test)
+        if nested:
+            values = stacker.predicted(train, test)
+        else:
+            weights, place = stacker.weights(compared.results, rows, train), np.searchsorted(rows, test)
+            of_fits = np.stack([result.held_out[place] for result in compared.results])
+            values = np.tensordot(weights, of_fits, 1)
         held_out[np.searchsorted(rows, test)] = values
         by_fold[i] = search.criteria[0](values, test)
 
@@ -178,7 +189,7 @@ def search_stack(
     scores = np.array([search.criteria[0](held_out, rows)]) if search.splits is None else by_fold
     score = float(scores[:, 0].mean())
     check_scores(
-        score, compared.finite and bool(np.isfinite(scores).all()), f"{search.scoring}, nested folds"
+        score, compared.finite and bool(np.isfinite(scores).all()), f"{search.scoring}, folds"
     )
     stack = StackSearch(*done[0], held_out, float(search.criteria[0].reported(score)))
     return stack, results_of(compared.paths)

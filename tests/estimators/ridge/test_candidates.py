@@ -18,7 +18,11 @@ from ntklib.solvers import Nystrom
 from tests.solvers import brute_ridge
 
 ALPHAS = [0.001, 0.03, 1.0]
-MULTIPLES = np.array([0.5, 2.0, 8.0])
+MULTIPLES = {
+    (1, 1.0): [0.5, 2.0, 8.0],
+    (2, 1.0): [0.5],
+    (2, 2.0): [2.0],
+}  # of the median, by norm and exponent
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +33,13 @@ def data():
     return X, np.sign(X).sum(axis=1) + 0.01 * rng.standard_normal(90)
 
 
-def scales_of(model):
-    kernels = model.cv_results_["param_kernel"]
-    return sorted({kernel.length_scale for kernel in kernels if isinstance(kernel, Laplace)})
+def scales_of(model, norm=1, exponent=1.0):
+    kernels = [kernel for kernel in model.cv_results_["param_kernel"] if isinstance(kernel, Laplace)]
+    return sorted({k.length_scale for k in kernels if (k.norm, k.exponent) == (norm, exponent)})
 
 
-def median(X):
-    return np.median(pdist(np.unique(np.asarray(X, dtype=float), axis=0), "cityblock"))
+def median(X, norm=1):
+    return np.median(pdist(np.unique(np.asarray(X, dtype=float), axis=0), "minkowski", p=norm))
 
 
 @pytest.mark.parametrize("kind", [NTKRegressorCV, NTKClassifierCV])
@@ -44,10 +48,12 @@ def test_the_default_grid(kind, data):
     model = kind(alphas=ALPHAS).fit(X, y if kind is NTKRegressorCV else y > 0)
     kernels = model.cv_results_["param_kernel"][:: len(ALPHAS)].tolist()
     common = {"weight_std": np.sqrt(2), "bias_std": 1.0, "input_scaling": "fan_in"}
-    assert kernels[:4] == [network(depth, **common) for network in (NTK, NNGP) for depth in (1, 3)]
-    np.testing.assert_allclose(scales_of(model), MULTIPLES * median(X), rtol=1e-12)
-    assert len(kernels) == 7
-    assert all(type(scale) is float for scale in scales_of(model))
+    assert kernels[:3] == [NTK(1, **common), NTK(3, **common), NNGP(1, **common)]
+    for (norm, exponent), multiples in MULTIPLES.items():
+        scales = scales_of(model, norm, exponent)
+        np.testing.assert_allclose(scales, np.array(multiples) * median(X, norm), rtol=1e-12)
+        assert all(type(scale) is float for scale in scales)
+    assert len(kernels) == 8
 
 
 @pytest.mark.parametrize("kind", [NTKRegressorCV, NTKClassifierCV])
@@ -82,16 +88,18 @@ def test_folds_set_the_scales_anew(data):
     X = X * np.where(np.arange(90) < 30, 1.0, 4.0)[:, None]  # training rows of other scales than all
     w = np.random.default_rng(1).uniform(0.5, 2, 90)
     folds = list(KFold(3).split(X))
-    model = NTKRegressorCV(alphas=ALPHAS, cv=folds, store_held_out=True).fit(X, y, w)
+    model = NTKRegressorCV(alphas=ALPHAS, cv=folds, clip=False, store_held_out=True).fit(X, y, w)
     table = model.cv_results_
     chosen = np.flatnonzero([isinstance(kernel, Laplace) for kernel in table["param_kernel"]])
-    assert len(chosen) == 9
+    assert len(chosen) == 15
     for i in chosen:
-        multiple = table["param_kernel"][i].length_scale / median(X)
-        assert np.isclose(MULTIPLES, multiple).any()
+        whole = table["param_kernel"][i]
+        norm, exponent = whole.norm, whole.exponent
+        multiple = whole.length_scale / median(X, norm)
+        assert np.isclose(MULTIPLES[norm, exponent], multiple).any()
         losses, held_out = [], np.empty(90)
         for train, test in folds:
-            kernel = Laplace(multiple * median(X[train]))
+            kernel = Laplace(multiple * median(X[train], norm), norm=norm, exponent=exponent)
             fit = NTKRegressor(kernel, alpha=table["param_alpha"][i]).fit(X[train], y[train], w[train])
             held_out[test] = fit.predict(X[test])
             losses.append(np.average((y[test] - held_out[test]) ** 2, weights=w[test]))
@@ -119,10 +127,12 @@ def test_equal_training_rows_keep_the_scale_of_all(data):
         *(model.cv_results_[name] for name in ("param_kernel", "mean_test_score")), strict=True
     ):
         if isinstance(kernel, Laplace):
-            multiple = kernel.length_scale / median(X)
+            norm = kernel.norm
+            multiple = kernel.length_scale / median(X, norm)
             losses = []
-            for (train, test), scale in zip(folds, (median(X), median(X[45:])), strict=True):
-                fit = NTKRegressor(Laplace(multiple * scale), fit_intercept=False).fit(X[train], y[train])
+            for (train, test), scale in zip(folds, (median(X, norm), median(X[45:], norm)), strict=True):
+                laplace = Laplace(multiple * scale, norm=norm, exponent=kernel.exponent)
+                fit = NTKRegressor(laplace, fit_intercept=False).fit(X[train], y[train])
                 losses.append(np.mean((y[test] - fit.predict(X[test])) ** 2))
             np.testing.assert_allclose(score, -np.mean(losses))
 

@@ -19,7 +19,7 @@ from ntklib.lab.tables.squash import squash_columns
 def _few_kernels(monkeypatch):
     kernels = [NTK(bias_std=1.0), NNGP(depth=2, bias_std=1.0)]
     monkeypatch.setattr("ntklib.estimators.ridge._candidates.default_kernels", lambda: kernels)
-    monkeypatch.setattr("ntklib.estimators.ridge._candidates.LAPLACE_SCALES", ())
+    monkeypatch.setattr("ntklib.estimators.ridge._candidates.DISTANCE_KERNELS", ())
 
 
 @pytest.fixture(scope="module")
