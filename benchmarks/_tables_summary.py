@@ -19,6 +19,12 @@ def summary(rows: list[dict], models: list[str], classes: bool) -> str:
         seconds = np.array([[row[name]["seconds"] for name in models] for row in rows]).sum(axis=0)
         lines += [f"{measure}, {len(rows)} tables{', larger is better' if measure != 'log_loss' else ''}"]
         lines += [*_rows(models, scores, seconds, sign=-1 if measure == "log_loss" else 1), ""]
+    for name in models:
+        if all("own_score" in row[name] for row in rows):
+            gap = np.array([np.mean(row[name]["log_loss"]) - np.mean(row[name]["own_score"]) for row in rows])
+            lines.append(
+                f"{name}: log-loss less its own held-out score {gap.mean():+.3f} +- {_error(gap):.3f}"
+            )
     return "\n".join(lines)
 
 

@@ -85,6 +85,8 @@ def score(make: Maker, folds: list[Fold], classes: bool) -> dict:
             result.setdefault("accuracy", []).append(float(np.mean(labels == y_test)))
             loss = log_loss(y_test, shares, labels=model.classes_)
             result.setdefault("log_loss", []).append(float(loss))
+            if hasattr(model, "best_score_"):
+                result.setdefault("own_score", []).append(-float(model.best_score_))
         else:
             r2 = 1 - np.mean((y_test - values) ** 2) / np.var(y_test)
             result.setdefault("r2", []).append(float(r2))

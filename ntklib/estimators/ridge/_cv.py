@@ -97,9 +97,9 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
     def _fit_chosen(self, units: Units, rows: NDArray, result: SearchResult, solver: Solver) -> NDArray:
         """Fit all units as the search has chosen on those at `rows`; return held-out values."""
         choice, penalties = result.choice, np.full(units.targets.shape[1], self.alpha_)
-        if hasattr(self, "stack_"):
+        if result.added_up is not None:
             self._fit_stack(units, solver)
-            self._use_left_out(units.take(rows) if is_classifier(self) else units, result.held_out)
+            self._use_left_out(units.take(rows) if is_classifier(self) else units, result.added_up)
         elif result.learned is not None and choice is None:
             return self._fit_learned(units, penalties, result.held_out, result.learned, solver)
         elif choice is None:
@@ -245,7 +245,7 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
                 "param_alpha": np.array([path.alpha for path in paths]),
                 "weight": stack.weights,
             }
-            result = replace(stack.heaviest, held_out=stack.held_out)
+            result = replace(stack.heaviest, held_out=stack.held_out, added_up=stack.added_up)
         else:
             result, self.cv_results_ = search_kernels(
                 search,

@@ -58,7 +58,7 @@ class SearchResult:
 
     The choice is None if it was made by folds; `held_out` are the values of left-out samples. Where scales of
     the columns were learned, `learned` are the places of the units that took part, and the values are theirs
-    if the choice is None.
+    if the choice is None. Of a sum of fits `added_up` are the values that the temperature is fitted to.
     """
 
     candidate: Candidate
@@ -68,6 +68,7 @@ class SearchResult:
     choice: BestFits | None
     held_out: NDArray
     learned: NDArray | None = None
+    added_up: NDArray | None = None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ outcome is the set of fits, each at its own penalty: their weighted sum is what 
 sum for. One fit of a weighted sum of the kernels is another: where penalties are small, its roughest kernel
 decides, whatever its weight.
 
-The weights have seen all targets they were made by. Scores and the temperature are therefore of folds, in
-each of which penalties and weights are made anew from the training rows alone; or at least the weights, which
-costs next to nothing.
+The weights have seen all targets they were made by. Scores are therefore of folds, in each of which penalties
+and weights are made anew from the training rows alone; or at least the weights, which costs next to nothing, and
+which the temperature is fitted to.
 """
 
 from __future__ import annotations
@@ -40,12 +40,17 @@ FOLDS = 5
 
 
 class StackSearch(NamedTuple):
-    """Searches of the kernels with the weights of their fits, and what folds held out and scored."""
+    """Searches of the kernels with the weights of their fits, and what folds held out and scored.
+
+    `added_up` are left-out values of the searches, in each fold by weights of the others: of fits to all rows but
+    one, as the temperature of these is to be.
+    """
 
     results: list[SearchResult]
     weights: NDArray
     held_out: NDArray
     score: float
+    added_up: NDArray
 
     @property
     def heaviest(self) -> SearchResult:
@@ -165,6 +170,7 @@ def search_stack(
     folds = nested_folds(order) if search.splits is None else search.splits
     splits = [tuple(np.intersect1d(side, rows) for side in fold) for fold in folds]
     held_out, by_fold = np.empty((len(rows), units.targets.shape[1])), np.empty((len(splits), 2))
+    added_up = held_out if search.splits is not None else np.empty_like(held_out)
     done: list[tuple[list[SearchResult], NDArray]] = []
 
     def finish(_: int) -> None:
@@ -172,15 +178,13 @@ def search_stack(
         done.append((known, stacker.weights(known, rows)) if known else stacker.fitted(rows))
 
     def run(i: int) -> None:
-        train, test = splits[i]
-        if nested:
-            values = stacker.predicted(train, test)
-        else:
-            weights, place = stacker.weights(compared.results, rows, train), np.searchsorted(rows, test)
-            of_fits = np.stack([result.held_out[place] for result in compared.results])
-            values = np.tensordot(weights, of_fits, 1)
-        held_out[np.searchsorted(rows, test)] = values
-        by_fold[i] = search.criteria[0](values, test)
+        (train, test), known = splits[i], compared.results
+        place = np.searchsorted(rows, test)
+        if known:
+            of_fits = np.stack([result.held_out[place] for result in known])
+            added_up[place] = np.tensordot(stacker.weights(known, rows, train), of_fits, 1)
+        held_out[place] = stacker.predicted(train, test) if nested else added_up[place]
+        by_fold[i] = search.criteria[0](held_out[place], test)
 
     with step(f"stacking {len(compared.candidates)} kernels on {len(rows):,} rows"):
         parallel_for(run, range(len(splits)), threads=side_by_side(len(splits), len(rows)))
@@ -188,8 +192,6 @@ def search_stack(
     # of leave-one-out, as without stacking, all values at once
     scores = np.array([search.criteria[0](held_out, rows)]) if search.splits is None else by_fold
     score = float(scores[:, 0].mean())
-    check_scores(
-        score, compared.finite and bool(np.isfinite(scores).all()), f"{search.scoring}, folds"
-    )
-    stack = StackSearch(*done[0], held_out, float(search.criteria[0].reported(score)))
+    check_scores(score, compared.finite and bool(np.isfinite(scores).all()), f"{search.scoring}, folds")
+    stack = StackSearch(*done[0], held_out, float(search.criteria[0].reported(score)), added_up)
     return stack, results_of(compared.paths)

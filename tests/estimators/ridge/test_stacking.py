@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from scipy.optimize import minimize
+from sklearn.base import clone
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 
@@ -189,6 +190,11 @@ def test_classifiers_add_up_small_fits_by_default(n, options, stacks):
     assert model.score(X, y) > 0.8
     if stacks:
         assert len(model.stack_["weight"]) == 8
+        if "store_held_out" not in options:
+            scored = clone(model).set_params(store_held_out=True).fit(X, y)
+            assert scored.best_score_ == model.best_score_
+            values = scored.held_out_predictions_[:, None] * [-1, 1] / scored.temperature_
+            np.testing.assert_allclose(scored.best_score_, -log_loss(values, y, None), rtol=1e-6)
         assert not hasattr(model.set_params(combine="best").fit(X, y), "stack_")
 
 
@@ -265,13 +271,20 @@ def test_no_held_out_value_depends_on_its_own_fold(data, cv):
         assert not np.allclose(changed.held_out_predictions_, model.held_out_predictions_)
 
 
-def test_classifiers_calibrate_on_what_the_folds_held_out(data):
+def test_classifiers_calibrate_on_left_out_values_by_weights_of_other_folds(data):
     X, y, _ = data
     labels = np.digitize(y, [-0.5, 0.8])
-    model = NTKClassifierCV(KERNELS[:2], ALPHAS, combine="stack", store_held_out=True).fit(
-        sparse.csr_array(X), labels
-    )
-    values = model.held_out_predictions_
+    model = NTKClassifierCV(KERNELS[:2], ALPHAS, combine="stack", store_held_out=True)
+    model.fit(sparse.csr_array(X), labels)
+    single = [NTKClassifierCV(k, ALPHAS, store_held_out=True).fit(X, labels) for k in KERNELS[:2]]
+    left_out, order = np.stack([one.held_out_predictions_ for one in single]), search_order(60, 0, labels)
+    values = np.empty((60, 3))
+    for start in range(5):
+        test = order[start::5]
+        train = np.setdiff1d(order, test)
+        weights = log_loss_weights(left_out[:, train], labels[train], None)
+        values[test] = np.tensordot(weights, left_out[:, test], 1)
+    assert not np.allclose(values, model.held_out_predictions_)
     smoothed = np.where(np.eye(3)[labels] > 0, 1 - 1 / 62, 1 / 124)
 
     def loss(t):
@@ -280,6 +293,11 @@ def test_classifiers_calibrate_on_what_the_folds_held_out(data):
 
     assert loss(model.temperature_) < min(loss(1.02 * model.temperature_), loss(model.temperature_ / 1.02))
     assert model.score(sparse.csr_array(X), labels) > 0.8
+    by_folds = NTKClassifierCV(KERNELS[:2], ALPHAS, combine="stack", cv=5, store_held_out=True).fit(X, labels)
+    values = by_folds.held_out_predictions_
+    assert loss(by_folds.temperature_) < min(
+        loss(1.02 * by_folds.temperature_), loss(by_folds.temperature_ / 1.02)
+    )
     np.testing.assert_allclose(model.predict_proba(sparse.csr_array(X)).sum(axis=1), 1)
 
 
