@@ -43,6 +43,26 @@ def describe_kernel(kernel: Any) -> str:
     return f"{type(kernel).__name__}({', '.join(words)})"
 
 
+def describe_choice(model: Any) -> list[str]:
+    """Write what a fitted search chose: kernel and penalty, or those of the parts of a sum, heaviest first.
+
+    Parameters
+    ----------
+    model : NTKRegressorCV or NTKClassifierCV
+
+    Returns
+    -------
+    list of str
+    """
+    if hasattr(model, "stack_"):
+        parts = zip(*model.stack_.values(), strict=True)
+        ordered = sorted((part for part in parts if part[2] > 0), key=lambda part: -part[2])
+        return [f"{w:.3g} of {describe_kernel(k)}, penalty {a:.3g}" for k, a, w in ordered]
+    least, most = np.min(model.alpha_), np.max(model.alpha_)
+    penalty = f"{least:.3g}" if least == most else f"{least:.3g} to {most:.3g}"
+    return [f"{describe_kernel(model.kernel_)}, penalty {penalty}"]
+
+
 def short_names(kernels: Sequence[Any]) -> list[str]:
     """Name kernels by what tells them apart: their type and common parameters are left out where equal.
 

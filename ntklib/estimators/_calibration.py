@@ -32,8 +32,9 @@ def _below_largest(z: NDArray) -> NDArray:
     return z - z.max(axis=1, keepdims=True)
 
 
-def smoothed_targets(n: int, k: int, labels: NDArray, n_copies: float | None) -> NDArray:
-    """Shares (n, k) of the classes in each target: 1 - 1/(N + 2) of its label, the same of the others."""
+def smoothed_targets(labels: NDArray, k: int, n_copies: float | None) -> NDArray:
+    """Shares (n, k) of the classes in each target: 1 - 1/(N + 2) of its label, the rest of the others alike."""
+    n = len(labels)
     doubt = 1 / ((n if n_copies is None else n_copies) + 2)
     targets = np.full((n, k), doubt / (k - 1))
     targets[np.arange(n), labels] = 1 - doubt
@@ -42,7 +43,7 @@ def smoothed_targets(n: int, k: int, labels: NDArray, n_copies: float | None) ->
 
 def _smoothed_scores(z: NDArray, labels: NDArray, n_copies: float | None) -> NDArray:
     """Mean score of each sample under its smoothed target."""
-    return (smoothed_targets(*z.shape, labels, n_copies) * z).sum(axis=1)
+    return (smoothed_targets(labels, z.shape[1], n_copies) * z).sum(axis=1)
 
 
 def fit_temperature(

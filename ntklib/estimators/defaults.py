@@ -35,7 +35,7 @@ def network_kernels() -> list[Kernel]:
 
 
 def default_kernels() -> list[Kernel]:
-    """Kernels of networks that the CV estimators compare: NTK of depth 1, 3 and NNGP of 1, bias variance 1."""
+    """Kernels of networks that the CV estimators compare: NTK of depth 1 and 3, NNGP of depth 1."""
     return [_relu(kind, depth, 1.0) for kind, depth in ((NTK, 1), (NTK, 3), (NNGP, 1))]
 
 

@@ -1,8 +1,8 @@
 """The kernels that a search compares: as they are given, and those whose scale the training rows set.
 
-The length scales of the kernels of a distance of the default grid are multiples of the median distance of the rows
-that a kernel is fitted to: of all rows for leave-one-out, of each fold's training rows for folds. No target
-is looked at.
+The length scales of kernels of a distance in the default grid are multiples of the median distance of the
+rows that a kernel is fitted to: of all rows for leave-one-out, of each fold's training rows for folds. No
+target is looked at.
 """
 
 from __future__ import annotations

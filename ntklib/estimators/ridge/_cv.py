@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
-from ntklib._core.naming import describe_kernel
+from ntklib._core.naming import describe_choice
 from ntklib._core.threads import single_threaded
 from ntklib._core.validation import check_option
 from ntklib.solvers import Cholesky, ConjugateGradient, Nystrom, Solver
@@ -32,8 +32,8 @@ from ._stacking import check_stackable, search_stack, stacking_rounds
 from .learned import LearnsFeatures
 
 LEAST_STACKED, MOST_STACKED = 100, 1000
-"""Units from which on, and below which, ``combine="auto"`` adds up fits: on fewer, weights are mostly noise; on
-more, kernels are halved, and one of the two that are left does."""
+"""Units from which on, and below which, ``combine="auto"`` adds up fits: of fewer, weights are mostly noise;
+of more, kernels are halved."""
 
 
 class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
@@ -118,22 +118,13 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """Write the parameters, and after them, as a comment, what a fit has chosen."""
         text = super().__repr__(N_CHAR_MAX)
-        return f"{text}  # chosen: {self._choice()}" if hasattr(self, "alpha_") else text
-
-    def _choice(self) -> str:
-        if hasattr(self, "stack_"):
-            parts = zip(*self.stack_.values(), strict=True)
-            return " + ".join(
-                f"{w:.3g} of {describe_kernel(k)}, penalty {a:.3g}" for k, a, w in parts if w > 0
-            )
-        least, most = np.min(self.alpha_), np.max(self.alpha_)
-        penalty = f"{least:.3g}" if least == most else f"{least:.3g} to {most:.3g}"
-        return f"{describe_kernel(self.kernel_)}, penalty {penalty}"
+        chosen = " + ".join(describe_choice(self)) if hasattr(self, "alpha_") else ""
+        return f"{text}  # chosen: {chosen}" if chosen else text
 
     def _outcome(self) -> str:
         score = np.array2string(np.asarray(self.best_score_), precision=4)
         learned = f"; {self.learned_features_.words}" if self.learned_features_ else ""
-        return f"{self._choice()}, held-out score {score}{learned}; {super()._outcome()}"
+        return f"{' + '.join(describe_choice(self))}, held-out score {score}{learned}; {super()._outcome()}"
 
     def _solver(self, units: Units) -> Solver:
         """The solver for these units, on which decompositions are made."""
@@ -280,13 +271,14 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
     def _fit_stack(self, units: Units, solver: Solver) -> None:
         """Fit all kernels of positive weight; the heaviest last, whose fit the attributes describe."""
         kernels, penalties, weights = self.stack_.values()
-        parts: list[Part] = []
+        parts: list[tuple] = []
         for k in sorted(np.flatnonzero(weights), key=lambda k: (weights[k], -k)):
             self.kernel_ = kernels[k]
             self._fit_units(units, np.full(units.targets.shape[1], penalties[k]), solver)
             if parts and self._centres is None:
-                self.X_fit_ = parts[0].X  # the same rows
-            parts.append(Part(weights[k], self.kernel_, self.X_fit_, self.dual_coef_, self.intercept_))
+                self.X_fit_ = parts[0][2]  # the same rows
+            one = Part(float(weights[k]), self.kernel_, self.X_fit_, self.dual_coef_, self.intercept_)
+            parts.append(tuple(one))
         self._parts = parts
 
     def _keep_held_out(self, X: Any, units: Units, held_out: NDArray) -> None:

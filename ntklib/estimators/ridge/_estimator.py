@@ -217,7 +217,7 @@ class RidgeEstimator(FeatureImportances, KernelEstimator):
         self.X_fit_, self.support_ = units.owned().X, units.support
         self._penalties, self._constant = np.array(penalties), bool(self.fit_intercept)
         self._weights = units.weights
-        self._parts: list[Part] | None = None
+        self._parts: list[tuple] | None = None  # what a Part has, which model files know no type of
         self.dual_coef_: NDArray = dual
         self.intercept_: Any = intercept
         self.solve_: Any = solutions[0] if len(solutions) == 1 else tuple(solutions)
@@ -240,7 +240,7 @@ class RidgeEstimator(FeatureImportances, KernelEstimator):
     def _summed(self) -> list[Part]:
         """The fits that predictions are the sums of: one, unless several were stacked."""
         if (parts := getattr(self, "_parts", None)) is not None:
-            return parts
+            return [Part(*part) for part in parts]
         dual = self.dual_coef_.reshape(len(self.support_), -1)
         return [Part(1.0, self.kernel_, self.X_fit_, dual, self.intercept_)]
 

@@ -294,7 +294,10 @@ def best_places(ranks: NDArray) -> list[int]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The last round's candidates, results where all were kept, and best; all rounds' paths; if all is finite."""
+    """Candidates and best result of the last round, and all its results where they were to be kept.
+
+    `paths` are of all rounds; `finite` says if all scores are.
+    """
 
     candidates: list[Candidate]
     results: list[SearchResult]

@@ -2,13 +2,13 @@
 
 Weights are nonnegative, of sum 1, and make the squared error of held-out predictions least, of classes their
 log-loss: with one set for all outputs, a constant added to the targets is added to the predictions. The
-outcome is the set of fits, each at its own penalty: their weighted sum is what the held-out predictions were a
-sum for. One fit of a weighted sum of the kernels is another: where penalties are small, its roughest kernel
+outcome is the set of fits, each at its own penalty: their weighted sum is what the held-out predictions were
+a sum for. One fit of a weighted sum of the kernels is another: where penalties are small, its roughest kernel
 decides, whatever its weight.
 
 The weights have seen all targets they were made by. Scores are therefore of folds, in each of which penalties
-and weights are made anew from the training rows alone; or at least the weights, which costs next to nothing, and
-which the temperature is fitted to.
+and weights are made anew from the training rows alone, or the weights alone, which costs next to nothing. The
+temperature is fitted to values of the second kind.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ FOLDS = 5
 class StackSearch(NamedTuple):
     """Searches of the kernels with the weights of their fits, and what folds held out and scored.
 
-    `added_up` are left-out values of the searches, in each fold by weights of the others: of fits to all rows but
-    one, as the temperature of these is to be.
+    `added_up` are left-out values of the searches, in each fold by weights of the others. They are of fits to
+    all rows but one, and so the temperature is fitted to them.
     """
 
     results: list[SearchResult]
@@ -143,7 +143,7 @@ def nested_folds(order: NDArray) -> Splits:
 
 
 def stacking_rounds(last: Round, splits: Splits | None) -> list[Round]:
-    """Searches of kernels that stacking adds to a comparison: in each nested fold; with folds, on all rows."""
+    """Searches that nested scores add to a comparison: in each fold; with folds, on all rows as well."""
     part = last.rows[: len(last.rows) * (FOLDS - 1) // FOLDS]
     return [Round(last.n_kernels, part)] * FOLDS + [last] * (splits is not None)
 
@@ -160,10 +160,10 @@ def search_stack(
 ) -> tuple[StackSearch, dict[str, Any]]:
     """Compare the kernels, and weigh the fits of those of the last round on its units.
 
-    Scores are `nested`, or of the comparison's own left-out values, in each fold by the weights of the others.
+    Scores are `nested`, or of the comparison's left-out values, in each fold by weights of the others.
 
-    Returns the weights, with held-out values and the score of folds, and the comparison as a
-    dictionary of columns (`cv_results_`).
+    Returns the weights, with held-out values and the score of folds, and the comparison as a dictionary of
+    columns (`cv_results_`).
     """
     compared = compare_kernels(search, candidates, units, rounds, solver, keep=search.splits is None)
     rows, stacker = rounds[-1].rows, Stacker(search, compared.candidates, units)

@@ -52,7 +52,7 @@ def log_loss_weights(
     sizes = np.abs(z).max(axis=(1, 2))
     sizes[sizes == 0] = 1.0
     z /= sizes[:, None, None]
-    targets = smoothed_targets(*z.shape[1:], labels, n_copies)
+    targets = smoothed_targets(labels, z.shape[2], n_copies)
     shares = np.ones(len(labels)) if weights is None else weights
     shares = (shares / shares.sum())[:, None]
 

@@ -41,7 +41,7 @@ def _add_options(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from ntklib._core.naming import describe_kernel
+    from ntklib._core.naming import describe_choice
     from ntklib._core.progress import Progress
     from ntklib.lab.report.output import check_writable
     from ntklib.lab.tables import summarise
@@ -78,14 +78,15 @@ def _run(arguments: argparse.Namespace) -> None:
     columns = f"{n_columns} column{'s' * (n_columns != 1)}"
     print(f"data:    {printable(table.name)}, {summary.n_rows} rows, {columns}")
     print(f"task:    {model.task} ({printable(model.reason)})")
-    print(f"kernel:  {describe_kernel(fitted.kernel_)}, penalty {float(fitted.alpha_):.3g}")
+    print("kernel:  " + "\n       + ".join(describe_choice(fitted)))
     if fitted.learned_features_ is not None:
         print(f"scales:  {fitted.learned_features_.words.removeprefix('scales of columns ')}")
     if model.schema.squash:
         print("numbers: standardised z, squashed to z / sqrt(1 + (z / 3)^2)")
     if model.scores:
         print(f"score:   {scores_text(model.scores)}, each row predicted by a fit without it")
-    print(f"choice:  {fitted.loo_path_.score_name} {float(fitted.best_score_):.4g}, the best that was tried")
+    how = "of the sum, by weights of other folds" if hasattr(fitted, "stack_") else "the best that was tried"
+    print(f"choice:  {fitted.loo_path_.score_name} {float(fitted.best_score_):.4g}, {how}")
     print(f"model:   {printable(out)}")
 
 

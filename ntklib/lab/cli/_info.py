@@ -27,9 +27,7 @@ def _run_info(arguments: argparse.Namespace) -> None:
 
 def _describe(path: str) -> None:
     """Print what a model file holds."""
-    import numpy as np
-
-    from ntklib._core.naming import describe_kernel
+    from ntklib._core.naming import describe_choice
     from ntklib._core.text import text_table
     from ntklib.lab.tables import column_uses
 
@@ -48,8 +46,7 @@ def _describe(path: str) -> None:
         classes = [str(label) for label in estimator.classes_.tolist()]
         more = f", ... ({len(classes)} in all)" if len(classes) > 8 else ""
         print(f"classes: {printable(', '.join(classes[:8]))}{more}")
-    penalty = float(np.mean(estimator.alpha_))
-    print(f"kernel:  {describe_kernel(estimator.kernel_)}, penalty {penalty:.3g}")
+    print("kernel:  " + "\n       + ".join(describe_choice(estimator)))
     if estimator.learned_features_ is not None:
         print(f"scales:  {estimator.learned_features_.words.removeprefix('scales of columns ')}")
     print(f"fit:     {n_rows} {kind}, {n_inputs} inputs")

@@ -223,11 +223,12 @@ class TablePredictor:
         ours = _unfitted(self.schema, self.task)
         if _plan(self.pipeline) != _plan(ours):
             raise ValueError("another pipeline than fit makes for these columns")
-        kernel = self.pipeline[-1].kernel_
-        kernel = kernel.kernel if isinstance(kernel, Scaled) else kernel  # of learned features
-        of_network = isinstance(kernel, NNGP | NTK) and kernel.depth in range(1, MAX_DEPTH + 1)
-        if not (of_network or isinstance(kernel, Laplace)):
-            raise ValueError("a kernel that fit does not choose")
+        parts = getattr(self.pipeline[-1], "stack_", {}).get("param_kernel", [])
+        for kernel in (self.pipeline[-1].kernel_, *parts):
+            kernel = kernel.kernel if isinstance(kernel, Scaled) else kernel  # of learned features
+            of_network = isinstance(kernel, NNGP | NTK) and kernel.depth in range(1, MAX_DEPTH + 1)
+            if not (of_network or isinstance(kernel, Laplace)):
+                raise ValueError("a kernel that fit does not choose")
         kinds = [kind for _, kind in self.schema.inputs]
         cells = [0.0 if kind == "numeric" else "" for kind in kinds]
         row = np.array([cells], dtype=float if set(kinds) == {"numeric"} else object)

@@ -14,7 +14,7 @@ from sklearn.gaussian_process.kernels import RBF, Kernel
 from sklearn.model_selection import train_test_split
 
 from ntklib._core.angles import angle_curve, cosines, data_angles
-from ntklib._core.naming import describe_kernel
+from ntklib._core.naming import describe_choice, describe_kernel
 from ntklib._core.penalty_paths import search_paths
 from ntklib._core.progress import Progress
 from ntklib._core.sampling import sample_rows
@@ -290,8 +290,10 @@ def _run(
 
 
 def _kernel_title(model: Any) -> str:
-    learned = model.learned_features_
-    return kernel_name(model.kernel_) + (" with learned scales" if learned and learned.kept else "")
+    learned, name = model.learned_features_, kernel_name(model.kernel_)
+    if hasattr(model, "stack_") and (n := np.count_nonzero(model.stack_["weight"])) > 1:
+        return f"{n} kernels, {name} first"
+    return name + (" with learned scales" if learned and learned.kept else "")
 
 
 def _study(
@@ -343,6 +345,7 @@ def _look(ours: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResul
         candidates["RBF kernel chosen above"] = RBF(length_scale=1 / np.sqrt(2 * gamma))
     return KernelResult(
         text=describe_kernel(kernel),
+        parts=describe_choice(ours) if hasattr(ours, "stack_") else [],
         paths=paths,
         best=best,
         score_name=ours.loo_path_.score_name,

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from ntklib._core.naming import describe_kernel
+from ntklib._core.naming import describe_choice
 
 MANY_ROWS = 10_000
 """Training rows beyond which kernel machines are fitted on centres, and forests are smaller."""
@@ -133,8 +133,7 @@ def _kernel_choice(model: Any) -> str:
     centres = getattr(model.solve_, "n_centers", 0)
     on = f", on {centres} centres" if centres else ""
     learned = f"; {model.learned_features_.words}" if model.learned_features_ else ""
-    penalty = f"{float(np.mean(model.alpha_)):.3g}"
-    return f"penalty = {penalty}, kernel {describe_kernel(model.kernel_)}{on}{learned}"
+    return f"{' + '.join(describe_choice(model))}{on}{learned}"
 
 
 def _rbf_title(task: str, n: int) -> str:

@@ -70,6 +70,7 @@ class KernelResult:
     """Pictures of the chosen kernel on the training rows, as arrays."""
 
     text: str
+    parts: list[str]  # of a sum of fits
     paths: Mapping[str, tuple[NDArray, NDArray]]
     best: tuple[str, float, float]
     score_name: str
@@ -97,6 +98,7 @@ class KernelResult:
                 "best": dict(zip(("kernel", "penalty", "score"), self.best, strict=True)),
                 "n_rows_compared": self.n_compared,
             },
+            "added_up": self.parts,
             "learned_scales": None
             if self.learned is None
             else {"words": self.learned.words, "kept": self.learned.kept},

@@ -215,7 +215,7 @@ def test_fits_add_up_by_their_exact_held_out_predictions(data, weighted):
     assert model.kernel_ == heaviest.kernel_
     assert model.alpha_ == heaviest.alpha
     np.testing.assert_allclose(model.dual_coef_, heaviest.dual_coef_, atol=1e-9)
-    assert all(part.X is model.X_fit_ for part in model._parts)
+    assert all(part.X is model.X_fit_ for part in model._summed())
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
     with pytest.raises(ValueError, match="leave combine='best'"):
         model.predict(X, return_std=True)
