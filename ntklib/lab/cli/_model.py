@@ -223,8 +223,9 @@ class TablePredictor:
         ours = _unfitted(self.schema, self.task)
         if _plan(self.pipeline) != _plan(ours):
             raise ValueError("another pipeline than fit makes for these columns")
-        parts = getattr(self.pipeline[-1], "stack_", {}).get("param_kernel", [])
-        for kernel in (self.pipeline[-1].kernel_, *parts):
+        search = self.pipeline[-1]
+        compared = (search.cv_results_, getattr(search, "stack_", {}))
+        for kernel in (search.kernel_, *(one for table in compared for one in table.get("param_kernel", []))):
             kernel = kernel.kernel if isinstance(kernel, Scaled) else kernel  # of learned features
             of_network = isinstance(kernel, NNGP | NTK) and kernel.depth in range(1, MAX_DEPTH + 1)
             if not (of_network or isinstance(kernel, Laplace)):

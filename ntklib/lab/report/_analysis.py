@@ -310,7 +310,7 @@ def _study(
     With learned scales of the columns networks are given the scaled columns, on which their kernel is the
     chosen one.
     """
-    kernel = model.kernel_
+    kernel, penalty = _pictured(model)
     if isinstance(kernel, Scaled):
         rows, kernel = (rows[0] * kernel.scales, rows[1]), kernel.kernel
         note("networks are given the inputs times their learned scales")
@@ -326,12 +326,12 @@ def _study(
     with progress.step("certifying a network"):
         parts["theorem"] = certify_rows(*rows, task, seed)
     with progress.step("training the kernel"):
-        parts["bias"] = follow(kernel, *rows, task, float(np.mean(model.alpha_)), seed)
+        parts["bias"] = follow(kernel, *rows, task, penalty, seed)
 
 
 def _look(ours: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResult:
     """Compute the pictures of the chosen kernel on (some of) the training rows."""
-    kernel = ours.kernel_
+    kernel, penalty = _pictured(ours)
     paths, best = search_paths(ours)
     rows = sample_rows(len(X), SPECTRUM_ROWS, seed)
     spectrum = np.sort(eigvalsh(kernel(X[rows])))[::-1]
@@ -350,10 +350,10 @@ def _look(ours: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResul
         best=best,
         score_name=ours.loo_path_.score_name,
         learned=ours.learned_features_,
-        penalty=float(np.mean(ours.alpha_)),
+        penalty=penalty,
         spectrum=spectrum,
         # eigenvalues grow with the number of rows
-        spectrum_penalty=float(np.mean(ours.alpha_)) * len(rows) / len(X),
+        spectrum_penalty=penalty * len(rows) / len(X),
         gram=cosines(kernel(X[heatmap_rows])),
         gram_y=y[heatmap_rows],
         angles=angles,
@@ -362,6 +362,15 @@ def _look(ours: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResul
         norm=norm,
         n_compared=min(len(X), ours.max_search_samples),
     )
+
+
+def _pictured(model: Any) -> tuple[Any, float]:
+    """Kernel and penalty that pictures of one kernel are of: of a sum, the heaviest of a network, if any."""
+    if not hasattr(model, "stack_"):
+        return model.kernel_, float(np.mean(model.alpha_))
+    parts = [part for part in zip(*model.stack_.values(), strict=True) if part[2] > 0]
+    kernel, penalty, _ = max(parts, key=lambda part: (isinstance(part[0], NTK | NNGP), part[2]))
+    return kernel, float(penalty)
 
 
 def _siblings(kernel: Kernel) -> dict[str, Kernel]:

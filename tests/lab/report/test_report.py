@@ -183,7 +183,12 @@ def test_what_drives_the_predictions_is_in_the_results(folder):
         assert list(one["curves"]) == ["class_0", "class_1", "class_2"]
         np.testing.assert_allclose(np.sum(list(one["curves"].values()), axis=0), 1)
     assert results["calibration"]["mean_observed"] == results["scores"]["kernel"]["accuracy"]["value"]
-    assert results["models"]["kernel"]["kernel"] in results["models"]["kernel"]["choice"]
+    ours = results["models"]["kernel"]
+    assert re.fullmatch(r"\d kernels, \w+ first", ours["kernel"])
+    weights = [part.split(" of ")[0] for part in ours["choice"].split(" + ")]
+    assert len(weights) == int(ours["kernel"][0]) > 1
+    assert ours["choice"].startswith(f"{weights[0]} of {ours['kernel'].split()[2]}(")
+    assert results["added_up"] == ours["choice"].split(" + ")
 
 
 def test_networks_are_drawn_only_if_asked_for(folder, again):
