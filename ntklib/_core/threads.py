@@ -39,6 +39,7 @@ class _BLASThreads:
         self.pools: set[object] = set()
         self.claims: list[tuple[weakref.ref[set_threads], int | None, int]] = []  # handle, number, its thread
         self.before: list[tuple[Any, int]] = []  # libraries and their threads before the first claim
+        self.limited = False  # BLAS has one thread, for the pools that run
 
     def chosen(self) -> int | None:
         """Number that `set_threads` asks for, or None."""
@@ -60,13 +61,15 @@ class _BLASThreads:
     def enter_pool(self, pool: object) -> None:
         with self.lock:
             self.pools.add(pool)
-            self._apply()
+            if not self.limited:  # a pool within a pool finds it done
+                self._apply()
 
     def leave_pool(self, pool: object) -> None:
         """Leave a pool that was entered, if only in part: Ctrl-C may come at any moment."""
         with self.lock:
             self.pools.discard(pool)
-            self._apply()
+            if not self.pools:
+                self._apply()
 
     def claim(self, handle: set_threads, threads: int | None) -> None:
         """Put a claim on top.
@@ -90,6 +93,7 @@ class _BLASThreads:
         return [(library, library.num_threads) for library in _libraries()]
 
     def _apply(self) -> None:
+        self.limited = False
         wanted = 1 if self.pools else self.chosen()
         if wanted is not None:
             self.before = self.before or self._now()
@@ -99,6 +103,7 @@ class _BLASThreads:
             for library, count in self.before:
                 _limit(library, count)
             self.before = []
+        self.limited = bool(self.pools)
 
     def after_fork(self) -> None:
         """In a forked child the parent's other threads are gone, with their pools and blocks."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.gaussian_process.kernels import Kernel
 
 from ntklib._core.validation import check_integer
+from ntklib.kernels.activations import Activation
 
 from . import binding as binding
 from ._initialization import draw
@@ -24,10 +25,19 @@ from .taylor_models import CenteredModel
 __all__ = ["Network"]
 
 
+_KEPT = (int, float, str, Activation)
+
+
 @cache
 def _options(kind: type[Network]) -> tuple[str, ...]:
     """Names of a network's parameters but its widths; reading a signature takes as long as a small kernel."""
     return tuple(name for name in inspect.signature(kind).parameters if name not in ("width", "widths"))
+
+
+@lru_cache(maxsize=256, typed=True)
+def _checked(names: tuple[str, ...], *values: Any) -> Spec:
+    """The network with these options, widths last; checking them takes as long as a small kernel."""
+    return Spec.checked(**dict(zip(names, values)), widths=values[len(names) :])  # noqa: B905 (widths are left)
 
 
 class Network(TangentKernels, BaseEstimator):
@@ -39,8 +49,14 @@ class Network(TangentKernels, BaseEstimator):
     @property
     def spec(self) -> Spec:
         """All options, checked: sizes, activation, multipliers and shapes of every layer."""
-        options = {name: getattr(self, name) for name in _options(type(self))}  # type: ignore[arg-type]
-        return Spec.checked(**options, widths=self._widths())
+        names, widths = _options(type(self)), self._widths()  # type: ignore[arg-type]
+        values = [getattr(self, name) for name in names]
+        if type(widths) is tuple and all(isinstance(value, _KEPT) for value in values):
+            try:
+                return _checked(names, *values, *widths)
+            except TypeError:  # wrong, or of a kind that cannot be a key
+                pass
+        return Spec.checked(**dict(zip(names, values, strict=True)), widths=widths)
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ntklib._core.jit import compiled, inlined
+from ntklib._core.jit import compiled, compiled_sums, inlined
 from ntklib.kernels.activations import Activation, Homogeneous
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "slope_levels",
     "write_signals",
     "write_slopes",
+    "write_two_slopes",
     "write_values",
 ]
 
@@ -93,6 +94,43 @@ def slope_levels(activation: Activation) -> tuple[float, float] | None:
         if degree == 1:
             return -left, right
     return None
+
+
+def write_two_slopes(
+    levels: tuple[float, float],
+    z: np.ndarray,
+    factors: np.ndarray,
+    values: np.ndarray,
+    slopes: np.ndarray,
+    row: int,
+    column: int,
+    squares: np.ndarray,
+) -> None:
+    """Write sigma(z), and sigma'(z) times a factor for each column, where sigma' takes two values only.
+
+    The sums of squares that each row of ``z`` brings go to ``squares`` (rows, 2), values first.
+    """
+    low, high = (z.dtype.type(level) for level in levels)
+    _values_and_slopes(z, low, high, factors, values, slopes, row, column, squares)
+
+
+@compiled_sums
+def _values_and_slopes(z, low, high, factors, values, slopes, row, column, squares):
+    rows, columns = z.shape
+    kind = z.dtype.type
+    for i in range(rows):
+        line = z[i]
+        here, there = values[row + i, column : column + columns], slopes[row + i, column : column + columns]
+        for j in range(columns):
+            level = high if line[j] >= 0 else low
+            here[j], there[j] = level * line[j], level * factors[j]
+        # a loop that stores as well may run unvectorised where arrays lie close: with sums in another order
+        first, second = kind(0), kind(0)
+        for j in range(columns):
+            first += here[j] * here[j]
+            second += there[j] * there[j]
+        squares[row + i, 0] += first
+        squares[row + i, 1] += second
 
 
 def write_signals(

@@ -15,15 +15,22 @@ from ntklib._core.blocks import row_blocks
 from ntklib._core.threads import parallel_for
 
 from ..derivatives.layers import Copy, Layer
-from ..derivatives.loops import common_bits, pack_bits, slope_levels, write_slopes, write_values
+from ..derivatives.loops import (
+    common_bits,
+    pack_bits,
+    slope_levels,
+    write_slopes,
+    write_two_slopes,
+    write_values,
+)
 from ..derivatives.passes import dense
 
-__all__ = ["ROWS", "SEGMENT", "Bits", "Features", "threads_for", "uses_bits"]
+__all__ = ["ELEMENTWISE", "ROWS", "SEGMENT", "Bits", "Features", "threads_for", "uses_bits"]
 
 ROWS = 128
 SEGMENT = 1024
 _SERIAL = 4e8  # operations, times bytes of a number, that are nearly done before a second thread has begun
-_ELEMENTWISE = 100  # operations that a value and its slope count as
+ELEMENTWISE = 100  # operations that a value and its slope count as
 
 
 def threads_for(operations: float, dtype: np.dtype) -> int | None:
@@ -77,13 +84,9 @@ def _count(words: np.ndarray) -> np.ndarray:
 def uses_bits(copy: Copy) -> bool:
     """True if the signals of a two-layer copy take two values, up to sign: see `Bits`."""
     output = copy.layers[-1].weight
-    sizes = np.abs(output[0])
-    return (
-        len(copy.layers) == 2
-        and len(output) == 1
-        and slope_levels(copy.activation) is not None
-        and bool(np.all(sizes == sizes[0]))
-    )
+    if len(copy.layers) > 2 or len(output) > 1 or abs(output[0, 0]) != abs(output[0, -1]):
+        return False
+    return slope_levels(copy.activation) is not None and bool((abs(output) == abs(output[0, 0])).all())
 
 
 class Features:
@@ -112,7 +115,11 @@ class Features:
                 self.D.append(_empty_bits(self.copy, n, width))
             else:
                 self.D.append(np.empty((n, self.k, width), dtype))
-        operations = sum(2 * layer.weight.size + _ELEMENTWISE * len(layer.weight) for layer in layers[:-1])
+        levels = slope_levels(copy.activation)
+        both = isinstance(self.H[-1], np.ndarray) and isinstance(self.D[-1], np.ndarray) and self.k == 1
+        self.levels = levels if both else None
+        self.squares = np.zeros((n, 2)) if self.levels else None  # of the last hidden layer
+        operations = sum(2 * layer.weight.size + ELEMENTWISE * len(layer.weight) for layer in layers[:-1])
         parallel_for(self._fill, row_blocks(n, ROWS), threads=threads_for(n * operations, dtype))
 
     def _fill(self, rows: slice) -> None:
@@ -144,6 +151,9 @@ class Features:
             S = np.empty((n, width), a.dtype)
         for part in row_blocks(width, SEGMENT):
             z = _affine(copy.layers[index], a, part)
+            if last and self.levels and self.squares is not None:
+                write_two_slopes(self.levels, z, factors[part], H, S, at, part.start, self.squares)
+                continue
             if len(H):
                 write_values(copy.activation, z, H, at, part.start)
             if isinstance(D, Bits):
@@ -173,12 +183,16 @@ class Features:
         """|H[index]|^2 of each row, in float64."""
         H = self.H[index]
         assert H is not None
+        if index and index == len(self.H) - 1 and self.squares is not None:
+            return self.squares[:, 0]
         return _squares(H)
 
     def signal_squares(self, index: int) -> np.ndarray:
         """|D[index]|^2 of each row and output, in float64."""
         D = self.D[index]
         assert D is not None
+        if index == len(self.D) - 1 and self.squares is not None:
+            return self.squares[:, 1:]
         if isinstance(D, Bits):
             return D.squares(slice(None))[:, None]
         return np.stack([_squares(D[:, output]) for output in range(self.k)], axis=1)
@@ -209,6 +223,8 @@ def _output_weights(copy: Copy) -> np.ndarray:
 
 def _affine(layer: Layer, a: np.ndarray, part: slice) -> np.ndarray:
     """Preactivations of some neurons; their own product, so that they do not depend on the others."""
+    if part.stop - part.start == len(layer.weight):
+        return layer(a)
     bias = None if layer.bias is None else layer.bias[part]
     return Layer(layer.weight[part], bias, layer.weight_multiplier, layer.bias_multiplier)(a)
 

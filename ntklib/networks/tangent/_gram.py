@@ -13,18 +13,23 @@ from typing import Any
 import numpy as np
 
 from ntklib._core.blocks import row_blocks, tiles, working_memory
-from ntklib._core.threads import parallel_for
+from ntklib._core.threads import get_threads, parallel_for
 
-from ._features import ROWS, SEGMENT, Bits, Features, threads_for, uses_bits
+from ._features import ELEMENTWISE, ROWS, SEGMENT, Bits, Features, threads_for, uses_bits
 from ._plan import TangentPlan
+from ._tiles import Share, write_shares
 
 __all__ = ["diagonal", "fill_gram"]
 
 _TILE = 512  # rows and columns; fewer where several threads would not find work otherwise
+_CUT = (
+    2e9  # operations, times bytes of a number: with s^2 times as many a side is cut into s parts, at most 4
+)
+_FEW = 3  # tiles whose products are computed one by one, by whichever thread is free
 
 
-def fill_gram(plan: TangentPlan, X: Any, Y: Any, out: np.ndarray, *, split: bool = False) -> None:
-    """Write the kernel into ``out``; Y=None is X.  ``split``: the layers apart, along a first axis."""
+def fill_gram(plan: TangentPlan, X: Any, Y: Any, out: np.ndarray, split: bool) -> None:
+    """Write the kernel into ``out``; Y=None is X.  ``split``: the layers apart, into zeros."""
     symmetric = Y is None
     Y = X if symmetric else Y
     size, chunks = _division(plan, X.shape, Y.shape)
@@ -78,10 +83,12 @@ class _Squares:
         """Contribution of each trained layer to the diagonal, (n,) or (n, k)."""
         plan, result = self.plan, []
         for layer in plan.trained:
-            part = (plan.weights[layer] * self.inputs[layer] + plan.biases[layer])[:, None]
-            part = part * self.signals.get(layer, np.ones((1, plan.n_outputs)))
-            part = part.sum(axis=1) if plan.form == "trace" else part
-            result.append(part.astype(plan.dtype))
+            part = plan.weights[layer] * self.inputs[layer] + plan.biases[layer]
+            if plan.form == "trace":
+                part *= self.signals[layer].sum(axis=1) if layer < plan.top else plan.n_outputs
+            else:
+                part = part[:, None] * self.signals.get(layer, np.ones((1, plan.n_outputs)))
+            result.append(part.astype(plan.dtype, copy=False))
         return result
 
 
@@ -92,10 +99,16 @@ class _Block:
         self.plan, self.rows, self.columns = plan, rows, columns
         n, m = rows.stop - rows.start, columns.stop - columns.start
         widths = [layer.weight.shape[1] for layer in plan.copies[0].layers]
-        self.threads = threads_for(4 * n * m * sum(widths), plan.dtype)
-        side = _TILE if self.threads == 1 else min(_TILE, max(_TILE // 4, isqrt(n * m) // 4 + 1))
+        operations = 4 * n * m * sum(widths)
+        self.threads = threads_for(operations, plan.dtype)
+        parts = max(1, min(4, isqrt(int(operations * plan.dtype.itemsize / _CUT))))
+        side = min(_TILE, max(_TILE // 4, isqrt(n * m) // parts + 1))
         side = max(1, side // (plan.n_outputs if plan.form == "full" else 1))
         self.places = list(tiles(n, m, side, symmetric=same))
+        # whether products are computed one by one before tiles are put together, which then takes little time
+        self.apart = len(self.places) <= _FEW and (self.threads or get_threads()) > 1
+        self.finishing = threads_for(ELEMENTWISE * n * m, plan.dtype) if self.apart else self.threads
+        self.items = [(place, layer) for place in range(len(self.places)) for layer in plan.trained]
         self.products: list[dict[Any, np.ndarray]] = [{} for _ in self.places]
         self.squares = _Squares(plan) if same else None
         self.features: tuple[Features, Features]
@@ -106,49 +119,107 @@ class _Block:
         if self.squares is not None:
             self.squares.add(left)
         if not last:
-            parallel_for(self._multiply, range(len(self.places)), threads=self.threads)
+            parallel_for(self._multiply, self.items, threads=self.threads)
 
     def write(self, out: np.ndarray, symmetric: bool, split: bool, *, add: bool) -> None:
         """Multiply what is left, and put or add every tile in its place."""
         plan = self.plan
         diagonals = self.squares.parts() if self.squares is not None else []
+        if diagonals and plan.form == "trace" and not split:
+            diagonals = [sum(diagonals[1:], start=diagonals[0])]
 
         def finish(number: int) -> None:
-            self._multiply(number)
+            if not self.apart:
+                for layer in plan.trained:
+                    self._multiply((number, layer))
             mine, theirs = self.places[number]
-            layers = self._layers(number)
-            if diagonals and mine == theirs:
-                for layer, values in zip(layers, diagonals, strict=True):
-                    _set_diagonal(layer, values[mine], plan.form)
-            if split:
-                tile = np.zeros((plan.top + 1, *layers[0].shape), plan.dtype)
-                tile[plan.trained] = layers
-            else:
-                tile = layers[0]
-                for layer in layers[1:]:
-                    tile += layer
             rows, columns = _moved(mine, self.rows.start), _moved(theirs, self.columns.start)
-            place = plan.place(out, rows, columns)
-            place[...] = place + tile if add else tile
-            if symmetric and rows != columns:
-                mirror = plan.place(out, columns, rows)
-                parts = list(tile) if split else [tile]
-                for target, part in zip(mirror if split else [mirror], parts, strict=True):
-                    target[...] = target + plan.transposed(part) if add else plan.transposed(part)
+            values = [diagonal[mine] for diagonal in diagonals] if mine == theirs else []
+            if plan.form == "trace":
+                self._write_trace(number, out, rows, columns, values, split, add)
+                if symmetric and rows != columns:
+                    out[..., columns, rows] = out[..., rows, columns].swapaxes(-1, -2)
+            else:
+                self._write_outputs(number, out, rows, columns, values, symmetric, split, add)
 
-        parallel_for(finish, range(len(self.places)), threads=self.threads)
+        if self.apart:
+            parallel_for(self._multiply, self.items, threads=self.threads)
+        parallel_for(finish, range(len(self.places)), threads=self.finishing)
         self.products = []
 
-    def _multiply(self, number: int) -> None:
-        """Add the products of the features at hand to those of a tile."""
+    def _write_trace(
+        self,
+        number: int,
+        out: np.ndarray,
+        rows: slice,
+        columns: slice,
+        diagonals: list[np.ndarray],
+        split: bool,
+        add: bool,
+    ) -> None:
+        """Put or add a tile of the kernel of traces straight in its place."""
+        plan, kept = self.plan, self.products[number]
+        for index, group in enumerate([[layer] for layer in plan.trained] if split else [plan.trained]):
+            target = out[group[0]] if split else out
+            after = len(target) + 1  # from one number of the diagonal to the next
+            diagonal = target.reshape(-1)[rows.start * after : rows.stop * after : after]
+            before = diagonal.copy() if add and diagonals else 0
+            hidden = [self._share(kept, layer) for layer in group if layer < plan.top]
+            top = self._share(kept, plan.top) if plan.top in group else None
+            first = hidden[0] if hidden else None
+            write_shares(first, top, target, rows.start, columns.start, add=add)
+            for share in hidden[1:]:
+                write_shares(share, None, target, rows.start, columns.start, add=True)
+            if diagonals:
+                diagonal[...] = before + diagonals[index] if add else diagonals[index]
+
+    def _share(self, kept: dict[Any, np.ndarray], layer: int) -> Share:
+        """Contribution of a layer to a tile of the kernel of traces."""
+        plan, values = self.plan, kept.pop((layer, "H"))
+        if layer < plan.top:
+            return Share(values, plan.weights[layer], plan.biases[layer], kept.pop((layer, 0)))
+        return Share(values, plan.n_outputs * plan.weights[layer], plan.n_outputs * plan.biases[layer])
+
+    def _write_outputs(
+        self,
+        number: int,
+        out: np.ndarray,
+        rows: slice,
+        columns: slice,
+        diagonals: list[np.ndarray],
+        symmetric: bool,
+        split: bool,
+        add: bool,
+    ) -> None:
+        """Put or add a tile of the kernel with axes of outputs, and its mirror image, in their places."""
+        plan, layers = self.plan, self._layers(number)
+        for layer, values in zip(layers, diagonals, strict=bool(diagonals)):
+            _set_diagonal(layer, values, plan.form)
+        if split:
+            tile = np.zeros((plan.top + 1, *layers[0].shape), plan.dtype)
+            tile[plan.trained] = layers
+        else:
+            tile = layers[0]
+            for layer in layers[1:]:
+                tile += layer
+        place = plan.place(out, rows, columns)
+        place[...] = place + tile if add else tile
+        if symmetric and rows != columns:
+            mirror = plan.place(out, columns, rows)
+            parts = list(tile) if split else [tile]
+            for target, part in zip(mirror if split else [mirror], parts, strict=True):
+                target[...] = target + plan.transposed(part) if add else plan.transposed(part)
+
+    def _multiply(self, item: tuple[int, int]) -> None:
+        """Add a layer's products of the features at hand to those of a tile."""
+        number, layer = item
         plan, (left, right), kept = self.plan, self.features, self.products[number]
         mine, theirs = self.places[number]
-        for layer in plan.trained:
-            if layer or (0, "H") not in kept:
-                _accumulate(kept, (layer, "H"), left.H[layer][mine] @ right.H[layer][theirs].T)  # type: ignore[index]
-            if layer < plan.top:
-                for key, product in self._signal_products(left.D[layer], right.D[layer], mine, theirs):
-                    _accumulate(kept, (layer, key), product)
+        if layer or (0, "H") not in kept:
+            _accumulate(kept, (layer, "H"), left.H[layer][mine] @ right.H[layer][theirs].T)  # type: ignore[index]
+        if layer < plan.top:
+            for key, product in self._signal_products(left.D[layer], right.D[layer], mine, theirs):
+                _accumulate(kept, (layer, key), product)
 
     def _signal_products(self, a: Any, b: Any, mine: slice, theirs: slice):
         if isinstance(a, Bits):
@@ -168,9 +239,7 @@ class _Block:
             values = kept.pop((layer, "H"))
             values *= values.dtype.type(plan.weights[layer])
             values += values.dtype.type(plan.biases[layer])
-            if plan.form == "trace":
-                values *= values.dtype.type(k) if layer == plan.top else kept.pop((layer, 0))
-            elif plan.form == "diagonal":
+            if plan.form == "diagonal":
                 signals = [kept.pop((layer, o)) if layer < plan.top else 1 for o in range(k)]
                 values = np.stack([values * signal for signal in signals], axis=2)
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class TangentPlan:
     n_outputs: int
     dtype: np.dtype
 
-    @property
+    @cached_property
     def trained(self) -> list[int]:
         """Layers that contribute."""
         return [layer for layer, included in enumerate(self.copies[0].include) if included]
@@ -55,9 +56,7 @@ class TangentPlan:
         return out[..., rows, columns, :] if self.form == "diagonal" else out[..., rows, :, columns, :]
 
 
-def make_plan(
-    spec: Spec, params: Params, n_features: int, dtype: np.dtype, output: str | int, weighted: bool
-) -> TangentPlan:
+def make_plan(spec: Spec, params: Params, dtype: np.dtype, output: str | int, weighted: bool) -> TangentPlan:
     """Check what is asked of the kernel, and say how much each layer's weights and biases count in it."""
     copies = binding.bind(spec, params, dtype)
     k, form = spec.n_outputs, output
@@ -71,11 +70,13 @@ def make_plan(
         raise ValueError(f"output must be 'trace', 'full', 'diagonal' or an integer; got {output!r}.")
     steps = spec.steps() if weighted else ((1.0, 1.0),) * (spec.depth + 1)
     half = copies[0].coefficient ** 2
-    pairs = list(zip(spec.scalings(n_features), steps, strict=True))
+    pairs = list(zip(copies[0].layers, steps, strict=True))
     return TangentPlan(
         copies=copies,
-        weights=tuple(half * step[0] * scaling.weight**2 for scaling, step in pairs),
-        biases=tuple(half * step[1] * scaling.bias**2 if spec.biases else 0.0 for scaling, step in pairs),
+        weights=tuple(half * step[0] * layer.weight_multiplier**2 for layer, step in pairs),
+        biases=tuple(
+            half * step[1] * layer.bias_multiplier**2 if spec.biases else 0.0 for layer, step in pairs
+        ),
         form=str(form),
         n_outputs=k,
         dtype=dtype,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ntklib._core.blocks import require_memory
+from ntklib._core.threads import single_threaded
 from ntklib._core.validation import check_integer, check_same_features, random_generator, same_memory
 
 from .. import binding as binding
@@ -19,6 +21,8 @@ from ._gram import diagonal, fill_gram
 from ._plan import TangentPlan, make_plan
 
 __all__ = ["TangentKernels"]
+
+_SMALL = 2**16  # numbers of a kernel that take less time to compute than to ask how much memory is free
 
 
 class TangentKernels(Derivatives):
@@ -69,7 +73,7 @@ class TangentKernels(Derivatives):
                [0.2, 1. ]])
         """
         spec, X, Y, dtype = self._rows(params, X, Y)
-        return _filled(make_plan(spec, params, X.shape[1], dtype, output, weighted), X, Y)
+        return _filled(make_plan(spec, params, dtype, output, weighted), X, Y)
 
     def ntk_diag(
         self, params: Params, X: Any, *, output: str | int = "trace", weighted: bool = False
@@ -104,7 +108,7 @@ class TangentKernels(Derivatives):
         spec, X, _, dtype = self._rows(params, X, None)
         if output == "full":
             raise ValueError("output='full' has no diagonal; use output='diagonal' or 'trace'.")
-        return diagonal(make_plan(spec, params, X.shape[1], dtype, output, weighted), X)
+        return diagonal(make_plan(spec, params, dtype, output, weighted), X)
 
     def ntk_layers(
         self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
@@ -136,7 +140,7 @@ class TangentKernels(Derivatives):
                [0., 0.]])
         """
         spec, X, Y, dtype = self._rows(params, X, Y)
-        return _filled(make_plan(spec, params, X.shape[1], dtype, output, weighted), X, Y, split=True)
+        return _filled(make_plan(spec, params, dtype, output, weighted), X, Y, split=True)
 
     def nngp(self, params: Params, X: Any, Y: Any = None) -> np.ndarray:
         """Return the empirical NNGP (conjugate) kernel: the outputs' covariance over redrawn output layers.
@@ -174,7 +178,7 @@ class TangentKernels(Derivatives):
         spec, X, Y, dtype = self._rows(params, X, Y)
         last = spec.scalings(X.shape[1])[-1]
         spec = replace(spec, include=(False,) * spec.depth + (True,))
-        plan = make_plan(spec, params, X.shape[1], dtype, 0, False)
+        plan = make_plan(spec, params, dtype, 0, False)
         squares = last.weight_spread**2, last.bias_spread**2
         plan = replace(
             plan,
@@ -289,7 +293,8 @@ def _filled(plan: TangentPlan, X: Any, Y: Any, *, split: bool = False) -> np.nda
     shape = plan.shape(X.shape[0], X.shape[0] if Y is None else Y.shape[0])
     shape = (plan.top + 1, *shape) if split else shape
     instead = "use ntk_matvec, or sklearn.kernel_approximation.Nystroem(kernel=EmpiricalNTK(network))"
-    require_memory(shape, plan.dtype, "tangent kernel", instead)
-    out = np.empty(shape, plan.dtype)
-    fill_gram(plan, X, Y, out, split=split)
+    if prod(shape) > _SMALL:
+        require_memory(shape, plan.dtype, "tangent kernel", instead)
+    out = np.zeros(shape, plan.dtype) if split else np.empty(shape, plan.dtype)
+    single_threaded(fill_gram, plan, X, Y, out, split)
     return out
