@@ -13,6 +13,7 @@ from ntklib._core.jit import compiled, compiled_sums, inlined
 from ntklib.kernels.activations import Activation, Homogeneous
 
 __all__ = [
+    "add_squares",
     "common_bits",
     "multiply_slopes",
     "pack_bits",
@@ -131,6 +132,20 @@ def _values_and_slopes(z, low, high, factors, values, slopes, row, column, squar
             second += there[j] * there[j]
         squares[row + i, 0] += first
         squares[row + i, 1] += second
+
+
+@compiled_sums
+def add_squares(z, segment, out):
+    """Add the squared length of each row of a contiguous ``z`` to ``out``, one segment after the other."""
+    rows, columns = z.shape
+    for i in range(rows):
+        line = z[i]
+        for start in range(0, columns, segment):
+            part = line[start : start + segment]
+            total = z.dtype.type(0)
+            for j in range(len(part)):
+                total += part[j] * part[j]
+            out[i] += total
 
 
 def write_signals(

@@ -6,6 +6,7 @@ a row's numbers do not depend on how it is computed: the diagonal has the same b
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from ntklib._core.threads import parallel_for
 
 from ..derivatives.layers import Copy, Layer
 from ..derivatives.loops import (
+    add_squares,
     common_bits,
     pack_bits,
     slope_levels,
@@ -25,7 +27,7 @@ from ..derivatives.loops import (
 )
 from ..derivatives.passes import dense
 
-__all__ = ["ELEMENTWISE", "ROWS", "SEGMENT", "Bits", "Features", "threads_for", "uses_bits"]
+__all__ = ["ELEMENTWISE", "ROWS", "SEGMENT", "Bits", "Features", "each", "threads_for", "uses_bits"]
 
 ROWS = 128
 SEGMENT = 1024
@@ -36,6 +38,15 @@ ELEMENTWISE = 100  # operations that a value and its slope count as
 def threads_for(operations: float, dtype: np.dtype) -> int | None:
     """1 where more threads would not pay, else None."""
     return 1 if operations * dtype.itemsize < _SERIAL else None
+
+
+def each(function: Callable[[Any], object], items: Iterable[Any], threads: int | None) -> None:
+    """Call ``function`` on every item, as `parallel_for` does, where BLAS has one thread already."""
+    if threads == 1:
+        for item in items:
+            function(item)
+    else:
+        parallel_for(function, items, threads=threads)
 
 
 @dataclass
@@ -120,7 +131,7 @@ class Features:
         self.levels = levels if both else None
         self.squares = np.zeros((n, 2)) if self.levels else None  # of the last hidden layer
         operations = sum(2 * layer.weight.size + ELEMENTWISE * len(layer.weight) for layer in layers[:-1])
-        parallel_for(self._fill, row_blocks(n, ROWS), threads=threads_for(n * operations, dtype))
+        each(self._fill, row_blocks(n, ROWS), threads_for(n * operations, dtype))
 
     def _fill(self, rows: slice) -> None:
         """Compute a task's rows: up through the layers, then down again from the outputs."""
@@ -195,7 +206,7 @@ class Features:
             return self.squares[:, 1:]
         if isinstance(D, Bits):
             return D.squares(slice(None))[:, None]
-        return np.stack([_squares(D[:, output]) for output in range(self.k)], axis=1)
+        return _squares(D.reshape(-1, D.shape[-1])).reshape(-1, self.k)
 
 
 def cut(copy: Copy, columns: slice) -> Copy:
@@ -232,6 +243,5 @@ def _affine(layer: Layer, a: np.ndarray, part: slice) -> np.ndarray:
 def _squares(rows: np.ndarray) -> np.ndarray:
     """Squared lengths, summed by segments so that they do not depend on the columns at hand."""
     total = np.zeros(len(rows))
-    for part in row_blocks(rows.shape[1], SEGMENT):
-        total += np.einsum("ij,ij->i", rows[:, part], rows[:, part])
+    add_squares(rows, SEGMENT, total)
     return total

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ntklib._core.blocks import row_blocks, tiles, working_memory
-from ntklib._core.threads import get_threads, parallel_for
+from ntklib._core.threads import get_threads
 
-from ._features import ELEMENTWISE, ROWS, SEGMENT, Bits, Features, threads_for, uses_bits
+from ._features import ELEMENTWISE, ROWS, SEGMENT, Bits, Features, each, threads_for, uses_bits
 from ._plan import TangentPlan
 from ._tiles import Share, write_shares
 
@@ -29,7 +29,10 @@ _FEW = 3  # tiles whose products are computed one by one, by whichever thread is
 
 
 def fill_gram(plan: TangentPlan, X: Any, Y: Any, out: np.ndarray, split: bool) -> None:
-    """Write the kernel into ``out``; Y=None is X.  ``split``: the layers apart, into zeros."""
+    """Write the kernel into ``out``; Y=None is X.  ``split``: the layers apart, into zeros.
+
+    To be called where BLAS has one thread (`single_threaded`), like `diagonal`.
+    """
     symmetric = Y is None
     Y = X if symmetric else Y
     size, chunks = _division(plan, X.shape, Y.shape)
@@ -75,9 +78,9 @@ class _Squares:
         """Take another chunk of neurons."""
         for layer in self.plan.trained:
             if layer or layer not in self.inputs:  # chunks of neurons have the rows themselves in common
-                self.inputs[layer] = self.inputs.get(layer, 0) + features.input_squares(layer)
+                _accumulate(self.inputs, layer, features.input_squares(layer))
             if layer < self.plan.top:
-                self.signals[layer] = self.signals.get(layer, 0) + features.signal_squares(layer)
+                _accumulate(self.signals, layer, features.signal_squares(layer))
 
     def parts(self) -> list[np.ndarray]:
         """Contribution of each trained layer to the diagonal, (n,) or (n, k)."""
@@ -119,7 +122,7 @@ class _Block:
         if self.squares is not None:
             self.squares.add(left)
         if not last:
-            parallel_for(self._multiply, self.items, threads=self.threads)
+            each(self._multiply, self.items, self.threads)
 
     def write(self, out: np.ndarray, symmetric: bool, split: bool, *, add: bool) -> None:
         """Multiply what is left, and put or add every tile in its place."""
@@ -143,8 +146,8 @@ class _Block:
                 self._write_outputs(number, out, rows, columns, values, symmetric, split, add)
 
         if self.apart:
-            parallel_for(self._multiply, self.items, threads=self.threads)
-        parallel_for(finish, range(len(self.places)), threads=self.finishing)
+            each(self._multiply, self.items, self.threads)
+        each(finish, range(len(self.places)), self.finishing)
         self.products = []
 
     def _write_trace(

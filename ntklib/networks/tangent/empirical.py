@@ -108,7 +108,7 @@ class TangentKernels(Derivatives):
         spec, X, _, dtype = self._rows(params, X, None)
         if output == "full":
             raise ValueError("output='full' has no diagonal; use output='diagonal' or 'trace'.")
-        return diagonal(make_plan(spec, params, dtype, output, weighted), X)
+        return single_threaded(diagonal, make_plan(spec, params, dtype, output, weighted), X)
 
     def ntk_layers(
         self, params: Params, X: Any, Y: Any = None, *, output: str | int = "trace", weighted: bool = False
