@@ -108,6 +108,26 @@ def test_blocks_and_pools_overlap():
     assert (blas_threads(), ntklib.get_threads()) == before
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_pool_within_a_pool_leaves_the_outer_one_its_limit(threads):
+    seen = []
+
+    def inner(_):
+        seen.append(set(blas_threads()))
+
+    def outer(_):
+        _threads.parallel_for(inner, range(2), threads=threads)
+        seen.append(set(blas_threads()))
+
+    before = blas_threads()
+    with ntklib.set_threads(2):
+        assert set(blas_threads()) == {2}
+        _threads.parallel_for(outer, range(3), threads=threads)
+        assert set(blas_threads()) == {2}
+    assert blas_threads() == before
+    assert seen == [{1}] * 9
+
+
 def test_a_setting_for_good_outlives_the_block_around_it():
     before = blas_threads(), ntklib.get_threads()
     block = Block(1)

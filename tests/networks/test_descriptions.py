@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from ntklib.kernels import ABReLU, Hermite, NumericalActivation, ReLU
+from ntklib.kernels import ABReLU, Activation, Erf, Hermite, NumericalActivation, ReLU
 from ntklib.networks import MLP, Params, TwoLayerNet, linearize, taylor
 
 X = np.eye(3)
@@ -20,6 +20,42 @@ def test_equal_by_what_they_say():
         assert hash(same) == hash(net)
     for other in (MLP((4, 3)), MLP((3, 4), scale=2.0), TwoLayerNet(3), None, "MLP"):
         assert other != net
+
+
+def test_options_are_checked_each_time_they_change():
+    """What was found sound is remembered; numbers that are equal but of another type are not the same."""
+    net = TwoLayerNet(1, n_outputs=1)
+    assert net.spec is TwoLayerNet(1, n_outputs=1).spec
+    for wrong in ({"n_outputs": 1.0}, {"n_outputs": True}, {"width": True}, {"width": 1.0}, {"symmetric": 0}):
+        with pytest.raises(TypeError):
+            _ = TwoLayerNet(**{"width": 1, "n_outputs": 1, **wrong}).spec
+    net.set_params(width=5, activation="erf")
+    assert net.spec.widths == (5,)
+    assert net.spec.activation == Erf()
+    widths = [3, 4]
+    deep = MLP(widths)
+    assert deep.spec.widths == (3, 4)
+    widths[0] = 7
+    assert deep.spec.widths == (7, 4)
+
+
+def test_an_activation_that_cannot_be_hashed():
+    class Shifted(Activation):
+        __hash__ = None
+
+        def __init__(self):
+            self.shift = 1.0
+
+        def __call__(self, z):
+            return np.tanh(z) + self.shift
+
+    sigma = Shifted()
+    net = TwoLayerNet(4, activation=sigma)
+    assert net.spec.activation is sigma
+    params = net.init(3, 0)
+    first = net.nngp(params, X)
+    sigma.shift = 2.0
+    assert np.all(net.nngp(params, X) != first)
 
 
 @pytest.mark.parametrize("net", [MLP((3, 4), scale=2.0), MLP([3, 4], activation="erf", trainable="output")])
@@ -112,8 +148,9 @@ def test_what_is_no_model_and_no_mapping():
 def test_a_kernel_that_cannot_fit(monkeypatch):
     net = TwoLayerNet(8)
     params = net.init(3, 0)
-    monkeypatch.setattr("ntklib._core.blocks.available_memory", lambda: 10)
-    with pytest.raises(MemoryError, match=r"3 x 3 float64 tangent kernel.*ntk_matvec"):
-        net.ntk(params, X)
-    with pytest.raises(MemoryError, match="2 x 3 x 3 float64"):
-        net.ntk_layers(params, X)
+    monkeypatch.setattr("ntklib._core.blocks.available_memory", lambda: 300 * 300 * 8 - 1)
+    rows = np.ones((300, 3))
+    with pytest.raises(MemoryError, match=r"300 x 300 float64 tangent kernel.*ntk_matvec"):
+        net.ntk(params, rows)
+    with pytest.raises(MemoryError, match="2 x 300 x 300 float64"):
+        net.ntk_layers(params, rows)

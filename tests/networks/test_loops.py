@@ -7,14 +7,17 @@ import pytest
 
 from ntklib import kernels
 from ntklib.networks.derivatives.loops import (
+    add_squares,
     common_bits,
     multiply_slopes,
     pack_bits,
     slope_levels,
     write_signals,
     write_slopes,
+    write_two_slopes,
     write_values,
 )
+from ntklib.networks.tangent._tiles import Share, write_shares
 
 pytestmark = pytest.mark.compiled
 
@@ -53,6 +56,51 @@ def test_values_and_slopes_go_where_they_belong(activation, z):
         np.testing.assert_allclose(out[2:7, 3:73], expected, **tight)
         out[2:7, 3:73] = 7
         assert np.all(out == 7)
+
+
+@pytest.mark.parametrize("activation", [kernels.ReLU(), kernels.LeakyReLU(0.2), kernels.Abs()], ids=repr)
+def test_values_slopes_and_squares_in_one_pass(activation, z):
+    factors = np.arange(1, 71).astype(z.dtype)
+    values, slopes = np.full((2, 9, 80), 7, z.dtype)
+    squares = np.full((9, 2), 0.5)
+    write_two_slopes(slope_levels(activation), z, factors, values, slopes, 2, 3, squares)
+    eps = np.finfo(z.dtype).eps
+    for place, (found, expected) in enumerate(
+        [(values, activation(z)), (slopes, activation.derivative(z) * factors)]
+    ):
+        np.testing.assert_allclose(found[2:7, 3:73], expected, rtol=4 * eps, atol=0)
+        found[2:7, 3:73] = 7
+        assert np.all(found == 7)
+        lengths = (expected.astype(float) ** 2).sum(axis=1)
+        np.testing.assert_allclose(squares[2:7, place] - 0.5, lengths, rtol=70 * eps)
+    assert np.all(squares[[0, 1, 7, 8]] == 0.5)
+
+
+@pytest.mark.parametrize("segment", [1, 32, 70, 100])
+def test_squares_are_added(segment, z):
+    out = np.full(5, 0.5)
+    add_squares(z, segment, out)
+    expected = (z.astype(float) ** 2).sum(axis=1)
+    np.testing.assert_allclose(out - 0.5, expected, rtol=70 * np.finfo(z.dtype).eps)
+
+
+@pytest.mark.parametrize("add", [False, True])
+@pytest.mark.parametrize("parts", ["hidden", "top", "both"])
+def test_shares_of_layers_are_summed_in_their_place(parts, add, z):
+    rng = np.random.default_rng(2)
+    H, D, T = (rng.standard_normal((5, 70)).astype(z.dtype) for _ in range(3))
+    hidden = Share(H, 0.5, -0.25, D) if parts != "top" else None
+    top = Share(T, 3.0, 0.125) if parts != "hidden" else None
+    expected = np.full((5, 70), 7.0 if add else 0.0)
+    if hidden:
+        expected += (0.5 * H.astype(float) - 0.25) * D
+    if top:
+        expected += 3.0 * T.astype(float) + 0.125
+    out = np.full((9, 80), 7, z.dtype)
+    write_shares(hidden, top, out, 2, 3, add=add)
+    np.testing.assert_allclose(out[2:7, 3:73], expected, rtol=0, atol=100 * np.finfo(z.dtype).eps)
+    out[2:7, 3:73] = 7
+    assert np.all(out == 7)
 
 
 @pytest.mark.parametrize("activation", [kernels.ReLU(), kernels.LeakyReLU(0.2), kernels.Abs()], ids=repr)
