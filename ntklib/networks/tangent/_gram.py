@@ -104,7 +104,8 @@ class _Block:
         widths = [layer.weight.shape[1] for layer in plan.copies[0].layers]
         operations = 4 * n * m * sum(widths)
         self.threads = threads_for(operations, plan.dtype)
-        parts = max(1, min(4, isqrt(int(operations * plan.dtype.itemsize / _CUT))))
+        cuts = min(4, isqrt(int(operations * plan.dtype.itemsize / _CUT)))
+        parts = max(1, cuts, -(-isqrt(n * m) // _TILE))  # of nearly the same size
         side = min(_TILE, max(_TILE // 4, isqrt(n * m) // parts + 1))
         side = max(1, side // (plan.n_outputs if plan.form == "full" else 1))
         self.places = list(tiles(n, m, side, symmetric=same))
