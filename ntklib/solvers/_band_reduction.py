@@ -27,8 +27,9 @@ from ntklib._core.blocks import row_blocks, tiles
 from ntklib._core.threads import parallel_for
 
 WIDTH = 64  # diagonals below the main one: wide enough for products, small beside n
-_TILE = 384
-_STRIP = 256
+_TILE = 256
+_STRIP = 512
+_TOGETHER = 4  # panels whose reflections are applied at once
 
 
 def reduce_to_band(matrix: NDArray) -> tuple[NDArray, list[NDArray]]:
@@ -74,19 +75,19 @@ def _reflections(panel: NDArray) -> tuple[NDArray, NDArray, NDArray]:
 
 def _reflect_both_sides(A: NDArray, V: NDArray, T: NDArray) -> None:
     """The lower triangle of H^T A H in place of A's."""
-    X = V @ T
+    X = np.ascontiguousarray((V @ T).T)  # products from the left are the faster ones: all is transposed
     W = np.empty(X.shape)
 
     def multiply(rows: slice) -> None:
         square = np.tril(A[rows, rows])
-        product = A[rows, : rows.start] @ X[: rows.start]
-        product += (square + np.tril(square, -1).T) @ X[rows]
-        product += A[rows.stop :, rows].T @ X[rows.stop :]
-        W[rows] = product
+        product = X[:, : rows.start] @ A[rows, : rows.start].T
+        product += X[:, rows] @ (square + np.tril(square, -1).T)
+        product += X[:, rows.stop :] @ A[rows.stop :, rows]
+        W[:, rows] = product
 
     parallel_for(multiply, row_blocks(len(A), _TILE))
-    W -= V @ (0.5 * (X.T @ W))
-    left, right = np.hstack([V, W]), np.hstack([W, V])
+    W -= (0.5 * (W @ X.T)) @ V.T
+    left, right = np.hstack([V, W.T]), np.hstack([W.T, V])
 
     def update(tile: tuple[slice, slice]) -> None:
         rows, columns = tile
@@ -98,16 +99,33 @@ def _reflect_both_sides(A: NDArray, V: NDArray, T: NDArray) -> None:
 
 def form_orthogonal(matrix: NDArray, triangles: list[NDArray]) -> None:
     """Q in place of what `reduce_to_band` left in the matrix."""
-    n = len(matrix)
-    for k in reversed(range(len(triangles))):
-        T, start = triangles[k], (k + 1) * WIDTH
-        V = matrix[start:, k * WIDTH : k * WIDTH + len(T)].copy()
-        rest = matrix[start:, start:]  # V of the panel after this one in its first columns, and Q beyond
-        rest[:WIDTH, WIDTH:] = 0.0
-        rest[:, :WIDTH] = np.eye(len(rest), min(WIDTH, len(rest)))
-        _reflect(rest, V, T)
+    n, panels = len(matrix), range(len(triangles))
+    for first in reversed(panels[::_TOGETHER]):
+        some = panels[first : first + _TOGETHER]
+        start, width = (first + 1) * WIDTH, sum(len(triangles[k]) for k in some)
+        V = np.zeros((n - start, width))
+        for place, k in enumerate(some):
+            count = len(triangles[k])
+            own = matrix[(k + 1) * WIDTH :, k * WIDTH : k * WIDTH + count]
+            V[place * WIDTH :, place * WIDTH : place * WIDTH + count] = own
+        rest = matrix[start:, start:]  # V of later panels in its first columns, and Q beyond
+        rest[:width, width:] = 0.0
+        rest[:, :width] = np.eye(len(rest), width)
+        _reflect(rest, V, _joined(V, [triangles[k] for k in some]))
     matrix[:WIDTH, WIDTH:] = 0.0
     matrix[:, :WIDTH] = np.eye(n, min(WIDTH, n))
+
+
+def _joined(V: NDArray, triangles: list[NDArray]) -> NDArray:
+    """T of a product of reflections, (I - V1 T1 V1^T) (I - V2 T2 V2^T) ..., of which V has all columns."""
+    T = np.zeros((V.shape[1], V.shape[1]))
+    done = 0
+    for own in triangles:
+        here = slice(done, done + len(own))
+        T[here, here] = own
+        T[:done, here] = -T[:done, :done] @ (V[:, :done].T @ V[:, here]) @ own
+        done = here.stop
+    return T
 
 
 def _reflect(C: NDArray, V: NDArray, T: NDArray) -> None:
