@@ -10,7 +10,7 @@ from ntklib.solvers import ConjugateGradient, Nystrom, Solver
 
 from .._forecast import multiplication_seconds, value_seconds
 from .._units import Units
-from ._halving import Round
+from ._halving import LEAST, Round
 
 __all__ = ["fit_seconds", "learning_seconds", "search_seconds"]
 
@@ -18,6 +18,7 @@ _EIGEN = 3.0  # multiplications that an eigendecomposition and its path are wort
 _ITERATIONS = 30  # of conjugate gradients; it is known at the end only
 _REFINEMENTS = 2
 _ROUNDS, _PENALTIES = 4, 4  # of learning scales, and of each of its rounds
+_FEW_PENALTIES = 2  # of a round whose penalty half of the rows have found
 _SLOPES, _SLOPE = 250, 15  # rows to differentiate at, and kernel values that a derivative is worth
 
 
@@ -53,10 +54,18 @@ def search_seconds(kernels: list[Any], units: Units, rounds: list[Round], solver
 
 def learning_seconds(kernels: list[Any], units: Units, n_rows: int, n_folds: int) -> float:
     """Seconds of learning scales of the columns for these kernels on some rows."""
-    n, double = n_rows * (1 - 1 / n_folds), multiplication_seconds()
+    double = multiplication_seconds()
     value = float(np.mean([value_seconds(kernel, units.X) for kernel in kernels]))
-    each = n**2 * value + _PENALTIES * n**3 / 6 * double + _SLOPES * n * _SLOPE * value
-    return len(kernels) * _ROUNDS * n_folds * each
+
+    def rounds(rows: int, penalties: int) -> float:
+        n = rows * (1 - 1 / n_folds)
+        each = n**2 * value + penalties * n**3 / 6 * double + _SLOPES * n * _SLOPE * value
+        return _ROUNDS * n_folds * each
+
+    half = n_rows // 2
+    if half < LEAST:
+        return len(kernels) * rounds(n_rows, _PENALTIES)
+    return len(kernels) * rounds(half, _PENALTIES) + rounds(n_rows, _FEW_PENALTIES)
 
 
 def _decomposed(n: int, value: float, multiplication: float) -> float:

@@ -20,7 +20,7 @@ from .._candidates import Candidate
 from .._duration import learning_seconds
 from .._kernel_search import KernelSearch, SearchResult
 from .outcome import LearnedFeatures
-from .search import FeatureSearch, base_candidates, three_folds
+from .search import FeatureSearch, base_candidates, restricted, three_folds
 
 __all__ = ["MOST_ROWS", "LearnsFeatures"]
 
@@ -64,7 +64,7 @@ class LearnsFeatures:
         rows = np.sort(order[:MOST_ROWS])
         order = np.searchsorted(rows, order[:MOST_ROWS])
         labels = None if units.labels is None else units.labels[rows]
-        parts = three_folds(order, labels) if splits is None else _restricted(splits, rows)
+        parts = three_folds(order, labels) if splits is None else restricted(splits, rows)
         reason = self._hindrance(units, len(rows), parts)
         if reason and self.learn_features == "diagonal":
             raise ValueError(f"learn_features='diagonal' {reason}, or leave learn_features=None.")
@@ -159,9 +159,3 @@ def _searched_on_all(
         held_out=held_out,
         learned=result.learned,
     )
-
-
-def _restricted(splits: Splits, rows: NDArray) -> Splits:
-    """Folds among some units, as places among these; folds that are left without training or test are not."""
-    inside = [tuple(np.flatnonzero(np.isin(rows, side)) for side in fold) for fold in splits]
-    return [(train, test) for train, test in inside if len(train) > 1 and len(test)]

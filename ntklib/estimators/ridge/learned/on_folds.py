@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -59,12 +59,18 @@ class FoldRounds:
         self.recursions, self.held_out, self.limits, self.score = recursions, held_out, limits, score
         self.trials: list[Trial] = []
 
-    def run(self, most_rounds: int = MOST_ROUNDS) -> list[Trial]:
-        """Go through rounds until one brings little or nothing; return all that were tried."""
+    def run(self, known: Sequence[int] = (), most_rounds: int = MOST_ROUNDS) -> list[Trial]:
+        """Go through rounds until one brings little or nothing; return all that were tried.
+
+        `known` are places of good penalties of the first rounds: in the last of these it is where the search
+        begins, those before are gone through at them alone.
+        """
         while True:
-            with step(f"round {len(self.trials)}"):
-                fits = self._round()
-            if len(self.trials) > most_rounds or self._stale or not self._advance(fits):
+            done = len(self.trials)
+            with step(f"round {done}"):
+                fits = self._round(known[done : done + 1], alone=done + 1 < len(known))
+            stays = done + 1 >= len(known) and self._stale
+            if done >= most_rounds or stays or not self._advance(fits):
                 return self.trials
 
     @property
@@ -73,8 +79,8 @@ class FoldRounds:
         *before, last = (trial.rank[0] for trial in self.trials)
         return bool(before) and not last - max(before) > _LEAST_GAIN * (max(before) - before[0])
 
-    def _round(self) -> list[RidgeFit]:
-        """Find the best penalty of a round, and return its fits."""
+    def _round(self, known: Sequence[int], *, alone: bool) -> list[RidgeFit]:
+        """Find the best penalty of a round, and return its fits; a known one may be the only one tried."""
         predict: list[Any] = [None] * len(self.recursions)
         fits: dict[int, list[Any]] = {}
         outcomes: dict[int, tuple[tuple[float, float], HeldOut]] = {}
@@ -99,8 +105,10 @@ class FoldRounds:
                 fits[place], outcomes[place] = of_folds, (self.score(values), values)
             return outcomes[place][0]
 
-        starts = [self.trials[-1].place] if self.trials else range(0, n_penalties, _COARSE)
-        best = climb(rank, list(starts), n_penalties)
+        starts = list(known) or [trial.place for trial in self.trials[-1:]]
+        starts = starts or list(range(0, n_penalties, _COARSE))
+        best = starts[0] if alone else climb(rank, starts, n_penalties)
+        rank(best)
         tried = {place: ranked for place, (ranked, _) in outcomes.items()}
         self.trials.append(Trial(tried[best], best, outcomes[best][1], tried))
         for recursion in self.recursions:

@@ -7,6 +7,7 @@ learns its scales from its training rows alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -24,13 +25,14 @@ from ..._units import Units
 from ...rows import whole
 from .._candidates import Candidate, candidates_of, settled
 from .._clipping import limits_of, target_range
+from .._halving import LEAST
 from ..penalty_path import PenaltyPath
 from .difference import blocks_of, jackknife
 from .on_folds import FoldRounds, HeldOut, Trial
 from .outcome import LearnedFeatures
 from .recursion import Penalties, Recursion, rows_of_gradients
 
-__all__ = ["FeatureChoice", "FeatureSearch", "base_candidates", "three_folds"]
+__all__ = ["FeatureChoice", "FeatureSearch", "base_candidates", "restricted", "three_folds"]
 
 _N_FOLDS = 3
 
@@ -90,24 +92,55 @@ class FeatureSearch:
     def run(self, candidates: list[Candidate], fixed: Candidate, *, always: bool) -> FeatureChoice | None:
         """Learn scales for each candidate, and return the best; None where all gradients are 0.
 
+        Of 1,000 units and more, one half chooses the candidate and finds where to look for penalties. Only
+        the best goes on to all units: through rounds at the penalties of the half up to its last, whose
+        penalty is chosen, and beyond as long as that helps.
+
         It is to be used if `always`, or if its score is better than that of the `fixed` kernel by more than
         the standard error of the difference.
         """
+        part = self._half()
         with step("kernel without scales"):
-            rest = self._rounds(fixed).run(most_rounds=0)[0]
-        best: tuple[Any, Candidate, list[Trial], int] | None = None
-        for candidate in settled(candidates, self.units.X):  # for folds whose training rows set no scale
-            with step(f"learning features for {candidate.name}"):
-                trials = self._rounds(candidate).run()
-            for n, trial in enumerate(trials[1:], 1):
-                if best is None or trial.rank > best[0]:
-                    best = trial.rank, candidate, trials, n
+            known = [] if part is None else [part._rounds(fixed).run(most_rounds=0)[0].place]
+            rest = self._rounds(fixed).run(known, most_rounds=0)[0]
+        best = self._best(candidates) if part is None else part._best(candidates)
+        if part is not None and best is not None:
+            candidate, trials, n_rounds = best
+            best = self._best([candidate], [trial.place for trial in trials[: n_rounds + 1]])
         if best is None:
             return None
-        _, candidate, trials, n_rounds = best
+        candidate, trials, n_rounds = best
         outcome = self._judged(candidate, trials, n_rounds, rest, always=always)
         path = self._path(candidate, trials[: n_rounds + 1]) if outcome.kept else None
         return FeatureChoice(outcome, path, trials[n_rounds].rank, self._held_out(trials[n_rounds].values))
+
+    def _half(self) -> FeatureSearch | None:
+        """The search on the first half of the units, where it is large enough and no fold is lost."""
+        rows = np.sort(self.order[: len(self.order) // 2])
+        splits = restricted(self.splits, rows)
+        if len(rows) < LEAST or len(splits) < len(self.splits):
+            return None
+        return replace(
+            self,
+            units=self.units.take(rows),
+            rows=self.rows[rows],
+            order=np.searchsorted(rows, self.order[: len(rows)]),
+            splits=splits,
+            groups=None if self.groups is None else self.groups[rows],
+        )
+
+    def _best(
+        self, candidates: list[Candidate], known: Sequence[int] = ()
+    ) -> tuple[Candidate, list[Trial], int] | None:
+        """The best candidate, its trials and its number of rounds; of rounds whose penalty was chosen."""
+        best: tuple[Any, Candidate, list[Trial], int] | None = None
+        for candidate in settled(candidates, self.units.X):  # for folds whose training rows set no scale
+            with step(f"learning features for {candidate.name} on {len(self.units):,} rows"):
+                trials = self._rounds(candidate).run(known)
+            for n in range(max(len(known) - 1, 1), len(trials)):
+                if best is None or trials[n].rank > best[0]:
+                    best = trials[n].rank, candidate, trials, n
+        return None if best is None else best[1:]
 
     def _rounds(self, candidate: Candidate) -> FoldRounds:
         recursions = []
@@ -211,3 +244,9 @@ def three_folds(order: NDArray, labels: NDArray | None) -> Splits:
     fold = np.empty(len(order), dtype=np.intp)
     fold[order] = np.arange(len(order)) % _N_FOLDS
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(_N_FOLDS)]
+
+
+def restricted(splits: Splits, rows: NDArray) -> Splits:
+    """Folds among some units, as places among these; folds that are left without training or test are not."""
+    inside = [tuple(np.flatnonzero(np.isin(rows, side)) for side in fold) for fold in splits]
+    return [(train, test) for train, test in inside if len(train) > 1 and len(test)]
