@@ -73,9 +73,10 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         ``kernels=None`` also ``Laplace(norm=2)`` at the median distance, or one of the given kernels. "auto"
         keeps the scales only where they are better than the kernel chosen without them by more than the
         standard error of the difference, and tries them with ``kernels=None``, 100 units or more, 2 to 2,000
-        columns and at most 20 folds only. At most 3,000 units take part; the penalty is searched again on
-        all where twice as many or more are fitted, by leave-one-out of those that did not take part (not with
-        `cv` or ``ConjugateGradient``). Not with `alpha_per_target`, "stack" or "precomputed", or with
+        columns and at most 20 folds only. At most 3,000 units take part, from 1,000 on in two steps: half of
+        them choose the kernel, which goes on to all. The penalty is searched again on all units where twice
+        as many or more are fitted, by leave-one-out of those that did not take part (not with `cv` or
+        ``ConjugateGradient``). Not with `alpha_per_target`, "stack" or "precomputed", or with
         `store_held_out` on more units than take part.
     alpha_per_target : bool, default=False
         Choose a penalty for each target, as :class:`~sklearn.linear_model.RidgeCV` does: with leave-one-out

@@ -14,6 +14,7 @@ from sklearn.model_selection import GroupKFold, KFold
 from ntklib import NTK, Laplace, NTKClassifierCV, NTKRegressor, NTKRegressorCV, set_threads
 from ntklib.estimators._calibration import fit_temperature
 from ntklib.estimators.ridge._cv import search_order
+from ntklib.estimators.ridge.learned import search
 from ntklib.kernels import Scaled
 from ntklib.plotting import LeaveOneOutPathDisplay
 from ntklib.solvers import ApproximationWarning, ConjugateGradient, Nystrom
@@ -67,10 +68,13 @@ def test_scales_that_do_not_help_are_not_kept_and_change_nothing():
     np.testing.assert_array_equal(auto.predict(X), plain.predict(X))
 
 
-def brute_force(X, y, splits, kernel, alphas, rounds):
-    """Fold scores of every round, scales of the last on all rows, and its held-out values, by refits."""
+def brute_force(X, y, splits, kernel, alphas, rounds, known=()):
+    """Fold scores of every round, scales of the last on all rows, places of penalties and held-out values.
+
+    All by refits; places of the first penalties may be known.
+    """
     scales, places, scores, chosen = [np.ones(X.shape[1]) for _ in splits], [], [], []
-    for _ in range(rounds + 1):
+    for n in range(rounds + 1):
         models = [
             [NTKRegressor(Scaled(kernel, s), alpha=a).fit(X[train], y[train]) for a in alphas]
             for s, (train, _) in zip(scales, splits, strict=True)
@@ -79,7 +83,7 @@ def brute_force(X, y, splits, kernel, alphas, rounds):
         errors = [
             [np.mean((v - y[test]) ** 2) for v in row] for row, (_, test) in zip(held, splits, strict=True)
         ]
-        best = int(np.mean(errors, axis=0).argmin())
+        best = known[n] if n < len(known) else int(np.mean(errors, axis=0).argmin())
         places, scores = [*places, best], [*scores, -np.mean(errors, axis=0)[best]]
         chosen = np.empty(len(y))
         for row, (_, test) in zip(held, splits, strict=True):
@@ -92,7 +96,7 @@ def brute_force(X, y, splits, kernel, alphas, rounds):
     for place in places[:-1]:
         slope = NTKRegressor(Scaled(kernel, scale), alpha=alphas[place]).fit(X, y).predict_gradient(X)
         scale = np.sqrt(slope.shape[1] * (slope**2).mean(axis=0) / (slope**2).mean(axis=0).sum())
-    return scores, scale, alphas[places[-1]], chosen
+    return scores, scale, places, chosen
 
 
 def test_folds_learn_from_their_training_rows_alone():
@@ -100,9 +104,9 @@ def test_folds_learn_from_their_training_rows_alone():
     splits = list(KFold(3, shuffle=True, random_state=0).split(X))
     model = learner(cv=splits, clip=False, store_held_out=True).fit(X, y)
     record = model.learned_features_
-    scores, scales, alpha, held_out = brute_force(
-        X, y, splits, Laplace(2.0), [1.0, 0.1, 0.01], record.n_rounds
-    )
+    alphas = [1.0, 0.1, 0.01]
+    scores, scales, places, held_out = brute_force(X, y, splits, Laplace(2.0), alphas, record.n_rounds)
+    alpha = alphas[places[-1]]
     assert record.n_rounds >= 1
     np.testing.assert_allclose(record.round_scores[: record.n_rounds + 1], scores, rtol=1e-8)
     np.testing.assert_allclose(model.kernel_.scales, scales, rtol=1e-8)
@@ -112,6 +116,33 @@ def test_folds_learn_from_their_training_rows_alone():
     assert model.loo_path_.method == "cross-validation"
     by_name = NTKRegressor(model.kernel_, alpha=alpha).fit(X, y)
     np.testing.assert_allclose(model.predict(X), by_name.predict(X), rtol=1e-10)
+
+
+def test_half_of_the_rows_choose_the_kernel_and_where_to_look(monkeypatch):
+    monkeypatch.setattr(search, "LEAST", 30)
+    X, y = small(n=90)
+    alphas, kernels = [1.0, 0.1, 0.01], [Laplace(2.0), NTK(depth=1)]
+    splits = list(KFold(3, shuffle=True, random_state=0).split(X))
+    half = np.sort(search_order(90, 0)[:45])
+    inside = [tuple(np.flatnonzero(np.isin(half, side)) for side in fold) for fold in splits]
+    first = []
+    for kernel in kernels:
+        model = learner(kernels=kernel, cv=inside, clip=False).fit(X[half], y[half])
+        n_rounds = model.learned_features_.n_rounds
+        scores, _, places, _ = brute_force(X[half], y[half], inside, kernel, alphas, n_rounds)
+        np.testing.assert_allclose(model.learned_features_.round_scores[: n_rounds + 1], scores, rtol=1e-8)
+        first.append((scores[-1], places, kernel))
+    _, known, kernel = max(first, key=lambda entry: entry[0])
+    model = learner(kernels=kernels, cv=splits, clip=False, random_state=0, store_held_out=True).fit(X, y)
+    record = model.learned_features_
+    assert record.kernel == kernel
+    assert record.n_rounds >= len(known) - 1 > 0
+    assert record.n_samples == 90
+    scores, scales, places, held_out = brute_force(X, y, splits, kernel, alphas, record.n_rounds, known[:-1])
+    np.testing.assert_allclose(record.round_scores[: record.n_rounds + 1], scores, rtol=1e-8)
+    np.testing.assert_allclose(model.kernel_.scales, scales, rtol=1e-8)
+    np.testing.assert_allclose(model.held_out_predictions_, held_out, rtol=1e-8)
+    assert model.alpha_ == alphas[places[-1]]
 
 
 @pytest.mark.parametrize("solver", ["cholesky", Nystrom(30)], ids=["exact", "nystrom"])

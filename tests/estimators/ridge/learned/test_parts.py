@@ -8,7 +8,7 @@ from ntklib import NTK, Laplace, NTKRegressor
 from ntklib.estimators._units import make_units
 from ntklib.estimators.ridge.learned.difference import blocks_of, jackknife
 from ntklib.estimators.ridge.learned.gradients import column_scales, gradient_squares, varies
-from ntklib.estimators.ridge.learned.on_folds import climb
+from ntklib.estimators.ridge.learned.on_folds import FoldRounds, climb
 from ntklib.estimators.ridge.learned.recursion import Recursion, rows_of_gradients
 from ntklib.estimators.ridge.learned.search import three_folds
 
@@ -78,6 +78,26 @@ def test_climbing_finds_the_top_of_a_hill_and_goes_no_further():
     assert climb(rank, [0, 6], 7) == 3
     assert 5 not in seen
     assert climb(lambda place: 0, [2, 4], 7) == 2
+
+
+def test_known_penalties_are_the_only_ones_tried_but_for_the_last():
+    penalties = np.array([1.0, 0.3, 0.1, 0.03, 0.01, 0.003])
+    units = make_units(X[:20], TARGETS[:20], None, precomputed=False)
+
+    def recursion():
+        return Recursion(Laplace(1.7, norm=2), units, lambda scale: penalties * scale, True, np.arange(20))
+
+    def score(values):
+        return -float(np.square(values[0] - TARGETS[20:]).mean()), 0.0
+
+    trials = FoldRounds([recursion()], [X[20:]], [None], score).run([5, 0, 2])
+    assert [list(trial.tried) for trial in trials[:2]] == [[5], [0]]
+    assert set(trials[2].tried) >= {1, 2, 3}
+    assert trials[2].rank == max(trials[2].tried.values())
+    twin = recursion()
+    twin.repeat([5, 0])
+    fit = NTKRegressor(twin.kernel, alpha=float(penalties[trials[2].place])).fit(X[:20], TARGETS[:20])
+    np.testing.assert_allclose(trials[2].values[0], fit.predict(X[20:]), rtol=1e-8)
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error():
