@@ -340,6 +340,7 @@ def test_imports_are_lean():
     # scikit-learn imports pandas by itself in some versions
     assert not {"pandas", "pyarrow", "dask", "distributed"} & (package - before)
     assert "matplotlib" not in parts
+    assert not {"dask", "distributed"} & (parts - before)
     assert "ntklib.lab.studies" not in package
     assert "ntklib.lab.studies" in studies
     assert "matplotlib" not in studies

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from ntklib.solvers.nystrom import RowSums
 from ._memory import kept_memory
 
 __all__ = [
+    "SAME_ROWS",
     "ChunkSummary",
     "Recipe",
     "block_of",
@@ -31,6 +32,12 @@ __all__ = [
     "take_rows",
     "take_targets",
 ]
+
+SAME_ROWS = (
+    "make arrays of both, of known sizes: X.to_dask_array(lengths=True) of a data frame or series, "
+    "X.compute_chunk_sizes() of an array; then one is cut as the other."
+)
+"""What mends chunks that do not match."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,8 @@ class ChunkSummary:
         Sum of the weights.
     labels : ndarray
         Distinct labels, in classification.
-    label_weights : ndarray
-        Sum of the weights of each.
+    label_sums : ndarray of shape (3, n_labels)
+        Sums over the rows of each: of weights, of ones, of squared lengths.
     """
 
     n_rows: int = 0
@@ -70,7 +77,19 @@ class ChunkSummary:
     whole: bool = True
     weight: float = 0.0
     labels: NDArray | None = None
-    label_weights: NDArray | None = None
+    label_sums: NDArray | None = None
+
+    def without(self, classes: NDArray) -> ChunkSummary:
+        """The summary as if the rows of some classes were of weight 0."""
+        if self.labels is None or self.label_sums is None:
+            return self
+        weight, count, squares = self.label_sums[:, np.isin(self.labels, classes)].sum(axis=1)
+        return replace(
+            self,
+            n_positive=self.n_positive - int(count),
+            weight=self.weight - weight,
+            squares=self.squares - squares,
+        )
 
 
 @dataclass(frozen=True)
@@ -95,6 +114,13 @@ class Recipe:
     importances: NDArray | None = None
     powers: NDArray | None = None
 
+    @property
+    def absent(self) -> NDArray | None:
+        """Classes of weight 0, whose rows are as if absent; None where there are none."""
+        if self.classes is None or self.importances is None or self.importances.all():
+            return None
+        return self.classes[self.importances == 0]
+
 
 def summarise_chunk(X: Any, y: Any, weights: Any, classification: bool) -> ChunkSummary:
     """Check a chunk and summarise it; a fault is returned, so that it can be reported with its place."""
@@ -110,17 +136,16 @@ def _summary(X: Any, y: Any, weights: Any, classification: bool) -> ChunkSummary
     n = X.shape[0]
     for name, part in (("y", y), ("sample_weight", weights if np.ndim(weights) else None)):
         if part is not None and len(part) != n:
-            raise ValueError(
-                f"X has {n} rows there and {name} {len(part)}. For arrays call X.compute_chunk_sizes() and "
-                f"{name}.compute_chunk_sizes() before, for data frames repartition both alike."
-            )
+            raise ValueError(f"X has {n} rows there and {name} {len(part)}: {SAME_ROWS}")
     check_finite_rows(X)
     w = _weights(weights, n)
     if not (np.isfinite(w).all() and w.min(initial=0) >= 0):
         raise ValueError("sample weights must be finite and nonnegative.")
     kept = w > 0
-    ends = labels = totals = None
+    squares = np.concatenate([np.zeros(0), *(row_norms(rows, squared=True) for rows in read_rows(X[kept]))])
+    ends = labels = sums = None
     if y is not None:
+        _refuse_complex(y, "y")
         check_finite_rows(y, "y")
         own = y[kept]
         if len(own) and not classification:
@@ -129,24 +154,32 @@ def _summary(X: Any, y: Any, weights: Any, classification: bool) -> ChunkSummary
         elif len(own):
             check_classification_targets(own)
             labels, place = np.unique(own, return_inverse=True)
-            totals = np.bincount(place, weights=w[kept])
-    squares = sum(float(row_norms(block, squared=True).sum()) for block in read_rows(X[kept]))
+            sums = np.array([np.bincount(place, part) for part in (w[kept], np.ones(len(own)), squares)])
+    with np.errstate(over="ignore"):
+        weight = float(w.sum())
     return ChunkSummary(
         n_rows=n,
         n_positive=int(kept.sum()),
         single=X.dtype == np.float32,
         sparse=not isinstance(X, np.ndarray),
-        squares=squares,
+        squares=float(squares.sum()),
         ends=ends,
         whole=bool((w == np.floor(w)).all()),
-        weight=float(w.sum()),
+        weight=weight,
         labels=labels,
-        label_weights=totals,
+        label_sums=sums,
     )
+
+
+def _refuse_complex(values: Any, name: str) -> None:
+    """Refuse complex numbers, whose imaginary parts would be lost."""
+    if getattr(getattr(values, "dtype", None), "kind", None) == "c":
+        raise ValueError(f"{name} holds complex numbers: give their real parts, {name}.real.")
 
 
 def numbers_of(X: Any) -> Any:
     """Rows of a chunk as floats, an array or a CSR matrix."""
+    _refuse_complex(X, "X")
     return check_array(
         X,
         accept_sparse="csr",
@@ -167,7 +200,7 @@ def block_of(X: Any, y: Any, weights: Any, recipe: Recipe) -> tuple[Any, NDArray
 def _targets(y: Any, weights: Any, recipe: Recipe) -> tuple[NDArray, NDArray, NDArray, Any, Any]:
     """Targets, importances, counts and labels of the rows of positive weight; and the rows, None for all."""
     y = _array(y)
-    w = _weights(weights, len(y))
+    w = _present(y, _weights(weights, len(y)), recipe.absent)
     kept = None if w.all() else np.flatnonzero(w)
     if kept is not None:
         y, w = y[kept], w[kept]
@@ -210,10 +243,10 @@ def map_block(
         return function(block if places is None else tuple(part[places] for part in block))
 
 
-def take_rows(X: Any, weights: Any, dtype: Any, places: NDArray) -> Any:
-    """Rows of a chunk at some places among those of positive weight."""
+def take_rows(X: Any, y: Any, weights: Any, absent: NDArray | None, dtype: Any, places: NDArray) -> Any:
+    """Rows of a chunk at some places among those of positive weight; y may be None if no class is absent."""
     X = numbers_of(X)
-    kept = np.flatnonzero(_weights(weights, X.shape[0]))
+    kept = np.flatnonzero(_present(_array(y), _weights(weights, X.shape[0]), absent))
     return X[kept[places]].astype(dtype, copy=False)
 
 
@@ -229,6 +262,11 @@ def take_targets(
 def _array(y: Any) -> NDArray:
     values = np.asarray(y)
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 and hasattr(y, "columns") else values
+
+
+def _present(y: NDArray, weights: NDArray, absent: NDArray | None) -> NDArray:
+    """Weights, 0 for the rows of absent classes."""
+    return weights if absent is None else np.where(np.isin(y, absent), 0.0, weights)
 
 
 def _weights(weights: Any, n: int) -> NDArray:

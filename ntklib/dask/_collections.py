@@ -13,7 +13,9 @@ from dask.delayed import Delayed
 from dask.task_spec import TaskRef
 from numpy.typing import NDArray
 
-__all__ = ["Chunks", "check_columns", "chunks_of", "columns_of", "whole_rows"]
+from ._chunks import SAME_ROWS
+
+__all__ = ["Chunks", "check_axes", "check_columns", "chunks_of", "columns_of", "whole_rows"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def chunks_of(X: Any, y: Any, sample_weight: Any, local: str) -> Chunks:
         if part is None or (name == "sample_weight" and isinstance(part, Real)):
             columns.append([part] * len(columns[0]))
             continue
-        columns.append(_parts(_matched(_collection(part, name, local), X, name)))
+        check_axes(part, name, local, most=1 if name == "sample_weight" else 2)
+        columns.append(_parts(_matched(part, X, name)))
     keys: list[Any] = [
         tuple(TaskRef(part.key) if isinstance(part, Delayed) else part for part in row)
         for row in zip(*columns, strict=True)
@@ -69,8 +72,15 @@ def whole_rows(X: Any, local: str) -> Any:
     """Rows as a Dask collection whose chunks hold all columns, which are numbers."""
     X = _collection(X, "X", local)
     if X.ndim != 2:
-        hint = ": X[:, None] makes a column" if X.ndim == 1 else ""
+        column = "X[:, None]" if isinstance(X, da.Array) else "X.to_frame()"
+        hint = f": {column} makes a column" if X.ndim == 1 else ""
         raise ValueError(f"X must have rows and columns, got {X.ndim} dimensions{hint}.")
+    if isinstance(X, da.Array) and np.isnan(X.shape[1]):
+        raise ValueError(
+            "X has an unknown number of columns: X.compute_chunk_sizes() counts them, in a pass."
+        )
+    if columns_of(X)[0] == 0:
+        raise ValueError("X has no columns: nothing can be learnt from its rows.")
     if not isinstance(X, da.Array):
         strange = [str(name) for name, kind in X.dtypes.items() if getattr(kind, "kind", "O") not in "iufb"]
         if strange:
@@ -106,12 +116,34 @@ def check_columns(X: Any, model: Any) -> None:
         )
 
 
+def check_axes(part: Any, name: str, local: str, *, most: int) -> None:
+    """Refuse targets or weights that are no collection, or have too many axes or columns."""
+    part = _collection(part, name, local)
+    single = not isinstance(part, da.Array) and part.ndim == 2 and len(part.columns) == 1
+    if 1 <= part.ndim <= most or single:
+        return
+    shape = "(n,)" if most == 1 else "(n,) or (n, n_targets)"
+    hint = ""
+    if part.ndim == 2:
+        hint = f": give {name}[:, 0]" if isinstance(part, da.Array) else f": give {name}[{part.columns[0]!r}]"
+    raise ValueError(f"{name} must have shape {shape}, got {_shape(part)}{hint}.")
+
+
+def _shape(part: Any) -> str:
+    if isinstance(part, da.Array):
+        return f"{part.ndim} dimensions"
+    return f"a data frame of {len(part.columns)} columns"
+
+
 def _collection(value: Any, name: str, local: str) -> Any:
     if isinstance(value, da.Array | dd.DataFrame | dd.Series):
         return value
+    maker = "array.from_array(..., chunks=...) makes a Dask array"
+    if type(value).__module__.startswith("pandas"):
+        maker = "dataframe.from_pandas(..., npartitions=...) makes a Dask collection"
     raise TypeError(
         f"{name} must be a Dask array or data frame, got {type(value).__name__}: {local} takes data in "
-        "memory, and dask.array.from_array(..., chunks=...) makes a Dask array of them."
+        f"memory, and dask.{maker} of them."
     )
 
 
@@ -125,11 +157,7 @@ def _matched(part: Any, X: Any, name: str) -> Any:
             return part if part.chunks[0] == X.chunks[0] else part.rechunk({0: X.chunks[0]})
     counts = _n_chunks(X), _n_chunks(part)
     if counts[0] != counts[1]:
-        raise ValueError(
-            f"X has {counts[0]} chunks and {name} {counts[1]}, of unknown sizes. For arrays call "
-            f"X.compute_chunk_sizes() and {name}.compute_chunk_sizes() before, for data frames "
-            f"{name}.repartition(divisions=X.divisions)."
-        )
+        raise ValueError(f"X has {counts[0]} chunks and {name} {counts[1]}, of unknown sizes: {SAME_ROWS}")
     return part
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copy import copy
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -34,10 +34,10 @@ class DaskEstimator(ClientMixin, BaseEstimator):
         Returns
         -------
         estimator
-            It pickles and predicts without Dask.
+            It pickles and predicts without Dask. A copy: what becomes of it leaves this estimator as it is.
         """
         check_is_fitted(self)
-        return copy(self._local)
+        return deepcopy(self._local)
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_local" in self.__dict__

@@ -5,17 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, Self
 
+import dask
 import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, r2_score
 
 from ntklib._core.progress import talk
 from ntklib.estimators.ridge.elsewhere import RowsElsewhere, class_weights, fit_elsewhere, many_rows_solver
 
 from ._chunks import ChunkSummary, Recipe
-from ._collections import chunks_of
+from ._collections import check_axes, chunks_of
 from ._estimator import DaskEstimator
-from ._rows import ChunkRows, sample_of, summarise
+from ._rows import NO_ROW, ChunkRows, sample_of, summarise
 
 __all__ = ["HELD_OUT", "DaskRidge"]
 
@@ -27,6 +29,7 @@ class DaskRidge(DaskEstimator):
     """Ridge regression on centres among the rows of Dask collections."""
 
     _classifies = False
+    _target_names: Any = None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit, at once: the chunks are read a few times, so that they had better be persisted.
@@ -58,7 +61,34 @@ class DaskRidge(DaskEstimator):
         many_rows_solver(local)
         with talk(type(self).__name__, local.verbose):
             self._keep(self._fit_local(local, self._survey(local, X, y, sample_weight)))
+        self._target_names = None if isinstance(y, da.Array) or y.ndim == 1 else y.columns
         return self
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Score the predictions at the rows of X, at once: R^2, or the accuracy of a classifier.
+
+        Predictions and targets are brought to this machine.
+
+        Parameters
+        ----------
+        X : dask.array.Array of shape (m, d) or dask.dataframe.DataFrame
+            Sizes of chunks need not be known.
+        y : dask.array.Array or dask.dataframe.Series
+            Targets or labels of as many rows.
+        sample_weight : Dask collection of shape (m,) or None, default=None
+
+        Returns
+        -------
+        float
+        """
+        scheduler = self._scheduler
+        # one by one, since arrays and data frames do not like to be computed together
+        values, targets, weights = (
+            None if part is None else np.asarray(dask.compute(part, scheduler=scheduler)[0])
+            for part in (self.predict(X), y, sample_weight)
+        )
+        metric = accuracy_score if self._classifies else r2_score
+        return float(metric(targets, values, sample_weight=weights))
 
     @abstractmethod
     def predict(self, X: Any) -> Any:
@@ -79,19 +109,29 @@ class DaskRidge(DaskEstimator):
 
     def _survey(self, local: Any, X: Any, y: Any, sample_weight: Any) -> RowsElsewhere:
         """All that is known of the rows after one pass over them."""
-        if self._classifies and getattr(y, "ndim", 1) != 1:
-            raise ValueError(f"y must have shape (n,), got {y.ndim} dimensions: give y[:, 0].")
+        if y is None:
+            raise ValueError(f"{type(self).__name__} needs targets y, got None: it learns to predict them.")
+        check_axes(y, "y", self._twin.__name__, most=1 if self._classifies else 2)
         chunks = chunks_of(X, y, sample_weight, self._twin.__name__)
         scheduler = self._scheduler
         summaries = summarise(chunks, scheduler, classification=self._classifies)
-        rows, names = sample_of(X, chunks, summaries, scheduler)
-        filled = [one for one in summaries if one.n_positive]
-        classes = importances = totals = None
+        classes = importances = totals = absent = None
         if self._classifies:
-            classes, totals = _classes(filled, type(self).__name__)
+            classes, totals = _classes(summaries, type(self).__name__)
             importances = class_weights(local.class_weight, classes, totals)
-            totals = totals if importances is None else totals * importances
-        whole = all(one.whole for one in filled)
+            if importances is not None:
+                totals = totals * importances
+                absent = Recipe(np.dtype(float), True, classes, importances).absent
+        with np.errstate(over="ignore"):
+            if not np.isfinite(sum(one.weight for one in summaries) if totals is None else totals.sum()):
+                raise ValueError(
+                    "the sample weights, times those of the classes, are too large to be added up."
+                )
+        if absent is not None:
+            summaries = [one.without(absent) for one in summaries]
+        rows, names = sample_of(X, chunks, summaries, scheduler, absent)
+        filled = [one for one in summaries if one.n_positive]
+        whole = all(one.whole for one in summaries)
         recipe = Recipe(rows.dtype, whole, classes, importances)
         held = self._held(len(rows), local)
         ends = _target_ends(filled, classes)
@@ -122,11 +162,14 @@ class DaskRidge(DaskEstimator):
 
 def _classes(summaries: list[ChunkSummary], name: str) -> tuple[NDArray, NDArray]:
     """Classes of all chunks, and the sums of their weights."""
-    labels = np.concatenate([one.labels for one in summaries])
-    classes, place = np.unique(labels, return_inverse=True)
+    filled = [one for one in summaries if one.n_positive]
+    if not filled:
+        raise ValueError(NO_ROW)
+    classes, place = np.unique(np.concatenate([one.labels for one in filled]), return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(f"{name} needs samples of at least 2 classes, got 1 class: {classes[0]!r}.")
-    return classes, np.bincount(place, weights=np.concatenate([one.label_weights for one in summaries]))
+        raise ValueError(f"{name} needs samples of at least 2 classes, got 1 class: {classes.tolist()[0]!r}.")
+    weights = np.concatenate([one.label_sums[0] for one in filled if one.label_sums is not None])
+    return classes, np.bincount(place, weights=weights)
 
 
 def _target_ends(summaries: list[ChunkSummary], classes: NDArray | None) -> NDArray:

@@ -18,7 +18,9 @@ from ._chunks import ChunkSummary, Recipe, map_block, summarise_chunk, take_rows
 from ._collections import Chunks, columns_of
 from .graph import Graph, add_sums
 
-__all__ = ["ChunkRows", "RowSample", "sample_of", "summarise"]
+__all__ = ["NO_ROW", "ChunkRows", "RowSample", "sample_of", "summarise"]
+
+NO_ROW = "X has no row of positive weight: nothing can be fitted."
 
 
 def summarise(chunks: Chunks, scheduler: Any, *, classification: bool) -> list[ChunkSummary]:
@@ -41,6 +43,13 @@ def summarise(chunks: Chunks, scheduler: Any, *, classification: bool) -> list[C
         if summary.fault is not None:
             raise ValueError(f"chunk {i}, which begins at row {start}: {summary.fault}")
         start += summary.n_rows
+    filled = [i for i, one in enumerate(summaries) if one.n_rows]
+    mixed = [i for i in filled if summaries[i].sparse != summaries[filled[0]].sparse]
+    if mixed:
+        raise ValueError(
+            f"chunks {filled[0]} and {mixed[0]} of X are not of one kind, dense or sparse: make all of them "
+            "sparse, X.map_blocks(scipy.sparse.csr_matrix)."
+        )
     return summaries
 
 
@@ -57,6 +66,8 @@ class RowSample:
     dtype : numpy.dtype
     sparse : bool
     scheduler : Any
+    absent : ndarray or None
+        Classes of weight 0.
     """
 
     chunks: Chunks
@@ -65,6 +76,7 @@ class RowSample:
     dtype: np.dtype
     sparse: bool
     scheduler: Any = field(default=None, repr=False)
+    absent: NDArray | None = None
 
     def __post_init__(self) -> None:
         self._numbers: NDArray = np.empty(0, dtype=np.intp)  # of the rows read last, ascending
@@ -93,20 +105,33 @@ class RowSample:
 
     def _read(self, numbers: NDArray) -> Any:
         graph = Graph("rows", self.chunks.dependencies)
-        keys = [
-            graph.task(
-                "rows", i, take_rows, self.chunks.keys[i][0], self.chunks.keys[i][2], self.dtype, places
-            )
-            for i, places in places_of(numbers, self.sizes)
-        ]
+        keys = []
+        for i, places in places_of(numbers, self.sizes):
+            X, y, weights = self.chunks.keys[i]
+            parts = X, None if self.absent is None else y, weights
+            keys.append(graph.task("rows", i, take_rows, *parts, self.absent, self.dtype, places))
         with step(f"reading {len(numbers):,} rows", len(keys), "chunks"):
             return graph.compute(graph.task("all", 0, stack_rows, keys), self.scheduler)
 
 
 def sample_of(
-    X: Any, chunks: Chunks, summaries: list[ChunkSummary], scheduler: Any
+    X: Any,
+    chunks: Chunks,
+    summaries: list[ChunkSummary],
+    scheduler: Any,
+    absent: NDArray | None = None,
 ) -> tuple[RowSample, NDArray | None]:
     """Rows of a collection to be read by their numbers, and the names of its columns.
+
+    Parameters
+    ----------
+    X : dask.array.Array or dask.dataframe.DataFrame
+    chunks : Chunks
+    summaries : list of ChunkSummary
+        Without the rows of absent classes.
+    scheduler : Any
+    absent : ndarray or None, default=None
+        Classes of weight 0.
 
     Raises
     ------
@@ -115,11 +140,11 @@ def sample_of(
     """
     filled = [one for one in summaries if one.n_positive]
     if not filled:
-        raise ValueError("X has no row of positive weight: nothing can be fitted.")
+        raise ValueError(NO_ROW)
     n_features, names = columns_of(X)
     sizes = np.array([one.n_positive for one in summaries])
     kind = np.dtype(np.float32 if all(one.single for one in filled) else np.float64)
-    return RowSample(chunks, sizes, n_features, kind, filled[0].sparse, scheduler), names
+    return RowSample(chunks, sizes, n_features, kind, filled[0].sparse, scheduler, absent), names
 
 
 def places_of(numbers: NDArray, sizes: NDArray) -> Iterator[tuple[int, NDArray]]:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from typing import Any
 
 import dask
 
 import ntklib
+from ntklib._core.warning import warn
 
-__all__ = ["ClientMixin", "check_workers", "current_client"]
+__all__ = ["ClientMixin", "check_workers", "current_client", "named_loss"]
+
+AFRESH = (
+    "see if it runs and this machine reaches it, make a new client, client = "
+    "dask.distributed.Client(address), and set it, model.client = client."
+)
+"""The way out where a scheduler is gone."""
 
 
 class ClientMixin:
@@ -57,7 +66,7 @@ class ClientMixin:
 def check_workers(client: Any) -> None:
     """Refuse a scheduler that does not answer, and machines of a cluster without this version of ntklib.
 
-    Estimators do this before every fit.
+    Estimators do this before every fit. A scheduler without workers is warned about.
 
     Parameters
     ----------
@@ -77,38 +86,72 @@ def check_workers(client: Any) -> None:
             "and compute on this machine."
         )
 
-    def version() -> str:
-        import ntklib
-
-        return ntklib.__version__
+    def version() -> tuple[str, str]:  # in words, since classes may be unknown in the other process
+        try:
+            import ntklib
+        except Exception as error:  # whatever a broken installation raises
+            return "", f"{type(error).__name__}: {error}"
+        return ntklib.__version__, ""
 
     try:
         versions = client.run(version, on_error="return")
-        scheduler = {f"scheduler {client.scheduler.address}": _answer(client.run_on_scheduler, version)}
+        scheduler = _answer(client.run_on_scheduler, version)
     except OSError as error:
         raise ConnectionError(
-            f"the Dask scheduler at {client.scheduler.address} does not answer ({error}): see if it runs and "
-            "this machine reaches it, then make a new client, dask.distributed.Client(address)."
+            f"the Dask scheduler at {client.scheduler.address} does not answer ({error}): {AFRESH}"
         ) from error
-    for place, answer in (scheduler | {f"worker {name}": one for name, one in versions.items()}).items():
-        if isinstance(answer, ImportError):
+    answers = {f"scheduler {client.scheduler.address}": scheduler}
+    for place, answer in (answers | {f"worker {name}": one for name, one in versions.items()}).items():
+        if isinstance(answer, OSError):  # a worker that has just left
+            continue
+        version_there, fault = (
+            answer if isinstance(answer, tuple) else ("", f"{type(answer).__name__}: {answer}")
+        )
+        if fault:
             raise RuntimeError(
-                f"the {place} cannot import ntklib ({answer}): install ntklib[dask]=="
-                f"{ntklib.__version__} there."
+                f"the {place} cannot import ntklib ({fault}): install ntklib[dask]=={ntklib.__version__} "
+                "there, with the same versions of Python and Dask as here."
             )
-        if isinstance(answer, str) and answer != ntklib.__version__:
+        if version_there != ntklib.__version__:
             raise RuntimeError(
-                f"the {place} has ntklib {answer}, and this process {ntklib.__version__}: install "
+                f"the {place} has ntklib {version_there}, and this process {ntklib.__version__}: install "
                 "the same version on all machines."
             )
+    if not versions:
+        warn(
+            f"the Dask scheduler at {client.scheduler.address} has no workers as yet, and what is computed "
+            f"waits for them: dask worker {client.scheduler.address} starts one.",
+            UserWarning,
+        )
 
 
 def _answer(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Answer of a function, or the import error it raises."""
+    """Answer of a function, or the error it raises, but for one of the connection."""
     try:
         return function(*arguments)
-    except ImportError as error:
+    except OSError:
+        raise
+    except Exception as error:
         return error
+
+
+@contextmanager
+def named_loss(client: Any) -> Iterator[None]:
+    """Name the loss of a scheduler during a computation, and the way out; without a client do nothing.
+
+    Raises
+    ------
+    ConnectionError
+    """
+    try:
+        yield
+    except (CancelledError, OSError) as error:
+        if client is None or (isinstance(error, OSError) and client.status == "running"):
+            raise
+        raise ConnectionError(
+            f"the Dask scheduler at {client.scheduler.address} was lost during the computation, or cancelled "
+            f"it ({type(error).__name__}): {AFRESH} Then begin again: nothing of it is kept."
+        ) from error
 
 
 def current_client() -> Any:

@@ -18,7 +18,7 @@ from ._rows import sample_of, summarise
 __all__ = ["DaskNystromFeatures"]
 
 
-class DaskNystromFeatures(TransformerMixin, DaskEstimator):
+class DaskNystromFeatures(TransformerMixin, DaskEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Features of any kernel from its values on few centres, of rows on many machines.
 
     The centres, chosen among rows that are drawn by their numbers, and so the features are those of
@@ -111,6 +111,30 @@ class DaskNystromFeatures(TransformerMixin, DaskEstimator):
         check_is_fitted(self)
         kind = np.dtype(np.float32 if _is_single(X) else np.float64)
         return self._lazily(X, "transform", kind, self.get_feature_names_out())
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Refuse containers in memory: features are lazy, in the kind of collection that X is.
+
+        Parameters
+        ----------
+        transform : {"default"} or None, default=None
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If another container is asked for.
+        """
+        if transform not in (None, "default"):
+            raise ValueError(
+                f"transform={transform!r} would hold all features in memory: those of a Dask data frame are "
+                "one, too, model.transform(dask.dataframe.from_dask_array(X)), and "
+                "model.transform(X).compute() is in memory."
+            )
+        return self
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         """Return the names of the features, as the local twin does."""

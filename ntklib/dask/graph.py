@@ -22,6 +22,7 @@ from ntklib.solvers import fold_sums
 
 from ._chunks import merge_packed, sum_block
 from ._progress import show_tasks
+from .client import named_loss
 
 __all__ = ["Graph", "add_sums", "map_parts"]
 
@@ -71,6 +72,7 @@ class Graph:
         quiet = {"distributed.admin.large-graph-warning-threshold": "1 TB"}
         count = sum(name == main for name, _ in self.tasks)
         with (
+            named_loss(scheduler),
             dask.config.set(quiet if "distributed" in sys.modules else {}),
             show_tasks(main, count, scheduler),
         ):

@@ -18,10 +18,13 @@ __all__ = ["DaskClassification", "DaskNTKClassifier", "DaskNTKRegressor", "DaskR
 class DaskRegression(RegressorMixin, DaskRidge):
     """Lazy predictions of a regression."""
 
+    score = DaskRidge.score
+
     def predict(self, X: Any) -> Any:
         single = self.__sklearn_is_fitted__() and np.ndim(self._local.dual_coef_) == 1
         count = 1 if not self.__sklearn_is_fitted__() or single else self._local.dual_coef_.shape[1]
-        return self._lazily(X, "predict", np.float64, None if single else np.arange(count))
+        names = np.arange(count) if self._target_names is None else self._target_names
+        return self._lazily(X, "predict", np.float64, None if single else names)
 
     predict.__doc__ = DaskRidge.predict.__doc__
 
@@ -30,6 +33,7 @@ class DaskClassification(ClassifierMixin, DaskRidge):
     """Lazy decisions and probabilities of a classification."""
 
     _classifies = True
+    score = DaskRidge.score
 
     def predict(self, X: Any) -> Any:
         return self._lazily(X, "predict", getattr(self, "classes_", np.empty(0)).dtype)

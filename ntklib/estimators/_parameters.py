@@ -5,8 +5,9 @@ Those not listed here are checked where they are used.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,10 @@ def _learning(value: Any, name: str) -> None:
 def _class_weight(value: Any, name: str) -> None:
     if not (value is None or isinstance(value, Mapping) or (isinstance(value, str) and value == "balanced")):
         raise ValueError(f"{name} must be None, 'balanced' or a dict of class and weight; got {value!r}.")
+    if isinstance(value, Mapping):
+        for label, weight in value.items():
+            if not (isinstance(weight, Real) and 0 <= float(weight) < math.inf):
+                raise ValueError(f"{name} of {label!r} must be a nonnegative number, got {weight!r}.")
 
 
 def _scoring(value: Any, name: str) -> None:

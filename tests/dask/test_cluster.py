@@ -1,17 +1,20 @@
 """Fits on workers of their own: the same bytes, also when one of them dies; faults of a cluster are named."""
 
+import builtins
 import os
 import pickle
 import signal
 import time
 from concurrent.futures import ProcessPoolExecutor
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
 import dask
 import numpy as np
 import pytest
 from dask.base import tokenize
 from distributed import Client, LocalCluster
+from distributed.client import FutureCancelledError
+from distributed.comm import CommClosedError
 from distributed.utils import get_mp_context
 from sklearn.base import clone
 
@@ -97,8 +100,11 @@ def test_any_number_of_workers_gives_the_same_bytes(client, processes):
     ):
         workers = list(inner.scheduler_info(n_workers=-1)["workers"])
         for count in (1, 2, 4):
+            before = {worker.address: worker.state.executed_count for worker in four.workers.values()}
             with dask.annotate(workers=workers[:count]):
                 fits.append(fit())
+            after = {worker.address: worker.state.executed_count for worker in four.workers.values()}
+            assert {place for place in workers if after[place] > before[place]} == set(workers[:count])
     with dask.config.set(scheduler="synchronous"):
         fits.append(fit())
     with dask.config.set(scheduler="threads", num_workers=3):
@@ -178,40 +184,73 @@ def test_the_client_is_no_parameter(client, monkeypatch):
         model.client = "tcp://127.0.0.1:1"
 
 
+class Fake:
+    """A client whose scheduler and only worker answer so; errors are raised when they import ntklib."""
+
+    scheduler = SimpleNamespace(address="tcp://near:1")
+    stays = False
+
+    def __init__(self, scheduler=None, worker=None, *, error=None, worker_error=None):
+        self.answers = scheduler, worker
+        self.error, self.worker_error = error, worker_error
+        self.losses, self.status = {}, "running"
+
+    def answer(self, function, there):
+        """Call a function where `there` is the version of ntklib, or the error that its import raises."""
+        here = ntklib if there is None else SimpleNamespace(__version__=there)
+        raising = isinstance(there, Exception)
+
+        def importing(name, *others):
+            if name == "ntklib" and raising:
+                raise there
+            return here if name == "ntklib" else __import__(name, *others)
+
+        own = {"__builtins__": {**vars(builtins), "__import__": importing}}
+        return FunctionType(function.__code__, own)()
+
+    def scheduler_info(self):
+        return {}
+
+    def run(self, function, on_error):
+        there = self.worker_error or self.answer(function, self.answers[1])
+        return {"tcp://far:1": there}
+
+    def run_on_scheduler(self, function, **options):
+        if self.error is not None:
+            raise self.error
+        return self.answer(function, self.answers[0])
+
+    def __call__(self, graph, keys, **options):
+        for purpose, error in self.losses.items():
+            if keys[0][0].startswith(f"ntklib-{purpose}-"):
+                self.status = "running" if self.stays else "connecting"
+                raise error
+        return dask.get(graph, keys, **options)
+
+
 def test_faults_of_a_cluster_are_named(client, cluster, monkeypatch):
     check_workers(client)
     monkeypatch.setattr(ntklib, "__version__", "99.0")
     with pytest.raises(RuntimeError, match=r"the worker .* has ntklib .*, and this process 99.0: install"):
         check_workers(client)
 
-    class Bare:
-        status = "running"
-        scheduler = SimpleNamespace(address="tcp://near:1")
-
-        def __init__(self, scheduler, worker):
-            self.answers = scheduler, worker
-
-        def run(self, function, on_error):
-            return {"tcp://far:1": self.answers[1]}
-
-        def run_on_scheduler(self, function):
-            if isinstance(self.answers[0], Exception):
-                raise self.answers[0]
-            return self.answers[0]
-
-    lacking = ModuleNotFoundError("No module named 'ntklib'")
     for answers, place in (
-        (("99.0", lacking), "worker tcp://far:1"),
-        ((lacking, "99.0"), "scheduler tcp://near:1"),
+        (("99.0", ImportError("lost")), r"worker tcp://far:1 cannot import ntklib \(ImportError: lost"),
+        (("99.0", RuntimeError("old cache")), "worker tcp://far:1 cannot import .*RuntimeError: old cache"),
+        (("99.0", OSError("no libgomp")), r"worker tcp://far:1 cannot import .*OSError: no libgomp"),
+        ((ImportError("lost"), "99.0"), "scheduler tcp://near:1 cannot import .*ImportError: lost"),
     ):
-        with pytest.raises(
-            RuntimeError, match=rf"{place} cannot import ntklib .*: install ntklib\[dask\]==99.0"
-        ):
-            check_workers(Bare(*answers))
+        with pytest.raises(RuntimeError, match=rf"{place}.*: install ntklib\[dask\]==99.0"):
+            check_workers(Fake(*answers))
     with pytest.raises(RuntimeError, match=r"the worker tcp://far:1 has ntklib 98.0, and this process 99.0"):
-        check_workers(Bare("99.0", "98.0"))
+        check_workers(Fake("99.0", "98.0"))
+    # what is not understood there: Python is another one, for instance
+    for fake in (Fake(worker_error=TypeError("code expected")), Fake(error=TypeError("code expected"))):
+        with pytest.raises(RuntimeError, match=r"cannot import .*code expected.*same versions of Python and"):
+            check_workers(fake)
+    check_workers(Fake(worker_error=OSError("a worker that has just left")))
     with pytest.raises(ConnectionError, match=r"tcp://near:1 does not answer \(lost\): see if it runs"):
-        check_workers(Bare(OSError("lost"), "99.0"))
+        check_workers(Fake(error=OSError("lost")))
     gone = Client(cluster, set_as_default=False)
     gone.close()
     model = DaskNTKRegressor(KERNEL, solver=SOLVER)
@@ -219,6 +258,39 @@ def test_faults_of_a_cluster_are_named(client, cluster, monkeypatch):
     X, y = make_rows()
     with pytest.raises(ConnectionError, match="is closed: start a new one, client = dask"):
         model.fit(chunked(X), chunked(y))
+
+
+def test_a_scheduler_without_workers_is_told():
+    class Empty(Fake):
+        def run(self, function, on_error):
+            return {}
+
+    with pytest.warns(
+        UserWarning, match=r"tcp://near:1 has no workers as yet.*dask worker tcp://near:1 starts"
+    ):
+        check_workers(Empty())
+
+
+@pytest.mark.parametrize("error", [FutureCancelledError("key", "scheduler-lost"), CommClosedError("closed")])
+def test_a_scheduler_that_is_lost_during_a_fit_is_named(error):
+    client = Fake()
+    client.losses = {"merge": error}
+    model = DaskNTKRegressor(KERNEL, solver=SOLVER)
+    model.client = client
+    X, y = make_rows()
+    with pytest.raises(
+        ConnectionError, match=r"tcp://near:1 was lost during .*: see if .*model.client = client"
+    ):
+        model.fit(chunked(X), chunked(y))
+    # and on the way out
+    client = Fake()
+    model.client = client
+    assert len(model.fit(chunked(X), chunked(y)).dual_coef_) == 12
+    # files and the like, while the scheduler is there
+    client.losses, client.stays = {"merge": OSError("no such file")}, True
+    with pytest.raises(OSError, match="no such file") as caught:
+        model.fit(chunked(X), chunked(y))
+    assert not isinstance(caught.value, ConnectionError)
 
 
 def test_chunks_in_memory_of_the_cluster_have_the_same_bytes_too(client):

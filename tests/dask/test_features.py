@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn import config_context
 from sklearn.gaussian_process.kernels import RBF
 
 from ntklib import NystromFeatures
@@ -77,3 +78,18 @@ def test_bad_input_is_answered():
     with pytest.raises(ValueError, match="takes no sparse rows: give dense chunks"):
         DaskNystromFeatures(RBF(), **OPTIONS).fit(Z)
     assert sparse.issparse(DaskNystromFeatures(KERNEL, **OPTIONS).fit(Z).components_)
+
+
+def test_features_stay_lazy_whatever_container_is_asked_for():
+    X, _ = make_rows()
+    model = DaskNystromFeatures(KERNEL, **OPTIONS).fit(chunked(X))
+    assert isinstance(model.set_output(transform="default").transform(chunked(X)), da.Array)
+    with pytest.raises(ValueError, match=r"'pandas' would hold all features in memory: those of a Dask data"):
+        model.set_output(transform="pandas")
+    # the calls that the message names
+    values = model.transform(dd.from_dask_array(chunked(X)))
+    assert isinstance(values, dd.DataFrame)
+    assert values.columns.tolist() == model.get_feature_names_out().tolist()
+    assert isinstance(model.transform(chunked(X)).compute(), np.ndarray)
+    with config_context(transform_output="pandas"):
+        assert isinstance(model.fit_transform(chunked(X)), da.Array)

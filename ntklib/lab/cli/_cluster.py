@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ._command import note
-
 if TYPE_CHECKING:
     from ntklib.lab.tables import Table, TableStream
     from ntklib.lab.tables.cluster import ClusterTable
@@ -57,6 +55,10 @@ def open_cluster(address: str | None, table: Table | TableStream) -> Iterator[Cl
             check_workers(client)
         except (ConnectionError, RuntimeError) as error:
             raise DataError(str(error)) from None
-        if not client.scheduler_info()["workers"]:
-            note(f"the scheduler at {address} has no workers as yet (dask worker {address} starts one)")
-        yield ClusterTable(table, client)
+        try:
+            yield ClusterTable(table, client)
+        except ConnectionError:
+            raise DataError(
+                f"the Dask scheduler at {address} was lost on the way: see if it runs and this machine "
+                "reaches it, then fit again"
+            ) from None

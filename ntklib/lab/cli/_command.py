@@ -230,7 +230,8 @@ def open_rows(arguments: argparse.Namespace) -> Table | TableStream:
     """Open the files that the arguments name, of any size, as one table."""
     from ntklib.lab.tables import open_tables
 
-    return open_tables(data_of(arguments), **_text_options(arguments))
+    elsewhere = getattr(arguments, "dask", None) is not None
+    return open_tables(data_of(arguments), **_text_options(arguments), absolute=elsewhere)
 
 
 def _text_options(arguments: argparse.Namespace) -> dict[str, Any]:

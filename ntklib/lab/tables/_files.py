@@ -21,7 +21,7 @@ from ._csv import csv_stream
 from ._embedded import EMBEDDED, load_embedded
 from ._parquet import parquet_stream
 from .stream import TableStream
-from .table import DataError, Table, check_text, first_line, shorten, show
+from .table import DataError, Table, UnreadableError, check_text, first_line, shorten, show
 
 _TEXT = {".csv": ",", ".tsv": "\t"}
 _STREAMED = (*_TEXT, ".parquet", ".pq")
@@ -80,6 +80,7 @@ def open_tables(
     delimiter: str | None = None,
     decimal: str = ".",
     encoding: str | None = None,
+    absolute: bool = False,
 ) -> Table | TableStream:
     """Open files of any size with the same columns as one table, or load a data set as :func:`load_table`.
 
@@ -91,6 +92,8 @@ def open_tables(
         source may also be what :func:`load_table` takes.
     delimiter, decimal, encoding
         As for :func:`load_table`.
+    absolute : bool, default=False
+        Keep absolute paths: parts of the table can then be read by processes in other folders.
 
     Returns
     -------
@@ -109,6 +112,8 @@ def open_tables(
     for path, following in pairwise(paths):
         if path == following:
             raise DataError(f"{path}: is named twice")
+    if absolute:
+        paths = [path.absolute() for path in paths]
     return _stream(paths, ", ".join(map(str, sources)), delimiter, decimal, encoding)
 
 
@@ -160,7 +165,7 @@ def _stream(
             yield from read()
             for path, state in zip(paths, states, strict=True):
                 if _state(path) != state:
-                    raise DataError(f"{path}: has changed while it was read")
+                    raise UnreadableError(f"{path}: has changed while it was read")
 
     def cut() -> list[Callable[[], Iterator[Table]]]:
         assert stream.cut is not None
@@ -181,12 +186,14 @@ def _readable(source: str | Path) -> Iterator[None]:
     """Turn the errors of a file system into one line."""
     try:
         yield
-    except (FileNotFoundError, NotADirectoryError):
-        names = ", ".join(EMBEDDED)
-        raise DataError(f"{source}: no such file, and no embedded data set of that name ({names})") from None
+    except (FileNotFoundError, NotADirectoryError) as error:
+        names, place = ", ".join(EMBEDDED), error.filename or source
+        raise UnreadableError(
+            f"{place}: no such file, and no embedded data set of that name ({names})"
+        ) from None
     except OSError as error:
         place = error.filename or source
-        raise DataError(f"{place}: cannot be read ({error.strerror or error})") from None
+        raise UnreadableError(f"{place}: cannot be read ({error.strerror or error})") from None
     except MemoryError:
         raise DataError(f"{source}: does not fit in memory") from None
 

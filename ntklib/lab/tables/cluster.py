@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import sys
+from collections.abc import Callable, Collection, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -21,7 +22,7 @@ from .encoding import EncodedRows
 from .squash import squash_columns
 from .stream import TableStream
 from .summaries import MedianSearch, TableSummary
-from .table import DataError, Table, silent
+from .table import DataError, Table, UnreadableError, silent
 from .target import TargetColumn
 
 __all__ = ["ClusterTable"]
@@ -128,10 +129,41 @@ class ClusterTable:
         return map_parts(function, self.parts, *shared, title=title, client=self.client)
 
 
+def read_part(part: TableStream) -> Iterator[Table]:
+    """Blocks of a part; on a worker a file that cannot be read is its fault, since it was read to be cut.
+
+    Raises
+    ------
+    DataError
+        Naming the worker.
+    """
+    try:
+        yield from part.read()
+    except UnreadableError as error:
+        worker = _worker()
+        if worker is None:
+            raise
+        raise DataError(
+            f"the worker {worker} does not find the files of this machine ({error}): it needs the same files "
+            "at the same absolute paths, on a disk that all machines share for instance"
+        ) from None
+
+
+def _worker() -> str | None:
+    """Address of the worker that computes, or None: a scheduler of this process."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return None
+    try:
+        return str(distributed.get_worker().address)
+    except ValueError:
+        return None
+
+
 def summarise_part(part: TableStream, text: frozenset[str]) -> TableSummary:
     """Summarise the rows of a part."""
     summary = TableSummary(part, text=text)
-    for block in part.read():
+    for block in read_part(part):
         summary.add(block)
     return summary
 
@@ -139,7 +171,7 @@ def summarise_part(part: TableStream, text: frozenset[str]) -> TableSummary:
 def count_part(part: TableStream, schema: Schema, search: MedianSearch) -> MedianSearch:
     """Count the numbers of a part in one pass of a search for medians."""
     counts = deepcopy(search)
-    for block in part.read():
+    for block in read_part(part):
         counts.add(numbers_of(block, schema))
     return counts
 
@@ -147,7 +179,7 @@ def count_part(part: TableStream, schema: Schema, search: MedianSearch) -> Media
 def derive_part(part: TableStream, schema: Schema) -> DerivedNumbers:
     """Summarise the numbers that dates and truth values of a part become."""
     summary = DerivedNumbers(schema)
-    for block in part.read():
+    for block in read_part(part):
         summary.add(block, numbers_of(block, schema))
     return summary
 
@@ -164,7 +196,7 @@ def encode_part(
     schema, preprocessor, target = recipe
     width = max(columns.stop for columns in preprocessor.output_indices_.values())
     X, y = [np.empty((0, width))], [np.empty(0, target.dtype)]
-    for block in part.read():
+    for block in read_part(part):
         X.append(preprocessor.transform(schema.encode_block(block)))
         y.append(target.read(block))
     return np.concatenate(X), np.concatenate(y).astype(target.dtype)

@@ -15,6 +15,10 @@ class DataError(ValueError):
     """Input data or a file that cannot be used; the message is one line that says what and where."""
 
 
+class UnreadableError(DataError):
+    """A file that is not there, cannot be read or changes meanwhile."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Named columns of equal length.

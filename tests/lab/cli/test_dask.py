@@ -1,17 +1,31 @@
 """``ntklib fit --dask``: the model of the same blocks in memory, wherever they are read; faults are named."""
 
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 
 from ntklib import NNGP, NTK, NTKClassifierCV, NTKRegressorCV
+from ntklib.dask import map_parts
 from ntklib.estimators.rows import RowView
 from ntklib.lab.cli import main
+from ntklib.lab.cli._cluster import open_cluster
 from ntklib.lab.cli._model_file import load_model
 from ntklib.lab.cli._scores import held_out_scores, scores_text
-from ntklib.lab.tables import Schema, TargetColumn, encode_rows, open_tables, summarise, with_squash
-from ntklib.lab.tables.cluster import ClusterTable
+from ntklib.lab.tables import (
+    DataError,
+    Schema,
+    TargetColumn,
+    encode_rows,
+    open_tables,
+    summarise,
+    with_squash,
+)
+from ntklib.lab.tables.cluster import ClusterTable, read_part
 from ntklib.lab.tables.squash import squash_columns
 
 
@@ -139,6 +153,81 @@ def test_a_bad_cell_is_named_with_its_row(folder, capsys, tmp_path):
     assert main(command) == 2
     assert "row 1, column 'b'" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_relative_paths_are_read_by_workers_in_other_folders(folder, tmp_path, monkeypatch, capsys):
+    summarised = ClusterTable.summarise
+
+    def elsewhere(table, **options):
+        monkeypatch.chdir(tmp_path)  # a thread of this process works on the parts
+        return summarised(table, **options)
+
+    monkeypatch.setattr(ClusterTable, "summarise", elsewhere)
+    monkeypatch.chdir(folder)
+    out = tmp_path / "m.ntk"
+    assert main(["fit", "*.csv", "--target", "y", "--impute", "median", "--out", str(out), "--dask"]) == 0
+    assert "data:    *.csv, 203 rows" in capsys.readouterr().out
+    assert load_model(out).scores["rows"] == 203
+
+
+def test_a_worker_that_cannot_read_a_file_is_named(folder, cluster, tmp_path, monkeypatch):
+    copy = tmp_path / "0.csv"
+    shutil.copy(folder / "0.csv", copy)
+    (part,) = ClusterTable(open_tables([copy])).parts
+    assert sum(block.n_rows for block in read_part(part)) == 120
+    copy.unlink()
+    with pytest.raises(DataError, match=r"0.csv: no such file") as caught:
+        list(read_part(part))
+    assert "the worker" not in str(caught.value)
+    with (
+        Client(cluster, set_as_default=False) as client,
+        pytest.raises(
+            DataError,
+            match=r"the worker tcp://.* does not find the files of this machine \(.*/0.csv: no such .*\): "
+            "it needs the same files at the same absolute paths",
+        ),
+    ):
+        map_parts(lambda part: len(list(read_part(part))), [part], title="reading", client=client)
+    # another file of the same name
+    shutil.copy(folder / "1.csv", copy)
+    monkeypatch.setattr("ntklib.lab.tables.cluster._worker", lambda: "tcp://far:1")
+    with pytest.raises(DataError, match=r"the worker tcp://far:1 .*has changed while it was read"):
+        list(read_part(part))
+
+
+def test_a_scheduler_without_workers_or_lost_on_the_way_is_named(folder, cluster):
+    table = open_tables([folder / "0.csv"])
+    with (
+        pytest.raises(DataError, match=r"at tcp://.* was lost on the way: see if it runs"),
+        open_cluster(cluster.scheduler_address, table),
+    ):
+        raise ConnectionError("the Dask scheduler was lost")
+
+
+WITHOUT = """
+import sys
+sys.modules["dask"] = None
+from ntklib.lab.cli import main
+print(main(sys.argv[1:]))
+try:
+    import ntklib.dask
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_what_needs_dask_says_so(folder, tmp_path):
+    command = ["fit", str(folder / "0.csv"), "--target", "y", "--out", str(tmp_path / "m.ntk"), "--dask"]
+    # in a process of its own: the cluster's threads import Dask now and then
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT, *command], capture_output=True, text=True, check=True
+    )
+    status, message = run.stdout.splitlines()
+    assert status == "2"
+    assert "error: --dask needs Dask" in run.stderr
+    assert "ntklib.dask needs Dask" in message
+    for text in (run.stderr, message):
+        assert "pip install 'ntklib[dask]'" in text
 
 
 def test_faults_of_the_cluster_are_named(folder, cluster, capsys, tmp_path, monkeypatch):
