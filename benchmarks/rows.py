@@ -33,11 +33,11 @@ from typing import Any
 
 import numpy as np
 import threadpoolctl
-from scipy.linalg.blas import ssyrk, strsm
 from timing import processor
 
 import ntklib
 from ntklib import NTK, NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
+from ntklib._core.blas import add_square, solve_lower
 from ntklib._core.threads import parallel_for
 from ntklib.kernels.objects import lower_triangle
 from ntklib.solvers import ApproximationWarning, ConjugateGradient, Nystrom
@@ -91,8 +91,8 @@ def parts_of_a_pass(n: int, d: int, M: int) -> dict[str, float]:
     tiles = [KERNEL(X[i * TILE : (i + 1) * TILE], C) for i in range(threads)]
     actions = {
         "entries": lambda i: KERNEL(X[i * TILE : (i + 1) * TILE], C),
-        "strsm": lambda i: strsm(1.0, triangle, tiles[i].T, lower=1, overwrite_b=0),
-        "ssyrk": lambda i: ssyrk(1.0, tiles[i].T, lower=1),
+        "strsm": lambda i: solve_lower(triangle, tiles[i].copy().T),
+        "ssyrk": lambda i: add_square(tiles[i].T, np.zeros((M, M), np.float32, order="F")),
     }
     result = {}
     for name, action in actions.items():

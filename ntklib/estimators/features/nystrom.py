@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dtrsm, strsm
 from sklearn.utils.validation import check_is_fitted
 
+from ntklib._core.blas import solve_lower
 from ntklib._core.blocks import row_blocks
 from ntklib._core.threads import parallel_for
 from ntklib._core.validation import check_integer, check_option, random_generator
@@ -251,8 +251,8 @@ class NystromFeatures(FeatureMap):
         tile = triangle.dtype
         values = cross_gram(self.kernel_, *(rows.astype(tile, copy=False) for rows in (X, self.components_)))
         values = np.array(values, dtype=tile, order="C")  # kernels may keep what they return
-        solve = strsm if tile == np.float32 else dtrsm
-        return solve(1.0, triangle, values.T, lower=1, overwrite_b=1).T
+        solve_lower(np.asfortranarray(triangle), values.T)
+        return values
 
     @property
     def _single_suffices(self) -> bool:

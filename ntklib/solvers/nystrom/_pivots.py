@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cholesky
 
+from ntklib._core.blas import solve_lower
 from ntklib._core.blocks import row_blocks
 from ntklib._core.threads import parallel_for
 
@@ -114,19 +115,19 @@ def pivoted_cholesky(
             continue
         new = proposed[accepted]
         try:
-            triangle = cholesky(residual[np.ix_(accepted, accepted)], lower=True)
+            triangle = np.asfortranarray(cholesky(residual[np.ix_(accepted, accepted)], lower=True))
         except LinAlgError:
             raise not_definite() from None
-        columns = slice(done, done + len(new))
+        columns, known = slice(done, done + len(new)), factor[new, :done].T
 
-        def extend(rows: slice, new=new, done=done, columns=columns, triangle=triangle) -> None:
-            part = np.asarray(cross(X[rows], X[new]), dtype=np.float64)
-            part -= factor[rows, :done] @ factor[new, :done].T
-            solved = solve_triangular(triangle, part.T, lower=True, overwrite_b=True, check_finite=False).T
-            factor[rows, columns] = solved
-            left[rows] = np.maximum(left[rows] - np.einsum("ij,ij->i", solved, solved), 0.0)
+        def extend(rows: slice, new=new, done=done, columns=columns, triangle=triangle, known=known) -> None:
+            # kernels may keep what they return
+            part = np.array(cross(X[rows], X[new]), dtype=np.float64, order="C")
+            part -= factor[rows, :done] @ known
+            solve_lower(triangle, part.T)
+            factor[rows, columns] = part
+            left[rows] = np.maximum(left[rows] - np.einsum("ij,ij->i", part, part), 0.0)
 
-        # rows of pivots are read by all blocks: they are whole before any new column is written
         parallel_for(extend, row_blocks(n, ROWS))
         left[new] = 0.0
         pivots += new.tolist()

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dsyrk, ssyrk
 from scipy.linalg.lapack import dtpttr, dtrttp
 
+from ntklib._core.blas import add_square
 from ntklib._core.namespaces import namespace_of, to_numpy
 from ntklib._core.threads import get_threads, parallel_for
 
@@ -139,10 +139,11 @@ class RowSums:
         weighted = root[:, None] * targets
         if len(weights):
             if features.dtype == np.float32:
-                squares = ssyrk(1.0, features, lower=1)
+                squares = np.zeros(self.squares.shape, np.float32, order="F")
+                add_square(features, squares)
                 self.squares = self._plus(squares) if self.n_rows else squares
             else:
-                self.squares = dsyrk(1.0, features, 1.0, self.squares, lower=1, overwrite_c=1)
+                add_square(features, self.squares)
         self.products += features @ weighted.astype(features.dtype)
         self.features += features @ root.astype(features.dtype)
         self.targets += weights @ targets

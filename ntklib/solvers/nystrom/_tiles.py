@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dtrsm, strsm
 
+from ntklib._core.blas import solve_lower
 from ntklib._core.blocks import row_blocks
 
 from ._basis import Basis
@@ -71,5 +71,5 @@ class TileFeatures:
 
     def _solve(self, values: NDArray) -> NDArray:
         """Solve with the leading triangle for every row, in place; return the transpose."""
-        solve = strsm if self.dtype == np.float32 else dtrsm
-        return solve(1.0, self.leading, values.T, lower=1, overwrite_b=1)
+        solve_lower(self.leading, values.T)
+        return values.T
