@@ -1,4 +1,8 @@
-"""Libraries of arrays that tests run with: the strict one, and torch where it is installed."""
+"""Libraries of arrays that tests run with: the strict one, and torch where it is installed.
+
+Torch is too large for the extra ``test`` and for CI, where these tests run with the strict one alone: install
+it, ``pip install torch``, to run them with both. CuPy, which needs a GPU, has a stand-in in one test.
+"""
 
 import os
 from contextlib import contextmanager

@@ -17,6 +17,7 @@ from ntklib._core.validation import check_real, check_rows, check_same_features,
 
 from ._differences import add_differences
 from .array_api import laplace_matrix, refuse_gradient
+from .combined import Combinable
 from .distances import SERIAL_BELOW, TILE, canonical_rows, check_norm, fill_powers
 from .input_gradients import InputGradients
 
@@ -25,7 +26,7 @@ __all__ = ["Laplace"]
 _GRADIENT_TILE = 1024
 
 
-class Laplace(Tokened, InputGradients, Kernel):
+class Laplace(Combinable, Tokened, InputGradients, Kernel):
     r"""Laplace kernel, and its generalisation to other powers of a distance.
 
     .. math:: K(x, z) = \exp\left(-\left(\frac{\|x - z\|_p}{L}\right)^q\right)

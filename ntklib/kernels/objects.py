@@ -16,6 +16,7 @@ from ntklib._core.tokens import Tokened
 
 from .activations import RectifiedPower
 from .array_api import network_diagonal, network_matrix, refuse_gradient
+from .combined import Combinable
 from .contract import Activation, Architecture
 from .duals.quadrature import QuadratureDual
 from .gram.driver import diagonal, gram, gram_gradient
@@ -27,7 +28,7 @@ from .parameters import architecture
 __all__ = ["NNGP", "NTK", "ArcCosine", "lower_triangle"]
 
 
-class _NetworkKernel(Tokened, InputGradients, Kernel):
+class _NetworkKernel(Combinable, Tokened, InputGradients, Kernel):
     """Base of the kernels: evaluation by the Gram driver and derivatives in log theta."""
 
     def _architecture(self) -> Architecture:

@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
+from ntklib._core.namespaces import namespace_of, on_device
 from ntklib._core.validation import check_rows, same_memory
 
+from .array_api import check_array_rows, refuse_gradient
+from .combined import Combinable, kernel_diagonal, kernel_matrix
 from .input_gradients import InputGradients, expansion_gradients, is_composed
 
 __all__ = ["Scaled"]
 
 
-class Scaled(InputGradients, Kernel):
+class Scaled(Combinable, InputGradients, Kernel):
     r"""Kernel on rows whose features are multiplied by scales, :math:`K(s \odot x, s \odot z)`.
 
     Parameters
@@ -63,9 +66,14 @@ class Scaled(InputGradients, Kernel):
         Returns
         -------
         K : ndarray of shape (n_samples_X, n_samples_Y)
+            Under scikit-learn's ``array_api_dispatch``, of the library and on the device of X.
         K_gradient : ndarray of shape (n_samples_X, n_samples_X, n_dims)
             Only if ``eval_gradient``.
         """
+        if (xp := namespace_of(X, Y)) is not None:
+            refuse_gradient(eval_gradient)
+            check_array_rows(xp, X, Y)
+            return kernel_matrix(self.kernel, self._scale(X), None if Y is None else self._scale(Y, "Y"))
         rows = self._scale(X)
         if eval_gradient:
             if Y is not None:
@@ -86,7 +94,7 @@ class Scaled(InputGradients, Kernel):
         -------
         ndarray of shape (n_samples,)
         """
-        return self.kernel.diag(self._scale(X))
+        return kernel_diagonal(self.kernel, self._scale(X))
 
     def is_stationary(self) -> bool:
         """Say if the kernel that is scaled depends on differences of rows only."""
@@ -144,6 +152,9 @@ class Scaled(InputGradients, Kernel):
         return expansion_gradients(self.kernel, self._scale(X), self._scale(Y, "Y"), weights) * scales
 
     def _scale(self, X: Any, name: str = "X") -> Any:
+        if (xp := namespace_of(X)) is not None:
+            check_array_rows(xp, X, None)
+            return X * on_device(self._checked(X.shape[1]), X, X.dtype)
         X = check_rows(X, name)
         scales = self._checked(X.shape[1]).astype(X.dtype)
         return sparse.csr_array(X.multiply(scales[None])) if sparse.issparse(X) else X * scales

@@ -1,5 +1,6 @@
 """Closed-form kernels of arrays of other libraries: their values, types and devices; what is refused."""
 
+import pickle
 import sys
 import warnings
 from types import SimpleNamespace
@@ -7,10 +8,13 @@ from types import SimpleNamespace
 import array_api_strict
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Product, Sum, WhiteKernel
 
 from ntklib import NNGP, NTK, ArcCosine, EmpiricalNTK, Laplace, NystromFeatures, TangentFeatures
 from ntklib._core import namespaces
-from ntklib.kernels import Erf, LeakyReLU, nngp_kernel
+from ntklib.kernels import Erf, LeakyReLU, Scaled, nngp_kernel
+from ntklib.kernels.combined import kernel_matrix
 from ntklib.networks import TwoLayerNet
 from tests.naive import deep_kernels
 from tests.namespaces import NAMESPACES, dispatch, name, numbers
@@ -27,6 +31,13 @@ KERNELS = [
     Laplace(1.5, norm=2),
     Laplace(2.0, norm=2, exponent=2),
     NTK() * Laplace() + NNGP(),
+    2 * NTK(),
+    NTK() + 1.0,
+    1.0 + 0.5 * (NTK() * Laplace()),
+    (NTK() + 1.0) ** 2 + 0.5,
+    NTK() * ConstantKernel(0.3),
+    Scaled(NTK(), [2.0, 0.5, 1.0, 0.0]),
+    0.5 * Scaled(2 * Laplace(2.0) + 1.0, 0.7),
 ]
 
 
@@ -56,6 +67,25 @@ def test_values_are_those_of_numpy_rows(kernel, library, rows, monkeypatch):
         assert np.abs((numbers(K) - reference) / scale).max() < bound
         np.testing.assert_allclose(numbers(diagonal), own, rtol=bound)
         np.testing.assert_allclose(np.diagonal(numbers(square)), own, rtol=bound)
+
+
+def test_combinations_are_those_of_scikit_learn(rows):
+    X, Y = rows
+    ours = (2.0 * NTK(bias_std=0.1) + Laplace()) ** 2
+    theirs = Sum(Product(ConstantKernel(2.0), NTK(bias_std=0.1)), Laplace()) ** 2
+    assert ours == theirs
+    assert theirs == ours
+    assert ours != Laplace() + 1.0
+    assert ours != (3.0 * NTK(bias_std=0.1) + Laplace()) ** 2
+    assert repr(ours) == repr(theirs)
+    np.testing.assert_array_equal(ours.theta, theirs.theta)
+    assert ours(X, Y).tobytes() == theirs(X, Y).tobytes()
+    assert ours.diag(X).tobytes() == theirs.diag(X).tobytes()
+    for one, other in zip(ours(X, eval_gradient=True), theirs(X, eval_gradient=True), strict=True):
+        assert one.tobytes() == other.tobytes()
+    again = pickle.loads(pickle.dumps(clone(ours)))
+    assert again == ours
+    assert type(again) is type(ours)
 
 
 @pytest.mark.parametrize("activation", ["relu", "erf"])
@@ -94,6 +124,14 @@ def test_without_dispatch_nothing_changes(rows):
         (NTK(), "xw", ValueError, "X has 4 features and Y 3"),
         (Laplace(), "xw", ValueError, "X has 4 features and Y 3"),
         (NTK(), "gradient", NotImplementedError, "gradients of kernels"),
+        (2 * NTK(), "gradient", NotImplementedError, "gradients of kernels"),
+        (Scaled(NTK(), 2.0), "gradient", NotImplementedError, "gradients of kernels"),
+        (NTK() + 1.0, "xi", ValueError, "Y must be a matrix of float32 or float64, got .*int64"),
+        (Scaled(NTK(), 2.0), "xw", ValueError, "X has 4 features and Y 3"),
+        (Scaled(NTK(), [1.0]), "xx", ValueError, "scales must be a number or one for each of 4"),
+        (NTK() * RBF(), "xx", TypeError, "with constants, got RBF.*numpy.asarray"),
+        (NTK() + WhiteKernel(), "xx", TypeError, "with constants, got WhiteKernel"),
+        (Scaled(RBF(), 2.0), "xx", TypeError, "with constants, got RBF"),
     ],
 )
 def test_what_cannot_be_computed_is_refused(kernel, arguments, error, message, rows):
@@ -152,6 +190,21 @@ def test_arrays_of_other_kinds_are_refused(kind, error, message):
     namespaces._check_kind(SimpleNamespace(__array_namespace__=None, layout="torch.strided"), "it")
 
 
+def test_arrays_of_cupy_are_fetched_by_its_own_way():
+    class Array:
+        """As CuPy's, it does not let NumPy convert it."""
+
+        def get(self):
+            return np.arange(3.0)
+
+        def __array__(self, *args, **kwargs):
+            raise TypeError("Implicit conversion to a NumPy array is not allowed.")
+
+    Array.__module__ = "cupy"
+    assert namespaces._foreign(Array())
+    np.testing.assert_array_equal(namespaces.to_numpy(Array()), [0.0, 1.0, 2.0])
+
+
 @pytest.mark.parametrize("library", NAMESPACES, ids=name)
 def test_all_else_says_what_takes_arrays(library, rows):
     x = library.asarray(rows[0])
@@ -166,6 +219,9 @@ def test_values_stay_on_the_device_of_the_rows(place, rows):
     x = array_api_strict.asarray(rows[0], device=device)
     with dispatch():
         found = [NTK()(x), NTK().diag(x), Laplace()(x, x[:2, :]), Laplace().diag(x)]
+        for kernel in KERNELS[-7:]:
+            found += [kernel(x), kernel(x, x[:2, :]), kernel.diag(x)]
+        found.append(kernel_matrix(ConstantKernel(2.0) * NTK(), x))  # as estimators compute it
     assert all(one.device == device for one in found)
 
 

@@ -15,7 +15,7 @@ from ntklib._core.namespaces import device
 from ..contract import Architecture
 from .expectations import Expectations, expectations_of
 
-__all__ = ["check_array_rows", "network_diagonal", "network_matrix", "refuse_gradient"]
+__all__ = ["check_array_rows", "network_diagonal", "network_matrix", "refuse_gradient", "result_type"]
 
 ENTRIES = 2**24
 """Entries that are computed at once."""
@@ -41,7 +41,7 @@ def network_matrix(net: Architecture, X: Any, Y: Any, xp: Any) -> Any:
     array of shape (n, m)
     """
     check_array_rows(xp, X, Y)
-    layer, dtype = expectations_of(net.activation), _result_type(xp, X, X if Y is None else Y)
+    layer, dtype = expectations_of(net.activation), result_type(xp, X, X if Y is None else Y)
     x = _prepared(net, X, xp)
     z = x if Y is None else _prepared(net, Y, xp)
     size = max(1, ENTRIES // max(z[0].shape[0], 1))
@@ -80,7 +80,8 @@ def refuse_gradient(asked: bool) -> None:
         )
 
 
-def _result_type(xp: Any, X: Any, Y: Any) -> Any:
+def result_type(xp: Any, X: Any, Y: Any) -> Any:
+    """float32 of two float32 arrays, else float64."""
     return xp.float32 if X.dtype == Y.dtype == xp.float32 else xp.float64
 
 
