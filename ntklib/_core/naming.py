@@ -57,7 +57,8 @@ def describe_choice(model: Any) -> list[str]:
     if hasattr(model, "stack_"):
         parts = zip(*model.stack_.values(), strict=True)
         ordered = sorted((part for part in parts if part[2] > 0), key=lambda part: -part[2])
-        return [f"{w:.3g} of {describe_kernel(k)}, penalty {a:.3g}" for k, a, w in ordered]
+        if len(ordered) > 1:
+            return [f"{w:.3g} of {describe_kernel(k)}, penalty {a:.3g}" for k, a, w in ordered]
     least, most = np.min(model.alpha_), np.max(model.alpha_)
     penalty = f"{least:.3g}" if least == most else f"{least:.3g} to {most:.3g}"
     return [f"{describe_kernel(model.kernel_)}, penalty {penalty}"]

@@ -146,13 +146,15 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
         super()._check_parameters()
         check_option(self.combine, "combine", self._combinations)
 
-    def _stacks(self, units: Units, rows: NDArray, solver: Solver) -> bool:
+    def _stacks(self, units: Units, kernels: list, rows: NDArray, solver: Solver) -> bool:
         """Say if fits are added up, of kernels compared on the units at `rows`."""
         if self.combine != "auto":
             return self.combine == "stack"
-        small = LEAST_STACKED <= len(units) < MOST_STACKED and len(rows) == len(units)
         plain = self.kernels is None and self.cv is None and self.learn_features is None
-        return small and plain and isinstance(solver, Cholesky)
+        if not (plain and len(rows) == len(units) and isinstance(solver, Cholesky)):
+            return False
+        # where equal samples were not merged they count once all the same
+        return LEAST_STACKED <= len(self._merged(units, kernels)) < MOST_STACKED
 
     def _search(
         self,
@@ -194,7 +196,7 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
         rounds = comparison_rounds(len(kernels), order, splits, halving=self.halving)
         rows = rounds[-1].rows
         solver = self._solver(units) if solver is None else solver
-        stacks = self._stacks(units, rows, solver)
+        stacks = self._stacks(units, kernels, rows, solver)
         if stacks:
             check_stackable(candidates, search)
             self._learn_nothing()

@@ -39,7 +39,8 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         decision values least. The temperature is fitted to leave-one-out values, added up in each of five
         folds by weights of the other four (with `cv`, to the values that its folds hold out). "auto" adds
         fits up for 100 to 999 units, scored by the same values, without fitting anew in each fold; it takes
-        the best kernel otherwise, and with kernels, folds, `learn_features` or a solver that are given.
+        the best kernel otherwise, and with kernels, folds or `learn_features` that are given, or any but the
+        exact solver.
     learn_features : {"auto", "diagonal"} or None, default=None
         As in :class:`NTKRegressorCV`; the folds are stratified, and decide by `scoring`. The temperature is
         then fitted to the values that they hold out; where the penalty is searched again, to those of the

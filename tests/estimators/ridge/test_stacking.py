@@ -198,6 +198,30 @@ def test_classifiers_add_up_small_fits_by_default(n, options, stacks):
         assert not hasattr(model.set_params(combine="best").fit(X, y), "stack_")
 
 
+@pytest.mark.parametrize(("n", "more", "stacks"), [(90, 40, False), (99, 98, False), (150, 100, True)])
+def test_equal_samples_count_once_where_held_out_values_are_kept(n, more, stacks):
+    X, y = of_two_classes(n)
+    again = np.r_[:n, :more]
+    models = [NTKClassifierCV(store_held_out=keep).fit(X[again], y[again]) for keep in (False, True)]
+    assert [hasattr(model, "stack_") for model in models] == [stacks, stacks]
+    np.testing.assert_allclose(*(model.decision_function(X) for model in models), atol=1e-5)
+
+
+def test_scores_by_default_are_by_weights_of_other_folds():
+    X, y = of_two_classes(110)
+    model = NTKClassifierCV(alphas=ALPHAS, store_held_out=True).fit(X, y)
+    kernels, order = model.stack_["param_kernel"], search_order(110, 0, y)
+    single = [NTKClassifierCV(kernel, ALPHAS, store_held_out=True).fit(X, y) for kernel in kernels]
+    left_out, values = np.stack([one.held_out_predictions_ for one in single])[:, :, None], np.empty((110, 1))
+    for start in range(5):
+        test = order[start::5]
+        train = np.setdiff1d(order, test)
+        values[test] = np.tensordot(
+            log_loss_weights(left_out[:, train], y[train], None), left_out[:, test], 1
+        )
+    np.testing.assert_allclose(model.held_out_predictions_, values[:, 0], atol=1e-8)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_fits_add_up_by_their_exact_held_out_predictions(data, weighted):
     X, y, w = data
