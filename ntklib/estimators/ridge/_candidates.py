@@ -18,13 +18,14 @@ from ntklib.kernels import Laplace, median_distance
 
 from .._kernel import is_precomputed, resolve_kernel
 from .._units import Units, row_digests
-from ..defaults import DISTANCE_KERNELS, default_kernels, network_kernels
+from ..defaults import Grid, network_kernels
 
-__all__ = ["Candidate", "candidates_of", "given_kernels", "settled"]
+__all__ = ["Candidate", "candidates_of", "given_kernels", "grid_candidates", "settled"]
 
 _NETWORKS = "ntk"
 _LOOKED_AT = 10_000  # rows that may be chosen for the median
 _COMPARED = 1_000  # rows whose distances are computed
+_LEAST_MULTIPLE, _MOST_MULTIPLE = 0.5, 8.0  # of the median distance that length scales are
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,16 @@ def given_kernels(kernels: Any) -> list:
     return list(kernels) if isinstance(kernels, list | tuple) else [kernels]
 
 
-def candidates_of(kernels: Any) -> list[Candidate]:
+def grid_candidates(grid: Grid) -> list[Candidate]:
+    """Kernels of a default grid."""
+    of_distances = [Candidate(None, scale, norm, power) for norm, power, scale in grid.distances]
+    return [Candidate(kernel) for kernel in grid.kernels()] + of_distances
+
+
+def candidates_of(kernels: Any, grid: Grid) -> list[Candidate]:
     """Kernels to compare: the default grid for None, that of kernels of networks for "ntk"."""
     if kernels is None:
-        of_distances = [Candidate(None, scale, norm, power) for norm, power, scale in DISTANCE_KERNELS]
-        return [Candidate(kernel) for kernel in default_kernels()] + of_distances
+        return grid_candidates(grid)
     if isinstance(kernels, str) and kernels == _NETWORKS:
         return [Candidate(kernel) for kernel in network_kernels()]
     if isinstance(kernels, Kernel) or callable(kernels) or is_precomputed(kernels):
@@ -115,5 +121,5 @@ def typical_distance(X: Any, norm: int = 1) -> float | None:
     if len(places) < 2:
         return None
     scale = median_distance(X[np.sort(places[:_COMPARED])], norm)
-    fits = all(0 < multiple * scale < np.inf for _, _, multiple in DISTANCE_KERNELS)
+    fits = _LEAST_MULTIPLE * scale > 0 and _MOST_MULTIPLE * scale < np.inf
     return scale if fits else None

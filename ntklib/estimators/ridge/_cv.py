@@ -21,6 +21,7 @@ from .._parameters import penalties_of
 from .._routing import Metadata, RoutingMixin
 from .._scoring import Criterion, refuses_weights
 from .._units import Units
+from ..defaults import REGRESSION_GRID, Grid
 from ._candidates import Candidate, candidates_of, given_kernels, settled
 from ._clipping import clipped, left_out_limits
 from ._duration import search_seconds
@@ -50,6 +51,7 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
     clip: Any = False
     _default_scoring: str
     _combinations: tuple[str, ...] = ("best", "stack")
+    _grid: Grid = REGRESSION_GRID
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Choose kernel and penalty, and fit.
@@ -80,7 +82,7 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
         """
         with self._fitting():
             check_folds(self.cv, (None, "gcv"))
-            candidates = candidates_of(self.kernels)
+            candidates = candidates_of(self.kernels, self._grid)
             X, y, units = self._samples(X, y, sample_weight)
             candidates = settled(candidates, units.X)
             metadata, splits = self._route(X, sample_weight, params), None

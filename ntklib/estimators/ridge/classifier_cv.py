@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..defaults import CLASSIFIER_SCORING
+from ..defaults import CLASSIFICATION_GRID, CLASSIFIER_SCORING
 from ._cv import RidgeSearch
 from .classifier import RidgeClassification
 
@@ -16,7 +16,11 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
 
     Parameters
     ----------
-    kernels, alphas, fit_intercept, store_held_out, random_state
+    kernels : list of kernels, kernel, "ntk" or None, default=None
+        As in :class:`NTKRegressorCV`; but None is a grid of three ReLU kernels, the NTK of depth 1 and 3 and
+        the NNGP of depth 1, the same three Laplace kernels, and two of the Euclidean distance, at 0.5 times
+        its median, and with exponent 2 (Gaussian) at twice.
+    alphas, fit_intercept, store_held_out, random_state
         As in :class:`NTKRegressorCV`.
     solver : {"auto", "cholesky", "nystrom", "cg"} or Solver, default="auto"
         Way to solve the system of the chosen kernel, as in :class:`NTKRegressor`; "auto" is exact up to
@@ -88,6 +92,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
 
     _default_scoring = CLASSIFIER_SCORING
     _combinations = ("auto", "best", "stack")
+    _grid = CLASSIFICATION_GRID
 
     def __init__(
         self,

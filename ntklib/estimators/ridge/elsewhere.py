@@ -175,7 +175,7 @@ def search_elsewhere(model: Search, data: RowsElsewhere) -> Search:
                 f"{name}={getattr(model, name)!r} needs all rows on one machine: leave its default (cv may "
                 "also be 'gcv'), or fit to rows in memory."
             )
-    candidates = candidates_of(model.kernels)
+    candidates = candidates_of(model.kernels, model._grid)
     describe_fit(model, data)
     for candidate in candidates:
         if candidate.is_fixed:

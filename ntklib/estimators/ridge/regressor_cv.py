@@ -30,13 +30,11 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
     Parameters
     ----------
     kernels : list of kernels, kernel, "ntk" or None, default=None
-        What to choose from, each as in :class:`NTKRegressor`. None is a grid of three ReLU kernels, the NTK
-        of depth 1 and 3 and the NNGP of depth 1, and five :class:`~ntklib.Laplace` kernels: three products,
-        whose length scales are 0.5, 2 and 8 times the median l1 distance of different training rows (those of
-        each fold with folds; a draw of 1,000 where there are more), and two of the Euclidean distance, at 0.5
-        times its median, and with exponent 2 (Gaussian) at twice. These are left out where all rows are
-        equal. "ntk" is a grid of ten kernels of networks alone: NTKs and NNGPs of different depths and
-        biases.
+        What to choose from, each as in :class:`NTKRegressor`. None is a grid of four ReLU kernels, the NTK
+        and the NNGP of depth 1 and 3, and three :class:`~ntklib.Laplace` kernels, whose length scales are
+        0.5, 2 and 8 times the median l1 distance of different training rows (those of each fold with folds; a
+        draw of 1,000 where there are more). These are left out where all rows are equal. "ntk" is a grid of
+        ten kernels of networks alone: NTKs and NNGPs of different depths and biases.
     alphas : array of shape (n_alphas,) or None, default=None
         Penalties to choose from; None is a grid relative to trace(K)/n for each kernel.
     fit_intercept : bool, default=True

@@ -13,16 +13,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ntklib import NNGP, NTK, Laplace, NTKClassifierCV, NTKRegressor, NTKRegressorCV
+from ntklib.estimators.defaults import CLASSIFICATION_GRID, REGRESSION_GRID
 from ntklib.estimators.ridge._candidates import candidates_of, typical_distance
 from ntklib.solvers import Nystrom
 from tests.solvers import brute_ridge
 
 ALPHAS = [0.001, 0.03, 1.0]
-MULTIPLES = {
-    (1, 1.0): [0.5, 2.0, 8.0],
-    (2, 1.0): [0.5],
-    (2, 2.0): [2.0],
-}  # of the median, by norm and exponent
+PRODUCTS = {(1, 1.0): [0.5, 2.0, 8.0], (2, 1.0): [], (2, 2.0): []}  # of the median, by norm and exponent
+WITH_EUCLIDEAN = PRODUCTS | {(2, 1.0): [0.5], (2, 2.0): [2.0]}
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +46,15 @@ def test_the_default_grid(kind, data):
     model = kind(alphas=ALPHAS).fit(X, y if kind is NTKRegressorCV else y > 0)
     kernels = model.cv_results_["param_kernel"][:: len(ALPHAS)].tolist()
     common = {"weight_std": np.sqrt(2), "bias_std": 1.0, "input_scaling": "fan_in"}
-    assert kernels[:3] == [NTK(1, **common), NTK(3, **common), NNGP(1, **common)]
-    for (norm, exponent), multiples in MULTIPLES.items():
+    regression = kind is NTKRegressorCV
+    networks = [NTK(1, **common), NTK(3, **common), NNGP(1, **common), NNGP(3, **common)]
+    networks = networks[: 4 if regression else 3]
+    assert kernels[: len(networks)] == networks
+    for (norm, exponent), multiples in (PRODUCTS if regression else WITH_EUCLIDEAN).items():
         scales = scales_of(model, norm, exponent)
         np.testing.assert_allclose(scales, np.array(multiples) * median(X, norm), rtol=1e-12)
         assert all(type(scale) is float for scale in scales)
-    assert len(kernels) == 8
+    assert len(kernels) == (7 if regression else 8)
 
 
 @pytest.mark.parametrize("kind", [NTKRegressorCV, NTKClassifierCV])
@@ -83,7 +84,8 @@ def test_a_chosen_laplace_kernel_serves_for_everything(data):
     assert model.predict_gradient(rows[:2]).shape == (2, 3)
 
 
-def test_folds_set_the_scales_anew(data):
+def test_folds_set_the_scales_anew(data, monkeypatch):
+    monkeypatch.setattr(NTKRegressorCV, "_grid", CLASSIFICATION_GRID)  # the one with all kinds of distances
     X, y = data
     X = X * np.where(np.arange(90) < 30, 1.0, 4.0)[:, None]  # training rows of other scales than all
     w = np.random.default_rng(1).uniform(0.5, 2, 90)
@@ -96,7 +98,7 @@ def test_folds_set_the_scales_anew(data):
         whole = table["param_kernel"][i]
         norm, exponent = whole.norm, whole.exponent
         multiple = whole.length_scale / median(X, norm)
-        assert np.isclose(MULTIPLES[norm, exponent], multiple).any()
+        assert np.isclose(WITH_EUCLIDEAN[norm, exponent], multiple).any()
         losses, held_out = [], np.empty(90)
         for train, test in folds:
             kernel = Laplace(multiple * median(X[train], norm), norm=norm, exponent=exponent)
@@ -194,4 +196,5 @@ def test_what_is_printed_names_the_choice(data):
 
 
 def test_candidates_are_named_before_their_scale_is_known():
-    assert {one.name for one in candidates_of(None)} == {"NTK", "NNGP", "Laplace"}
+    for grid in (REGRESSION_GRID, CLASSIFICATION_GRID):
+        assert {one.name for one in candidates_of(None, grid)} == {"NTK", "NNGP", "Laplace"}

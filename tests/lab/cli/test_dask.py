@@ -11,6 +11,7 @@ from distributed import Client, LocalCluster
 
 from ntklib import NNGP, NTK, NTKClassifierCV, NTKRegressorCV
 from ntklib.dask import map_parts
+from ntklib.estimators.ridge._candidates import Candidate
 from ntklib.estimators.rows import RowView
 from ntklib.lab.cli import main
 from ntklib.lab.cli._cluster import open_cluster
@@ -32,8 +33,8 @@ from ntklib.lab.tables.squash import squash_columns
 @pytest.fixture(autouse=True)
 def _few_kernels(monkeypatch):
     kernels = [NTK(bias_std=1.0), NNGP(depth=2, bias_std=1.0)]
-    monkeypatch.setattr("ntklib.estimators.ridge._candidates.default_kernels", lambda: kernels)
-    monkeypatch.setattr("ntklib.estimators.ridge._candidates.DISTANCE_KERNELS", ())
+    few = [Candidate(kernel) for kernel in kernels]
+    monkeypatch.setattr("ntklib.estimators.ridge._candidates.grid_candidates", lambda grid: few)
 
 
 @pytest.fixture(scope="module")

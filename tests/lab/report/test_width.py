@@ -5,7 +5,7 @@ import pytest
 from sklearn.gaussian_process.kernels import RBF
 
 from ntklib import NNGP, NTK
-from ntklib.estimators.defaults import default_kernels
+from ntklib.estimators.defaults import REGRESSION_GRID
 from ntklib.lab.report._format import rounded
 from ntklib.lab.report._width import N_ROWS, WIDTHS, network_of, widen
 
@@ -14,7 +14,7 @@ X = np.random.default_rng(0).normal(size=(130, 4))
 
 @pytest.mark.parametrize(
     "kernel",
-    [*default_kernels(), NTK(2, "erf", trainable=(0, 2)), NNGP(2, "gelu", weight_std=0.7)],
+    [*REGRESSION_GRID.kernels(), NTK(2, "erf", trainable=(0, 2)), NNGP(2, "gelu", weight_std=0.7)],
     ids=lambda kernel: repr(kernel)[:90],
 )
 def test_the_networks_tend_to_the_kernel(kernel):

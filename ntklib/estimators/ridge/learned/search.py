@@ -22,6 +22,7 @@ from ..._folds import Splits
 from ..._kernel import gram_diagonal
 from ..._scoring import Criterion, comparable
 from ..._units import Units
+from ...defaults import REGRESSION_GRID
 from ...rows import whole
 from .._candidates import Candidate, candidates_of, settled
 from .._clipping import limits_of, target_range
@@ -234,7 +235,7 @@ def base_candidates(kernels: Any) -> list[Candidate]:
         return [Candidate(network), Candidate(None, 1.0, norm=2)]
     if isinstance(kernels, str):
         return [Candidate(network)]
-    return candidates_of(kernels)
+    return candidates_of(kernels, REGRESSION_GRID)
 
 
 def three_folds(order: NDArray, labels: NDArray | None) -> Splits:
