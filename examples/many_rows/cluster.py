@@ -31,7 +31,7 @@ with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_addres
     two = model.fit(X, y).dual_coef_
 with dask.config.set(scheduler="synchronous"):
     one = model.fit(X, y).dual_coef_
-print("the same bytes:", one.tobytes() == two.tobytes())
+assert one.tobytes() == two.tobytes()
 
 # %%
 # The fitted twin needs no Dask.

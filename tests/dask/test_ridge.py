@@ -11,13 +11,14 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ntklib import NTKClassifier, NTKRegressor
-from ntklib.dask import DaskNTKClassifier, DaskNTKRegressor
+from ntklib.dask import DaskNTKClassifier, DaskNTKRegressor, DaskNystromFeatures
 from ntklib.dask.graph import Graph, add_sums
 from ntklib.estimators import ScaleWarning
 from ntklib.estimators._calibration import fit_temperature
-from ntklib.solvers import ConjugateGradient
+from ntklib.solvers import ConjugateGradient, Nystrom
 
 from .helpers import KERNEL, SIZES, SOLVER, N, chunked, in_blocks, make_rows, sums_in_blocks
 
@@ -177,6 +178,24 @@ def test_the_local_twin_serves_without_dask():
     local.X_fit_ *= 0
     np.testing.assert_array_equal(model.dual_coef_, before)
     np.testing.assert_array_equal(model.to_local().predict(X), values)
+
+
+def local_twins():
+    """Fitted twins; small ones, since most checks fit a clone."""
+    X, y = (part[:80] for part in make_rows())
+    Z, t = da.from_array(X, chunks=(40, 3)), da.from_array(y, chunks=40)
+    solver = Nystrom(100)  # more than any check has rows: with fewer, weights are not copies
+    with dask.config.set(scheduler="synchronous"):
+        return [
+            DaskNTKRegressor(KERNEL, solver=solver).fit(Z, t).to_local(),
+            DaskNTKClassifier(KERNEL, solver=solver).fit(Z, t > 0).to_local(),
+            DaskNystromFeatures(KERNEL, n_components=8).fit(Z).to_local(),
+        ]
+
+
+@parametrize_with_checks(local_twins())
+def test_local_twins_pass_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
 
 
 def test_the_estimator_is_one_of_scikit_learn():
