@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 from ntklib._core.namespaces import refuse_arrays
 from ntklib._core.progress import Gauge, Silent, seconds_text, talk
 
-from ._kernel import accepts_sparse, is_precomputed
+from ._kernel import accepts_sparse, is_precomputed, refuse_sparse
 from ._parameters import CHECKS
 from ._routing import Metadata
 from ._scoring import Criterion
@@ -139,6 +139,8 @@ class KernelEstimator(Estimator, ABC):
         if reset:
             self._check_parameters()
         refuse_arrays(data[0])
+        for kernel in self._kernels():
+            refuse_sparse(kernel, data[0])
         for y in data[1:]:
             check_finite_values(y, "y")
         view = self._reads_blocks and not self._precomputed

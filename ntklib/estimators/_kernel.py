@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.gaussian_process.kernels import Kernel
+from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, WhiteKernel
 
 from ntklib._core.blocks import require_memory, row_blocks, working_memory
 from ntklib._core.progress import step
@@ -25,6 +25,7 @@ _PRECOMPUTED = "precomputed"
 _ROW_COPIES = 6
 _OF_NETWORKS = (NTK, NNGP, ArcCosine, EmpiricalNTK)
 _OURS = (*_OF_NETWORKS, Laplace)
+_WITHOUT_VALUES = (ConstantKernel, WhiteKernel)  # of scikit-learn: they only count rows
 
 
 def is_precomputed(kernel: Any) -> bool:
@@ -37,6 +38,9 @@ def resolve_kernel(kernel: Any, name: str = "kernel") -> Kernel | Callable | str
     if kernel is None:
         return default_kernel()
     if isinstance(kernel, Kernel):
+        for leaf in _leaves(kernel):
+            if isinstance(leaf, Scaled):  # of what is no kernel
+                leaf.check_kernel()
         return clone(kernel)
     if isinstance(kernel, type):
         raise TypeError(
@@ -56,10 +60,23 @@ def resolve_kernel(kernel: Any, name: str = "kernel") -> Kernel | Callable | str
 
 
 def accepts_sparse(kernel: Any) -> bool:
-    """Say if the kernel takes CSR input: ours and plain functions do, scikit-learn's objects do not."""
-    if isinstance(kernel, Kernel):
-        return all(isinstance(leaf, _OURS) for leaf in _leaves(kernel))
-    return not isinstance(kernel, str)
+    """Say if the kernel takes CSR input: ours, constants, noise and plain functions do."""
+    return not isinstance(kernel, str) and dense_part(kernel) is None
+
+
+def dense_part(kernel: Any) -> Kernel | None:
+    """The first part of a kernel that takes no CSR input, as kernels of scikit-learn's do; None if all do."""
+    leaves = _leaves(kernel) if isinstance(kernel, Kernel) else []
+    return next((leaf for leaf in leaves if not isinstance(leaf, (*_OURS, *_WITHOUT_VALUES))), None)
+
+
+def refuse_sparse(kernel: Any, X: Any) -> None:
+    """Refuse CSR input of a kernel that takes none, by the name of the part at fault."""
+    if sparse.issparse(X) and (part := dense_part(kernel)) is not None:
+        raise TypeError(
+            f"X is sparse, and the kernel {part!r} takes dense rows only: give X.toarray(), or a kernel of "
+            "ntklib."
+        )
 
 
 def is_ours(kernel: Any) -> bool:
@@ -81,7 +98,8 @@ def warn_blind(kernel: Any, X: Any) -> None:
     if X.shape[1] != 1 or not isinstance(kernel, Kernel):
         return
     K = np.asarray(kernel(np.array([[1.0], [2.0]])))
-    blind = K[0, 1] ** 2 >= (1 - 1e-12) * K[0, 0] * K[1, 1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        blind = K[0, 1] ** 2 >= (1 - 1e-12) * K[0, 0] * K[1, 1]
     if blind and any(isinstance(leaf, _OF_NETWORKS) for leaf in _leaves(kernel)):
         warn(
             "with one feature and no bias all that can be fitted is a multiple of a power of |x| on either "
@@ -100,7 +118,8 @@ def adds_noise(kernel: Any, X: Any) -> bool:
         return False
     row = X[:1].astype(np.float64)
     own, between = np.asarray(kernel(row)), np.asarray(kernel(row, row))
-    return bool(abs(own - between).max() > 1e-9 * abs(own).max())
+    with np.errstate(over="ignore", invalid="ignore"):  # of values beyond the floats, which a fit refuses
+        return bool(abs(own - between).max() > 1e-9 * abs(own).max())
 
 
 def gram(kernel: Kernel | Callable | str, X: Any) -> tuple[NDArray, bool]:
@@ -180,7 +199,8 @@ def tells_nothing(kernel: Kernel | Callable | str, X: Any) -> bool:
         level = gram_diagonal(kernel, X[:1])[0]
         parts = (part for block in read_rows(X) for part in _first_values(kernel, X[:1], block))
     rounding = 8 * np.finfo(X.dtype).eps * abs(float(level))
-    return all(np.abs(values - level).max() <= rounding for values in parts)
+    with np.errstate(over="ignore", invalid="ignore"):  # as above
+        return all(np.abs(values - level).max() <= rounding for values in parts)
 
 
 def _first_values(kernel: Kernel | Callable, first: Any, block: Any) -> tuple[NDArray, NDArray]:

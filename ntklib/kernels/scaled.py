@@ -32,7 +32,10 @@ class Scaled(Combinable, InputGradients, Kernel):
     Raises
     ------
     ValueError
-        When called, if a scale is negative or not finite, or there is not one for each feature.
+        When called, if a scale is negative or not finite, there is not one for each feature, or a product
+        is beyond the floats of the rows.
+    TypeError
+        When called, if `kernel` is no kernel object.
 
     See Also
     --------
@@ -112,7 +115,7 @@ class Scaled(Combinable, InputGradients, Kernel):
         dict
         """
         parameters = {"kernel": self.kernel, "scales": self.scales}
-        if deep:
+        if deep and isinstance(self.kernel, Kernel):
             parameters.update((f"kernel__{name}", value) for name, value in self.kernel.get_params().items())
         return parameters
 
@@ -156,11 +159,47 @@ class Scaled(Combinable, InputGradients, Kernel):
             check_array_rows(xp, X, None)
             return X * on_device(self._checked(X.shape[1]), X, X.dtype)
         X = check_rows(X, name)
-        scales = self._checked(X.shape[1]).astype(X.dtype)
-        return sparse.csr_array(X.multiply(scales[None])) if sparse.issparse(X) else X * scales
+        scales = self._checked(X.shape[1])
+        if scales.max() <= np.finfo(X.dtype).max:
+            scales = scales.astype(X.dtype)
+        with np.errstate(over="ignore"):
+            scaled = sparse.csr_array(X.multiply(scales[None])) if sparse.issparse(X) else X * scales
+            scaled = scaled.astype(X.dtype, copy=False)
+        if np.isinf(scaled.data if sparse.issparse(scaled) else scaled).any():
+            raise ValueError(
+                f"{name} times the scales of {type(self).__name__} has numbers beyond {X.dtype}: give "
+                "smaller scales."
+            )
+        return scaled
+
+    def check_kernel(self) -> None:
+        """Refuse what is no kernel object.
+
+        Raises
+        ------
+        TypeError
+            If `kernel` is a class, a name or anything else.
+        """
+        if isinstance(self.kernel, Kernel):
+            return
+        if isinstance(self.kernel, type):
+            name = self.kernel.__name__
+            raise TypeError(
+                f"kernel of {type(self).__name__} must be a kernel object, and {name} is a class: give an "
+                f"instance, {name}(...)."
+            )
+        raise TypeError(
+            f"kernel of {type(self).__name__} must be a kernel object such as NTK(); got {self.kernel!r}."
+        )
 
     def _checked(self, d: int) -> NDArray:
-        scales = np.asarray(self.scales, dtype=np.float64)
+        self.check_kernel()
+        try:
+            scales = np.asarray(self.scales, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"scales must be a number or one for each feature; got {self.scales!r}."
+            ) from None
         if scales.ndim > 1 or (scales.ndim == 1 and len(scales) != d):
             raise ValueError(f"scales must be a number or one for each of {d} features; got {scales.shape}.")
         if not (np.isfinite(scales).all() and (scales >= 0).all()):

@@ -75,7 +75,6 @@ def test_tags_follow_the_kernel(make):
     assert tags.pairwise
     assert not tags.sparse
     assert make().__sklearn_tags__().input_tags.sparse
-    assert (
-        make(ConstantKernel() * NTK()).__sklearn_tags__().input_tags.sparse is False
-    )  # ConstantKernel: a leaf
+    assert make(ConstantKernel() * NTK()).__sklearn_tags__().input_tags.sparse
+    assert not make(NTK() + RBF()).__sklearn_tags__().input_tags.sparse
     assert not make(RBF()).__sklearn_tags__().input_tags.sparse

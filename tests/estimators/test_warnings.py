@@ -84,3 +84,12 @@ def test_the_callers_line_can_be_silenced_or_raised():
         warnings.filterwarnings("error", category=ScaleWarning, module=__name__)
         with pytest.raises(ScaleWarning):
             NTKRegressor().fit(1e3 * X, Y)
+
+
+@pytest.mark.parametrize("model", [NTKRegressor, NTKRegressorCV])
+def test_a_kernel_beyond_the_floats_is_refused_without_a_warning_of_numpy(model, recwarn):
+    kernel = NTK(activation="exp", depth=3, bias_std=1.0)
+    for rows in (X, X[:, :1], np.ones((60, 2))):
+        with pytest.raises(ValueError, match="the Gram matrix contains NaN or infinity"):
+            model(kernel).fit(rows, Y)
+    assert not recwarn

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 
-from ntklib import NNGP, NTK, Laplace, NTKRegressor
+from ntklib import NNGP, NTK, Laplace, NTKRegressor, NTKRegressorCV
 from ntklib.kernels import Scaled, gradient_x
 
 RNG = np.random.default_rng(0)
@@ -70,8 +70,37 @@ def test_in_an_estimator():
 def test_refusals():
     with pytest.raises(ValueError, match=r"one for each of 3 features; got \(2,\)"):
         Scaled(NTK(), [1.0, 2.0])(X)
+    with pytest.raises(ValueError, match="one for each feature; got 'two'"):
+        Scaled(NTK(), "two")(X)
     for wrong in (-1.0, [1.0, np.nan, 1.0]):
         with pytest.raises(ValueError, match="finite and at least 0"):
             Scaled(NTK(), wrong)(X)
     with pytest.raises(ValueError, match="only available for Y=None"):
         Scaled(NTK(), 1.0)(X, Y, eval_gradient=True)
+
+
+@pytest.mark.parametrize("wrong", [Laplace, "precomputed", None], ids=str)
+def test_what_is_no_kernel_is_named_where_it_is_used(wrong):
+    message = "is a class: give an instance, Laplace" if wrong is Laplace else f"such as NTK.*; got {wrong!r}"
+    ours = Scaled(wrong, 1.0)
+    for use in (ours, ours.diag, lambda X: gradient_x(ours, X, X, X[:, 0])):
+        with pytest.raises(TypeError, match=f"kernel of Scaled must be a kernel object.*{message}"):
+            use(X)
+    for model in (NTKRegressor(ours), NTKRegressor(NTK() + ours), NTKRegressorCV([ours])):
+        with pytest.raises(TypeError, match=message):
+            clone(model).fit(X, X[:, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array])
+def test_products_beyond_the_floats_are_named_without_a_warning(dtype, convert, recwarn):
+    """Scales beyond them are no fault of rows so small that the products are not."""
+    large = float(np.finfo(dtype).max) / 10
+    rows = convert((np.abs(X) + 1).astype(dtype) * dtype(100))
+    for call in (Scaled(NTK(), large), Scaled(NTK(), large).diag):
+        with pytest.raises(ValueError, match=f"X times the scales .* beyond {np.dtype(dtype)}: give"):
+            call(rows)
+    assert not recwarn
+    small = np.float32([[1e-40], [3e-40]])
+    np.testing.assert_allclose(Scaled(NTK(), 1e40)(small), NTK()(small.astype(float) * 1e40), rtol=1e-6)
+    assert not recwarn

@@ -17,6 +17,7 @@ from ntklib._core.namespaces import refuse_arrays
 from ntklib._core.threads import get_threads, parallel_for
 
 from .._base import Estimator
+from .._kernel import refuse_sparse
 from ..rows import check_finite_rows
 
 __all__ = ["FeatureMap", "error_rows", "fill_rows", "relative_error"]
@@ -40,6 +41,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
 
     def _rows(self, X: Any, *, reset: bool) -> Any:
         refuse_arrays(X)
+        refuse_sparse(getattr(self, "kernel", None), X)
         sparse, dtypes = "csr" if self._accepts_sparse else False, (np.float64, np.float32)
         X = validate_data(self, X, accept_sparse=sparse, dtype=dtypes, ensure_all_finite=False, reset=reset)
         if not get_config()["assume_finite"]:

@@ -3,9 +3,19 @@
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.gaussian_process.kernels import RBF
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
-from ntklib import NNGP, NTK, Laplace, NTKClassifier, NTKClassifierCV, NTKRegressor, NTKRegressorCV
+from ntklib import (
+    NNGP,
+    NTK,
+    Laplace,
+    NTKClassifier,
+    NTKClassifierCV,
+    NTKRegressor,
+    NTKRegressorCV,
+    NystromFeatures,
+)
+from ntklib.kernels import Scaled
 from ntklib.solvers import Nystrom
 
 RNG = np.random.default_rng(0)
@@ -50,6 +60,44 @@ def test_float32_and_a_view_of_it():
     model = NTKRegressor().fit(X, TARGETS)
     slopes = model.predict_gradient(NEW.astype(np.float32))
     np.testing.assert_allclose(slopes, model.predict_gradient(NEW), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        2.0 * NTK(bias_std=0.5),
+        NTK() + ConstantKernel(0.5),
+        (Laplace(2.0) + 0.5) ** 2 * NNGP(bias_std=0.3),
+        Scaled(NTK() * ConstantKernel(0.7) + Laplace(), [1.0, 0.5, 2.0]),
+        NTK(bias_std=1.0) + WhiteKernel(0.1),
+    ],
+    ids=str,
+)
+def test_sparse_rows_of_kernels_with_constants(kernel):
+    dense = NTKRegressor(kernel).fit(X, TARGETS)
+    thin = NTKRegressor(kernel).fit(sparse.csr_array(X), TARGETS)
+    for new in (NEW, sparse.csr_array(NEW)):
+        np.testing.assert_allclose(thin.predict(new), dense.predict(NEW), rtol=1e-9)
+        for model in (thin, dense):
+            slopes = model.predict_gradient(new)
+            np.testing.assert_allclose(slopes, differences(dense.predict, NEW), rtol=1e-6, atol=1e-7)
+    labels, grid = X[:, 0] > 0, [kernel]
+    chosen = NTKClassifierCV(grid).fit(sparse.csr_array(X), labels)
+    assert (chosen.predict(sparse.csr_array(NEW)) == NTKClassifierCV(grid).fit(X, labels).predict(NEW)).all()
+
+
+def test_the_part_that_takes_no_sparse_rows_is_named():
+    thin, kernel = sparse.csr_array(X), 2.0 * NTK() + RBF(3.0)
+    for fit in (
+        NTKRegressor(kernel).fit,
+        NTKRegressorCV([NTK(), kernel]).fit,
+        lambda X, y: NystromFeatures(kernel, n_components=5).fit(X),
+    ):
+        with pytest.raises(TypeError, match=r"X is sparse, and the kernel RBF\(length_scale=3\) takes dense"):
+            fit(thin, TARGETS[:, 0])
+    model = NTKRegressor(kernel).fit(X, TARGETS)
+    with pytest.raises(TypeError, match="X is sparse, and the kernel RBF"):
+        model.predict(thin)
 
 
 def test_refusals():
