@@ -15,14 +15,29 @@ from ._numbers import is_missing
 _REMEMBERED = 2**16
 _EPOCH = date(1970, 1, 1).toordinal()
 
-_CLOCK = r"""(?: [T\ ]+ (?P<hour>\d{1,2}) : (?P<minute>\d{2}) (?: : (?P<second>\d{2}(?:\.\d+)?) )?
-    (?: \ ? (?P<half>[AaPp])[Mm] )? (?: \ ? (?: Z | [-+]\d{2}:?\d{2} ) )? )?"""
+_CLOCK = r"""(?: ,?[T\ ]+ (?P<hour>\d{1,2}) : (?P<minute>\d{2}) (?: : (?P<second>\d{2}(?:\.\d+)?) )?
+    (?: \ ? (?P<half>[AaPp])[Mm] )? (?: \ ? (?: Z | UTC | GMT | [-+]\d{2}:?\d{2} ) )? )?"""
 _YEAR_FIRST = re.compile(
     r"(?P<year>\d{4}) (?P<sign>[-/.]) (?P<month>\d{1,2}) (?: (?P=sign) (?P<day>\d{1,2})" + _CLOCK + " )?",
     re.VERBOSE,
 )
 _YEAR_LAST = re.compile(
     r"(?P<one>\d{1,2}) (?P<sign>[-/.]) (?P<two>\d{1,2}) (?P=sign) (?P<year>\d{4}|\d{2})" + _CLOCK, re.VERBOSE
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTH_NAME = r"""(?: jan(?:uary)? | feb(?:ruary)? | mar(?:ch)? | apr(?:il)? | may | june? | july?
+    | aug(?:ust)? | sept?(?:ember)? | oct(?:ober)? | nov(?:ember)? | dec(?:ember)? )"""
+"""Pattern of the English names of months, in lower case, to be compiled with ``re.VERBOSE``."""
+_NAME = rf"(?P<name>{MONTH_NAME})\.?"
+_WEEKDAY = r"(?: (?: mon | tues? | wed(?:nes)? | thu(?:rs?)? | fri | sat(?:ur)? | sun ) (?:day)? [.,]?\ + )?"
+_DAY = r"(?P<day>\d{1,2}) (?: st | nd | rd | th )?"
+_NAMED = tuple(
+    re.compile(pattern, re.VERBOSE | re.IGNORECASE)
+    for pattern in (
+        rf"{_WEEKDAY} {_DAY} \.?[-/\ ]* {_NAME} [-/,\ ]* (?P<year>\d{{4}}|\d{{2}}) {_CLOCK}",
+        rf"{_WEEKDAY} {_NAME} (?: [-/\ ]* {_DAY} [-/,\ ]+ | [-/,\ ]+ ) (?P<year>\d{{4}}) {_CLOCK}",
+        rf"(?P<year>\d{{4}}) [-/\ ]+ {_NAME} (?: [-/\ ]+ {_DAY} {_CLOCK} )?",
+    )
 )
 
 DATE_KINDS = {
@@ -45,12 +60,13 @@ def parts_of(kind: str) -> tuple[str, ...]:
 def parse_dates(cells: NDArray, kind: str) -> NDArray:
     """Return days since 1970-01-01, with a fraction for times of day, and NaN where a cell is no date.
 
-    Time zones are left out: the clock counts. Years of two digits are those from 1969 to 2068.
+    Months may have English names. Time zones are left out: the clock counts. Years of two digits are those
+    from 1969 to 2068.
 
     Examples
     --------
     >>> import numpy as np
-    >>> texts = ["1970-01-02", "03/02/1970", "31.12.69", "1970-01-01 06:00 PM", "soon"]
+    >>> texts = ["1970-01-02", "03/02/1970", "31.12.69", "January 1, 1970 06:00 PM", "soon"]
     >>> parse_dates(np.array(texts, dtype=object), "time, day first")
     array([ 1.  , 33.  , -1.  ,  0.75,   nan])
     """
@@ -116,7 +132,8 @@ def iso_text(days: float) -> str:
 
 def _match(cell: str) -> re.Match[str] | None:
     cell = cell.strip()
-    return _YEAR_FIRST.fullmatch(cell) or _YEAR_LAST.fullmatch(cell)
+    matches = (pattern.fullmatch(cell) for pattern in (_YEAR_FIRST, _YEAR_LAST, *_NAMED))
+    return next((match for match in matches if match is not None), None)
 
 
 @lru_cache(_REMEMBERED)
@@ -127,10 +144,12 @@ def _days(cell: str, day_first: bool) -> float:
     year = int(match["year"])
     if match.re is _YEAR_FIRST:
         month, day = int(match["month"]), int(match["day"] or 1)
-    else:
+    elif match.re is _YEAR_LAST:
         month, day = (int(match[name]) for name in (("two", "one") if day_first else ("one", "two")))
-        if len(match["year"]) == 2:
-            year += 1900 if year > 68 else 2000
+    else:
+        month, day = 1 + _MONTHS.index(match["name"][:3].lower()), int(match["day"] or 1)
+    if len(match["year"]) == 2:
+        year += 1900 if year > 68 else 2000
     try:
         days = date(year, month, day).toordinal() - _EPOCH
     except ValueError:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from ._dates import MONTH_NAME, parse_dates
 from ._numbers import looks_numeric, parse_numbers
-from .summaries import TableSummary, TextSummary
+from .summaries import NumberSummary, TableSummary, TextSummary
 from .table import shorten, show
 
 _THOUSANDS = re.compile(
@@ -24,9 +25,15 @@ _DATE = re.compile(
     r"""(?: \d{4}([-/.])\d{1,2}\1\d{1,2} | \d{1,2}([-/.])\d{1,2}\2\d{2,4} )
         (?: [T\ ]+\d{1,2}:\d{2}\S* (?:\ [AaPp][Mm])? )?
       | \d{4}[-/]\d{1,2}
-      | \d{1,2}:\d{2}(?::\d{2})?""",
-    re.VERBOSE,
+      | \d{1,2}:\d{2}(?::\d{2})?
+      | \d{1,2}\.?\ (?:de\ )?[^\W\d_]{3,}\.?\ (?:de\ )?(?:1[5-9]|20)\d{2}
+      | (?=.*\d) (?=.{4,40}\Z) (?:\d[\d:.]*[-/.,\ ]* | [a-z]{3,9}[.,]?[-/\ ]+){0,2} """
+    + MONTH_NAME  # with numbers
+    + r"""\b [-/.,\ ]* (?:\d[\d:.]*[-/.,\ ]* ){0,3}""",
+    re.VERBOSE | re.IGNORECASE,
 )
+_YEARS = (19000101, 21001231)
+_FEWEST_DAYS = 5
 
 _MESSAGES = {
     "comma": "look like numbers with a decimal comma, as in {}; {}",
@@ -35,7 +42,8 @@ _MESSAGES = {
     "thousands, write the numbers without it",
     "thousands": "look like numbers with signs between the thousands, as in {}; write them without",
     "marked": "look like numbers with a unit or a typographer's minus, as in {}; write plain numbers",
-    "date": "look like dates or times that are not written alike, as in {}; 2020-01-31 12:30 would be read",
+    "date": "look like dates or times that are not read or not written alike, as in {}; 2020-01-31 12:30 "
+    "would be read",
 }
 _WAYS_OUT = {
     ",": "--decimal , reads them as such",
@@ -53,6 +61,25 @@ def note_lookalikes(summary: TableSummary, names: Iterable[str], note: Callable[
         which = f"{'columns' if len(columns) > 1 else 'column'} {shorten(columns, 4)}"
         message = _message(summary, columns[0], kind)
         note(f"{summary.name}: read as text, but the cells of {which} {message}")
+
+
+def note_numbered_dates(summary: TableSummary, names: Iterable[str], note: Callable[[str], None]) -> None:
+    """Say which of these columns of numbers may be dates without signs between their parts: in one line."""
+    if columns := [name for name in names if _numbers_days(summary.numbers[name])]:
+        which = f"{'columns' if len(columns) > 1 else 'column'} {shorten(columns, 4)}"
+        note(
+            f"{summary.name}: read as numbers, but those of {which} look like dates, as in "
+            f"{summary.numbers[columns[0]].sample[0]:.0f}; 2020-01-31 would be read as such"
+        )
+
+
+def _numbers_days(numbers: NumberSummary) -> bool:
+    """Say if numbers are days, 20200131 for example."""
+    if not numbers.whole or numbers.low < _YEARS[0] or numbers.high > _YEARS[1]:
+        return False
+    different = {f"{number:.0f}" for number in numbers.sample}
+    days = np.array([f"{digits[:4]}-{digits[4:6]}-{digits[6:]}" for digits in different], dtype=object)
+    return len(different) >= _FEWEST_DAYS and not np.isnan(parse_dates(days, "date")).any()
 
 
 def decimal_hint(summary: TableSummary, name: str) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from ._booleans import are_booleans
 from ._dates import DATE_KINDS, date_kind, parts_of
-from ._hints import lookalike, note_lookalikes
+from ._hints import lookalike, note_lookalikes, note_numbered_dates
+from .cells import TEXT_KINDS
 from .summaries import TableSummary
 from .table import DataError, shorten, show
 from .words import words_per_text
@@ -135,7 +136,9 @@ def _tell(
         way_out = "; --keep uses such a column" if reason == _IDENTIFIER else ""
         note(f"{summary.name}: left out {_columns(names)}: {reason}{way_out}")
     text = [name for name, kind in roles.kinds.items() if kind == "text"]
-    note_lookalikes(summary, [name for name in text if name not in categorical], note)
+    read_as_text = [name for name, kind in roles.kinds.items() if kind in TEXT_KINDS]
+    note_lookalikes(summary, [name for name in read_as_text if name not in categorical], note)
+    note_numbered_dates(summary, [name for name, kind in roles.kinds.items() if kind == "numeric"], note)
     if many := [name for name in text if len(summary.texts[name].counts or ()) > max_categories]:
         note(
             f"{summary.name}: {_columns(many)} with more than {max_categories} different texts: the "

@@ -37,6 +37,15 @@ SPELLINGS = {
     "%m/%d/%Y": "date",
     "%m/%d/%Y %I:%M %p": "time",
     "%d-%m-%Y": "date, day first",
+    "%d %b %Y": "date",
+    "%d-%b-%y": "date",
+    "%d%b%Y": "date",
+    "%B %d, %Y": "date",
+    "%b. %d %Y, %I:%M:%S %p": "time",
+    "%a, %d %b %Y %H:%M:%S GMT": "time",
+    "%A %d %B %Y": "date",
+    "%Y-%b-%d": "date",
+    "%Y %B %d %H:%M": "time",
 }
 
 
@@ -51,8 +60,37 @@ def test_spellings(spelling):
     np.testing.assert_allclose(parse_dates(np.array(cells, dtype=object), kind), expected, atol=1 / 86400)
 
 
+def test_months_alone_are_their_first_days_and_names_have_any_case():
+    cells = [
+        "Jan 2021",
+        "JANUARY, 2021",
+        "2021 january",
+        "1st jan 2021",
+        "Sunday, Sept 5th, 2021",
+        "5. May 69",
+    ]
+    expected = ["2021-01-01"] * 4 + ["2021-09-05", "1969-05-05"]
+    np.testing.assert_array_equal(
+        parse_dates(np.array(cells, dtype=object), "date"),
+        np.array(expected, dtype="datetime64[D]").astype(float),
+    )
+
+
+@pytest.mark.parametrize("spelling", ["%d %b %Y", "%B %d, %Y"])
+def test_named_months_say_as_much_as_numbers(spelling):
+    """They were hashed as words, three of them a cell."""
+    days = [datetime(2001, 1, 3) + timedelta(days=11 * i) for i in range(200)]
+    named, plain = (table([day.strftime(how) for day in days]) for how in (spelling, "%Y-%m-%d"))
+    schemas = [Schema.infer(one) for one in (named, plain)]
+    assert schemas[0].kinds == schemas[1].kinds == ("date", "numeric")
+    np.testing.assert_array_equal(
+        *(schema.encode(one) for schema, one in zip(schemas, (named, plain), strict=True))
+    )
+
+
 @pytest.mark.parametrize(
-    "cell", ["", "NA", "2020-02-30", "2020-13-01", "1.2", "12:30", "31/31/2020", "2020-1-1 25:00", "20200101",
+    "cell", ["", "31 Feb 2021", "5 mars 2021", "Jan 21", "Marchen 3, 2021", "May", "5 Jan", "Mond 5 Jan 2021",
+             "NA", "2020-02-30", "2020-13-01", "1.2", "12:30", "31/31/2020", "2020-1-1 25:00", "20200101",
              "2020-01-01 13:00 PM", "2020-01/01", "0000-01-01"],
 )  # fmt: skip
 def test_cells_that_are_no_dates(cell):

@@ -30,8 +30,14 @@ FEW = ["u", "v"] * 4
         (["1,234.5", "1,000,000", "2,500"] * 3, "signs between the thousands, as in '1,234.5'"),
         (["1.234,5", "1.000.000", "2.500,0"] * 3, "signs between the thousands"),
         (["1 234", "12\u202f500", "3\u00a0250,5", "1'000"] * 2, "signs between the thousands"),
-        (["31.1.2020", "1/31/2020"] * 4, "dates or times that are not written alike, as in '31.1.2020'"),
+        (
+            ["31.1.2020", "1/31/2020"] * 4,
+            "dates or times that are not read or not written alike, as in '31.1.2020'",
+        ),
         (["12:30", "07:45:10"] * 4, "dates or times"),
+        (["3. Januar 2021", "14. März 2021"] * 4, "dates or times that are not read"),
+        (["Tue Jan  5 10:00:00 2021", "5 Jan", "Jan-21"] * 3, "dates or times"),
+        (["march of 3 soldiers", "12 mayors", "May", "dec1"] * 2, None),
         (
             ["\u22125", "\u22120.5", "\u22121e"] * 3,
             "a typographer's minus, as in '\u22125'; write plain numbers",
@@ -53,6 +59,35 @@ def test_what_a_column_looks_like(cells, message):
         (line,) = heard
         assert line.startswith("t: read as text, but the cells of column 'x' ")
         assert message in line
+
+
+@pytest.mark.parametrize("how", ["{0:02}:{1:02}:{2:02}", "{0}. Januar 2{1:03}", "13.1.2{3:03}; 1/13/2{3:03}"])
+def test_free_text_too(how):
+    """Many different cells of three words or more."""
+    cells = [part for i in range(150) for part in how.format(i % 24, i % 60, i % 59, i).split("; ")]
+    data = table(x=cells, f=FEW * (len(cells) // 8) + FEW[: len(cells) % 8])
+    schema, heard = Schema.infer(data), notes(data)
+    assert schema.kinds == ("words", "text")
+    assert "the cells of column 'x' look like dates or times" in heard[0]
+
+
+def test_numbers_that_are_days():
+    days = [20210131.0, 20200229.0, 19991231.0, 20000101.0, 20240704.0, np.nan]
+    said = (
+        "t: read as numbers, but those of column 'd' look like dates, as in 20210131; "
+        "2020-01-31 would be read as such"
+    )
+    others = {
+        "no_day": [*days[:4], 20210231.0, np.nan],
+        "half": [*days[:4], 20210131.5, np.nan],
+        "few": [*days[:2], *days[:2], *days[:2]],
+        "large": [*days[:4], 99990101.0, np.nan],
+    }
+    names = ("d", *others)
+    data = Table("t", names, tuple(np.array(v) for v in (days, *others.values())), np.arange(6), typed=False)
+    heard = []
+    assert Schema.infer(data, note=heard.append).kinds == ("numeric",) * 5
+    assert [line for line in heard if "dates" in line] == [said]
 
 
 def test_decimal_points_under_the_decimal_comma():
