@@ -102,7 +102,7 @@ class Laplace(Combinable, Tokened, InputGradients, Kernel):
         K : ndarray of shape (n_samples_X, n_samples_Y)
             Under scikit-learn's ``array_api_dispatch``, of the library and on the device of X.
         K_gradient : ndarray of shape (n_samples_X, n_samples_X, n_dims)
-            Only if ``eval_gradient``.
+            Only if ``eval_gradient``; float64, whatever the precision of X and K.
         """
         scale, norm, exponent = self._checked()
         xp = namespace_of(X, Y)

@@ -50,7 +50,7 @@ class _NetworkKernel(Combinable, Tokened, InputGradients, Kernel):
         K : ndarray of shape (n_samples_X, n_samples_Y)
             Under scikit-learn's ``array_api_dispatch``, of the library and on the device of X.
         K_gradient : ndarray of shape (n_samples_X, n_samples_X, n_dims)
-            Only if ``eval_gradient``.
+            Only if ``eval_gradient``; float64, whatever the precision of X and K.
         """
         net, xp = self._architecture(), namespace_of(X, Y)
         if xp is not None:

@@ -71,7 +71,7 @@ class Scaled(Combinable, InputGradients, Kernel):
         K : ndarray of shape (n_samples_X, n_samples_Y)
             Under scikit-learn's ``array_api_dispatch``, of the library and on the device of X.
         K_gradient : ndarray of shape (n_samples_X, n_samples_X, n_dims)
-            Only if ``eval_gradient``.
+            Only if ``eval_gradient``; as the kernel returns it.
         """
         if (xp := namespace_of(X, Y)) is not None:
             refuse_gradient(eval_gradient)

@@ -9,7 +9,7 @@ from sklearn.gaussian_process.kernels import RBF, Matern
 from sklearn.metrics.pairwise import laplacian_kernel
 
 from ntklib import Laplace, set_threads
-from ntklib.kernels import median_distance
+from ntklib.kernels import Scaled, median_distance
 
 KINDS = [(1, 1.0), (1, 0.5), (2, 1.0), (2, 2.0), (2, 0.7)]
 SCALES = [5e-324, 1e-310, 1e-30, 0.3, 7.0, 1e30, 1.7e308]
@@ -88,6 +88,34 @@ def test_gradient_by_finite_differences(norm, exponent, rng):
     np.testing.assert_allclose(gradient[:, :, 0], (above - below) / (2 * h), atol=1e-9)
     fixed = Laplace(1.3, norm=norm, exponent=exponent, length_scale_bounds="fixed")
     assert fixed(X, eval_gradient=True)[1].shape == (6, 6, 0)
+
+
+@pytest.mark.parametrize(("norm", "exponent"), KINDS)
+def test_gradient_of_sparse_rows_and_single_precision(norm, exponent, rng):
+    X = rng.normal(size=(9, 5)) * (rng.random((9, 5)) < 0.5)
+    X[3] = X[2]
+    kernel = Laplace(1.3, norm=norm, exponent=exponent)
+    h = 1e-6
+    above, below = (oracle(X, X, 1.3 * np.exp(step), norm, exponent) for step in (h, -h))
+    slopes = (above - below) / (2 * h)
+    for rows in (X, sparse.csr_array(X), sparse.csr_matrix(X)):
+        K, gradient = kernel(rows, eval_gradient=True)
+        np.testing.assert_allclose(K, oracle(X, X, 1.3, norm, exponent), rtol=1e-13)
+        np.testing.assert_allclose(gradient[:, :, 0], slopes, atol=1e-9)
+        assert gradient.dtype == np.float64
+    for rows in (X.astype(np.float32), sparse.csr_array(X.astype(np.float32))):
+        K, gradient = kernel(rows, eval_gradient=True)
+        assert (K.dtype, gradient.dtype) == (np.float32, np.float64)
+        np.testing.assert_allclose(gradient[:, :, 0], slopes, atol=1e-6)
+    composed = 0.5 * kernel + Scaled(kernel, 2.0) ** 2
+    expected = [0.5 * oracle(X, X, 1.3, norm, exponent), 0.5 * slopes]
+    for rows in (X, sparse.csr_array(X)):
+        K, gradient = composed(rows, eval_gradient=True)
+        names = [h.name for h in composed.hyperparameters]
+        np.testing.assert_allclose(gradient[:, :, names.index("k1__k1__constant_value")], expected[0])
+        np.testing.assert_allclose(
+            gradient[:, :, names.index("k1__k2__length_scale")], expected[1], atol=1e-9
+        )
 
 
 def test_positive_definite(rng):
