@@ -169,7 +169,18 @@ def evaluate_expansion(kernel: Kernel | Callable | str, X: Any, Y: Any, coef: ND
         for rows in batches(X, len(coef)):
             out[rows] = cross_gram(kernel, X[rows], Y) @ coef
             gauge.reach(rows.stop)
+    check_finite_rows(out)
     return out
+
+
+def check_finite_rows(values: NDArray) -> None:
+    """Refuse values of new rows by kernels that are NaN or infinite there."""
+    bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+    if len(bad):
+        raise ValueError(
+            f"the kernel, or the prediction by it, is NaN or infinite on row {bad[0]} of X: scale the "
+            "features, as StandardScaler does, or mend the kernel."
+        )
 
 
 def _may_repeat(X: Any) -> bool:
@@ -187,7 +198,8 @@ def gram_diagonal(kernel: Kernel | Callable, X: Any) -> NDArray:
     if isinstance(kernel, Kernel):
         parts = [kernel.diag(block) for block in read_rows(X)]
     else:
-        parts = [np.diagonal(kernel(X[rows], X[rows])) for rows in row_blocks(X.shape[0], 64)]
+        blocks = (X[rows] for rows in row_blocks(X.shape[0], 64))
+        parts = [np.diagonal(cross_gram(kernel, block, block)) for block in blocks]
     return np.concatenate(parts).astype(np.float64, copy=False)
 
 

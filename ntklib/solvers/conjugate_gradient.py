@@ -26,7 +26,7 @@ from ntklib._core.threads import parallel_for
 from ntklib._core.warning import warn
 
 from ._both_products import add_both_products
-from .nystrom import check_finite, pivoted_cholesky
+from .nystrom import check_finite, not_definite, pivoted_cholesky
 from .solver import ConjugateGradient
 
 __all__ = [
@@ -36,9 +36,14 @@ __all__ = [
     "IterativeSolution",
     "TiledGram",
     "Triangle",
+    "check_positive",
     "conjugate_gradients",
     "ridge_by_iterations",
 ]
+
+EPS = float(np.finfo(np.float64).eps)
+ROUNDING = 64
+"""Rounding errors of a kernel value, in units of its precision, that are put up with."""
 
 TILE = 2048
 """Rows of a strip of tiles, constant: sums do not depend on threads or memory."""
@@ -135,6 +140,7 @@ class Iterations:
     relative: float
 
 
+@np.errstate(over="ignore", invalid="ignore")  # an error tells
 def conjugate_gradients(
     gram: TiledGram,
     rhs: NDArray,
@@ -142,6 +148,7 @@ def conjugate_gradients(
     *,
     factor: NDArray,
     weights: NDArray | None = None,
+    rounding: NDArray | None = None,
     tol: float,
     max_iter: int,
     each: Callable[[int, float], None] | None = None,
@@ -157,6 +164,8 @@ def conjugate_gradients(
     factor : ndarray of shape (n, rank)
         F of the preconditioner.
     weights : ndarray of shape (n,) or None, default=None
+    rounding : ndarray of shape (n,) or None, default=None
+        r such that K_ij is wrong by at most r_i r_j; None is 0.
     tol : float
         Goal for the relative residual, in the norm weighted by W.
     max_iter : int
@@ -166,6 +175,12 @@ def conjugate_gradients(
     Returns
     -------
     Iterations
+
+    Raises
+    ------
+    ValueError
+        If weights and penalty leave the range of floats, or a direction of negative curvature shows that K is
+        not positive semidefinite (LinAlgError).
     """
     w = np.ones(gram.n) if weights is None else weights
     w = w[:, None]
@@ -204,7 +219,12 @@ def conjugate_gradients(
                 each(done, relative)
             q = gram @ p + penalty * p / w
             curvature = (p * q).sum(axis=0)
+            noise = 0.0 if rounding is None else (rounding @ abs(p)) ** 2
+            if (curvature < -noise - gram.n * EPS * abs(p * q).sum(axis=0)).any():
+                raise not_definite()
             step = np.divide(rz, curvature, out=np.zeros_like(rz), where=curvature > 0)
+            if not step.any():  # nothing but rounding is left of the directions
+                break
             a += step * p
             r -= step * q
             z = precondition(r)
@@ -289,6 +309,12 @@ def _show(gauge: Any, tol: float) -> Callable[[int, float], None]:
     return each
 
 
+def check_positive(penalties: NDArray) -> None:
+    """Refuse a penalty of 0."""
+    if penalties.min() <= 0:
+        raise ValueError("alpha must be positive for conjugate gradients; solver='cholesky' takes alpha=0.")
+
+
 def ridge_by_iterations(
     cross: Callable[..., NDArray],
     diagonal: NDArray,
@@ -326,7 +352,7 @@ def ridge_by_iterations(
     Raises
     ------
     ValueError
-        If a penalty is 0.
+        If a penalty is 0, or the kernel is not positive semidefinite on the rows (LinAlgError).
     MemoryError
         If the factor of the preconditioner cannot fit.
 
@@ -335,8 +361,7 @@ def ridge_by_iterations(
     ConvergenceWarning
         If the residual is above the tolerance after all iterations.
     """
-    if penalties.min() <= 0:
-        raise ValueError("alpha must be positive for conjugate gradients; solver='cholesky' takes alpha=0.")
+    check_positive(penalties)
     n, rank = X.shape[0], solver.count(X.shape[0])
     solver.check_rows(X)
     rng = np.random.default_rng(solver.random_state)
@@ -347,14 +372,15 @@ def ridge_by_iterations(
     mean = np.average(np.ldexp(targets, -powers), axis=0, weights=weights) * fit_intercept
     rhs = np.ldexp(targets, -powers) - mean
     dual, intercept = np.empty(targets.shape), np.empty(targets.shape[1])
+    rounding = np.sqrt(ROUNDING * np.finfo(X.dtype).eps * np.maximum(diagonal, 0.0))
     gram, solutions = TiledGram(triangle or CrossTriangle(cross, X)), []
     for penalty in np.unique(penalties):
         columns = np.flatnonzero(penalties == penalty)
         both = np.hstack([rhs[:, columns], np.ones((n, int(fit_intercept)))])
         with step("conjugate gradients", 1.0) as gauge:
             result = conjugate_gradients(
-                gram, both, float(penalty), factor=factor, weights=weights, tol=solver.tol,
-                max_iter=solver.max_iter, each=_show(gauge, solver.tol) if gauge else None,
+                gram, both, float(penalty), factor=factor, weights=weights, rounding=rounding,
+                tol=solver.tol, max_iter=solver.max_iter, each=_show(gauge, solver.tol) if gauge else None,
             )  # fmt: skip
         a, level = result.value[:, : len(columns)], np.zeros(len(columns))
         if fit_intercept:

@@ -106,9 +106,9 @@ class Nystrom(Solver):
     refine : bool, default=True
         Refine float32 sums by residuals in float64, down to a relative residual of 1e-10.
     n_init : int or "auto", default="auto"
-        Rows of a stream (``partial_fit``) among which its centres are chosen; up to there it is fitted
-        exactly.  "auto" is twice the number of centres, 4,096 at least.  `n_centers="auto"` is 2,000 for a
-        stream.
+        Rows of a stream (``partial_fit``) among which its centres are chosen; until there are as many it is
+        fitted exactly.  "auto" is twice the number of centres, 4,096 at least.  `n_centers="auto"` is 2,000
+        for a stream.
     random_state : int, default=0
 
     References

@@ -198,6 +198,8 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
         rounds = comparison_rounds(len(kernels), order, splits, halving=self.halving)
         rows = rounds[-1].rows
         solver = self._solver(units) if solver is None else solver
+        if search.alphas is not None:
+            self._check_penalties(search.alphas, solver)
         stacks = self._stacks(units, kernels, rows, solver)
         if stacks:
             check_stackable(candidates, search)

@@ -23,6 +23,7 @@ from ntklib.solvers import (
     leave_one_out,
     ridge,
 )
+from ntklib.solvers.conjugate_gradient import check_positive
 from ntklib.solvers.nystrom import CentreModel
 from ntklib.solvers.solver import resolve_solver
 
@@ -136,6 +137,11 @@ class RidgeEstimator(FeatureImportances, KernelEstimator):
             solver.check_rows(units.X)
         return solver
 
+    def _check_penalties(self, penalties: NDArray, solver: Solver) -> None:
+        """Refuse penalties that a solver cannot fit at, before any work."""
+        if isinstance(solver, ConjugateGradient):
+            check_positive(penalties)
+
     @property
     def _needs_matrix(self) -> bool:
         """Whole kernel matrices only: given ones, and those of kernels with noise of their own."""
@@ -147,6 +153,7 @@ class RidgeEstimator(FeatureImportances, KernelEstimator):
     ) -> NDArray | None:
         """Fit every column of the targets at its penalty, and return leave-one-out values if asked for."""
         solver = self._solver(units) if solver is None else solver
+        self._check_penalties(penalties, solver)
         announce(
             f"{len(units):,} rows by {type(solver).__name__}",
             lambda: fit_seconds(self.kernel_, units, solver, left_out=left_out),

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from ntklib._core.blocks import require_memory
 from ntklib._core.threads import parallel_for
 from ntklib._core.validation import check_integer, random_generator
-from ntklib.solvers import EigenFactor, Factorization, half_constant
+from ntklib.solvers import EigenFactor, Factorization, Nystrom, Solver, half_constant
 
-from .._kernel import batches, cross_gram, gram, gram_diagonal, is_precomputed
+from .._kernel import batches, check_finite_rows, cross_gram, gram, gram_diagonal, is_precomputed
 from .._units import Units
 from ._estimator import RidgeEstimator
 
@@ -34,6 +34,14 @@ class PosteriorEstimator(RidgeEstimator):
     """A regressor that knows how uncertain it is; `_root_scale` holds s, one a target."""
 
     target_scale: Any
+
+    def _check_penalties(self, penalties: NDArray, solver: Solver) -> None:
+        super()._check_penalties(penalties, solver)
+        if isinstance(solver, Nystrom) and isinstance(self.target_scale, str) and penalties.min() == 0:
+            raise ValueError(
+                "target_scale='fit' needs a positive alpha where the fit is on centres: leave out alpha=0, "
+                "or give target_scale a number, such as 1.0."
+            )
 
     def _fit_scale(self, n_copies: float, units: Units | None = None) -> None:
         """Set the scale of the coefficients just stored: the given one, or that of greatest likelihood.
@@ -52,8 +60,6 @@ class PosteriorEstimator(RidgeEstimator):
                 "give a number."
             )
         if self._centres is not None:
-            if self._penalties.min() == 0:
-                raise ValueError("target_scale='fit' needs a positive alpha where the fit is on centres.")
             self._root_scale = self._root_form / np.sqrt(freedom)
         else:
             assert units is not None
@@ -83,6 +89,7 @@ class PosteriorEstimator(RidgeEstimator):
             prior = np.array(gram(self.kernel_, X)[0], dtype=np.float64)
         else:
             prior = gram_diagonal(self.kernel_, X)
+        check_finite_rows(prior)
         out = np.empty((*prior.shape, len(penalties)))
         for penalty in np.unique(penalties):
             posterior = self._posterior(X, prior, penalty)

@@ -167,6 +167,7 @@ class StreamEstimator(RidgeEstimator):
         with self._fitting():
             self._check_settings()
             self.alpha = alpha
+            self._check_penalties(self._penalties_for(len(self._penalties)), self._stream.solver)
             self._fit_stream(self._stream)
         return self
 
@@ -193,6 +194,7 @@ class StreamEstimator(RidgeEstimator):
         if not first:
             self._check_settings()
         stream = self._begin(X) if first else self._stream
+        self._check_penalties(self._penalties_for(targets.shape[1]), stream.solver)
         kernel = resolve_kernel(self.kernel) if first else self.kernel_
         if first:
             check_blockwise(kernel, X.shape[1], stream.solver)

@@ -2,7 +2,7 @@
 
 from ._basis import make_basis
 from ._inverse import CentreSpectrum, CentreTriangle
-from ._pivots import PivotedCholesky, check_finite, pivoted_cholesky
+from ._pivots import PivotedCholesky, check_finite, not_definite, pivoted_cholesky
 from ._sums import RowSums, fold_sums, merge_sums
 from .fit import CentreModel, CentreSolution, CentreSums, choose_centres, sum_on_centres
 from .regression import CentrePosterior
@@ -25,6 +25,7 @@ __all__ = [
     "fold_sums",
     "make_basis",
     "merge_sums",
+    "not_definite",
     "pivoted_cholesky",
     "stack_rows",
     "sum_on_centres",

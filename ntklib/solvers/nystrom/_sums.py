@@ -52,6 +52,8 @@ class RowSums:
     count : float
         Sum of the counts.
     n_rows : int
+    lightest : float
+        Least weight of a row; infinite without rows.
     """
 
     squares: NDArray
@@ -63,6 +65,7 @@ class RowSums:
     weight: float = 0.0
     count: float = 0.0
     n_rows: int = 0
+    lightest: float = np.inf
 
     @classmethod
     def zeros(cls, n_centres: int, n_targets: int) -> RowSums:
@@ -101,6 +104,7 @@ class RowSums:
             float(xp.sum(weights)),
             float(xp.sum(counts)),
             features.shape[0],
+            float(xp.min(weights)) if features.shape[0] else np.inf,
         )
 
     def to_numpy(self) -> RowSums:
@@ -152,6 +156,7 @@ class RowSums:
         self.weight += float(weights.sum())
         self.count += float(counts.sum())
         self.n_rows += len(weights)
+        self.lightest = min(self.lightest, float(weights.min(initial=np.inf)))
 
     def merge(self, other: RowSums) -> RowSums:
         """Add the sums over other rows to these, and return these."""
@@ -164,6 +169,7 @@ class RowSums:
         self.weight += other.weight
         self.count += other.count
         self.n_rows += other.n_rows
+        self.lightest = min(self.lightest, other.lightest)
         return self
 
     def copy(self) -> RowSums:

@@ -17,7 +17,7 @@ from .._records import IllConditionedWarning
 from ..solver import Nystrom, choose_rows
 from ._basis import make_basis
 from ._pivots import pivoted_cholesky
-from .regression import GOAL, CentrePosterior, CentreRegression
+from .regression import GOAL, CentreFit, CentrePosterior, CentreRegression
 from .rows import CentreRows
 
 __all__ = ["CentreModel", "CentreSolution", "CentreSums", "choose_centres", "sum_on_centres"]
@@ -28,6 +28,10 @@ FACTORS = 3
 POOR = 1e-6
 """Relative residual above which a fit is warned about."""
 
+LOST, LOST_UNREFINED = 1e-5, 1e-3
+"""Rounding, in units of what light rows contribute, above which a fit is warned about; the second for float32
+sums that are not to be refined."""
+
 
 @dataclass(frozen=True)
 class CentreSolution:
@@ -35,7 +39,8 @@ class CentreSolution:
 
     Attributes
     ----------
-    outcome : {"ok", "unrefined"}
+    outcome : {"ok", "ill-conditioned", "unrefined"}
+        "ill-conditioned": weights are so far apart that rounding of heavy rows hides light ones.
         "unrefined": the residual is above 1e-10, since the kernel's values do not allow for less, or
         refinement was not asked for.
     method : str
@@ -52,7 +57,7 @@ class CentreSolution:
         Trace of what the centres lack of the kernel matrix, over its trace.
     distance : float
         Bound on the root mean square over the rows of the difference to the exact fit at the same penalty,
-        the largest of all targets; in units of the targets.
+        the largest of all targets; in units of the targets.  Infinite if the outcome is "ill-conditioned".
     degrees_of_freedom : float
     dtype : numpy.dtype
         Precision of the tiles.
@@ -186,9 +191,11 @@ class CentreSums:
             dual[:, columns] = scaled_back(fit.dual_coef, powers)[:, columns]
             intercept[columns] = scaled_back(fit.intercept, powers)[columns]
             root = np.sqrt(regression.distance(float(penalty)) / regression.sums.weight)
+            hidden = self._hides_light_rows(fit)
+            outcome = "ok" if fit.residual <= GOAL else "unrefined"
             solutions.append(
                 CentreSolution(
-                    outcome="ok" if fit.residual <= GOAL else "unrefined",
+                    outcome="ill-conditioned" if hidden else outcome,
                     method="nystrom",
                     penalty=float(penalty),
                     n_centers=len(self.chosen),
@@ -196,7 +203,7 @@ class CentreSums:
                     residual=fit.residual,
                     refinements=fit.refinements,
                     lack=regression.lack / regression.sums.diagonal if regression.sums.diagonal else 0.0,
-                    distance=float(scaled_back(root, powers)[columns].max()),
+                    distance=np.inf if hidden else float(scaled_back(root, powers)[columns].max()),
                     degrees_of_freedom=fit.degrees_of_freedom,
                     dtype=self.dtype,
                 )
@@ -213,6 +220,13 @@ class CentreSums:
                 "penalty is small beside the rounding of the sums. Raise alpha, or give solver='cholesky'.",
                 IllConditionedWarning,
             )
+        elif any(one.outcome == "ill-conditioned" for one in solutions):
+            warn(
+                "sample weights are so far apart that the rounding of heavy rows hides light ones from a fit "
+                "on centres: give weights nearer to each other, float64 rows, a larger alpha, or "
+                "solver='cholesky'.",
+                IllConditionedWarning,
+            )
         return CentreModel(
             regression.basis.centres,
             self.chosen,
@@ -222,6 +236,15 @@ class CentreSums:
             regression.posterior(penalties),
             self.root_form(penalties),
         )
+
+    def _hides_light_rows(self, fit: CentreFit) -> bool:
+        """Say if rounding of the system is large beside what light rows contribute to it."""
+        unit, limit = len(self.chosen) * float(np.finfo(np.float64).eps), LOST
+        if not np.isnan(fit.residual):
+            unit += fit.residual
+        elif self.dtype == np.float32:
+            unit, limit = float(np.finfo(np.float32).eps), LOST_UNREFINED
+        return unit * self.regression.spread(fit.penalty) > limit
 
 
 def sum_on_centres(

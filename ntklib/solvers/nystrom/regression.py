@@ -208,8 +208,16 @@ class CentreRegression:
         lack = self.lack
         if penalty == 0:
             return self.objective(0.0)
-        nearest = self.objective(penalty + lack) * penalty / (penalty + lack)
+        nearest = self.objective(penalty + lack) * (penalty / (penalty + lack))
         return np.maximum(self.objective(penalty) - nearest, 0.0)
+
+    def spread(self, penalty: float) -> float:
+        """Mean weight over the least, both with what the penalty adds: by it light rows lose digits."""
+        sums = self.sums
+        level = penalty * sums.weight / sums.diagonal if sums.diagonal else np.inf
+        return (
+            1.0 if np.isinf(level) else float((level + sums.weight / sums.n_rows) / (level + sums.lightest))
+        )
 
     @property
     def lack(self) -> float:
@@ -242,9 +250,10 @@ class CentreRegression:
         w, level = inverse.solve(self.moments, penalty), self.target_mean
         residual, steps = np.nan, 0
         best = np.inf, w, level
+        least = min(1.0, np.sqrt(self.sums.weight))  # small weights leave it comparable with the gradient
         while rows is not None:
             gradient, excess, size = self._gradient(w, level, penalty, rows)
-            both = np.hypot(np.linalg.norm(gradient), np.linalg.norm(excess))
+            both = np.hypot(_norm(gradient), _norm(excess) * least)
             residual, before = float(both / size) if size > self._noise else 0.0, best[0]
             if residual < before:
                 best = residual, w, level
@@ -285,7 +294,7 @@ class CentreRegression:
         both = solve_triangular(basis.triangle, sums.products, lower=True, check_finite=False)
         both -= np.outer(offset, sums.targets)
         excess = sums.targets[:k] / np.sqrt(self.sums.weight) * self.fit_intercept
-        return both[:, :k] - penalty * w, excess, float(np.linalg.norm(both[:, k:]))
+        return both[:, :k] - penalty * w, excess, _norm(both[:, k:])
 
     def held_out(self, penalties: NDArray, rows: CentreRows, dtype: Any = np.float64) -> NDArray:
         """Predictions of rows by the fits without one copy of each, shape (n, k, n_penalties)."""
@@ -320,3 +329,9 @@ class CentreRegression:
         basis, weight = self.basis, self.sums.weight if self.fit_intercept else np.inf
         inverse = self.inverse(float(penalties[0])) if len(np.unique(penalties)) == 1 else self.spectrum
         return CentrePosterior(basis.triangle, basis.offset, self.mean, inverse, weight)
+
+
+def _norm(values: NDArray) -> float:
+    """Euclidean norm of all values, whose squares may leave the range of floats."""
+    unit = float(np.ldexp(1.0, int(np.frexp(abs(values).max(initial=0.0))[1]) - 1))
+    return float(np.linalg.norm(values / unit)) * unit if unit > 0 else 0.0

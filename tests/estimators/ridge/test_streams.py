@@ -331,3 +331,23 @@ def test_a_reservoir_is_a_uniform_sample():
 @parametrize_with_checks([NTKRegressor(solver=Nystrom()), NTKClassifier(solver=Nystrom())])
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
+
+
+def test_centres_are_chosen_as_soon_as_there_are_n_init_rows():
+    rows, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40.0)
+    methods = [
+        NTKRegressor(solver=Nystrom(12, n_init=40)).partial_fit(rows[:n], y[:n]).solve_.method
+        for n in (39, 40)
+    ]
+    assert methods == ["cholesky", "nystrom"]
+
+
+def test_a_penalty_of_0_is_refused_as_the_stream_begins():
+    rows, y = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30.0)
+    model = NTKRegressor(alpha=0.0, target_scale="fit", solver=Nystrom(12, n_init=40))
+    with pytest.raises(ValueError, match="target_scale='fit' needs a positive alpha"):
+        model.partial_fit(rows, y)
+    model = model.set_params(alpha=1.0).partial_fit(rows, y)
+    with pytest.raises(ValueError, match="target_scale='fit' needs a positive alpha"):
+        model.refit_alpha(0.0)
+    assert model.alpha == 1.0
