@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn import get_config
 
+from .cgroups import group_memory
+
 __all__ = ["available_memory", "require_memory", "row_blocks", "tiles", "working_memory"]
 
 
@@ -17,7 +19,15 @@ def working_memory() -> int:
 
 
 def available_memory() -> int | None:
-    """Bytes of main memory that can be allocated without swapping, or None where the system does not say."""
+    """Bytes of main memory that can be allocated without swapping, or None where the system does not say.
+
+    Limits of the process' control groups, as containers have them, count.
+    """
+    free = [bytes_ for bytes_ in (_system_memory(), group_memory()) if bytes_ is not None]
+    return min(free, default=None)
+
+
+def _system_memory() -> int | None:
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             for line in file:
@@ -41,10 +51,11 @@ def require_memory(
     instead: str = _NYSTROEM,
     *,
     rows: bool = True,
+    single: bool = True,
 ) -> None:
     """Raise MemoryError, with the figure and the ways out, if an array of this shape cannot fit.
 
-    ``rows`` says whether fewer rows would help.
+    ``rows`` says whether fewer rows would help, ``single`` whether float32 would.
     """
     dtype = np.dtype(dtype)
     needed = dtype.itemsize
@@ -53,11 +64,12 @@ def require_memory(
     free = available_memory()
     if free is not None and needed > free:
         size = " x ".join(f"{length:,}" for length in shape)
-        ways = ["subsample the rows, "] * rows + ["use float32, "] * (dtype.itemsize > 4)
-        ways.append(f"or {instead}" if ways else instead)
+        ways = ["subsample the rows"] * rows + ["use float32"] * (single and dtype.itemsize > 4)
+        ways += [instead] * bool(instead)
+        ways[-1] = f"or {ways[-1]}" if len(ways) > 1 else ways[-1]
         raise MemoryError(
             f"a {size} {dtype.name} {what} needs {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are "
-            f"available; {''.join(ways)}."
+            f"available; {', '.join(ways)}."
         )
 
 

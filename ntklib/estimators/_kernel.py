@@ -150,7 +150,10 @@ def batches(X: Any, n: int) -> Iterator[slice]:
 
     That is their Gram matrix with n others, or the rows themselves, which a kernel copies a few times.
     """
-    return row_blocks(X.shape[0], max(1, working_memory() // (8 * max(n, _ROW_COPIES * X.shape[1]))))
+    size = max(1, working_memory() // (8 * max(n, _ROW_COPIES * X.shape[1])))
+    shape, less = (min(size, X.shape[0]), n), "lower sklearn.set_config(working_memory=...)"
+    require_memory(shape, X.dtype, "batch of kernel values", less, rows=False)
+    return row_blocks(X.shape[0], size)
 
 
 def evaluate_expansion(kernel: Kernel | Callable | str, X: Any, Y: Any, coef: NDArray) -> NDArray:

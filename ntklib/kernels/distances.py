@@ -57,7 +57,7 @@ def median_distance(X: Any, norm: int = 1) -> float:
     n = X.shape[0]
     if n < 2:
         raise ValueError(f"a median distance needs at least 2 rows, got {n}.")
-    require_memory((n, n, 2), np.float64, "distances of all pairs of rows")
+    require_memory((n, n, 2), np.float64, "distances of all pairs of rows", "", single=False)
     largest = float(np.abs(X.data if sparse.issparse(X) else X).max(initial=0.0))
     unit = float(np.ldexp(0.5, int(np.frexp(largest)[1])))  # in which squares neither over- nor underflow
     distances = np.empty((n, n))

@@ -130,7 +130,7 @@ class Laplace(Combinable, Tokened, InputGradients, Kernel):
             return powers
         if self.hyperparameter_length_scale.fixed:
             return self(X), np.empty((*powers.shape, 0))
-        require_memory((X.shape[0], X.shape[0], 2), np.float64, "Gram gradient")
+        require_memory((X.shape[0], X.shape[0], 2), np.float64, "Gram gradient", "", single=False)
         fill_powers(X, X, scale, norm, exponent, powers, lambda values: None, symmetric=True)
         K = np.exp(-powers)
         rising = powers.astype(np.float64)

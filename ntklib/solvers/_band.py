@@ -103,7 +103,8 @@ class BandFactor(Factorization):
 
     def _decompose(self) -> None:
         """Eigenvalues in place of the band."""
-        require_memory((2 * self.n, self.n), np.float64, "workspace to solve a singular system")
+        what = "workspace to solve a singular system"
+        require_memory((2 * self.n, self.n), np.float64, what, single=False)
         if self._formed:
             self._matrix = self._lift(self._times_band(self._matrix.T))
         else:

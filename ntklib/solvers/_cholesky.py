@@ -100,7 +100,8 @@ class CholeskyFactor(Factorization):
         """Itself, factored at this penalty; the eigendecomposition if the system is singular, or nearly."""
         penalty = check_penalty(penalty)
         if self._spectral is None and not self._factor(penalty):
-            require_memory((2 * self.n, self.n), np.float64, "workspace to solve a singular system")
+            what = "workspace to solve a singular system"
+            require_memory((2 * self.n, self.n), np.float64, what, single=False)
             self._to_double()
             self._spectral = EigenFactor.of_weighted(self._matrix, self.root, self.dtype)
             del self._matrix

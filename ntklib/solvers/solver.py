@@ -192,14 +192,15 @@ class Nystrom(Solver):
     def _check_memory(self, X: Any, M: int, n: int) -> None:
         given, less = self.given_centers(X), "give Nystrom a smaller n_centers"
         M = M if given is None else given.shape[0]
-        require_memory((3, M, M), np.float64, "set of sums on centres", less, rows=False)
+        require_memory((3, M, M), np.float64, "set of sums on centres", less, rows=False, single=False)
         self.check_factor(n, M, less)
 
     def check_factor(self, n: int, M: int, less: str) -> None:
         """Refuse the factor that chooses M centres among n rows where memory does not suffice for it."""
         if self.rule == "rpcholesky":
             shape = self.count_among(n, M), M
-            require_memory(shape, np.float64, "factor that chooses centres", f"{less} or subset", rows=False)
+            less = f"{less} or subset"
+            require_memory(shape, np.float64, "factor that chooses centres", less, rows=False, single=False)
 
     def given_centers(self, X: Any) -> Any:
         """Centres that were given, checked to suit the rows of X; None where they are chosen."""
@@ -266,7 +267,7 @@ class ConjugateGradient(Solver):
     def check_rows(self, X: Any) -> None:
         rows = 0 if sparse.issparse(X[:1]) else X.shape[1]  # a copy, of which products are computed
         shape, less = (X.shape[0], self.count(X.shape[0]) + rows), "give ConjugateGradient a smaller rank"
-        require_memory(shape, np.float64, "preconditioner beside the rows", less)
+        require_memory(shape, np.float64, "preconditioner beside the rows", less, single=False)
 
 
 _NAMED: dict[str, type[Solver]] = {"cholesky": Cholesky, "nystrom": Nystrom, "cg": ConjugateGradient}

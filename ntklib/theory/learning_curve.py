@@ -157,7 +157,7 @@ def eigenlearning_curve(
     scale = float(np.abs(_finite(K, "K")).max())
     if np.abs(K - K.T).max() > 1e-8 * scale:
         raise ValueError("K is not symmetric.")
-    require_memory((3, size, size), np.float64, "eigendecomposition of K")
+    require_memory((3, size, size), np.float64, "eigendecomposition of K", "", single=False)
     values, vectors = eigh(K / size, driver="evd", check_finite=False)
     values, vectors = values[::-1], vectors[:, ::-1]
     rounding = size * np.finfo(float).eps * max(values[0], -values[-1])

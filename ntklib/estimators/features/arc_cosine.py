@@ -123,7 +123,8 @@ class ArcCosineFeatures(FeatureMap):
             self.kernel_ = ArcCosine(degree)
             warn_blind(self.kernel_, X)
             rng, d = random_generator(self.random_state), X.shape[1]
-            require_memory((m, d), np.float64, "array of neurons", "choose fewer n_components", rows=False)
+            fewer = "choose fewer n_components"
+            require_memory((m, d), np.float64, "array of neurons", fewer, rows=False, single=False)
             neurons = rng.standard_normal((m, d))
             self._spread = 1.0  # c of the variance
             if on_sphere:

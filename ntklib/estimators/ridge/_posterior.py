@@ -85,7 +85,8 @@ class PosteriorEstimator(RidgeEstimator):
             )
         m, penalties = X.shape[0], self._penalties
         if full:
-            require_memory((m, m, len(penalties)), np.float64, "covariance of predictions")
+            shape, fewer = (m, m, len(penalties)), "ask for fewer rows"
+            require_memory(shape, np.float64, "covariance of predictions", fewer, rows=False, single=False)
             prior = np.array(gram(self.kernel_, X)[0], dtype=np.float64)
         else:
             prior = gram_diagonal(self.kernel_, X)

@@ -81,7 +81,7 @@ def diagonal(net: Architecture, X: Any) -> np.ndarray:
 def gram_gradient(net: Architecture, X: Any) -> np.ndarray:
     """Return d K(X) / d log (weight_std, bias_std), shape (n, n, 2), float64."""
     X = check_rows(X)
-    require_memory((X.shape[0], X.shape[0], 2), np.float64, "Gram gradient")
+    require_memory((X.shape[0], X.shape[0], 2), np.float64, "Gram gradient", "", single=False)
     x = prepare(X, np.dtype(np.float64))
     dual = net.activation.dual
     plan = dual.plan(net, x)

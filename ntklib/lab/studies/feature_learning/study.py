@@ -143,7 +143,7 @@ def feature_learning_study(
         teacher_width=teacher_width,
         steps=steps,
     )
-    require_memory((3, n_train + n_test, n_train), np.float64, "set of Gram matrices")
+    require_memory((3, n_train + n_test, n_train), np.float64, "set of Gram matrices", "", single=False)
     if reference_width <= sizes.widths[-1]:
         raise ValueError(
             f"reference_width={reference_width} must exceed all widths, up to {sizes.widths[-1]}."

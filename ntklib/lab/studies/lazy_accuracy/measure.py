@@ -130,7 +130,7 @@ def _tangent(
 ) -> tuple[Trajectory, np.ndarray]:
     """Train the tangent model in closed form: its path, and its test outputs, which need no kernel."""
     size = split.targets.size
-    require_memory((5, size, size), np.float64, "set of matrices of all outputs")
+    require_memory((5, size, size), np.float64, "set of matrices of all outputs", "", single=False)
     kernel = network.ntk(params, split.X, output="full", weighted=True).reshape(size, size)
     path = descend(kernel, split.targets.ravel())
     outputs, factors = [], step_factors(network, split.X.shape[1])

@@ -130,7 +130,7 @@ def learning_curve_study(
             f"there are no networks to train with {reason}: pass widths=(), in a shell --widths."
         )
     network = clone(network).set_params(symmetric=True)
-    require_memory((5, size, size), np.float64, "set of Gram matrices")
+    require_memory((5, size, size), np.float64, "set of Gram matrices", "", single=False)
     gram = np.asarray((network.limit_kernel() if kernel is None else kernel)(X), dtype=np.float64)
     population = Population(X, y, gram)
     curve = eigenlearning_curve(gram, y, sizes, penalty=penalty)

@@ -121,7 +121,7 @@ def linearization_study(
         X_test = check_rows(X_test, "X_test").astype(np.float64, copy=False)
         check_same_features(X, X_test)
     network = clone(network).set_params(n_outputs=1 if y.ndim == 1 else y.shape[1])
-    require_memory((4, y.size, y.size), np.float64, "set of Gram matrices")
+    require_memory((4, y.size, y.size), np.float64, "set of Gram matrices", "", single=False)
     eta = _half_stable_step(network, X) if isinstance(learning_rate, str) else learning_rate
     settings: dict[str, Any] = {
         "network": network.with_width(1).to_dict(),

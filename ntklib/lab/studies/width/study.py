@@ -98,7 +98,7 @@ def width_study(
         raise ValueError(
             f"the network has {network.n_outputs} outputs; the limit is that of one, n_outputs=1."
         )
-    require_memory((4, X.shape[0], X.shape[0]), np.float64, "set of Gram matrices")
+    require_memory((4, X.shape[0], X.shape[0]), np.float64, "set of Gram matrices", "", single=False)
     limit = np.asarray(network.limit_kernel()(X))
     spectrum = eigvalsh(limit)
     if not spectrum[-1] > 0:
