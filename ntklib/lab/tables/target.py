@@ -136,7 +136,9 @@ class TargetColumn:
             raise DataError(f"{summary.name}: {summary.n_rows} rows are too few to learn from (5 at least)")
         text = not summary.looks_numeric(name)
         if not text and (bad := summary.numbers[name].bad).count:
-            raise DataError(f"{bad.first} in the target{bad.more()}")
+            raise DataError(
+                f"{bad.first} in the target{bad.more()}; leave out rows whose target is not known"
+            )
         if text:
             check_counted(summary, name)
             _refuse_blank(table, summary, name)
@@ -246,4 +248,7 @@ def _refuse_blank(table: Table | TableStream, summary: TableSummary, name: str) 
     for block in table.blocks():
         for i, cell in enumerate(as_text(block.column(name))):
             if not cell.strip():
-                raise DataError(f"{block.place(i, name)}: missing value in the target")
+                place = block.place(i, name)
+                raise DataError(
+                    f"{place}: missing value in the target; leave out rows whose target is not known"
+                )

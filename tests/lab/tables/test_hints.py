@@ -133,3 +133,11 @@ def test_numbers_with_the_other_sign_in_a_column_of_numbers(tmp_path):
         Schema(("x",), ("numeric",)).encode(load_table(path, delimiter=";"))
     X = Schema(("x",), ("numeric",)).encode(load_table(path, delimiter=";", decimal=","))
     assert X.ravel().tolist() == [0.5, 1.5] * 4
+
+
+@pytest.mark.parametrize("cells", [np.array([1.5, np.nan, *range(10)]), [*"uv" * 5, "", "u"]], ids=["n", "t"])
+def test_a_missing_target_comes_with_a_way_out(cells):
+    with pytest.raises(DataError, match="missing value in the target; leave out rows whose target is not"):
+        read_target(
+            table(y=cells) if isinstance(cells, list) else Table("t", ("y",), (cells,), np.arange(12)), "y"
+        )
