@@ -28,6 +28,7 @@ _NUMBER_OF_ROW = re.compile(
 _DROPPED = "asked for"
 _EMPTY = "no value in any row"
 _CONSTANT = "the same value in every row"
+_ONE_VALUE = "the same value in every row that has one"
 _IDENTIFIER = "identifiers, which say nothing of other rows"
 
 
@@ -89,8 +90,8 @@ def _useless(summary: TableSummary, name: str) -> str | None:
         counts = summary.texts[name].counts
         return _CONSTANT if counts is not None and len(counts) == 1 else None
     numbers = summary.numbers[name]
-    if not numbers.bad.count and numbers.spread == 0:
-        return _CONSTANT
+    if numbers.spread == 0 and numbers.bad.count == numbers.missing:  # gaps are filled by that value
+        return _ONE_VALUE if numbers.missing else _CONSTANT
     counts_rows = numbers.whole and not numbers.bad.count and numbers.all_different
     if counts_rows and _NUMBER_OF_ROW.fullmatch(name if name[-2:] in {"Id", "ID"} else name.lower()):
         return _IDENTIFIER

@@ -137,3 +137,15 @@ def test_a_column_of_names_with_a_decimal_comma_is_no_identifier():
     heard = []
     assert Schema.infer(data, target="y", note=heard.append).kinds == ("text",)
     assert "decimal comma" in heard[0]
+
+
+def test_numbers_of_one_value_and_gaps_are_constant():
+    gaps = np.where(np.arange(N) % 10 == 0, 7.0, np.nan)
+    columns = {"gaps": gaps, "size": COLUMNS["size"], "y": COLUMNS["y"]}
+    data = Table("t", tuple(columns), tuple(columns.values()), np.arange(N))
+    for impute in (None, "median"):
+        heard = []
+        schema = Schema.infer(data, target="y", note=heard.append, impute=impute)
+        assert schema.columns == ("size",)
+        assert heard == ["t: left out column 'gaps': the same value in every row that has one"]
+    assert Schema.infer(data, target="y", keep=["gaps"]).columns == ("gaps", "size")
