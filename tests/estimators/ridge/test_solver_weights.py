@@ -1,12 +1,12 @@
-"""Weights of any size, and far apart: fits by all solvers are right, or say that they are not."""
+"""Fits by all solvers where weights are of any size or far apart, and their records and leave-one-out."""
 
 import warnings
 
 import numpy as np
 import pytest
 
-from ntklib import NTKRegressor
-from ntklib.solvers import IllConditionedWarning, Nystrom
+from ntklib import NNGP, NTK, ArcCosine, Laplace, NTKRegressor, NTKRegressorCV
+from ntklib.solvers import ConjugateGradient, IllConditionedWarning, Nystrom
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(150, 4))
@@ -67,3 +67,49 @@ def test_streams_warn_of_weights_far_apart():
     with pytest.warns(IllConditionedWarning, match="hides light ones"):
         model = NTKRegressor(alpha=0.1, solver=Nystrom(20, n_init=50)).partial_fit(X, Y, weights)
     assert model.solve_.outcome == "ill-conditioned"
+
+
+def test_more_centres_than_rows_are_all_rows():
+    few, y = X[:12], Y[:12, 0]
+    exact = NTKRegressor(alpha=0.1).fit(few, y)
+    for solver in (Nystrom(500), Nystrom(centers=X)):  # all rows are among the centres that are given
+        model = NTKRegressor(alpha=0.1, solver=solver).fit(few, y)
+        np.testing.assert_allclose(model.predict(NEW), exact.predict(NEW), atol=1e-8)
+
+
+@pytest.mark.parametrize("tol", [1e-1, 1e-2, 1e-4])
+def test_the_record_of_iterations_bounds_the_distance_to_the_exact_fit(tol):
+    weights = np.random.default_rng(1).uniform(0.1, 3, 150)
+    model = NTKRegressor(alpha=0.01, solver=ConjugateGradient(10, tol=tol)).fit(X, Y[:, 0], weights)
+    K = model.kernel_(X)  # the exact fit with the same intercept
+    exact = K @ np.linalg.solve(K + 0.01 * np.diag(1 / weights), Y[:, 0] - model.intercept_)
+    difference = np.average((K @ model.dual_coef_ - exact) ** 2, weights=weights) ** 0.5
+    assert 0 < difference <= model.solve_.distance
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-9), (np.float32, 1e-4)])
+def test_leave_one_out_on_centres_against_refits(dtype, tolerance):
+    rows, y, centres = X[:40].astype(dtype), Y[:40, 0], X[40:55].astype(dtype)
+    options = {"solver": Nystrom(centers=centres), "clip": False, "learn_features": None}
+    search = NTKRegressorCV([NTK(bias_std=1.0)], [0.3], store_held_out=True, **options).fit(rows, y)
+    for i in range(0, 40, 8):
+        rest = np.delete(np.arange(40), i)
+        model = NTKRegressor(NTK(bias_std=1.0), alpha=0.3, solver=options["solver"])
+        refit = model.fit(rows[rest].astype(float), y[rest]).predict(rows[[i]].astype(float))
+        np.testing.assert_allclose(search.held_out_predictions_[i], refit[0], atol=tolerance)
+
+
+KERNELS = [NTK(depth=2, bias_std=0.5), NNGP(bias_std=1.0, activation="erf"), ArcCosine(1), Laplace(2.0)]
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=str)
+@pytest.mark.parametrize(
+    "solver", [Nystrom(centers=X[:40]), ConjugateGradient(30, tol=1e-8)], ids=["nystrom", "cg"]
+)
+def test_float32_rows_give_the_fit_of_float64(solver, kernel):
+    single = X.astype(np.float32)
+    values = [
+        NTKRegressor(kernel, alpha=0.5, solver=solver).fit(rows, Y).predict(NEW)
+        for rows in (single, single.astype(float))
+    ]
+    np.testing.assert_allclose(*values, atol=1e-4)

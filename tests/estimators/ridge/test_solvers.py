@@ -51,7 +51,7 @@ def test_centres_at_all_rows_and_iterations_are_the_exact_fit(kernel, intercept)
     size = abs(exact.predict(NEW)).max()
     np.testing.assert_allclose(centres.predict(NEW), exact.predict(NEW), atol=1e-8 * size)
     iterations = NTKRegressor(solver=ConjugateGradient(30, tol=1e-9), **options).fit(X, Y)
-    np.testing.assert_allclose(iterations.predict(NEW), exact.predict(NEW), atol=1e-5 * size)
+    np.testing.assert_allclose(iterations.predict(NEW), exact.predict(NEW), atol=2e-7 * size)
     for record in iterations.solve_:
         assert record.outcome == "ok"
         assert record.residual <= 1e-9
@@ -116,8 +116,10 @@ def test_weights_are_repeated_rows(solver, dtype):
         np.repeat(rows, counts, axis=0), np.repeat(Y, counts, axis=0)
     )
     tolerance = 1e-9 if dtype == np.float64 else 1e-4
-    np.testing.assert_allclose(weighted.predict(NEW), repeated.predict(NEW), rtol=1e-4, atol=10 * tolerance)
-    np.testing.assert_allclose(weighted.target_scale_, repeated.target_scale_, rtol=1e-4)
+    if isinstance(solver, ConjugateGradient):
+        tolerance = max(tolerance, 1e-7)  # of its residual
+    np.testing.assert_allclose(weighted.predict(NEW), repeated.predict(NEW), rtol=0, atol=10 * tolerance)
+    np.testing.assert_allclose(weighted.target_scale_, repeated.target_scale_, rtol=10 * tolerance)
 
 
 @pytest.mark.parametrize("factor", [1e-170, 1e-3, 1e150])
