@@ -100,9 +100,9 @@ class Nystrom(Solver):
         Choice of rows: by randomly pivoted Cholesky, uniformly, or spread out by distance; or the centres
         themselves.
     subset : int or "auto", default="auto"
-        Rows at most, drawn uniformly, among which "rpcholesky" and "kmeans++" choose.  "auto" is 50,000, or
-        as many as keep the factor that chooses, `subset` times M, in a GiB, 4 M at least: 33,554 for 4,000
-        centres.
+        Rows at most, but M at least, drawn uniformly, among which "rpcholesky" and "kmeans++" choose.  "auto"
+        is 50,000, or as many as keep the factor that chooses, `subset` times M, in a GiB, 4 M at least:
+        33,554 for 4,000 centres.
     refine : bool, default=True
         Refine float32 sums by residuals in float64, down to a relative residual of 1e-10.
     n_init : int or "auto", default="auto"

@@ -351,10 +351,8 @@ class NTKRegressor(StreamEstimator, RidgeRegression):
             if first:
                 self._single = y.ndim == 1
             elif (y.ndim == 1) != self._single or (y.ndim == 2 and y.shape[1] != len(self._penalties)):
-                raise ValueError(
-                    f"y has shape {y.shape}, and the stream began with "
-                    f"{'one target' if self._single else f'{len(self._penalties)} targets'}."
-                )
+                began = "shape (n,)" if self._single else f"shape (n, {len(self._penalties)})"
+                raise ValueError(f"y has shape {y.shape}, and the stream began with {began}.")
             targets = y.astype(np.float64).reshape(len(y), -1)
             self._learn(X, targets, np.zeros(len(y), dtype=np.intp), np.ones(len(y)), sample_weight)
         return self

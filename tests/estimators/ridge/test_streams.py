@@ -207,7 +207,7 @@ BAD[123, 1] = np.nan
         (regressor, (X[:, :2], Y), "X has 2 features, but NTKRegressor is expecting 3 features"),
         (regressor, (BAD, Y), "Input X contains NaN in row 123, column 1"),
         (regressor, (X * 1e200, Y), "NaN or infinite|range of floats"),
-        (regressor, (X, Y[:, 0]), r"y has shape \(300,\), and the stream began with 2 targets"),
+        (regressor, (X, Y[:, 0]), r"y has shape \(300,\), and the stream began with shape \(n, 2\)"),
         (regressor, (X, Y[:, [0, 0, 1]]), r"y has shape \(300, 3\)"),
         (regressor, (X, Y, -np.ones(300)), "Negative values in data"),
         (classifier, (X, LABELS == "a"), "the label .* is not among the classes"),
@@ -340,6 +340,19 @@ def test_centres_are_chosen_as_soon_as_there_are_n_init_rows():
         for n in (39, 40)
     ]
     assert methods == ["cholesky", "nystrom"]
+
+
+def test_targets_of_another_shape_are_named():
+    rows, y = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30.0)
+    model = NTKRegressor(solver=Nystrom(12, n_init=40)).partial_fit(rows, y[:, None])
+    with pytest.raises(ValueError, match=r"y has shape \(30,\), and the stream began with shape \(n, 1\)"):
+        model.partial_fit(rows, y)
+
+
+def test_fewer_rows_to_choose_among_than_centres_are_as_many_as_centres():
+    rows = np.random.default_rng(0).normal(size=(30, 3))
+    model = NTKRegressor(solver=Nystrom(20, subset=5)).fit(rows, rows[:, 0])
+    assert model.solve_.n_centers == 20
 
 
 def test_a_penalty_of_0_is_refused_as_the_stream_begins():
