@@ -10,6 +10,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from ntklib import NNGP, NTK, NTKClassifierCV, NTKRegressorCV
+from ntklib._core.progress import Gauge
 from ntklib.dask import map_parts
 from ntklib.estimators.ridge._candidates import Candidate
 from ntklib.estimators.rows import RowView
@@ -86,14 +87,24 @@ def expected(table, target, estimator, sizes, squash):
     ],
 )
 def test_the_model_is_that_of_the_blocks_in_memory(
-    folder, cluster, tmp_path, capsys, files, target, where, sizes
+    folder, cluster, tmp_path, capsys, monkeypatch, files, target, where, sizes
 ):
+    reached = {}
+    reach = Gauge.reach
+
+    def recording(gauge, done, note=""):
+        reached[gauge.title] = done
+        reach(gauge, done, note)
+
+    monkeypatch.setattr(Gauge, "reach", recording)
     out = tmp_path / "m.ntk"
     address = [cluster.scheduler_address] if where == "cluster" else []
     command = ["fit", str(folder / files), "--target", target, "--impute", "median", "--out", str(out)]
     assert main([*command, "--dask", *address]) == 0
     printed = capsys.readouterr()
     assert "203 rows" in printed.out
+    # the tasks of the cluster, as they are done
+    assert [done for title, done in reached.items() if title.startswith("sums on")] == [203]
     estimator = (NTKRegressorCV if target == "y" else NTKClassifierCV)(solver="nystrom", store_held_out=True)
     table = open_tables([folder / files])
     model = load_model(out)
@@ -107,6 +118,26 @@ def test_the_model_is_that_of_the_blocks_in_memory(
     for name, value in vars(fitted).items():
         if isinstance(value, np.ndarray | float):
             assert np.asarray(getattr(model.pipeline[-1], name)).tobytes() == np.asarray(value).tobytes()
+
+
+def test_the_model_file_is_that_of_a_local_fit(folder, tmp_path, monkeypatch, capsys):
+    """Of one part, which a local fit takes as one block, and on centres, as for many rows."""
+    monkeypatch.setattr("ntklib.solvers.solver.EXACT_SEARCH_ROWS", 100)
+    models = []
+    for way in ([], ["--dask"]):
+        out = tmp_path / f"{len(models)}.ntk"
+        command = ["fit", str(folder / "0.csv"), "--target", "y", "--impute", "median", "--out", str(out)]
+        assert main([*command, *way]) == 0
+        capsys.readouterr()
+        models.append(load_model(out))
+    local, far = models
+    assert (local.scores, local.schema, local.reason) == (far.scores, far.schema, far.reason)
+    ours, theirs = (vars(model.pipeline[-1]) for model in models)
+    assert ours["solve_"].method == theirs["solve_"].method == "nystrom"
+    arrays = {name for name, value in ours.items() if isinstance(value, np.ndarray | float)}
+    assert arrays >= {"dual_coef_", "intercept_", "X_fit_", "alpha_", "target_scale_"}
+    for name in arrays:
+        assert np.asarray(ours[name]).tobytes() == np.asarray(theirs[name]).tobytes(), name
 
 
 def test_squashed_rows_are_those_of_memory(folder):
