@@ -37,7 +37,7 @@ SAME_ROWS = (
     "make arrays of both, of known sizes: X.to_dask_array(lengths=True) of a data frame or series, "
     "X.compute_chunk_sizes() of an array; then one is cut as the other."
 )
-"""What mends chunks that do not match."""
+"""Calls that mend chunks which do not match, in words."""
 
 
 @dataclass(frozen=True)

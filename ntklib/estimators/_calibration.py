@@ -33,7 +33,7 @@ def _below_largest(z: NDArray) -> NDArray:
 
 
 def smoothed_targets(labels: NDArray, k: int, n_copies: float | None) -> NDArray:
-    """Shares (n, k) of the classes in each target: 1 - 1/(N + 2) of its label, its rest of the others."""
+    """Shares (n, k) of the classes in each target: 1 - 1/(N + 2) of its label, equal parts of the others."""
     n = len(labels)
     doubt = 1 / ((n if n_copies is None else n_copies) + 2)
     targets = np.full((n, k), doubt / (k - 1))

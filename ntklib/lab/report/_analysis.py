@@ -332,6 +332,7 @@ def _study(
 def _look(ours: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResult:
     """Compute the pictures of the chosen kernel on (some of) the training rows."""
     kernel, penalty = _pictured(ours)
+    choice = describe_choice(ours)
     paths, best = search_paths(ours)
     rows = sample_rows(len(X), SPECTRUM_ROWS, seed)
     spectrum = np.sort(eigvalsh(kernel(X[rows])))[::-1]
@@ -345,7 +346,7 @@ def _look(ours: Any, rbf: Any, X: NDArray, y: NDArray, seed: int) -> KernelResul
         candidates["RBF kernel chosen above"] = RBF(length_scale=1 / np.sqrt(2 * gamma))
     return KernelResult(
         text=describe_kernel(kernel),
-        parts=describe_choice(ours) if hasattr(ours, "stack_") else [],
+        parts=choice if len(choice) > 1 else [],
         paths=paths,
         best=best,
         score_name=ours.loo_path_.score_name,
