@@ -108,6 +108,7 @@ def warmup() -> float:
                 kernel(rows)
                 kernel(rows, rows[:4])
                 kernel(rows, eval_gradient=True)
+                kernel.gradient_x(rows, rows, np.ones(8))
             NNGP()(rows)
         for network in networks:
             params = network.init(3, random_state=0, dtype=dtype)

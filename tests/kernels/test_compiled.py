@@ -28,6 +28,11 @@ def test_activation(entry, dtype):
             np.testing.assert_array_equal(np.diag(K), kernel.diag(rows))
             assert np.all(np.isfinite(gradient))
             np.testing.assert_allclose(kernel(rows, rows[:2].copy()), K[:, :2], rtol=1e-4, atol=1e-5)
+            slopes = [
+                kernel.gradient_x(form(rows), form(rows), [1.0] * 5)
+                for form in (np.asarray, sparse.csr_array)
+            ]
+            np.testing.assert_allclose(*slopes, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 3, 4, 7, 12])

@@ -13,6 +13,7 @@ from ntklib.kernels import (
     GELU,
     NNGP,
     NTK,
+    ABReLU,
     Abs,
     ArcCosine,
     Erf,
@@ -78,9 +79,9 @@ def test_activations(entry, options):
     )
 
 
-def exact_gradient(duals, x, z, which, normalized, **options):
-    with mp.workdps(120):
-        h = mpf(10) ** -40
+def exact_gradient(duals, x, z, which, normalized, digits=120, **options):
+    with mp.workdps(digits):
+        h = mpf(float(np.abs(x).max())) * mpf(10) ** -40
 
         def value(x, z):
             k = oracles.deep(duals, x, z, **options)[which]
@@ -141,6 +142,26 @@ def test_kinks_close_to_a_row_in_deep_networks_with_biases(activation, oracle, d
         truth = exact_gradient(oracle, x, z, 1, False, **options)
         value = NTK(activation=activation, **options).gradient_x([x], [z], [1.0])[0]
         np.testing.assert_allclose(value, truth, rtol=0, atol=1e-12 * np.abs(truth).max())
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-90, 1e-150])
+@pytest.mark.parametrize("trainable", ["all", "output"])
+@pytest.mark.parametrize(
+    ("activation", "oracle"),
+    [
+        (ReLU(), oracle_duals.rectified_power(1)),
+        (ABReLU(-0.5, 2.0), oracle_duals.ab_relu(-0.5, 2)),
+        (RectifiedPower(3), oracle_duals.rectified_power(3)),
+    ],
+    ids=["relu", "abrelu", "cubed"],
+)
+def test_biases_that_outweigh_rows(activation, oracle, size, trainable):
+    """Angles after the bias are of this order, and gaps of that of its square."""
+    x, z = size * np.random.default_rng(4).normal(size=(2, 3))
+    options = {"depth": 2, "bias_std": 1.0, "weight_std": 1.2, "trainable": trainable}
+    truth = exact_gradient(oracle, x, z, 1, False, digits=600, **options)
+    value = NTK(activation=activation, **options).gradient_x([x], [z], [1.0])[0]
+    np.testing.assert_allclose(value, truth, rtol=0, atol=1e-12 * np.abs(truth).max())
 
 
 def beyond(size):

@@ -17,7 +17,11 @@ difference is 0 for equal rows; where the bias outweighs the row, from those of 
 there.  Everything is relative to the rows' lengths, so nothing overflows.  A table of turns has the four
 rows of `turns`.
 
-A row of pairs at a time goes through short passes over buffers that stay in the first-level cache.
+A row of pairs at a time goes through short passes over buffers that stay in the first-level cache, each of
+which writes to one or two arrays: with more, loops do not vectorise.
+
+Derivatives, as rows and the angles between them move, follow the angle theta and not its cosine: d theta
+stays finite at coincident and opposite rows, where d arccos is zero times infinity.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ __all__ = [
     "angular_values",
     "bias_tile",
     "biased_roots",
+    "moved_tile",
     "one_layer_tile",
     "ramp_tile",
 ]
@@ -364,3 +369,129 @@ def angular_values(tau, degree, k, near, far, out):
         _fill_powers(tau[i], degree, power)
         _fill_near(near, tau[i], B)
         _values(tau[i], power, degree, kind(k), B, far, degree > 0, out[i])
+
+
+@inlined
+def _turn_rho(row, distance, i, x, z, length, turn, lengths, turns, bias, d_rho):
+    """Apply a bias to derivatives of cosines; turns of close rows differ as the distance of lengths says."""
+    cos_x, sin_x, cos_z, sin_z = x[0, i], x[1, i], z[0], z[1]
+    for j in range(row.shape[0]):
+        t, known = abs(row[j]), not math.isnan(distance[j])
+        gap = t if math.copysign(1.0, row[j]) > 0.0 else 2.0 - t
+        product_x, product_z = sin_x * cos_z[j], cos_x * sin_z[j]
+        fine = distance[j] * (product_z + product_x)
+        sine = fine if known else product_z - product_x
+        shared = fine * (cos_x * cos_z[j] - sin_x * sin_z[j]) * (length - bias)
+        across = shared if known & (length == lengths[j]) else turn - turns[j]
+        leaning = product_x * turn + product_z * turns[j]
+        d_rho[j] = cos_x * cos_z[j] * d_rho[j] + sine * across + gap * leaning
+
+
+@inlined
+def _add_layer(i, x, z, turn, turns, share, ratio, added, d_rho, ntk, slope, d_slope, d_ntk):
+    """Derivatives of the NTK's sum over layers, along a direction."""
+    cos_x, sin_x, cos_z, sin_z = x[0, i], x[1, i], z[0], z[1]
+    of_product, of_one = ratio * added, ratio * (1.0 - added)
+    for j in range(d_ntk.shape[0]):
+        leaning = sin_x * cos_z[j] * turn + cos_x * sin_z[j] * turns[j]
+        passed = d_ntk[j] * slope[j] + ntk[j] * d_slope[j]
+        product = of_product * cos_x * cos_z[j] + of_one
+        d_ntk[j] = share * d_rho[j] + product * passed - of_product * leaning * ntk[j] * slope[j]
+
+
+@inlined
+def _turn_gaps(row, distance, i, x, z, degree, root):
+    """Turn gaps by a bias, with their roots, and distances of lengths into those at the next layer.
+
+    With u = tan((pi/2 - a)/2) of the turns, radii are apart by ((u_x + u_z) / (1 + u_x u_z))^2 times as much.
+    """
+    for j in range(row.shape[0]):
+        if not math.isnan(distance[j]):
+            pair = slice(j, j + 1)
+            _fill_biased_roots(row[pair], i, x, z[:, pair], distance[pair], root[pair])
+            part = (x[3, i] + z[3, j]) / (1.0 + x[3, i] * z[3, j])
+            of_radii, powers = distance[j] * part * part, 0.0
+            for _ in range(degree):
+                powers = (powers + of_radii) / (1.0 + powers * of_radii)
+            distance[j] = powers
+    _bias_row(row, i, x, z)
+    for j in range(row.shape[0]):
+        root[j] = math.sqrt(abs(row[j])) if math.isnan(distance[j]) else root[j]
+    for j in range(row.shape[0]):
+        row[j] = row[j] if math.isnan(distance[j]) else math.copysign(root[j] * root[j], row[j])
+
+
+@compiled
+def moved_tile(tau, apart, angles, include, degree, k, ratio, polynomials, x, z, by_x, by_z, bias, moved):
+    """Write derivatives of relative kernel values along two directions, (2, n, m); gaps are overwritten.
+
+    apart: distances of the lengths of close rows, NaN of others; angles: derivatives of angles of inputs;
+    x, z: tables of turns; by_x, by_z: derivatives of the logarithms of lengths and of turns at every layer,
+    and of the logarithms of scales; bias: of the logarithm of the bias.
+    """
+    n, m = tau.shape
+    near, gap, far, near_below, far_below, near_second, far_second = polynomials
+    (lengths_x, turns_x, scales_x), (lengths_z, turns_z, scales_z) = by_x, by_z
+    depth = len(include) - 1
+    distance, value, root, power = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
+    ntk, slope, bend = np.empty(m), np.empty(m), np.empty(m)
+    rho, d_slope = np.empty((2, m)), np.empty((2, m))
+    B, E, D = np.ones(m), np.full(m, gap[0]), np.ones(m)
+    for i in range(n):
+        row = tau[i]
+        distance[:] = apart[i]
+        ntk[:], slope[:], d_slope[:] = 0.0, 0.0, 0.0
+        for j in range(m):
+            value[j] = math.copysign(1.0 - abs(row[j]), row[j])
+        for p in range(2):
+            d_rho = rho[p]
+            for j in range(m):
+                d_rho[j] = -angles[p, 0] * math.sqrt(abs(row[j]) * (2.0 - abs(row[j])))
+        moved[:, i] = 0.0
+        for layer in range(depth + 1):
+            added = 1.0 if np.any(include[layer:]) else 0.0  # else the cosines belong to the rows' scale
+            share = 1.0 if include[layer] else 0.0
+            xl, zl = x[layer], z[layer]
+            cos_x, sin_x, cos_z, sin_z = xl[0, i], xl[1, i], zl[0], zl[1]
+            for p in range(2):
+                turn, turns = turns_x[layer, p, i], turns_z[layer, p]
+                length, lengths = lengths_x[layer, p, i], lengths_z[layer, p]
+                _turn_rho(row, distance, i, xl, zl, length, turn, lengths, turns, bias[p, 0], rho[p])
+                _add_layer(
+                    i, xl, zl, turn, turns, share, ratio, added, rho[p], ntk, slope, d_slope[p], moved[p, i]
+                )  # fmt: skip
+            for j in range(m):
+                value[j] = cos_x * cos_z[j] * value[j] + sin_x * sin_z[j]
+            for j in range(m):
+                product = ratio * (added * cos_x * cos_z[j] + (1.0 - added))
+                ntk[j] = share * value[j] + product * ntk[j] * slope[j]
+            if layer == depth:
+                break
+            _turn_gaps(row, distance, i, xl, zl, degree, root)
+            _fill_near(near, row, B)
+            if degree > 1:
+                _fill_powers(row, degree - 2, power)
+                _fill_near(near_second, row, D)
+                _values(row, power, degree - 2, k, D, far_second, degree > 2, bend)
+                _fill_near(gap, row, E)
+                _fill_near(near_below, row, D)
+            _raise_powers(row, degree, root)
+            _slopes(row, root, degree, k, D, far_below, slope)
+            for p in range(2):
+                d_rho, d_below = rho[p], d_slope[p]
+                if degree > 1:
+                    curvature = (degree - 1) ** 2 / (2 * degree - 3)
+                    for j in range(m):
+                        d_below[j] = curvature * bend[j] * d_rho[j]
+                else:
+                    for j in range(m):
+                        sine = root[j] * math.sqrt(2.0 - abs(row[j]))
+                        turned = d_rho[j] / (sine if sine > 0.0 else 1.0)
+                        d_below[j] = (1.0 + k) / math.pi * (turned if sine > 0.0 else 0.0)
+                for j in range(m):
+                    d_rho[j] = ratio * slope[j] * d_rho[j]
+            _values_and_gaps(row, root, degree, k, B, E, far, value)
+        for p in range(2):
+            line, scale_x, scale_z = moved[p, i], scales_x[p, i], scales_z[p]
+            for j in range(m):
+                line[j] += ntk[j] * (scale_x + scale_z[j])

@@ -16,15 +16,9 @@ from numpy.typing import NDArray
 from .._wide import Wide, extended, positive, power, turns
 from ..contract import Architecture
 from ..gram.rows import Rows
-from ._angular import (
-    activation_tile,
-    angular_tile,
-    angular_values,
-    bias_tile,
-    biased_roots,
-    one_layer_tile,
-    ramp_tile,
-)
+from ._angular import angular_tile, moved_tile, one_layer_tile, ramp_tile
+from ._motion import RowMotion
+from ._moved_steps import moved_steps
 from .series import double_factorial, far_polynomial, gap_polynomial, near_polynomial, one_layer_polynomials
 
 __all__ = ["HomogeneousDual"]
@@ -164,27 +158,26 @@ class HomogeneousDual:
     ) -> np.ndarray:
         """Return d K / d log (weight_std, bias_std) over scale_x scale_z, shape (2, n, m)."""
         by_x, by_z = self._retuned(net, x), self._retuned(net, z)
-        return self._moved(net, x, z, tau, apart, by_x, by_z, np.zeros((2, *tau.shape)))
+        return self._moved(net, x, z, tau, apart, by_x, by_z, _NEITHER)
 
     def input_gradient(
         self, net: Architecture, x: AngularPlan, z: AngularPlan, tau: np.ndarray, apart: Any = None
     ) -> np.ndarray:
         """Return d K / d (log length of x, angle) over scale_x scale_z, shape (2, n, m)."""
-        by_x, by_z = self._lengthened(net, x), _still(z)
-        turned = np.stack([np.zeros_like(tau), -np.sqrt(np.abs(tau) * (2 - np.abs(tau)))])
-        return self._moved(net, x, z, tau, apart, by_x, by_z, turned)
+        by_x, by_z = self._lengthened(net, x), RowMotion.none(*z.turns[:, 0].shape)
+        return self._moved(net, x, z, tau, apart, by_x, by_z, _SECOND)
 
-    def _retuned(self, net: Architecture, x: AngularPlan) -> _Motion:
+    def _retuned(self, net: Architecture, x: AngularPlan) -> RowMotion:
         """Rows' lengths at every layer as weight_std and bias_std grow: derivatives in their logarithms."""
         return self._motion(net, x, _FIRST, _FIRST, _SECOND)
 
-    def _lengthened(self, net: Architecture, x: AngularPlan) -> _Motion:
+    def _lengthened(self, net: Architecture, x: AngularPlan) -> RowMotion:
         """Rows' lengths at every layer as their own length grows: derivatives in its logarithm, and 0."""
         return self._motion(net, x, _FIRST, _NEITHER, _NEITHER)
 
     def _motion(
         self, net: Architecture, x: AngularPlan, start: NDArray, by_weight: NDArray, by_bias: NDArray
-    ) -> _Motion:
+    ) -> RowMotion:
         """Rows' lengths at every layer as the first grow by ``start``, weights and biases as stated."""
         growth = start + np.zeros((2, x.turns.shape[2]))
         lengths, passed = np.empty((net.depth + 1, *growth.shape)), np.zeros_like(growth)
@@ -195,7 +188,7 @@ class HomogeneousDual:
                 passed = passed + sin2 * (growth - by_bias)
             scale = cos2 * growth + sin2 * by_bias
             growth = self.degree * scale + by_weight
-        return _Motion(lengths, scale + passed, by_bias)
+        return RowMotion(lengths, scale + passed, by_bias)
 
     def _moved(
         self,
@@ -204,60 +197,30 @@ class HomogeneousDual:
         z: AngularPlan,
         tau: np.ndarray,
         apart: Any,
-        by_x: _Motion,
-        by_z: _Motion,
-        d_rho_before: np.ndarray,
+        by_x: RowMotion,
+        by_z: RowMotion,
+        angles: np.ndarray,
     ) -> np.ndarray:
-        """Derivatives of K over scale_x scale_z as rows and the cosines between them move.
-
-        They follow the angle theta instead of its cosine: d theta stays finite at coincident and opposite
-        rows, where d arccos is zero times infinity.
-        """
+        """Derivatives of K over scale_x scale_z as rows move and, by ``angles``, those between them."""
         self._set_zero_rows(x, z, tau)
-        n, k = self.degree, self.k
-        ntk = np.zeros_like(tau)
-        d_ntk = np.zeros((2, *tau.shape))
-        slope = np.zeros_like(tau)  # relative E[sigma' sigma'] of the layer just passed, and its derivative
-        d_slope = np.zeros((2, *tau.shape))
-        value = np.copysign(1 - np.abs(tau), tau)
-        for layer in range(net.depth + 1):
-            # the angle between steps may be the root of one too small for float64
-            wide = np.longdouble if layer == n == 0 else np.float64
-            turned = _turn_gradient(x, z, by_x, by_z, layer, value, tau, d_rho_before, wide, apart)
-            apart = _lengths_apart(apart, x, z, layer, n)
-            value, d_rho, tau, roots, product, d_product = turned
-            if self._passes(net, layer):
-                product, d_product = 1.0, 0.0
-            ntk, d_ntk = (
-                net.include[layer] * value + self.ratio * product * ntk * slope,
-                net.include[layer] * d_rho
-                + self.ratio * (d_product * (ntk * slope) + product * (d_ntk * slope + ntk * d_slope)),
-            )
-            if layer == net.depth:
-                break
-            sine = roots * np.sqrt(2 - np.abs(tau))
-            d_theta = -np.divide(d_rho, sine, out=np.zeros_like(d_rho), where=sine > 0).astype(np.float64)
-            if n == 0:
-                d_rho_before = -(1 - k) / np.pi * d_theta
-            else:
-                slope = self._values(tau, n - 1, -k)
-                d_slope = (
-                    -(1 + k) / np.pi * d_theta
-                    if n == 1
-                    else (n - 1) ** 2 / (2 * n - 3) * self._values(tau, n - 2, k) * d_rho
-                )
-                d_rho_before = self.ratio * slope * d_rho
-            value = self._values(tau, n, k)
-            activation_tile(
-                tau, roots, n, k, near_polynomial(n), gap_polynomial(n), far_polynomial(n, tau.dtype.name)
-            )
-        if not net.normalized:
-            d_ntk = d_ntk + ntk * (by_x.log_scales[:, :, None] + by_z.log_scales[:, None, :])
-        return d_ntk.astype(np.float64)
-
-    def _values(self, tau: np.ndarray, degree: int, k: float) -> np.ndarray:
-        out = np.empty_like(tau)
-        angular_values(tau, degree, k, near_polynomial(degree), far_polynomial(degree, tau.dtype.name), out)
+        n, kind, scales = self.degree, tau.dtype.name, not net.normalized
+        if n == 0:
+            value, moved = moved_steps(self.k, x.turns, z.turns, tau, apart, angles, by_x, by_z)
+            if scales:
+                moved += value * (by_x.log_scales[:, :, None] + by_z.log_scales[:, None, :])
+            return net.include[-1] * moved
+        second = max(n - 2, 0)
+        polynomials = (
+            near_polynomial(n), gap_polynomial(n), far_polynomial(n, kind),
+            near_polynomial(n - 1), far_polynomial(n - 1, kind),
+            near_polynomial(second), far_polynomial(second, kind),
+        )  # fmt: skip
+        out = np.empty((2, *tau.shape))
+        moved_tile(
+            tau, np.full_like(tau, np.nan) if apart is None else apart, angles, np.array(net.include),
+            n, self.k, self.ratio, polynomials, x.turns, z.turns,
+            by_x.tables(x.turns, scales=scales), by_z.tables(z.turns, scales=scales), by_x.log_bias, out,
+        )  # fmt: skip
         return out
 
     def diagonal_gradient(self, net: Architecture, x: AngularPlan) -> np.ndarray:
@@ -268,12 +231,12 @@ class HomogeneousDual:
         """Return d K_xx / d log length over scale_x^2, shape (n,)."""
         return self._diagonal_moved(net, x, self._lengthened(net, x))[0]
 
-    def _diagonal_moved(self, net: Architecture, x: AngularPlan, by: _Motion) -> np.ndarray:
+    def _diagonal_moved(self, net: Architecture, x: AngularPlan, by: RowMotion) -> np.ndarray:
         relative = np.zeros(x.scale.mantissa.shape)
         d_relative = np.zeros(by.log_scales.shape)
         for layer in range(net.depth + 1):
             cos, sin = x.turns[layer, :2]
-            cos2, d_cos2 = cos**2, -2 * sin * cos * by.turn(x, layer)
+            cos2, d_cos2 = cos**2, -2 * sin * cos * by.turn(x.turns, layer)
             if self._passes(net, layer):
                 cos2, d_cos2 = np.ones_like(cos2), np.zeros_like(d_cos2)
             relative, d_relative = (
@@ -281,76 +244,3 @@ class HomogeneousDual:
                 self.ratio * (d_cos2 * relative + cos2 * d_relative),
             )
         return d_relative if net.normalized else d_relative + 2 * relative * by.log_scales
-
-
-@dataclass(frozen=True)
-class _Motion:
-    """Derivatives of rows in two directions: of the hyperparameters, or of the input."""
-
-    log_lengths: np.ndarray  # (depth + 1, 2, n): before the bias
-    log_scales: np.ndarray  # (2, n)
-    log_bias: np.ndarray  # (2, 1)
-
-    def turn(self, plan: AngularPlan, layer: int, dtype: Any = np.float64) -> np.ndarray:
-        """Of the turns a = atan2(b, h): sin cos (d log b - d log h)."""
-        cos, sin = plan.turns[layer, :2].astype(dtype)
-        return cos * sin * (self.log_bias - self.log_lengths[layer])
-
-
-def _still(x: AngularPlan) -> _Motion:
-    layers, n = x.turns.shape[0], x.turns.shape[2]
-    return _Motion(np.zeros((layers, 2, n)), np.zeros((2, n)), _NEITHER)
-
-
-def _turn_gradient(
-    x: AngularPlan,
-    z: AngularPlan,
-    by_x: _Motion,
-    by_z: _Motion,
-    layer: int,
-    value: Any,
-    tau: Any,
-    d_rho: Any,
-    dtype: Any,
-    apart: Any,
-) -> Any:
-    """Apply a layer's bias to cosines and gaps, and to the derivatives of the cosines, these in a type."""
-    cos_x, sin_x = x.turns[layer, :2, :, None].astype(dtype)
-    cos_z, sin_z = z.turns[layer, :2, None, :].astype(dtype)
-    d_ax, d_az = by_x.turn(x, layer, dtype)[:, :, None], by_z.turn(z, layer, dtype)[:, None, :]
-    gap = np.where(np.copysign(1.0, tau) > 0, np.abs(tau), 2 - np.abs(tau))
-    cos = cos_x * cos_z
-    product_x, product_z = sin_x * cos_z, cos_x * sin_z
-    sine, d_sine = product_z - product_x, d_ax - d_az
-    if apart is not None:
-        fine = apart * (product_z + product_x)
-        sine = np.where(np.isnan(apart), sine, fine)
-        m_x, m_z = by_x.log_lengths[layer], by_z.log_lengths[layer]
-        together = m_x[:, :, None] == m_z[:, None, :]
-        shared = fine * (cos - sin_x * sin_z) * (m_x - by_x.log_bias)[:, :, None]
-        d_sine = np.where(together & ~np.isnan(apart), shared, d_sine)
-    d_new = cos * d_rho + sine * d_sine
-    d_new = d_new + gap * (product_x * d_ax + product_z * d_az)
-    d_cos = -product_x * d_ax - product_z * d_az
-    mixed, roots = tau.copy(), np.empty_like(tau)
-    bias_tile(mixed, x.turns[layer], z.turns[layer])
-    apart = np.full_like(tau, np.nan) if apart is None else apart
-    biased_roots(tau, x.turns[layer], z.turns[layer], apart, roots)
-    mixed = np.where(np.isnan(apart), mixed, np.copysign(roots**2, mixed))
-    value, cos, d_cos = (part.astype(np.float64) for part in (cos * value + sin_x * sin_z, cos, d_cos))
-    return value, d_new, mixed, roots, cos, d_cos
-
-
-def _lengths_apart(apart: Any, x: AngularPlan, z: AngularPlan, layer: int, degree: int) -> Any:
-    """Difference of lengths over their sum after a layer's bias and activation, from that before.
-
-    With u = tan((pi/2 - a)/2) of the turns, radii are apart by ((u_x + u_z) / (1 + u_x u_z))^2 times as much.
-    """
-    if apart is None:
-        return None
-    u, v = x.turns[layer, 3, :, None].astype(np.float64), z.turns[layer, 3, None, :].astype(np.float64)
-    of_radii = apart * ((u + v) / (1 + u * v)) ** 2
-    powers = 0.0 * of_radii
-    for _ in range(degree):
-        powers = (powers + of_radii) / (1 + powers * of_radii)
-    return powers

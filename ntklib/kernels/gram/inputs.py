@@ -11,6 +11,7 @@ pair from the rows themselves, less what rounding leaves of it along u_x.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -38,6 +39,7 @@ _TINY = -300  # exponent of the length at which a zero row is looked at
 _FAR = 2**24
 _LARGEST = 2.0**1000  # slope over a kernel's scale; larger ones are those of networks of exp
 _RANGE = 2**12  # of exponents, beyond which powers of two are infinite or 0, whatever they multiply
+_PLAIN = 400  # exponents of factors up to it are multiplied with as they are
 _ROOM = 900  # exponents that sums of terms stay below the largest float by
 
 
@@ -73,32 +75,35 @@ def expansion_gradient(net: Architecture, X: Any, Y: Any, weights: NDArray) -> N
     k, d = weights.shape[0], X.shape[1]
     out = np.zeros((k, x.n, d))
     add_close = _close_adder(x, z)
+    plain = max(np.abs(power).max(initial=0) for power in (power_x, power_z)) < _PLAIN
+    if plain:
+        factor_x, factor_z = _scaled(factor_x, power_x), _scaled(factor_z, power_z)
+        power_x, power_z = np.zeros_like(power_x), np.zeros_like(power_z)
+    some_zero = bool(zero.any() or no_direction.any())
 
-    def slopes(rows: slice) -> Iterator[tuple[slice, NDArray, NDArray, NDArray, NDArray]]:
-        """Blocks of columns with signed gaps, parts along u_x and u_z, and powers of two for these."""
+    def slopes(rows: slice) -> Iterator[tuple[slice, NDArray, NDArray, NDArray]]:
+        """Blocks of columns with signed gaps, and parts along u_x and u_z, over powers of two."""
         block = plan_x.take(rows)
         for columns in row_blocks(z.n, _TILE):
             tau = np.empty((rows.stop - rows.start, columns.stop - columns.start))
             products(x, z, rows, columns, tau)
             apart: Any = signed_gaps(x, z, rows, columns, tau, fine=True)
-            aside = zero[rows, None] | no_direction[columns]
-            tau[aside], apart[aside] = 1.0, np.nan
-            equal = (tau == 0) & (np.copysign(1.0, tau) > 0) & (apart == 0)
+            if some_zero:
+                aside = zero[rows, None] | no_direction[columns]
+                tau[aside], apart[aside] = 1.0, np.nan
             gaps, other = tau.copy(), plan_z.take(columns)
             radial, by_angle = dual.input_gradient(net, block, other, tau, apart)
             if net.normalized:
-                radial = radial - dual.tile(net, block, other, gaps.copy(), apart) * log_diagonal[rows, None]
+                radial -= dual.tile(net, block, other, gaps.copy(), apart) * log_diagonal[rows, None]
+                equal = (gaps == 0) & (np.copysign(1.0, gaps) > 0) & (apart == 0)
                 radial[equal] = 0.0  # of the largest value
                 # slopes beyond the floats are those of rows whose values, between the nearest two, are 0
                 radial, by_angle = (np.where(np.isfinite(part), part, 0.0) for part in (radial, by_angle))
-            size = np.abs(gaps)
-            sine = np.sqrt(size * (2 - size))
-            turn = np.divide(-by_angle, sine, out=np.zeros_like(sine), where=sine > 0)
-            turn[:, no_direction[columns]] = 0.0
-            radial, turn = (np.clip(part, -_LARGEST, _LARGEST) for part in (radial, turn))
-            mantissa = np.outer(factor_x[rows], factor_z[columns])
-            power = np.clip(power_x[rows, None] + power_z[columns], -_FAR, _FAR)
-            yield columns, gaps, radial * mantissa, turn * mantissa, power
+            _split(gaps, radial, by_angle, factor_x[rows], factor_z[columns], no_direction[columns])
+            yield columns, gaps, radial, by_angle
+
+    def power_of(rows: slice, columns: slice) -> NDArray:
+        return np.clip(power_x[rows, None] + power_z[columns], -_FAR, _FAR)
 
     def weight_of(p: int, rows: slice, columns: slice) -> NDArray:
         return weights[p, rows if weights.shape[1] > 1 else slice(None), columns]
@@ -108,11 +113,9 @@ def expansion_gradient(net: Architecture, X: Any, Y: Any, weights: NDArray) -> N
         n_rows = rows.stop - rows.start
         total, close = np.zeros((2, k, n_rows, d))
         along, moved = np.zeros((2, k, n_rows))
-        for columns, gaps, radial, turn, power in slopes(rows):
-            size = np.abs(gaps)
-            near = size < _NEAR
-            radial = radial + np.where(near, 0.0, turn * np.where(np.copysign(1.0, gaps) > 0, size, 2 - size))
-            if shift is None:
+        for columns, gaps, radial, turn in slopes(rows):
+            if shift is None and not plain:
+                power = power_of(rows, columns)
                 radial, turn = _scaled(radial, power), _scaled(turn, power)
             for p in range(k):
                 weight = weight_of(p, rows, columns)
@@ -120,17 +123,15 @@ def expansion_gradient(net: Architecture, X: Any, Y: Any, weights: NDArray) -> N
                     sideways, outward = weight * turn, weight * radial
                 else:  # neither weights nor slopes need be in range where their products are
                     mantissa, exponent = np.frexp(weight)
-                    exponent = exponent + power - shift[:, None]
+                    exponent = exponent + power_of(rows, columns) - shift[:, None]
                     sideways, outward = (
                         _scaled(mantissa * turn, exponent),
                         _scaled(mantissa * radial, exponent),
                     )
+                add_close(rows, columns, gaps, sideways, close[p])
                 along[p] += np.sum(outward, axis=1)
-                turned = np.where(near, 0.0, sideways)
-                moved[p] += np.sum(turned, axis=1)
-                total[p] += turned @ z.directions[columns]
-                if near.any():
-                    add_close(rows, columns, gaps, np.where(near, sideways, 0.0), close[p])
+                moved[p] += np.sum(sideways, axis=1)
+                total[p] += sideways @ z.directions[columns]
         units, own = _unit_rows(x, rows), x.directions[rows]
         own = own.toarray() if sparse.issparse(own) else own
         for p in range(k):
@@ -141,10 +142,10 @@ def expansion_gradient(net: Architecture, X: Any, Y: Any, weights: NDArray) -> N
     def exponents(rows: slice) -> NDArray:
         """Those of each row's largest term."""
         top = np.full(rows.stop - rows.start, -_FAR)
-        for columns, _, radial, turn, power in slopes(rows):
+        for columns, _, radial, turn in slopes(rows):
             size = np.maximum(np.abs(radial), np.abs(turn))
             heavy = np.max([np.abs(weight_of(p, rows, columns)) for p in range(k)], axis=0)
-            exponent = np.frexp(size)[1] + np.frexp(heavy)[1] + power
+            exponent = np.frexp(size)[1] + np.frexp(heavy)[1] + power_of(rows, columns)
             top = np.maximum(top, np.max(np.where((size > 0) & (heavy > 0), exponent, -_FAR), axis=1))
         return top
 
@@ -188,7 +189,10 @@ def _unit_rows(x: Rows, rows: slice) -> NDArray:
 
 
 def _close_adder(x: Rows, z: Rows) -> Any:
-    """Function that adds weights times u_z - rho u_x of close pairs, up to multiples of u_x."""
+    """Function that adds up weights times u_z - rho u_x of close pairs, up to multiples of u_x.
+
+    It sets the weights of these pairs to 0.
+    """
     if not sparse.issparse(x.X):
         u, v = (np.ldexp(side.X, -side.exponent[:, None]) for side in (x, z))
 
@@ -215,6 +219,26 @@ def _close_adder(x: Rows, z: Rows) -> Any:
     return add_sparse
 
 
+@compiled
+def _split(gaps, radial, by_angle, factor_x, factor_z, no_direction):
+    """Derivatives by log length and angle to parts along u_x and u_z, times the rows' factors, in place.
+
+    The first is that along u_x of the sum of both; of close pairs the second is along u_z - rho u_x.
+    """
+    n, m = gaps.shape
+    for i in range(n):
+        row, along, turn = gaps[i], radial[i], by_angle[i]
+        for j in range(m):
+            t = abs(row[j])
+            sine = math.sqrt(t * (2.0 - t))
+            turned = -turn[j] / sine if (sine > 0.0) & (not no_direction[j]) else 0.0
+            turned = min(max(turned, -_LARGEST), _LARGEST)
+            gap = t if math.copysign(1.0, row[j]) > 0.0 else 2.0 - t
+            factor = factor_x[i] * factor_z[j]
+            outward = min(max(along[j], -_LARGEST), _LARGEST) + (turned * gap if t >= _NEAR else 0.0)
+            along[j], turn[j] = outward * factor, turned * factor
+
+
 @inlined
 def _twos(rx, a, rz, b):
     """Power of two that a row of length rz 2^b, over 2^b, is multiplied by to be as near one of rx 2^a."""
@@ -229,7 +253,7 @@ def _add_close(X, root_x, exponent_x, Z, root_z, exponent_z, tau, weights, out):
     n, m = tau.shape
     for i in range(n):
         for j in range(m):
-            if weights[i, j] == 0.0:
+            if abs(tau[i, j]) >= _NEAR or weights[i, j] == 0.0:
                 continue
             twos = _twos(root_x[i], exponent_x[i], root_z[j], exponent_z[j])
             sign, rx, rz = np.copysign(1.0, tau[i, j]), root_x[i], root_z[j] * twos
@@ -237,6 +261,7 @@ def _add_close(X, root_x, exponent_x, Z, root_z, exponent_z, tau, weights, out):
             for c in range(X.shape[1]):
                 p, q = X[i, c], sign * Z[j, c] * twos
                 out[i, c] += factor * ((p - q) * rz + q * change)
+            weights[i, j] = 0.0
 
 
 @compiled
@@ -248,7 +273,7 @@ def _add_close_sparse(
     row = np.zeros(out.shape[1])
     for i in range(n):
         for j in range(m):
-            if weights[i, j] == 0.0:
+            if abs(tau[i, j]) >= _NEAR or weights[i, j] == 0.0:
                 continue
             twos = _twos(root_x[i], exponent_x[i], root_z[j], exponent_z[j])
             sign, rx, rz = np.copysign(1.0, tau[i, j]), root_x[i], root_z[j] * twos
@@ -263,3 +288,4 @@ def _add_close_sparse(
             for a in range(starts_x[i], starts_x[i + 1]):  # where z has no entry
                 out[i, columns_x[a]] += factor * (row[columns_x[a]] * rz)
                 row[columns_x[a]] = 0.0
+            weights[i, j] = 0.0
