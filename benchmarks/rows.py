@@ -248,7 +248,7 @@ def search(d: int, sizes: list[int]) -> None:
 
 PARTS: dict[str, Callable[[float], Any]] = {
     "pass": lambda s: (one_pass(int(1e6 * s), 20, 2000), one_pass(int(1e6 * s), 100, 4000)),
-    "loo": lambda s: leave_one_out(int(1e6 * s), 20, 2000),
+    "loo": lambda s: (leave_one_out(int(1e6 * s), 20, 2000), leave_one_out(int(1e6 * s), 100, 4000)),
     "sklearn": lambda s: against_sklearn(int(2e5 * s), 20, 2000),
     "cg": lambda s: conjugate_gradients(int(6e4 * s), 20),
     "growth": lambda s: growth(20, 1000, [10**k for k in (4, 5, 6, 7) if 10**k <= 1e7 * s]),

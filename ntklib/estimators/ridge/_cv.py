@@ -25,7 +25,7 @@ from ..defaults import REGRESSION_GRID, Grid
 from ._candidates import Candidate, candidates_of, given_kernels, settled
 from ._clipping import clipped, left_out_limits
 from ._duration import search_seconds
-from ._estimator import Part, RidgeEstimator, centre_support
+from ._estimator import RidgeEstimator, centre_support
 from ._halving import comparison_rounds
 from ._kernel_search import KernelSearch, SearchResult, search_kernels
 from ._many_rows import check_blockwise
@@ -50,7 +50,6 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
     stack_: dict[str, Any]
     clip: Any = False
     _default_scoring: str
-    _combinations: tuple[str, ...] = ("best", "stack")
     _grid: Grid = REGRESSION_GRID
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
@@ -146,14 +145,16 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_option(self.combine, "combine", self._combinations)
+        check_option(self.combine, "combine", ("auto", "best", "stack"))
 
     def _stacks(self, units: Units, kernels: list, rows: NDArray, solver: Solver) -> bool:
         """Say if fits are added up, of kernels compared on the units at `rows`."""
         if self.combine != "auto":
             return self.combine == "stack"
-        plain = self.kernels is None and self.cv is None and self.learn_features is None
-        if not (plain and len(rows) == len(units) and isinstance(solver, Cholesky)):
+        plain = self.kernels is None and self.cv is None and self.learn_features != "diagonal"
+        if not (plain and not self.alpha_per_target and len(rows) == len(units)):
+            return False
+        if not isinstance(solver, Cholesky):
             return False
         # where equal samples were not merged they count once all the same
         return LEAST_STACKED <= len(self._merged(units, kernels)) < MOST_STACKED
@@ -201,9 +202,15 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
         if search.alphas is not None:
             self._check_penalties(search.alphas, solver)
         stacks = self._stacks(units, kernels, rows, solver)
+        nested = stacks and self.combine == "stack"
         if stacks:
             check_stackable(candidates, search)
-            self._learn_nothing()
+            if self.learn_features == "diagonal":
+                raise ValueError(
+                    "learn_features='diagonal' is for one kernel: leave combine='best', or "
+                    "learn_features=None."
+                )
+            self.learned_features_ = None
         if not isinstance(solver, Cholesky):
             for kernel in kernels:
                 check_blockwise(kernel, units.X.shape[1], solver)
@@ -221,21 +228,30 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
                 "store_held_out=True needs leave-one-out on all rows, which the solver ConjugateGradient has "
                 "not: give solver='nystrom'."
             )
-        nested = stacks and self.combine == "stack"
         passes = [*stacking_rounds(rounds[-1], splits), *rounds] if nested else rounds
         if not getattr(units.X, "elsewhere", False):  # other machines have other speeds
             announce(
                 f"{len(kernels)} kernels on at most {len(rows):,} rows, the best on {len(units):,}",
                 lambda: (
                     search_seconds(kernels, units, passes, solver)
-                    + (0.0 if stacks else self._learning_seconds(units, len(rows), splits))
+                    + (0.0 if nested else self._learning_seconds(units, len(rows), splits))
                 ),
             )
         self.__dict__.pop("stack_", None)
         if stacks:
             stack, self.cv_results_ = search_stack(
-                search, candidates, units, rounds, order, solver, nested=nested
+                search,
+                candidates,
+                units,
+                rounds,
+                order,
+                solver,
+                also=None if nested else lambda winner: self._learn_each(search, units, order, metadata, winner),
             )
+            if self.learned_features_ is not None:
+                scaled = [one.learned is not None for one in stack.results]
+                kept = bool(stack.weights[scaled].any())
+                self.learned_features_ = replace(self.learned_features_, kept=kept)
             paths = [one.path for one in stack.results]
             self.stack_ = {
                 "param_kernel": [path.kernel for path in paths],
@@ -283,8 +299,8 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
             self._fit_units(units, np.full(units.targets.shape[1], penalties[k]), solver)
             if parts and self._centres is None:
                 self.X_fit_ = parts[0][2]  # the same rows
-            one = Part(float(weights[k]), self.kernel_, self.X_fit_, self.dual_coef_, self.intercept_)
-            parts.append(tuple(one))
+            self._scale_fit(units)
+            parts.append(tuple(self._part(float(weights[k]))))
         self._parts = parts
 
     def _keep_held_out(self, X: Any, units: Units, held_out: NDArray) -> None:

@@ -17,7 +17,6 @@ from ntklib.solvers import (
     CentrePosterior,
     CholeskyFactor,
     ConjugateGradient,
-    Factorization,
     Nystrom,
     Solver,
     leave_one_out,
@@ -48,13 +47,20 @@ _FEW = 2000  # units up to which a factorisation gains next to nothing by thread
 
 
 class Part(NamedTuple):
-    """A fit that counts with a weight: sum_i dual_coef_i K(x, x_i) + intercept, one column an output."""
+    """A fit that counts with a weight: sum_i dual_coef_i K(x, x_i) + intercept, one column an output.
+
+    Standard deviations need its penalties, one an output, what it knows of its centres if it is on some, and
+    the root of the scale of its targets.
+    """
 
     weight: float
     kernel: Any
     X: Any
     dual_coef: NDArray
     intercept: NDArray
+    penalties: NDArray
+    centres: CentrePosterior | None
+    root_scale: NDArray | None
 
     def at(self, X: Any) -> tuple[Any, Any, Any, NDArray]:
         """Return kernel, rows to predict at, rows of the fit and coefficients."""
@@ -208,6 +214,9 @@ class RidgeEstimator(FeatureImportances, KernelEstimator):
     def _use_left_out(self, units: Units, values: NDArray) -> None:
         """Complete a fit by the leave-one-out values (n, k)."""
 
+    def _scale_fit(self, units: Units) -> None:
+        """Complete a fit that is to be a part of a sum."""
+
     def _shape_fit(self) -> None:
         """Give the fit the dimension of y."""
 
@@ -228,7 +237,7 @@ class RidgeEstimator(FeatureImportances, KernelEstimator):
         self.dual_coef_: NDArray = dual
         self.intercept_: Any = intercept
         self.solve_: Any = solutions[0] if len(solutions) == 1 else tuple(solutions)
-        self._variance_factor: Factorization | None = None
+        self._variance_factor: Any = None
 
     def _store_centres(self, support: NDArray, model: CentreModel, penalties: NDArray) -> None:
         """Keep a fit on centres: the expansion is over these, the rest of the rows is not needed."""
@@ -248,8 +257,14 @@ class RidgeEstimator(FeatureImportances, KernelEstimator):
         """The fits that predictions are the sums of: one, unless several were stacked."""
         if (parts := getattr(self, "_parts", None)) is not None:
             return [Part(*part) for part in parts]
-        dual = self.dual_coef_.reshape(len(self.support_), -1)
-        return [Part(1.0, self.kernel_, self.X_fit_, dual, self.intercept_)]
+        return [self._part(1.0)]
+
+    def _part(self, weight: float) -> Part:
+        """The fit just stored, to count with a weight."""
+        dual, scale = self.dual_coef_.reshape(len(self.support_), -1), getattr(self, "_root_scale", None)
+        return Part(
+            weight, self.kernel_, self.X_fit_, dual, self.intercept_, self._penalties, self._centres, scale
+        )
 
     def _gradients(self, X: Any, name: str) -> NDArray:
         """Gradients of all outputs in the rows of X, (m, d, k); ``name`` is the method asked."""

@@ -7,17 +7,23 @@ given these is
 
 .. math:: s_j^2 \Big( K(x, z) - k(x)^T M k(z)
           + \frac{(1 - k(x)^T M 1)(1 - k(z)^T M 1)}{1^T M 1} \Big) .
+
+A sum of fits is the mean of the mixture of their processes, with their weights :math:`v_p`. The covariance of
+f is that of the mixture,
+
+.. math:: \sum_p v_p \big( C_p(x, z) + (f_p(x) - f(x)) (f_p(z) - f(z)) \big), \qquad f = \sum_p v_p f_p .
 """
 
 from __future__ import annotations
 
+from copy import copy
 from threading import RLock
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ntklib._core.blocks import require_memory
+from ntklib._core.blocks import require_memory, working_memory
 from ntklib._core.threads import parallel_for
 from ntklib._core.validation import check_integer, random_generator
 from ntklib.solvers import EigenFactor, Factorization, Nystrom, Solver, half_constant
@@ -67,21 +73,52 @@ class PosteriorEstimator(RidgeEstimator):
         with np.errstate(over="ignore", under="ignore"):  # the root is used
             self.target_scale_ = np.square(self._root_scale)
 
-    def _spread(self, X: Any, *, noise: bool, full: bool) -> NDArray:
-        """Variances (m, k) or covariances (m, m, k) of all targets, without their scales.
+    def _scale_fit(self, units: Units) -> None:
+        self._fit_scale(units.n_copies, units)
+
+    def _fits(self) -> list[Self]:
+        """The fits that predictions are sums of, each as an estimator of its own."""
+        parts = self._summed()
+        if len(parts) == 1:
+            return [self]
+        if self._variance_factor is not None:
+            return self._variance_factor
+        fits = []
+        for part in parts:
+            fit = copy(self)
+            fit.kernel_, fit.X_fit_, fit.dual_coef_, fit.intercept_ = part[1:5]
+            fit._penalties, fit._centres, fit._root_scale = part[5:]
+            fit._parts = None
+            fits.append(fit)
+        if 8 * len(fits) * len(self.support_) ** 2 <= working_memory():  # of the factors that they will keep
+            self._variance_factor = fits
+        return fits
+
+    def _spread(self, X: Any, *, noise: bool, full: bool) -> tuple[NDArray, NDArray]:
+        """Variances (m, k) or covariances (m, m, k) of all targets, and the unit that they are in squares of.
 
         The Gram is factored again on the first call and the factor kept (but not pickled): a fitted model
         that only predicts should not hold an n x n matrix.
         """
+        fits = self._fits()
+        if len(fits) == 1:
+            return self._own_spread(X, noise=noise, full=full), self._root_scale
+        unit = np.max([fit._root_scale for fit in fits], axis=0)
+        unit[unit == 0] = 1.0
+        mean, total = self._expand(X), np.zeros(())
+        for fit, part in zip(fits, self._summed(), strict=True):
+            scale, apart = fit._root_scale / unit, (fit._expand(X) - mean) / unit
+            spread = fit._own_spread(X, noise=noise, full=full) * scale * scale
+            spread += apart[:, None] * apart if full else apart**2
+            total = total + part.weight * spread
+        return total, unit
+
+    def _own_spread(self, X: Any, *, noise: bool, full: bool) -> NDArray:
+        """Variances or covariances of a single fit, without the scales of the targets."""
         if is_precomputed(self.kernel_):
             raise ValueError(
                 "return_std, return_cov and sample_y need the kernel of the new points with themselves, "
                 "which kernel='precomputed' does not give."
-            )
-        if len(self._summed()) > 1:
-            raise ValueError(
-                "return_std, return_cov and sample_y are of one Gaussian process, and combine='stack' adds "
-                "up several fits: leave combine='best'."
             )
         m, penalties = X.shape[0], self._penalties
         if full:
@@ -153,11 +190,25 @@ class PosteriorEstimator(RidgeEstimator):
                 out += 0 if missing is None else np.outer(missing, missing)
         return out
 
-    def _draw(self, X: Any, mean: NDArray, n_samples: Any, random_state: Any) -> NDArray:
-        """Draws of f at the rows of X around the mean (m, k): (m, k, n_samples)."""
+    def _draw(self, X: Any, n_samples: Any, random_state: Any) -> NDArray:
+        """Draws of f at the rows of X, (m, k, n_samples): of a mixture each from one of its processes."""
         count = check_integer(n_samples, "n_samples", minimum=1)
-        rng = random_generator(random_state)
-        covariances = self._spread(X, noise=False, full=True)
+        rng, fits = random_generator(random_state), self._fits()
+        if len(fits) == 1:
+            return self._own_draws(X, count, rng)
+        weights = [part.weight for part in self._summed()]
+        which = rng.choice(len(fits), p=weights, size=(len(self._penalties), count))
+        out = np.empty((X.shape[0], *which.shape))
+        for i in np.unique(which):
+            draws = fits[i]._own_draws(X, int((which == i).sum(axis=1).max()), rng)
+            for j, own in enumerate(which == i):
+                out[:, j, own] = draws[:, j, : own.sum()]
+        return out
+
+    def _own_draws(self, X: Any, count: int, rng: np.random.Generator) -> NDArray:
+        """Draws from the process of a single fit."""
+        mean = self._expand(X)
+        covariances = self._own_spread(X, noise=False, full=True)
         out = np.empty((*mean.shape, count))
         for penalty in np.unique(self._penalties):
             columns = np.flatnonzero(self._penalties == penalty)

@@ -13,6 +13,7 @@ temperature is fitted to values of the second kind.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -156,16 +157,19 @@ def search_stack(
     order: NDArray,
     solver: Solver,
     *,
-    nested: bool,
+    also: Callable[[SearchResult], list[SearchResult]] | None = None,
 ) -> tuple[StackSearch, dict[str, Any]]:
     """Compare the kernels, and weigh the fits of those of the last round on its units.
 
-    Scores are `nested`, or of the comparison's left-out values, in each fold by weights of the others.
+    Scores are nested. With what is to be weighed `also`, searches on the same units that the best kernel is
+    handed to, they are of left-out values, in each fold by weights of the others.
 
     Returns the weights, with held-out values and the score of folds, and the comparison as a dictionary of
     columns (`cv_results_`).
     """
     compared = compare_kernels(search, candidates, units, rounds, solver, keep=search.splits is None)
+    if also is not None:
+        compared = replace(compared, results=[*compared.results, *also(compared.winner)])
     rows, stacker = rounds[-1].rows, Stacker(search, compared.candidates, units)
     folds = nested_folds(order) if search.splits is None else search.splits
     splits = [tuple(np.intersect1d(side, rows) for side in fold) for fold in folds]
@@ -183,10 +187,10 @@ def search_stack(
         if known:
             of_fits = np.stack([result.held_out[place] for result in known])
             added_up[place] = np.tensordot(stacker.weights(known, rows, train), of_fits, 1)
-        held_out[place] = stacker.predicted(train, test) if nested else added_up[place]
+        held_out[place] = stacker.predicted(train, test) if also is None else added_up[place]
         by_fold[i] = search.criteria[0](held_out[place], test)
 
-    with step(f"stacking {len(compared.candidates)} kernels on {len(rows):,} rows"):
+    with step(f"stacking {max(len(compared.results), len(compared.candidates))} fits on {len(rows):,} rows"):
         parallel_for(run, range(len(splits)), threads=side_by_side(len(splits), len(rows)))
         parallel_for(finish, [0])  # in a pool of one, for BLAS to have one thread
     # of leave-one-out, as without stacking, all values at once

@@ -91,7 +91,6 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
     """
 
     _default_scoring = CLASSIFIER_SCORING
-    _combinations = ("auto", "best", "stack")
     _grid = CLASSIFICATION_GRID
 
     def __init__(

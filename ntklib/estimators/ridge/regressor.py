@@ -119,10 +119,10 @@ class RidgeRegression(Regression, PosteriorEstimator):
         values = self._shaped(self._clipped(self._expand(X)))
         if not (return_std or return_cov):
             return values
-        spread = self._spread(X, noise=include_noise, full=return_cov)
+        spread, unit = self._spread(X, noise=include_noise, full=return_cov)
         if return_cov:
-            return values, self._shaped(spread * self._root_scale * self._root_scale)
-        return values, self._shaped(np.sqrt(spread) * self._root_scale)
+            return values, self._shaped(spread * unit * unit)
+        return values, self._shaped(np.sqrt(spread) * unit)
 
     def predict_gradient(self, X: Any) -> NDArray:
         """Differentiate the predictions in the inputs, at the rows of X.
@@ -185,7 +185,7 @@ class RidgeRegression(Regression, PosteriorEstimator):
         """
         check_is_fitted(self)
         X = self._rows(X)
-        draws = self._draw(X, self._expand(X), n_samples, random_state)
+        draws = self._draw(X, n_samples, random_state)
         return draws[:, 0] if self._single else draws
 
 

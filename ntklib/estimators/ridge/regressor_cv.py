@@ -163,7 +163,7 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         cv=None,
         max_search_samples=3000,
         halving=True,
-        combine="best",
+        combine="auto",
         learn_features="auto",
         alpha_per_target=False,
         target_scale="fit",

@@ -20,7 +20,7 @@ from .._candidates import Candidate
 from .._duration import learning_seconds
 from .._kernel_search import KernelSearch, SearchResult
 from .outcome import LearnedFeatures
-from .search import FeatureSearch, base_candidates, restricted, three_folds
+from .search import FeatureChoice, FeatureSearch, base_candidates, restricted, three_folds
 
 __all__ = ["MOST_ROWS", "LearnsFeatures"]
 
@@ -59,6 +59,42 @@ class LearnsFeatures:
         then the others, which the scales have not seen, judge it anew by leave-one-out on all.
         """
         self.learned_features_ = None
+        features = self._feature_search(search, units, order, splits, metadata)
+        if features is None:
+            return None
+        always = self.learn_features == "diagonal"
+        choice = features.run(base_candidates(self.kernels), winner.candidate, always=always)
+        if choice is not None:
+            self.learned_features_ = choice.outcome
+        if choice is None or choice.path is None:
+            return None
+        result, rows = _result_of(choice, features.rows), features.rows
+        if splits is not None or 2 * len(rows) > len(units) or isinstance(solver, ConjugateGradient):
+            return result
+        return _searched_on_all(search, result, units, features.scoring, solver)
+
+    def _learn_each(
+        self, search: KernelSearch, units: Units, order: NDArray, metadata: Metadata, winner: SearchResult
+    ) -> list[SearchResult]:
+        """Learn scales for each kernel, whose fits may be added to a sum, and record the best of them."""
+        self.learned_features_ = None
+        features = self._feature_search(search, units, order, None, metadata)
+        if features is None:
+            return []
+        choices = features.each(base_candidates(self.kernels), winner.candidate)
+        if choices:
+            self.learned_features_ = max(choices, key=lambda choice: choice.rank).outcome
+        return [_result_of(choice, features.rows) for choice in choices]
+
+    def _feature_search(
+        self,
+        search: KernelSearch,
+        units: Units,
+        order: NDArray,
+        splits: Splits | None,
+        metadata: Metadata,
+    ) -> FeatureSearch | None:
+        """The search for scales as `learn_features` says, if it says any."""
         if self.learn_features is None:
             return None
         rows = np.sort(order[:MOST_ROWS])
@@ -71,7 +107,7 @@ class LearnsFeatures:
         if reason:
             return None
         groups = metadata.split.get("groups")
-        features = FeatureSearch(
+        return FeatureSearch(
             units=units.take(rows),
             rows=rows,
             order=order,
@@ -83,24 +119,6 @@ class LearnsFeatures:
             fit_intercept=self.fit_intercept,
             clip=search.clip,
         )
-        always = self.learn_features == "diagonal"
-        choice = features.run(base_candidates(self.kernels), winner.candidate, always=always)
-        if choice is not None:
-            self.learned_features_ = choice.outcome
-        if choice is None or choice.path is None:
-            return None
-        result = SearchResult(
-            Candidate(choice.path.kernel),
-            choice.path,
-            choice.rank,
-            bool(np.isfinite(choice.rank).all()),
-            None,
-            choice.held_out,
-            learned=rows,
-        )
-        if splits is not None or 2 * len(rows) > len(units) or isinstance(solver, ConjugateGradient):
-            return result
-        return _searched_on_all(search, result, units, features.scoring, solver)
 
     def _learning_seconds(self, units: Units, n_rows: int, splits: Splits | None) -> float:
         """Seconds that learning takes, about; 0 where it is left."""
@@ -109,14 +127,6 @@ class LearnsFeatures:
             return 0.0
         kernels = [one.kernel or Laplace() for one in base_candidates(self.kernels)]
         return learning_seconds(kernels, units, n_rows, len(folds))
-
-    def _learn_nothing(self) -> None:
-        """Say so of a stack."""
-        if self.learn_features == "diagonal":
-            raise ValueError(
-                "learn_features='diagonal' is for one kernel: leave combine='best', or learn_features=None."
-            )
-        self.learned_features_ = None
 
     def _hindrance(self, units: Units, n_rows: int, splits: Splits) -> str:
         """Say what keeps features from being learned, and what to do; nothing if empty."""
@@ -133,6 +143,20 @@ class LearnsFeatures:
         if automatic and (self.kernels is not None or few or d > _MOST_COLUMNS or len(splits) > _MOST_FOLDS):
             return "is left to whoever asks for it"
         return ""
+
+
+def _result_of(choice: FeatureChoice, rows: NDArray) -> SearchResult:
+    """Learned scales as the result of a search on the units at `rows`."""
+    assert choice.path is not None
+    return SearchResult(
+        Candidate(choice.path.kernel),
+        choice.path,
+        choice.rank,
+        bool(np.isfinite(choice.rank).all()),
+        None,
+        choice.held_out,
+        learned=rows,
+    )
 
 
 def _searched_on_all(

@@ -110,6 +110,21 @@ class FeatureSearch:
             best = self._best([candidate], [trial.place for trial in trials[: n_rounds + 1]])
         if best is None:
             return None
+        return self._choice(best, rest, always=always)
+
+    def each(self, candidates: list[Candidate], fixed: Candidate) -> list[FeatureChoice]:
+        """Learn scales for each candidate, all to be used, and compare each with the `fixed` kernel.
+
+        Candidates whose gradients are all 0 are left out.
+        """
+        with step("kernel without scales"):
+            rest = self._rounds(fixed).run(most_rounds=0)[0]
+        tried = [self._best([candidate]) for candidate in candidates]
+        return [self._choice(best, rest, always=True) for best in tried if best is not None]
+
+    def _choice(
+        self, best: tuple[Candidate, list[Trial], int], rest: Trial, *, always: bool
+    ) -> FeatureChoice:
         candidate, trials, n_rounds = best
         outcome = self._judged(candidate, trials, n_rounds, rest, always=always)
         path = self._path(candidate, trials[: n_rounds + 1]) if outcome.kept else None
