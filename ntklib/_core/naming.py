@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Product, Sum
 
 _MOST_NUMBERS = 4  # of an array that are written
+_MOST_PARTS = 4  # of a sum that are written
 
 
 def describe_kernel(kernel: Any) -> str:
@@ -44,7 +45,9 @@ def describe_kernel(kernel: Any) -> str:
 
 
 def describe_choice(model: Any) -> list[str]:
-    """Write what a fitted search chose: kernel and penalty, or those of the parts of a sum, heaviest first.
+    """Write what a fitted search chose: kernel and penalty, or those of parts of a sum, the heaviest first.
+
+    Of more than four parts, three are written, and the weight and number of the others.
 
     Parameters
     ----------
@@ -58,7 +61,11 @@ def describe_choice(model: Any) -> list[str]:
         parts = zip(*model.stack_.values(), strict=True)
         ordered = sorted((part for part in parts if part[2] > 0), key=lambda part: -part[2])
         if len(ordered) > 1:
-            return [f"{w:.3g} of {describe_kernel(k)}, penalty {a:.3g}" for k, a, w in ordered]
+            words = [f"{w:.3g} of {describe_kernel(k)}, penalty {a:.3g}" for k, a, w in ordered]
+            if len(words) <= _MOST_PARTS:
+                return words
+            rest = sum(part[2] for part in ordered[_MOST_PARTS - 1 :])
+            return [*words[: _MOST_PARTS - 1], f"{rest:.3g} of {len(words) - _MOST_PARTS + 1} others"]
     least, most = np.min(model.alpha_), np.max(model.alpha_)
     penalty = f"{least:.3g}" if least == most else f"{least:.3g} to {most:.3g}"
     return [f"{describe_kernel(model.kernel_)}, penalty {penalty}"]

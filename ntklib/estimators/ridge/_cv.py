@@ -239,14 +239,12 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
             )
         self.__dict__.pop("stack_", None)
         if stacks:
+
+            def also(winner: SearchResult) -> list[SearchResult]:
+                return self._learn_each(search, units, order, metadata, winner)
+
             stack, self.cv_results_ = search_stack(
-                search,
-                candidates,
-                units,
-                rounds,
-                order,
-                solver,
-                also=None if nested else lambda winner: self._learn_each(search, units, order, metadata, winner),
+                search, candidates, units, rounds, order, solver, also=None if nested else also
             )
             if self.learned_features_ is not None:
                 scaled = [one.learned is not None for one in stack.results]

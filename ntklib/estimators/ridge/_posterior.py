@@ -85,7 +85,7 @@ class PosteriorEstimator(RidgeEstimator):
             return self._variance_factor
         fits = []
         for part in parts:
-            fit = copy(self)
+            fit: Any = copy(self)
             fit.kernel_, fit.X_fit_, fit.dual_coef_, fit.intercept_ = part[1:5]
             fit._penalties, fit._centres, fit._root_scale = part[5:]
             fit._parts = None

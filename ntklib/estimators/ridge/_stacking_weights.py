@@ -19,17 +19,24 @@ from .._calibration import fit_temperature, logits, smoothed_targets
 
 __all__ = ["log_loss_weights", "squared_error_weights"]
 
+_PENALTY = 0.1  # on |w|^2, relative to the squared error of the best fit
 _STEPS = 1000  # of the minimisation at most; ten kernels take some twenty
 
 
 def squared_error_weights(residuals: NDArray) -> NDArray:
-    """Weights w >= 0 of sum 1 that make the length of residuals (n, K) times w least.
+    r"""Weights of sum 1 that make the squared error of a sum of fits least, with a penalty on large ones.
 
-    The solution of nonnegative least squares with the sum as one more equation is a multiple of them.
+    .. math:: \min_{w \ge 0} |R w|^2 + 0.1 |w|^2 \min_k |R_k|^2, \quad \sum_k w_k = 1,
+
+    R the residuals (n, K). Of fits that are equally good, all count. The solution of nonnegative least
+    squares with the sum as one more equation is a multiple of the weights.
     """
     size = np.abs(residuals).max()
-    rows = np.vstack([residuals / (size or 1.0), np.ones((1, residuals.shape[1]))])
-    solution = nnls(rows, np.r_[np.zeros(len(residuals)), 1.0])[0]
+    residuals = residuals / (size or 1.0)
+    n, k = residuals.shape
+    penalty = np.sqrt(_PENALTY * np.square(residuals).sum(axis=0).min())
+    rows = np.vstack([residuals, penalty * np.eye(k), np.ones((1, k))])
+    solution = nnls(rows, np.r_[np.zeros(n + k), 1.0])[0]
     return solution / solution.sum()
 
 

@@ -69,12 +69,14 @@ class RidgeRegression(Regression, PosteriorEstimator):
             Also return the posterior standard deviation of f(x), as
             :class:`~sklearn.gaussian_process.GaussianProcessRegressor` with the same kernel and ``alpha``
             does, times the square root of ``target_scale_``. An intercept counts as an unknown constant with
-            a flat prior. The first call factors the Gram again.
+            a flat prior. Of a sum of fits it is that of the mixture of their processes, by their weights:
+            the mean of their variances and of the squares of what their predictions differ from the sum by.
+            The first call factors the Gram again.
         return_cov : bool, default=False
             Also return the posterior covariance of f at the rows.
         include_noise : bool, default=False
-            Add the noise of a new sample of weight 1, of variance ``alpha * target_scale_``: the uncertainty
-            of its y rather than of f.
+            Add the noise of a new sample of weight 1, of variance ``alpha * target_scale_`` (of each fit of a
+            sum): the uncertainty of its y rather than of f.
 
         Returns
         -------
@@ -157,6 +159,8 @@ class RidgeRegression(Regression, PosteriorEstimator):
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> NDArray:
         """Draw functions from the posterior, and return their values at the rows of X.
+
+        Of a sum of fits each function is a draw from the process of one of them, chosen by the weights.
 
         Parameters
         ----------

@@ -59,11 +59,16 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         the last two or more on all that `max_search_samples` allows. The first round has 500 units or more,
         so that fewer than 1,000 are not halved, nor is a list of one or two kernels. False scores every
         kernel on all.
-    combine : {"best", "stack"}, default="best"
+    combine : {"auto", "best", "stack"}, default="auto"
         "stack" adds up the fits of the kernels of the last round, each at its own penalty, with nonnegative
-        weights of sum 1 that make the squared error of their held-out predictions least. Scores are of five
-        folds (or those of `cv`), in each of which penalties and weights are made anew, on the rows of the
-        comparison. Not with "gcv", `alpha_per_target` or "precomputed", and without standard deviations.
+        weights of sum 1 that make the squared error of their held-out predictions least, with a penalty of a
+        tenth of the least error of one of them on the squares of the weights. Scores are of five folds (or
+        those of `cv`), in each of which penalties and weights are made anew, on the rows of the comparison.
+        Not with "gcv", `alpha_per_target` or "precomputed". "auto" adds up for 100 to 999 units, fits with
+        learned scales of the columns among them; scores are of the values that they hold out, added up in
+        each of five folds by weights of the other four, without fitting anew. It takes the best kernel
+        otherwise, and with kernels, folds, `alpha_per_target` or learn_features="diagonal", or any but the
+        exact solver.
     learn_features : {"auto", "diagonal"} or None, default="auto"
         "diagonal" multiplies each column by a learned scale, the root mean square of the derivative of a fit
         along it, in up to 8 rounds of fitting and scaling anew; the number of rounds and the penalty are
@@ -71,7 +76,8 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         ``kernels=None`` also ``Laplace(norm=2)`` at the median distance, or one of the given kernels. "auto"
         keeps the scales only where they are better than the kernel chosen without them by more than the
         standard error of the difference, and tries them with ``kernels=None``, 100 units or more, 2 to 2,000
-        columns and at most 20 folds only. At most 3,000 units take part, from 1,000 on in two steps: half of
+        columns and at most 20 folds only. In a sum of fits weights decide, and those of all rounds may count.
+        At most 3,000 units take part, from 1,000 on in two steps: half of
         them choose the kernel, which goes on to all. The penalty is searched again on all units where twice
         as many or more are fitted, by leave-one-out of those that did not take part (not with `cv` or
         ``ConjugateGradient``). Not with `alpha_per_target`, "stack" or "precomputed", or with
@@ -99,7 +105,8 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         Chosen kernel, which the fitted estimator also names when it is printed; scales of it are numbers.
         With learned features a :class:`~ntklib.kernels.Scaled`.
     learned_features_ : LearnedFeatures or None
-        Scores on folds with learned scales of the columns and without, and if they were kept: then
+        Scores on folds with learned scales of the columns and without, and if they were kept; in a sum of
+        fits, if any of them has a weight. Where one kernel was chosen, and the scales were kept,
         `best_score_`, `loo_path_` and `held_out_predictions_` are of these folds, whose scales are those of
         their training rows. Where the penalty was searched again, `best_score_` and `loo_path_` are of the
         units that did not take part. None where none were tried, or no derivative was anything but 0.
@@ -115,8 +122,9 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         Scores of the chosen kernel at every penalty, on all units.
     stack_ : dict of arrays
         The kernels whose fits are added up, "param_kernel", their penalties, "param_alpha", and the "weight"
-        of each; only with ``combine="stack"``. `kernel_`, `alpha_`, `loo_path_` and all that describes one
-        fit are then of the heaviest.
+        of each; only of a sum of fits. `kernel_`, `alpha_`, `loo_path_`, `target_scale_` and all that
+        describes one fit are then of the heaviest. Standard deviations are of the mixture of their
+        processes.
     held_out_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
         Prediction of each sample at the chosen penalty by the fit without it: without one copy of it (also
         with "gcv"), or without its fold; with learned scales, of samples that took part, without theirs and

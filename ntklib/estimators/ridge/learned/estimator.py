@@ -20,7 +20,7 @@ from .._candidates import Candidate
 from .._duration import learning_seconds
 from .._kernel_search import KernelSearch, SearchResult
 from .outcome import LearnedFeatures
-from .search import FeatureChoice, FeatureSearch, base_candidates, restricted, three_folds
+from .search import FeatureSearch, LearnedFit, base_candidates, restricted, three_folds
 
 __all__ = ["MOST_ROWS", "LearnsFeatures"]
 
@@ -66,9 +66,9 @@ class LearnsFeatures:
         choice = features.run(base_candidates(self.kernels), winner.candidate, always=always)
         if choice is not None:
             self.learned_features_ = choice.outcome
-        if choice is None or choice.path is None:
+        if choice is None or choice.fit is None:
             return None
-        result, rows = _result_of(choice, features.rows), features.rows
+        result, rows = _result_of(choice.fit, features.rows), features.rows
         if splits is not None or 2 * len(rows) > len(units) or isinstance(solver, ConjugateGradient):
             return result
         return _searched_on_all(search, result, units, features.scoring, solver)
@@ -76,15 +76,14 @@ class LearnsFeatures:
     def _learn_each(
         self, search: KernelSearch, units: Units, order: NDArray, metadata: Metadata, winner: SearchResult
     ) -> list[SearchResult]:
-        """Learn scales for each kernel, whose fits may be added to a sum, and record the best of them."""
+        """Learn scales for each kernel, and return the fits of all rounds, which may be added to a sum."""
         self.learned_features_ = None
         features = self._feature_search(search, units, order, None, metadata)
         if features is None:
             return []
-        choices = features.each(base_candidates(self.kernels), winner.candidate)
-        if choices:
-            self.learned_features_ = max(choices, key=lambda choice: choice.rank).outcome
-        return [_result_of(choice, features.rows) for choice in choices]
+        candidates = base_candidates(self.kernels)
+        self.learned_features_, fits = features.each(candidates, winner.candidate)
+        return [_result_of(fit, features.rows) for fit in fits]
 
     def _feature_search(
         self,
@@ -145,18 +144,10 @@ class LearnsFeatures:
         return ""
 
 
-def _result_of(choice: FeatureChoice, rows: NDArray) -> SearchResult:
-    """Learned scales as the result of a search on the units at `rows`."""
-    assert choice.path is not None
-    return SearchResult(
-        Candidate(choice.path.kernel),
-        choice.path,
-        choice.rank,
-        bool(np.isfinite(choice.rank).all()),
-        None,
-        choice.held_out,
-        learned=rows,
-    )
+def _result_of(fit: LearnedFit, rows: NDArray) -> SearchResult:
+    """A fit with learned scales as the result of a search on the units at `rows`."""
+    candidate, finite = Candidate(fit.path.kernel), bool(np.isfinite(fit.rank).all())
+    return SearchResult(candidate, fit.path, fit.rank, finite, None, fit.held_out, learned=rows)
 
 
 def _searched_on_all(

@@ -97,12 +97,11 @@ class Recursion:
             self.scales = scales
         return scales is not None
 
-    def repeat(self, places: list[int]) -> None:
-        """Go through rounds at known penalties, and be ready for the one that follows."""
-        for place in places:
-            self.begin()
-            self.advance(self.fit(place))
-            self.end()
+    def repeat(self, place: int) -> None:
+        """Go through a round at a known penalty."""
+        self.begin()
+        self.advance(self.fit(place))
+        self.end()
 
 
 def rows_of_gradients(order: NDArray, among: NDArray) -> NDArray:

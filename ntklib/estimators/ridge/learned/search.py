@@ -33,22 +33,27 @@ from .on_folds import FoldRounds, HeldOut, Trial
 from .outcome import LearnedFeatures
 from .recursion import Penalties, Recursion, rows_of_gradients
 
-__all__ = ["FeatureChoice", "FeatureSearch", "base_candidates", "restricted", "three_folds"]
+__all__ = ["FeatureChoice", "FeatureSearch", "LearnedFit", "base_candidates", "restricted", "three_folds"]
 
 _N_FOLDS = 3
 
 
-class FeatureChoice(NamedTuple):
-    """Learned scales: the record of what folds say of them, and the path of penalties if they are kept.
+class LearnedFit(NamedTuple):
+    """A kernel with learned scales: its path of penalties, and the pair it is ranked by.
 
-    `rank` is the pair it is ranked by, `held_out` are the values of left-out units, NaN of those that no fold
-    leaves out.
+    `held_out` are the values of left-out units, NaN of those that no fold leaves out.
     """
 
-    outcome: LearnedFeatures
-    path: PenaltyPath | None
+    path: PenaltyPath
     rank: tuple[float, float]
     held_out: NDArray
+
+
+class FeatureChoice(NamedTuple):
+    """The record of what folds say of learned scales, and the fit with them if they are kept."""
+
+    outcome: LearnedFeatures
+    fit: LearnedFit | None
 
 
 @dataclass(frozen=True)
@@ -110,25 +115,26 @@ class FeatureSearch:
             best = self._best([candidate], [trial.place for trial in trials[: n_rounds + 1]])
         if best is None:
             return None
-        return self._choice(best, rest, always=always)
+        candidate, trials, n_rounds = best
+        outcome = self._judged(candidate, trials, n_rounds, rest, always=always)
+        fit = self._fits(candidate, trials[: n_rounds + 1])[-1] if outcome.kept else None
+        return FeatureChoice(outcome, fit)
 
-    def each(self, candidates: list[Candidate], fixed: Candidate) -> list[FeatureChoice]:
-        """Learn scales for each candidate, all to be used, and compare each with the `fixed` kernel.
+    def each(
+        self, candidates: list[Candidate], fixed: Candidate
+    ) -> tuple[LearnedFeatures | None, list[LearnedFit]]:
+        """Learn scales for each candidate, and return the fits of all rounds.
 
-        Candidates whose gradients are all 0 are left out.
+        The record compares the best of them with the `fixed` kernel; None where all gradients are 0.
         """
         with step("kernel without scales"):
             rest = self._rounds(fixed).run(most_rounds=0)[0]
-        tried = [self._best([candidate]) for candidate in candidates]
-        return [self._choice(best, rest, always=True) for best in tried if best is not None]
-
-    def _choice(
-        self, best: tuple[Candidate, list[Trial], int], rest: Trial, *, always: bool
-    ) -> FeatureChoice:
-        candidate, trials, n_rounds = best
-        outcome = self._judged(candidate, trials, n_rounds, rest, always=always)
-        path = self._path(candidate, trials[: n_rounds + 1]) if outcome.kept else None
-        return FeatureChoice(outcome, path, trials[n_rounds].rank, self._held_out(trials[n_rounds].values))
+        best, fits = None, []
+        for candidate in candidates:
+            if (tried := self._best([candidate])) is not None:
+                fits += self._fits(*tried[:2])
+                best = tried if best is None else max(best, tried, key=lambda one: one[1][one[2]].rank)
+        return None if best is None else self._judged(*best, rest, always=True), fits
 
     def _half(self) -> FeatureSearch | None:
         """The search on the first half of the units, where it is large enough and no fold is lost."""
@@ -195,26 +201,36 @@ class FeatureSearch:
             scoring=self.scoring,
         )
 
-    def _path(self, candidate: Candidate, trials: list[Trial]) -> PenaltyPath:
-        """Go through the same rounds on all units, and return what the last one came to."""
-        everything = np.arange(len(self.units))
+    def _fits(self, candidate: Candidate, trials: list[Trial]) -> list[LearnedFit]:
+        """Go through the same rounds on all units, and return what all but the first came to."""
+        everything, kernels = np.arange(len(self.units)), []
         recursion = self._recursion(candidate, self.units, rows_of_gradients(self.order, everything))
+
+        def go_through(rounds: list[Trial]) -> None:
+            for trial in rounds:
+                recursion.repeat(trial.place)
+                kernels.append(recursion.kernel)
+
         with step("learning features on all rows of the search"):
-            parallel_for(recursion.repeat, [[trial.place for trial in trials[:-1]]])
-        last, diagonal = trials[-1], gram_diagonal(recursion.kernel, self.units.X)
+            parallel_for(go_through, [trials[:-1]])  # in a pool of one, for BLAS to have one thread
+        return [self._fit(kernel, trial) for kernel, trial in zip(kernels, trials[1:], strict=True)]
+
+    def _fit(self, kernel: Any, trial: Trial) -> LearnedFit:
+        diagonal = gram_diagonal(kernel, self.units.X)
         alphas = self.penalties(float(np.average(diagonal, weights=self.units.weights)))
-        tried = sorted(last.tried)
-        scores = self.criterion.reported(np.array([last.tried[place][0] for place in tried]))
-        return PenaltyPath(
+        tried = sorted(trial.tried)
+        scores = self.criterion.reported(np.array([trial.tried[place][0] for place in tried]))
+        path = PenaltyPath(
             alphas=alphas[tried],
             scores=scores,
-            alpha=float(alphas[last.place]),
-            best_score=float(scores[tried.index(last.place)]),
+            alpha=float(alphas[trial.place]),
+            best_score=float(scores[tried.index(trial.place)]),
             method="cross-validation",
             scoring=self.scoring,
-            kernel=recursion.kernel,
+            kernel=kernel,
             n_samples=len(self.units),
         )
+        return LearnedFit(path, trial.rank, self._held_out(trial.values))
 
     def _held_out(self, values: HeldOut) -> NDArray:
         """Mean of the values that folds have of each unit."""

@@ -21,7 +21,7 @@ from ntklib.solvers import ApproximationWarning, ConjugateGradient, Nystrom
 
 
 @cache
-def two_of_many(n=400, d=32):
+def two_of_many(n=500, d=32):
     """A step in two columns of many, with noise: training and new rows."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n + 500, d))
@@ -58,7 +58,9 @@ def test_scales_that_do_not_help_are_not_kept_and_change_nothing():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(120, 4))
     y = np.square(X).sum(axis=1) + rng.normal(size=120)
-    auto, plain = (NTKRegressorCV(learn_features=choice).fit(X, y) for choice in ("auto", None))
+    auto, plain = (
+        NTKRegressorCV(combine="best", learn_features=choice).fit(X, y) for choice in ("auto", None)
+    )
     record = auto.learned_features_
     assert not record.kept
     assert record.difference <= record.standard_error

@@ -63,7 +63,8 @@ def test_rounds_against_a_twin_in_plain_numpy():
         scales = np.sqrt(4 * diagonal / diagonal.sum())
     units = make_units(X, TARGETS, WEIGHTS, precomputed=False)
     recursion = Recursion(Laplace(length, norm=2), units, lambda scale: penalty * scale, True, np.arange(30))
-    recursion.repeat([1, 2])
+    recursion.repeat(1)
+    recursion.repeat(2)
     np.testing.assert_allclose(recursion.scales, scales, rtol=1e-8, atol=1e-12)
 
 
@@ -95,7 +96,8 @@ def test_known_penalties_are_the_only_ones_tried_but_for_the_last():
     assert set(trials[2].tried) >= {1, 2, 3}
     assert trials[2].rank == max(trials[2].tried.values())
     twin = recursion()
-    twin.repeat([5, 0])
+    twin.repeat(5)
+    twin.repeat(0)
     fit = NTKRegressor(twin.kernel, alpha=float(penalties[trials[2].place])).fit(X[:20], TARGETS[:20])
     np.testing.assert_allclose(trials[2].values[0], fit.predict(X[20:]), rtol=1e-8)
 
