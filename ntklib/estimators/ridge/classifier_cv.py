@@ -40,15 +40,13 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         As in :class:`NTKRegressorCV`; the units of every round are stratified.
     combine : {"auto", "best", "stack"}, default="auto"
         As in :class:`NTKRegressorCV`; the weights are in the proportion that makes the log-loss of held-out
-        decision values least. The temperature is fitted to leave-one-out values, added up in each of five
-        folds by weights of the other four (with `cv`, to the values that its folds hold out). "auto" adds
-        fits up for 100 to 999 units, scored by the same values, without fitting anew in each fold; it takes
-        the best kernel otherwise, and with kernels, folds or `learn_features` that are given, or any but the
-        exact solver.
-    learn_features : {"auto", "diagonal"} or None, default=None
-        As in :class:`NTKRegressorCV`; the folds are stratified, and decide by `scoring`. The temperature is
-        then fitted to the values that they hold out; where the penalty is searched again, to those of the
-        units that did not take part.
+        decision values least. The temperature is fitted to leave-one-out values, and those of folds with
+        learned scales, added up in each of five folds by weights of the other four (with `cv`, to the values
+        that its folds hold out).
+    learn_features : {"auto", "diagonal"} or None, default="auto"
+        As in :class:`NTKRegressorCV`; the folds are stratified, and decide by `scoring`. Where one kernel is
+        chosen, the temperature is fitted to the values that they hold out; where the penalty is searched
+        again, to those of the units that did not take part.
     class_weight : dict, "balanced" or None, default=None
         Importances of the classes, as in :class:`NTKClassifier`.
     verbose : int, default=0
@@ -105,7 +103,7 @@ class NTKClassifierCV(RidgeClassification, RidgeSearch):
         max_search_samples=3000,
         halving=True,
         combine="auto",
-        learn_features=None,
+        learn_features="auto",
         class_weight=None,
         store_held_out=False,
         random_state=0,

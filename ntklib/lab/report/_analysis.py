@@ -290,10 +290,10 @@ def _run(
 
 
 def _kernel_title(model: Any) -> str:
-    learned, name = model.learned_features_, kernel_name(model.kernel_)
+    name = kernel_name(model.kernel_) + " with learned scales" * isinstance(model.kernel_, Scaled)
     if hasattr(model, "stack_") and (n := np.count_nonzero(model.stack_["weight"])) > 1:
         return f"{n} kernels, {name} first"
-    return name + (" with learned scales" if learned and learned.kept else "")
+    return name
 
 
 def _study(

@@ -132,7 +132,8 @@ def _fit_constant(task: str, X: NDArray, y: NDArray, seed: int) -> Any:
 def _kernel_choice(model: Any) -> str:
     centres = getattr(model.solve_, "n_centers", 0)
     on = f", on {centres} centres" if centres else ""
-    learned = f"; {model.learned_features_.words}" if model.learned_features_ else ""
+    one = model.learned_features_ is not None and not hasattr(model, "stack_")
+    learned = f"; {model.learned_features_.words}" if one else ""
     return f"{' + '.join(describe_choice(model))}{on}{learned}"
 
 

@@ -14,6 +14,7 @@ from ntklib import NTK, Laplace, NTKClassifierCV, NTKRegressor, NTKRegressorCV
 from ntklib._core.naming import describe_kernel
 from ntklib.estimators.ridge._cv import search_order
 from ntklib.estimators.ridge._stacking_weights import log_loss_weights, squared_error_weights
+from ntklib.kernels import Scaled
 from ntklib.solvers import Nystrom
 from tests.namespaces import NAMESPACES, dispatch, numbers
 
@@ -170,7 +171,8 @@ def of_two_classes(n):
     [
         (99, {}, False),
         (100, {}, True),
-        (100, {"store_held_out": True, "scoring": "accuracy"}, True),
+        (100, {"store_held_out": True, "scoring": "accuracy", "learn_features": None}, True),
+        (110, {}, True),
         (120, {"kernels": KERNELS}, False),
         (120, {"kernels": "ntk"}, False),
         (120, {"cv": 3}, False),
@@ -180,8 +182,8 @@ def of_two_classes(n):
         (120, {"solver": "cg"}, False),
         (120, {"learn_features": "diagonal"}, False),
         (120, {"combine": "best"}, False),
-        (999, {"alphas": [0.1]}, True),
-        (1000, {"alphas": [0.1]}, False),
+        (999, {"alphas": [0.1], "learn_features": None}, True),
+        (1000, {"alphas": [0.1], "learn_features": None}, False),
     ],
 )
 def test_classifiers_add_up_small_fits_by_default(n, options, stacks):
@@ -190,7 +192,9 @@ def test_classifiers_add_up_small_fits_by_default(n, options, stacks):
     assert hasattr(model, "stack_") == stacks
     assert model.score(X, y) > 0.8
     if stacks:
-        assert len(model.stack_["weight"]) == 8
+        learned = sum(isinstance(kernel, Scaled) for kernel in model.stack_["param_kernel"])
+        assert len(model.stack_["weight"]) == 8 + learned
+        assert (learned > 0) == (model.learned_features_ is not None) == ("learn_features" not in options)
         if "store_held_out" not in options:
             scored = clone(model).set_params(store_held_out=True).fit(X, y)
             assert scored.best_score_ == model.best_score_
@@ -205,12 +209,14 @@ def test_equal_samples_count_once_where_held_out_values_are_kept(n, more, stacks
     again = np.r_[:n, :more]
     models = [NTKClassifierCV(store_held_out=keep).fit(X[again], y[again]) for keep in (False, True)]
     assert [hasattr(model, "stack_") for model in models] == [stacks, stacks]
-    np.testing.assert_allclose(*(model.decision_function(X) for model in models), atol=1e-5)
+    assert [model.learned_features_ is not None for model in models] == [stacks, stacks]
+    plain = [clone(model).set_params(learn_features=None).fit(X[again], y[again]) for model in models]
+    np.testing.assert_allclose(*(model.decision_function(X) for model in plain), atol=1e-5)
 
 
 def test_scores_by_default_are_by_weights_of_other_folds():
     X, y = of_two_classes(110)
-    model = NTKClassifierCV(alphas=ALPHAS, store_held_out=True).fit(X, y)
+    model = NTKClassifierCV(alphas=ALPHAS, learn_features=None, store_held_out=True).fit(X, y)
     kernels, order = model.stack_["param_kernel"], search_order(110, 0, y)
     single = [NTKClassifierCV(kernel, ALPHAS, store_held_out=True).fit(X, y) for kernel in kernels]
     left_out, values = np.stack([one.held_out_predictions_ for one in single])[:, :, None], np.empty((110, 1))

@@ -1,10 +1,12 @@
 """Sections on the kernel, whichever was chosen: names come from the kernel object."""
 
+import re
 import warnings
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from matplotlib.figure import Figure
 
 import ntklib.lab.report._analysis as analysis_module
@@ -32,7 +34,10 @@ def painted(monkeypatch):
     monkeypatch.setattr(Figure, "savefig", PAINT)
 
 
-def test_the_page_tells_of_learned_scales(painted):
+@pytest.mark.parametrize("added_up", [False, True])
+def test_the_page_tells_of_learned_scales(added_up, painted, monkeypatch):
+    if not added_up:
+        monkeypatch.setattr("ntklib.estimators.ridge._cv.MOST_STACKED", 0)
     rng = np.random.default_rng(0)
     X = rng.normal(size=(140, 8))
     names = ("a", "b", "c", "d", "e", "f", "g", "東京")
@@ -41,14 +46,23 @@ def test_the_page_tells_of_learned_scales(painted):
         warnings.simplefilter("error")  # of letters that matplotlib's font has not
         analysis = analyse(full, target="y")
         html = render_page(analysis)
-    record = analysis.kernel.learned
+    record, kind = analysis.kernel.learned, type(analysis.kernel.learned.kernel).__name__
     assert record.kept
-    assert analysis.kernel.best[0] == f"Scaled {type(record.kernel).__name__}"
-    assert analysis.ours.kernel == f"{type(record.kernel).__name__} with learned scales"
-    assert f"chosen: {analysis.ours.kernel}, beside" in html
+    assert analysis.kernel.best[0] == f"Scaled {kind}"
     assert "for 7 kernels" in html  # the scaled one is none of those that were compared
-    assert f"against {record.fixed_score:.4g} for the best kernel without scales" in html
+    assert f"chosen: {analysis.ours.kernel}, beside" in html
     assert "The best pair" not in html
+    assert "Scores of the scaled kernel are of folds" in html
+    if added_up:
+        parts = analysis.kernel.parts
+        assert re.fullmatch(rf"\d kernels, {kind} with learned scales first", analysis.ours.kernel)
+        assert "with inputs scaled by how much predictions depend on each" in html
+        assert "that make the squared error of these predictions least" in html
+        assert all(f"<li><code>{escape(part)}</code></li>" in html for part in parts)
+        assert parts[0].split(" of ")[1].startswith("Scaled(")
+    else:
+        assert analysis.ours.kernel == f"{kind} with learned scales"
+        assert f"against {record.fixed_score:.4g} for the best kernel without scales" in html
     assert analysis.to_dict()["learned_scales"] == {"words": record.words, "kept": True}
     assert analysis.importance.columns[0] == "東京"
 

@@ -38,6 +38,8 @@ class LearnsFeatures:
     alpha_per_target: Any = False
     store_held_out: Any
     _splits_samples: Any
+    _merged: Any
+    _kernels: Any
     fit_intercept: Any
     _default_scoring: str
     learned_features_: LearnedFeatures | None
@@ -106,7 +108,7 @@ class LearnsFeatures:
         if reason:
             return None
         groups = metadata.split.get("groups")
-        return FeatureSearch(
+        features = FeatureSearch(
             units=units.take(rows),
             rows=rows,
             order=order,
@@ -118,6 +120,9 @@ class LearnsFeatures:
             fit_intercept=self.fit_intercept,
             clip=search.clip,
         )
+        # where equal samples were not merged they count once all the same
+        few = len(self._merged(features.units, self._kernels())) < _LEAST_ROWS
+        return None if few and self.learn_features == "auto" else features
 
     def _learning_seconds(self, units: Units, n_rows: int, splits: Splits | None) -> float:
         """Seconds that learning takes, about; 0 where it is left."""
