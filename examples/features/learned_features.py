@@ -27,7 +27,7 @@ for name, model in {"all columns alike": plain, "learned scales": learned}.items
 # %%
 # Each round fits, takes the mean square of the derivative along each column, and multiplies the columns by
 # the roots of these. Held-out folds, which learn scales of their own, say how many rounds are worth it, and
-# whether the scales are kept.
+# what weight fits with the scales have among those without.
 
 record = learned.learned_features_
 print(record.words)

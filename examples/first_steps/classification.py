@@ -19,7 +19,7 @@ from ntklib import NTKClassifierCV
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, train_size=500, random_state=0)
 model = NTKClassifierCV().fit(X_train, y_train)
-print(f"chosen: {model.kernel_}, penalty {model.alpha_:.3g}")
+print(model)
 print(f"accuracy on {len(X_test)} other digits: {model.score(X_test, y_test):.1%}")
 
 # %%
