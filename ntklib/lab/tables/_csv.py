@@ -31,7 +31,9 @@ _MARKS = (  # UTF-32 before UTF-16, whose mark is its beginning
 _CHUNK = 2**20
 _LONGEST_LINE = 2**27  # of ten million columns; what is no text may be one line larger than memory
 
-_Record = tuple[list[str], int]
+_NEEDED = "a header with the column names"
+
+_Record = tuple[list[str], int, int]  # fields, first and last line
 
 
 def csv_stream(
@@ -60,8 +62,8 @@ def csv_stream(
     Returns
     -------
     TableStream
-        All columns as text, in the order of the first file; ``rows`` of its blocks are line numbers (a quoted
-        field may span lines: the last one counts).
+        All columns as text, in the order of the first file; ``rows`` of its blocks are the numbers of the
+        lines on which they begin (a quoted field may span lines).
 
     Raises
     ------
@@ -99,10 +101,14 @@ class _CsvFile:
 
     def header(self) -> list[str]:
         """Return the checked header."""
-        for header, _ in self._records():
+        for header, line, _ in self._records():
+            if not header:
+                raise DataError(
+                    f"{self.path}: line {line} is blank, a header with the column names is needed"
+                )
             _check_header(str(self.path), header, self.delimiter, self.decimal)
             return header
-        raise DataError(f"{self.path}: the file is empty")
+        raise DataError(f"{self.path}: only blank lines; {_NEEDED}, and rows, are needed")
 
     def blocks(self, columns: tuple[str, ...]) -> Iterator[Table]:
         """Iterate over the rows, with their columns in the given order."""
@@ -120,34 +126,37 @@ class _CsvFile:
                 str(self.path), columns, values, lines, row_word="line", typed=False, decimal=self.decimal
             )
 
-    def _rows(self, records: Iterator[_Record], length: int) -> Iterator[_Record]:
+    def _rows(self, records: Iterator[_Record], length: int) -> Iterator[tuple[list[str], int]]:
         """Iterate over the records behind the header, each of which is to have the given length."""
-        for record, line in records:
+        for record, first, last in records:
             if not record:
-                raise DataError(f"{self.path}: line {line} is blank in the middle of the data")
+                raise DataError(f"{self.path}: line {first} is blank in the middle of the data")
             if len(record) != length:
-                raise DataError(f"{self.path}: line {line} has {len(record)} fields, the header has {length}")
-            yield record, line
+                place = f"line {first}" if first == last else f"the record on lines {first} to {last}"
+                raise DataError(f"{self.path}: {place} has {len(record)} fields, the header has {length}")
+            yield record, first
 
     def _records(self) -> Iterator[_Record]:
-        """Iterate over the records, each with its last line's number; blank lines at the end are none."""
+        """Iterate over the records with the lines they span; blank lines at the end are none."""
         name = str(self.path)
         with open_regular(self.path) as file:
             codec, start = _codec(name, file, self.encoding)
             text = io.TextIOWrapper(file, encoding=codec, newline="")
             reader = csv.reader(_lines(name, text), delimiter=self.delimiter, strict=True)
-            blank = 0
+            blank, first = 0, 1
             try:
                 for record in reader:
-                    if not record:
-                        blank = blank or reader.line_num
-                        continue
-                    if blank:
-                        yield [], blank
-                        blank = 0
-                    yield record, reader.line_num
+                    last = reader.line_num
+                    if record:
+                        if blank:
+                            yield [], blank, blank
+                            blank = 0
+                        yield record, first, last
+                    else:
+                        blank = blank or first
+                    first = last + 1
             except csv.Error as error:
-                raise DataError(f"{name}: line {reader.line_num}: {error}") from None
+                raise DataError(f"{name}: {_malformed(error, first, reader.line_num)}") from None
             except UnicodeError:
                 raise DataError(_undecodable(name, file, codec, start, self.encoding)) from None
             finally:
@@ -178,6 +187,15 @@ def _codec(name: str, file: BinaryIO, encoding: str | None) -> tuple[str, int]:
     return marked, len(mark)
 
 
+def _malformed(error: csv.Error, first: int, last: int) -> str:
+    """Say what is wrong with a record that begins on a line, and where it was noticed."""
+    if "unexpected end" in str(error):
+        return f"line {first}: a quote that opens in the record on this line is never closed"
+    if "field limit" in str(error):
+        return f"line {first}: {error}; is a quote never closed in the record that begins on this line?"
+    return f"line {last}: {error}" + f", in the record that begins on line {first}" * (last > first)
+
+
 def _lines(name: str, text: io.TextIOWrapper) -> Iterator[str]:
     for number in itertools.count(1):
         line = text.readline(_LONGEST_LINE)
@@ -199,17 +217,19 @@ def _undecodable(name: str, file: BinaryIO, codec: str, start: int, encoding: st
     """Say where a file stops being text; it is read again, for a place within it all."""
     file.seek(start)
     decoder = codecs.getincrementaldecoder(codec)()
-    at, byte, line, has_nul = start, b"", 1, False
+    at, byte, line, has_nul, end = start, b"", 1, False, ""
     while True:
         chunk = file.read(_CHUNK)
         has_nul = has_nul or b"\0" in chunk
         try:
-            line += decoder.decode(chunk, final=not chunk).count("\n")
+            text = decoder.decode(chunk, final=not chunk)
+            line += _line_breaks(text, end)
+            end = text[-1:] or end
         except UnicodeDecodeError as error:  # in bytes that were kept back, and the chunk behind them
             data, place = bytes(error.object), error.start
             at += place - (len(data) - len(chunk))
             byte = data[place : place + 1]
-            line += data[:place].decode(codec, "ignore").count("\n")
+            line += _line_breaks(data[:place].decode(codec, "ignore"), end)
             break
         except UnicodeError:  # of the odder codecs, which give no place
             break
@@ -224,13 +244,17 @@ def _undecodable(name: str, file: BinaryIO, codec: str, start: int, encoding: st
     )
 
 
+def _line_breaks(text: str, before: str) -> int:
+    """Count the line breaks of either kind in a text that goes on after the character ``before``."""
+    pairs = text.count("\r\n") + (before == "\r" and text[:1] == "\n")
+    return text.count("\n") + text.count("\r") - pairs
+
+
 def _check_header(name: str, header: list[str], delimiter: str, decimal: str) -> None:
-    if not header:
-        raise DataError(f"{name}: line 1 is blank, a header with the column names is needed")
     if len(header) == 1:
         for other, word in ((";", "';'"), ("\t", "a tab"), ("|", "'|'")):
             if other != delimiter and other in header[0]:
                 raise DataError(f"{name}: fields seem to be separated by {word}; say so with --delimiter")
     if np.isfinite(parse_numbers(np.array(header, dtype=object), decimal)).all():
-        raise DataError(f"{name}: line 1 holds only numbers; a header with the column names is needed")
+        raise DataError(f"{name}: line 1 holds only numbers; {_NEEDED} is needed")
     check_names(name, header)

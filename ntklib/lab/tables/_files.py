@@ -201,9 +201,10 @@ def _readable(source: str | Path) -> Iterator[None]:
 def _check_kind(path: Path) -> str:
     """Return what kind of file there is by the end of its name, and refuse what is none or unknown."""
     try:
-        mode = os.stat(path).st_mode
+        status = os.stat(path)
     except ValueError as error:  # a NUL in the name, or half a surrogate pair
         raise DataError(f"{path}: cannot be read ({error})") from None
+    mode = status.st_mode
     if stat.S_ISDIR(mode):
         raise DataError(f"{path}: is a folder, a .csv, .npz or .parquet file is needed")
     if not stat.S_ISREG(mode):
@@ -211,6 +212,8 @@ def _check_kind(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in (*_STREAMED, ".npz"):
         raise DataError(f"{path}: unknown kind of file {show(suffix)}; known: .csv, .tsv, .npz, .parquet")
+    if status.st_size == 0:
+        raise DataError(f"{path}: the file is empty: it has no bytes; write it again, or name another one")
     return ".parquet" if suffix == ".pq" else suffix
 
 
@@ -237,6 +240,8 @@ def _read_npz(path: Path, decimal: str) -> Table:
     X = arrays["X"]
     if X.ndim != 2:
         raise DataError(f"{path}: array 'X' has shape {X.shape}, two dimensions are needed")
+    if 0 in X.shape:
+        raise DataError(f"{path}: array 'X' has shape {X.shape}: no {'columns' if len(X) else 'rows'}")
     names = _feature_names(path, arrays.get("feature_names"), X.shape[1])
     columns = [_array_column(path, "X", column) for column in X.T]
     if "y" in arrays:

@@ -21,9 +21,11 @@ MAX_CATEGORIES = 100
 """Inputs that a column of text becomes by default, at most."""
 
 _FREE_TEXT = 3.0  # words of a cell, on average, from which on different texts have words in common
-_NUMBER_OF_ROW = re.compile(
-    r"(.*[\W_])?(id|uuid|guid|identifier|row ?names?|row ?numbers?|unnamed: 0|index)|.*[a-z](Id|ID)",
+_IDENTIFIER_NAME = re.compile(
+    r"(.*[\W_])?(id|uuid|guid|identifier|row[ _.]?names?|row[ _.]?numbers?|unnamed: 0|index|isbn|barcode"
+    r"|(tele)?phone([ _.]?(number|no\.?))?)|.*[a-z](Id|ID)",
 )
+_STOPS = re.compile("[、。，；：！？]")  # of scripts without blanks between words
 
 _DROPPED = "asked for"
 _EMPTY = "no value in any row"
@@ -68,11 +70,11 @@ def find_roles(
         elif (reason := _useless(summary, name)) and (reason == _EMPTY or name not in keep):
             roles.left_out[name] = reason
         else:
-            kind, doubtful = _kind(summary, name, name in categorical, max_categories)
-            if kind == "identifier" and name not in keep:
+            kind, doubtful = _kind(summary, name, name in categorical, name in keep, max_categories)
+            if kind == "identifier":
                 roles.left_out[name] = _IDENTIFIER
                 continue
-            roles.kinds[name] = "text" if kind == "identifier" else kind
+            roles.kinds[name] = kind
             unsure += [name] * doubtful
     if not roles.kinds:
         gone = "".join(f"; {show(name)}: {reason}" for name, reason in list(roles.left_out.items())[:3])
@@ -93,12 +95,14 @@ def _useless(summary: TableSummary, name: str) -> str | None:
     if numbers.spread == 0 and numbers.bad.count == numbers.missing:  # gaps are filled by that value
         return _ONE_VALUE if numbers.missing else _CONSTANT
     counts_rows = numbers.whole and not numbers.bad.count and numbers.all_different
-    if counts_rows and _NUMBER_OF_ROW.fullmatch(name if name[-2:] in {"Id", "ID"} else name.lower()):
+    if counts_rows and _IDENTIFIER_NAME.fullmatch(name if name[-2:] in {"Id", "ID"} else name.lower()):
         return _IDENTIFIER
     return None
 
 
-def _kind(summary: TableSummary, name: str, chosen: bool, max_categories: int) -> tuple[str, bool]:
+def _kind(
+    summary: TableSummary, name: str, chosen: bool, kept: bool, max_categories: int
+) -> tuple[str, bool]:
     """Kind of a column that says something, and whether day and month of its dates may be reversed."""
     if summary.looks_numeric(name):
         spread = summary.numbers[name].spread
@@ -116,11 +120,24 @@ def _kind(summary: TableSummary, name: str, chosen: bool, max_categories: int) -
         return dates
     if text.counts is not None and are_booleans(text.counts):
         return "boolean", False
-    many = text.counts is None or len(text.counts) > max_categories or text.all_different
-    if many and words_per_text(text.present) >= _FREE_TEXT:
-        return "words", False
-    identifier = text.all_different and lookalike(text, summary.decimal) is None
-    return "identifier" if identifier else "text", False
+    different = text.all_different
+    many = text.counts is None or len(text.counts) > max_categories or different
+    words = many and words_per_text(text.present) >= _FREE_TEXT
+    prose = words and 2 * sum(map(_is_code, text.present)) <= len(text.present)
+    if different and not (prose or kept) and lookalike(text, summary.decimal) is None:
+        return "identifier", False
+    return "words" if words else "text", False
+
+
+def _is_code(cell: str) -> bool:
+    """Say if a cell is no prose: a single word as of a web address, or words with digits as of a phone."""
+    words = cell.split()
+    if len(words) < 2:
+        return _STOPS.search(cell) is None
+    return not {",", ";"} & {*cell} and all(
+        any(map(str.isdigit, word)) or not any(map(str.isalpha, word)) or (len(word) < 3 and word.isupper())
+        for word in words
+    )
 
 
 def _tell(

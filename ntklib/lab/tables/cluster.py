@@ -22,7 +22,7 @@ from .encoding import EncodedRows
 from .squash import squash_columns
 from .stream import TableStream
 from .summaries import MedianSearch, TableSummary
-from .table import DataError, Table, UnreadableError, silent
+from .table import DataError, Table, UnreadableError, no_rows, silent
 from .target import TargetColumn
 
 __all__ = ["ClusterTable"]
@@ -64,7 +64,7 @@ class ClusterTable:
         summaries = self._each("summarising", summarise_part, frozenset(text))
         self.sizes = [one.n_rows for one in summaries]
         if not sum(self.sizes):
-            raise DataError(f"{self.table.name}: no data rows (only a header)")
+            raise no_rows(self.table.name, self.table.typed)
         for one in summaries:
             whole.merge(one)
         late = whole.uncounted

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .table import DataError, Table, check_names, shorten
+from .table import DataError, Table, check_names, no_rows, shorten
 
 CELLS = 2**20
 """Cells of a block: a cell of text takes some sixty bytes."""
@@ -86,7 +86,7 @@ class TableStream:
             empty = False
             yield block
         if empty:
-            raise DataError(f"{self.name}: no data rows (only a header)")
+            raise no_rows(self.name, self.typed)
 
     def parts(self) -> list[TableStream]:
         """Return streams of parts that can be read by themselves, and follow each other."""

@@ -73,7 +73,7 @@ class Table:
     def __post_init__(self) -> None:
         check_names(self.name, self.columns)
         if len(self.rows) == 0:
-            raise DataError(f"{self.name}: no data rows (only a header)")
+            raise no_rows(self.name, self.typed)
 
     @property
     def n_rows(self) -> int:
@@ -110,6 +110,12 @@ class Table:
         return replace(self, values=tuple(column[indices] for column in self.values), rows=self.rows[indices])
 
 
+def no_rows(source: str, typed: bool) -> DataError:
+    """Error for a table without rows, ``typed`` as for :class:`Table`."""
+    only = "columns without a row" if typed else "only a header"
+    return DataError(f"{source}: no data rows ({only}); write it again with its rows, or name another one")
+
+
 def unknown_column(source: str, columns: Sequence[str], name: str, needed_for: str = "") -> DataError:
     """Error for a column that is not there; it suggests the nearest name, or lists them."""
     near = difflib.get_close_matches(name, columns, n=1)
@@ -120,7 +126,7 @@ def unknown_column(source: str, columns: Sequence[str], name: str, needed_for: s
 def check_names(source: str, columns: Sequence[str]) -> None:
     """Refuse a header without columns, with an empty name, a name used twice or a NUL in a name."""
     if not columns:
-        raise DataError(f"{source}: no columns")
+        raise DataError(f"{source}: no columns; write it again with its columns, or name another one")
     for position, name in enumerate(columns, start=1):
         if not name.strip():
             raise DataError(

@@ -46,7 +46,7 @@ def test_quoted_fields_keep_commas_quotes_and_newlines(tmp_path):
     table = load_table(csv(tmp_path, 'a,b\n"1,5","say ""hi""\nthere"\n2,y\n'))
     assert table.values[0].tolist() == ["1,5", "2"]
     assert table.values[1][0] == 'say "hi"\nthere'
-    assert table.rows.tolist() == [3, 4]  # the line on which the row ends
+    assert table.rows.tolist() == [2, 4]  # the line on which the row begins
 
 
 def test_a_tab_file_and_a_delimiter(tmp_path):
@@ -57,9 +57,10 @@ def test_a_tab_file_and_a_delimiter(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the file is empty"),
-        ("\n\n", "the file is empty"),
-        ("a,b\n", "no data rows"),
+        ("", "the file is empty: it has no bytes"),
+        ("\n\n", "only blank lines; a header"),
+        ("\n\na,b\n1,2\n", "line 1 is blank, a header"),
+        ("a,b\n", r"no data rows \(only a header\); write it again with its rows"),
         ("a,b\n1,2\n3\n", "line 3 has 1 fields, the header has 2"),
         ("a,b\n1,2,3\n", "line 2 has 3 fields"),
         ("a,b\n1,2\n\n3,4\n", "line 3 is blank"),
@@ -106,7 +107,8 @@ def test_npz_round_trip_and_refusals(tmp_path):
         ({"X": X.astype(complex)}, "numbers or strings"),
         ({"X": X, "feature_names": np.array(["p"])}, "2 strings"),
         ({"X": X.astype(object)}, "plain arrays"),
-        ({"X": X[:0]}, "no data rows"),
+        ({"X": X[:0]}, r"array 'X' has shape \(0, 2\): no rows"),
+        ({"X": X[:, :0], "y": y}, r"array 'X' has shape \(6, 0\): no columns"),
         ({"X": X, "feature_names": np.array(["p", "p"])}, "more than once"),
     ]:
         np.savez(path, **arrays)
@@ -259,6 +261,56 @@ def test_encodings(tmp_path, data, encoding):
     table = load_table(csv(tmp_path, data), encoding=encoding)
     assert table.columns == ("größe", "straße")
     assert table.values[1][0] == "öl"
+
+
+HEAD = '"a\nb",c\n"one\ntwo\r\nthree\rfour",1\n'
+"""A header on lines 1 and 2, and a record on lines 3 to 6."""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("5\n", "line 7 has 1 fields, the header has 2"),
+        ("5,6\r\n5\r\n", "line 8 has 1 fields"),
+        ('5,"6\n\n7",8\n9,9\n', "the record on lines 7 to 9 has 3 fields, the header has 2"),
+        ('"5\n6",7\n\n\n8,9\n', "line 9 is blank in the middle"),
+        ('5,6\n"7\n8,9\n' + "1,2\n" * 9, "line 8: a quote that opens in the record on this line is never"),
+        (
+            '5,6\n"7\n8,9\n' + "1,2\n" * 50_000,
+            r"line 8: field larger than field limit .* is a quote never closed in the record that begins on",
+        ),
+        (
+            '5,"6\n\n"inner" 7"\n8,9\n',
+            r"line 9: ',' expected after '\"', in the record that begins on line 7",
+        ),
+        ('5,"6"7\n', r"line 7: ',' expected after '\"'$"),
+        ('5,"6\n\n\0"\n', "line 9 holds a NUL"),
+    ],
+)
+def test_lines_are_counted_through_quoted_breaks(tmp_path, text, message):
+    with pytest.raises(DataError, match=message) as caught:
+        load_table(csv(tmp_path, HEAD + text))
+    assert "\n" not in str(caught.value)
+
+
+def test_records_are_named_by_the_line_on_which_they_begin(tmp_path):
+    path = csv(tmp_path, HEAD + '5,"2\n"\n6,3\n"7\n\n8",x\n9,4\n\n\n')
+    lines = path.read_bytes().decode().replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    table = load_table(path)
+    starts = [lines[line - 1].split(",")[0].strip('"') for line in table.rows]
+    assert starts == ["one", "5", "6", "7", "9"]
+    with pytest.raises(DataError, match="line 10, column 'c': 'x' is not a finite number"):
+        Schema.infer(table, categorical=["a\nb"]).encode(table)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("shift", range(4))
+def test_lines_with_any_end_are_counted_up_to_what_is_no_text(tmp_path, monkeypatch, end, shift):
+    """Whatever the end of a line, and wherever the pieces that are decoded are cut."""
+    monkeypatch.setattr("ntklib.lab.tables._csv._CHUNK", 5 + shift)
+    path = csv(tmp_path, f"a,b{end}1,ö{end}{end}2,".encode() + b"\xe9" + f"{end}".encode())
+    with pytest.raises(DataError, match="line 4, byte 0xe9"):
+        load_table(path)
 
 
 @pytest.mark.parametrize(

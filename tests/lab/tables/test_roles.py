@@ -149,3 +149,75 @@ def test_numbers_of_one_value_and_gaps_are_constant():
         assert schema.columns == ("size",)
         assert heard == ["t: left out column 'gaps': the same value in every row that has one"]
     assert Schema.infer(data, target="y", keep=["gaps"]).columns == ("gaps", "size")
+
+
+IDENTIFIERS = {
+    "mail": "anna.k{i}@mail.example.com",
+    "quoted mail": "Anna{i}.K@Example.com",
+    "link": "https://www.example.com/list/item-{i}?from=list&sort=date",
+    "uuid": "550e8400-e29b-41d4-a716-4466554400{i:02}",
+    "phone": "+49 30 12 34 5{i:02}",
+    "phone with brackets": "(555) 123-45{i:02}",
+    "phone with points": "555.123.45{i:02}x{i}",
+    "phone with an extension": "1 (555) 123 - 45{i:02} x7",
+    "IBAN": "DE89 3704 0044 0532 0130 {i:02}",
+    "card": "4111 1111 1111 11{i:02}",
+    "car": "B AB 12{i:02}",
+    "file": "/home/anna/photos/2020/IMG-{i}.jpg",
+    "address of a machine": "10.{i}.0.1",
+    "number of an order": "PO-2024-03-{i}",
+}
+PROSE = {
+    "name": "Braund, Mr. Owen {i}th",
+    "title": "The {i} Amigos (1986)",
+    "sentence": "I slept {i} nights here, and would come again.",
+    "street": "{i} Upper Main Street",
+    "capitals": "{i} UPPER MAIN STREET",
+    "sentence without blanks": "我住了{i}晚，很安静，会再来。",
+    "list": "{i}, 12, 878",
+    "many words, some alone": "{i} good-value-for-money rooms",
+}
+
+
+def text_column(pattern, note=lambda _: None, **options):
+    cells = np.array([pattern.format(i=i) for i in range(N)], dtype=object)
+    data = Table("t", ("x", "size", "y"), (cells, COLUMNS["size"], COLUMNS["y"]), np.arange(N), typed=False)
+    return Schema.infer(data, target="y", note=note, **options)
+
+
+@pytest.mark.parametrize("pattern", IDENTIFIERS.values(), ids=IDENTIFIERS)
+def test_addresses_and_numbers_of_things_are_identifiers(pattern):
+    heard = []
+    assert text_column(pattern, heard.append).columns == ("size",)
+    assert heard == [
+        "t: left out column 'x': identifiers, which say nothing of other rows; --keep uses such a column"
+    ]
+    assert text_column(pattern, keep=["x"]).kinds[0] in ("text", "words")
+    assert text_column(pattern, categorical=["x"]).kinds == ("text", "numeric")
+
+
+@pytest.mark.parametrize("pattern", PROSE.values(), ids=PROSE)
+def test_names_titles_and_sentences_are_free_text(pattern):
+    assert text_column(pattern).kinds == ("words", "numeric")
+
+
+def test_addresses_that_come_again_tell_of_other_rows():
+    cells = np.array([f"https://www.example.com/item-{i % 150}" for i in range(300)], dtype=object)
+    data = Table("t", ("link",), (cells,), np.arange(300))
+    assert Schema.infer(data).kinds == ("words",)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("row_number", True), ("Row.names", True), ("PHONE", True), ("home phone no.", True), ("isbn", True),
+        ("telephone_number", True), ("grid", False), ("headphones", False), ("phone calls", False),
+    ],
+)  # fmt: skip
+def test_numbers_are_identifiers_by_the_name_of_their_column(name, is_one):
+    columns = {name: 5551230000.0 + np.arange(N), "size": COLUMNS["size"]}
+    data = Table("t", tuple(columns), tuple(columns.values()), np.arange(N))
+    assert (name in Schema.infer(data).left_out) is is_one
+    columns[name] = columns[name] // 2  # each twice
+    data = Table("t", tuple(columns), tuple(columns.values()), np.arange(N))
+    assert Schema.infer(data).columns == (name, "size")

@@ -24,6 +24,7 @@ from ntklib.lab.tables import (
     summarise,
 )
 from ntklib.lab.tables.blocks import equal_blocks, place_of
+from ntklib.lab.tables.cluster import ClusterTable
 
 rng = np.random.default_rng(0)
 
@@ -328,6 +329,27 @@ def test_what_is_wrong_far_down_is_named(tmp_path, small_blocks, text, message):
         summarise(open_tables([path]))
 
 
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_places_behind_quoted_line_breaks(tmp_path, monkeypatch, size):
+    """In memory, in blocks of any size and in parts, a cell is on the line on which its record begins."""
+    monkeypatch.setattr("ntklib.lab.tables.stream.CELLS", 0)
+    monkeypatch.setattr("ntklib.lab.tables.stream.FEWEST", size)
+    breaks, numbers = ["\n", "\n\r\n", "\r\r\n"], [*map(str, range(17)), "x", "18", "19"]
+    records = [f'"red{breaks[i % 3]}door",{number},{i}.5\n' for i, number in enumerate(numbers)]
+    for i, part in enumerate((records[:6], records[6:])):
+        (tmp_path / f"{i}.csv").write_bytes(("note,n,y\n" + "".join(part)).encode())
+    line = 2 + sum(2 + i % 3 - (i % 3 == 2) for i in range(6, 17))
+    message = f"1.csv: line {line}, column 'n': 'x' is not a finite number"
+    stream = open_tables([tmp_path])
+    with pytest.raises(DataError, match=message):
+        encoded(stream)
+    with pytest.raises(DataError, match=message):
+        encoded(load_table(tmp_path / "1.csv"))
+    assert place_of(stream, 17) == f"{tmp_path / '1.csv'}: line {line}"
+    summary = ClusterTable(stream).summarise()
+    assert summary.numbers["n"].bad.first.endswith(message)
+
+
 def test_cells_that_are_no_numbers_far_down(tmp_path, small_blocks):
     for i, cells in enumerate((["1", "2", "3", "4"], ["5", "x", "7", "", "y"])):
         lines = "".join(f"{cell},{j}.5\n" for j, cell in enumerate(cells))
@@ -351,9 +373,25 @@ def test_cells_that_are_no_numbers_far_down(tmp_path, small_blocks):
 def test_more_texts_than_a_model_can_keep(tmp_path, small_blocks, monkeypatch):
     monkeypatch.setattr("ntklib.lab.tables.summaries.cells.MOST_TEXTS", 10)
     path = tmp_path / "d.csv"
-    path.write_text("t,y\n" + "".join(f"user{i},{i % 2}\n" for i in range(20)))
+    path.write_text("t,y\n" + "".join(f"user{max(i, 1)},{i % 2}\n" for i in range(20)))
     with pytest.raises(DataError, match=r"column 't' holds more than .* different texts"):
         encoded(open_tables([path]))
+
+
+@pytest.mark.parametrize("size", [1, 3, 20])
+def test_identifiers_that_are_too_many_to_be_counted(tmp_path, small_blocks, monkeypatch, size):
+    """The first thousand decide, however the rows are cut."""
+    monkeypatch.setattr("ntklib.lab.tables.stream.FEWEST", size)
+    monkeypatch.setattr("ntklib.lab.tables.summaries.cells.MOST_TEXTS", 10)
+    path = tmp_path / "d.csv"
+    text = "".join(f"https://a.de/{i}/b,a tale of {i} cities and more,{i % 3}.5,{i % 2}\n" for i in range(20))
+    path.write_text("u,t,x,y\n" + text + text.splitlines()[-1] + "\n")
+    monkeypatch.setattr("ntklib.lab.tables.summaries.cells._SAMPLE", 20)
+    schema, _, _, heard = encoded(open_tables([path]))
+    assert dict(zip(schema.columns, schema.kinds, strict=True)) == {"t": "words", "x": "numeric"}
+    assert "left out column 'u': identifiers, which say nothing of other rows" in heard[0]
+    monkeypatch.setattr("ntklib.lab.tables.summaries.cells._SAMPLE", 21)  # the last one is there twice
+    assert encoded(open_tables([path]))[0].columns == ("u", "t", "x")
 
 
 @pytest.mark.parametrize("later", ["a,y\n1,2\n", "a,y\n" + "1,2\n" * 30])

@@ -185,8 +185,11 @@ class TextSummary:
 
     @property
     def all_different(self) -> bool:
-        """Say whether no text is there twice, missing ones left out, among at least five."""
+        """Say whether no text is there twice, missing ones left out, among at least five.
+
+        Where there were too many to count, the first thousand decide.
+        """
         if self.counts is None:
-            return False
+            return len(set(self.present)) == len(self.present) >= _IDENTIFIER_ROWS
         present = [count for cell, count in self.counts.items() if not is_missing(cell)]
         return len(present) >= _IDENTIFIER_ROWS and max(present) == 1
