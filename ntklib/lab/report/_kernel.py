@@ -11,7 +11,7 @@ from ntklib.plotting import (
     LeaveOneOutPathDisplay,
 )
 
-from ._figures import picture
+from ._figures import label_text, picture
 from ._records import Analysis
 
 
@@ -48,11 +48,16 @@ def heatmap(analysis: Analysis) -> dict[str, Any] | None:
     display = KernelHeatmapDisplay(
         kernel.gram,
         y=kernel.gram_y,
-        target_name=analysis.data.target,
+        target_name=label_text(analysis.data.target),
         value_name="kernel, 1 = same direction",
     )
+
+    def draw(ax: Any) -> None:
+        display.plot(ax)
+        ax.set_yticks(ax.get_yticks(), [label_text(label.get_text()) for label in ax.get_yticklabels()])
+
     alt = "kernel matrix of the training rows sorted by target"
-    return {"kernel": kernel, "picture": picture("heatmap", display.plot, alt=alt, size=(6.6, 5.2))}
+    return {"kernel": kernel, "picture": picture("heatmap", draw, alt=alt, size=(6.6, 5.2))}
 
 
 def angle(analysis: Analysis) -> dict[str, Any] | None:
