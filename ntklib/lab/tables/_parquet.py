@@ -36,8 +36,9 @@ def parquet_stream(paths: Sequence[Path], name: str) -> TableStream:
     Returns
     -------
     TableStream
-        In the order of the first file. Numbers and truth values are float64, NaN for a missing one; text,
-        categories, dates, timestamps and times of day are ``str``, "" for a missing one.
+        In the order of the first file. Numbers are float64, NaN for a missing one; text, categories, dates,
+        timestamps, times of day, and truth values (``"True"`` and ``"False"``) are ``str``, "" for a missing
+        one.
 
     Raises
     ------
@@ -193,12 +194,12 @@ def _kind(path: Path, name: str, kind: Any, category: bool) -> str | None:
     if types.is_null(kind):
         return None
     inner = kind.value_type if types.is_dictionary(kind) else kind
-    is_number = types.is_integer(inner) or types.is_floating(inner) or types.is_boolean(inner)
+    is_number = types.is_integer(inner) or types.is_floating(inner)
     if (is_number or types.is_decimal(inner)) and inner is kind and not category:
         return "numbers"
     is_text = str(inner) in {"string", "large_string", "string_view"}
     is_clock = types.is_date(inner) or types.is_time(inner) or types.is_timestamp(inner)
-    if is_text or is_number or is_clock:
+    if is_text or is_number or is_clock or types.is_boolean(inner):
         return "text"
     raise DataError(f"{path}: column {show(name)} has type {kind}; numbers or text are needed")
 
@@ -216,6 +217,4 @@ def _values(path: Path, name: str, kind: str | None, column: Any) -> NDArray:
         return cells
     if pa.types.is_decimal(column.type):
         return np.array([np.nan if cell is None else float(cell) for cell in column.to_pylist()])
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.uint8())
     return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)

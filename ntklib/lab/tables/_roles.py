@@ -31,6 +31,7 @@ _DROPPED = "asked for"
 _EMPTY = "no value in any row"
 _CONSTANT = "the same value in every row"
 _ONE_VALUE = "the same value in every row that has one"
+_ALIKE = "numbers that are the same in 64 bits; --categorical reads them as text"
 _IDENTIFIER = "identifiers, which say nothing of other rows"
 
 
@@ -91,10 +92,13 @@ def _useless(summary: TableSummary, name: str) -> str | None:
     if not numeric:
         counts = summary.texts[name].counts
         return _CONSTANT if counts is not None and len(counts) == 1 else None
-    numbers = summary.numbers[name]
+    numbers, text = summary.numbers[name], summary.texts.get(name)
     if numbers.spread == 0 and numbers.bad.count == numbers.missing:  # gaps are filled by that value
+        if text is not None and abs(numbers.low) >= 2**53 and len(set(text.present)) > 1:
+            return _ALIKE
         return _ONE_VALUE if numbers.missing else _CONSTANT
-    counts_rows = numbers.whole and not numbers.bad.count and numbers.all_different
+    different = numbers.all_different or (text is not None and text.all_different)
+    counts_rows = numbers.whole and not numbers.bad.count and different
     if counts_rows and _IDENTIFIER_NAME.fullmatch(name if name[-2:] in {"Id", "ID"} else name.lower()):
         return _IDENTIFIER
     return None

@@ -129,10 +129,10 @@ def check_names(source: str, columns: Sequence[str]) -> None:
         raise DataError(f"{source}: no columns; write it again with its columns, or name another one")
     for position, name in enumerate(columns, start=1):
         if not name.strip():
-            raise DataError(
-                f"{source}: column {position} has no name (an index that was saved along? "
-                "pandas leaves it out with index=False)"
-            )
+            why = "an index that was saved along? pandas leaves it out with index=False"
+            if position > 1:
+                why = "is the first line the header, without a delimiter too many?"
+            raise DataError(f"{source}: column {position} has no name ({why})")
         if "\0" in name:
             raise DataError(f"{source}: the name of column {position} holds a NUL character")
     repeated = [name for name, count in Counter(columns).items() if count > 1]

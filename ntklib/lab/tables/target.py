@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._hints import decimal_hint, note_lookalikes
-from ._numbers import as_text, parse_numbers
+from ._numbers import as_text, is_missing, parse_numbers
 from ._schema import check_counted
 from .stream import TableStream
-from .summaries import TableSummary, summarise
+from .summaries import Occurrences, TableSummary, summarise
 from .table import DataError, Table, show, silent
 
 MAX_NUMERIC_CLASSES = 20
@@ -199,7 +199,17 @@ class TargetColumn:
             )
         if self.text and not categorical:
             note_lookalikes(summary, [name], note)
+            self._note_missing(note)
         return Target(name, chosen, reason, values)
+
+    def _note_missing(self, note: Callable[[str], None]) -> None:
+        """Say which labels may be no classes, but spellings of a missing value."""
+        counts: Mapping[str, int] = self.summary.texts[self.name].counts or {}
+        for label in sorted(cell for cell in counts if is_missing(cell)):
+            note(
+                f"{self.summary.name}: the target {show(self.name)} is {show(label)} in {counts[label]} "
+                "rows, used as a class; leave these rows out if it stands for a missing value"
+            )
 
 
 def centred_numbers(values: NDArray, task: str) -> NDArray:
@@ -243,12 +253,15 @@ def _choose(name: str, values: NDArray, distinct: int) -> tuple[str, str]:
 
 
 def _refuse_blank(table: Table | TableStream, summary: TableSummary, name: str) -> None:
-    if all(cell.strip() for cell in summary.texts[name].counts or ()):
+    counts: Mapping[str, int] = summary.texts[name].counts or {}
+    blank = Occurrences(sum(count for cell, count in counts.items() if not cell.strip()))
+    if not blank.count:
         return
     for block in table.blocks():
         for i, cell in enumerate(as_text(block.column(name))):
             if not cell.strip():
                 place = block.place(i, name)
                 raise DataError(
-                    f"{place}: missing value in the target; leave out rows whose target is not known"
+                    f"{place}: missing value in the target{blank.more()}; leave out rows whose target is not "
+                    "known"
                 )

@@ -65,7 +65,11 @@ def test_a_tab_file_and_a_delimiter(tmp_path):
         ("a,b\n1,2,3\n", "line 2 has 3 fields"),
         ("a,b\n1,2\n\n3,4\n", "line 3 is blank"),
         ("a,b,a\n1,2,3\n", "'a' is used more than once"),
-        (",b\n1,2\n", "column 1 has no name"),
+        (",b\n1,2\n", r"column 1 has no name \(an index that was saved along"),
+        (
+            "a,b,\n1,2,\n",
+            r"column 3 has no name \(is the first line the header, without a delimiter too many",
+        ),
         ("1,2\n3,4\n", "line 1 holds only numbers"),
         ("a;b\n1;2\n", "separated by ';'"),
         ('a,b\n"1,2\n', "line 2"),
@@ -123,7 +127,7 @@ def test_parquet_keeps_its_types(tmp_path):
     frame = pd.DataFrame({"size": [1, 2, None], "code": ["01", "02", None], "flag": [True, False, True]})
     frame.to_parquet(tmp_path / "data.parquet")
     table = load_table(tmp_path / "data.parquet")
-    assert Schema.infer(table).kinds == ("numeric", "text", "numeric")
+    assert Schema.infer(table).kinds == ("numeric", "text", "boolean")
     assert table.values[1].tolist() == ["01", "02", ""]  # declared as text: no numbers are made of it
     assert np.isnan(table.values[0][2])
     pd.DataFrame({"when": pd.to_datetime(["2020-01-01"])}).to_parquet(tmp_path / "dates.parquet")
@@ -200,7 +204,12 @@ def test_the_rule_for_the_task(tmp_path, cells, task):
     ("cells", "options", "message"),
     [
         ([1, 2, "", 4, 5, 6], {}, "line 4, column 'y': missing value in the target"),
-        (["a", "b", "", "a", "b"], {}, "line 4, column 'y': missing value"),
+        (["a", "b", "", "a", "b"], {}, "line 4, column 'y': missing value in the target; leave"),
+        (
+            ["a", "b", "", "a", " "],
+            {},
+            r"line 4, column 'y': missing value in the target \(and 1 more\); leave",
+        ),
         ([1, 2, "x", 4, 5, 6], {}, "'x' is not a finite number in the target"),
         ([1, 1, 1, 1, 1], {}, "same value in every row"),
         (["a", "b"] * 5, {"task": "regression"}, "is text"),
@@ -217,6 +226,22 @@ def test_targets_that_cannot_be_learnt(tmp_path, cells, options, message):
 def test_labels_read_as_text_keep_their_zeros(tmp_path):
     target = read_target(column(tmp_path, ["01", "1"] * 5), "y", categorical=True)
     assert sorted(set(target.values.tolist())) == ["01", "1"]
+
+
+def test_labels_that_may_be_missing_are_noted(tmp_path):
+    table, heard = column(tmp_path, ["a", "NA", "b", "?", "NA"] * 3), []
+    target = read_target(table, "y", note=heard.append)
+    assert sorted(set(target.values.tolist())) == ["?", "NA", "a", "b"]
+    assert [line.split("data.csv: ")[1] for line in heard] == [
+        f"the target 'y' is {label!r} in {count} rows, used as a class; leave these rows out if it "
+        "stands for a missing value"
+        for label, count in (("?", 3), ("NA", 6))
+    ]
+    for cells, options in ((["a", "NA"] * 3, {"categorical": True}), (["a", "none of these"] * 3, {})):
+        assert (
+            read_target(column(tmp_path, cells), "y", note=heard.append, **options).task == "classification"
+        )
+    assert len(heard) == 2
 
 
 def test_the_same_table_with_either_decimal_sign(tmp_path):

@@ -221,3 +221,22 @@ def test_numbers_are_identifiers_by_the_name_of_their_column(name, is_one):
     columns[name] = columns[name] // 2  # each twice
     data = Table("t", tuple(columns), tuple(columns.values()), np.arange(N))
     assert Schema.infer(data).columns == (name, "size")
+
+
+def test_whole_numbers_that_floats_cannot_tell_apart():
+    size = np.array([f"{i}.5" for i in range(N)], dtype=object)
+
+    def left_out(name, cells, **options):
+        columns = {name: np.array(cells, dtype=object), "size": size}
+        data = Table("t", tuple(columns), tuple(columns.values()), np.arange(N), typed=False)
+        return Schema.infer(data, **options).left_out
+
+    close = [str(10**18 + i % 50) for i in range(N)]
+    same = {"k": "numbers that are the same in 64 bits; --categorical reads them as text"}
+    assert left_out("k", close) == left_out("k", ["", *close[1:]]) == same
+    assert left_out("k", close[:1] * N) == {"k": "the same value in every row"}
+    assert left_out("k", [str(2**52)] * N) == {"k": "the same value in every row"}
+    assert left_out("k", close, categorical=["k"], keep=["k"]) == {}
+    wide = [str(10**18 + 50 * i) for i in range(N)]  # some of them are the same
+    assert left_out("k", wide) == {}
+    assert left_out("tweet_id", wide) == {"tweet_id": "identifiers, which say nothing of other rows"}

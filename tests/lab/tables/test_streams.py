@@ -174,12 +174,12 @@ def test_row_groups_change_nothing(tmp_path, small_blocks, row_group):
     data.to_parquet(tmp_path / "d.parquet", row_group_size=row_group)
     table = load_table(tmp_path / "d.parquet")
     assert table.rows.tolist() == list(range(1, 21))
-    for name in ("x", "k", "flag", "y"):
+    for name in ("x", "k", "y"):
         np.testing.assert_array_equal(table.column(name), data[name].astype(float))
-    for name in ("t", "c", "day"):
+    for name in ("flag", "t", "c", "day"):
         assert table.column(name).tolist() == data[name].astype(str).tolist()
     schema, rows, _, _ = encoded(open_tables([tmp_path / "d.parquet"]))
-    assert schema.kinds == ("numeric", "numeric", "numeric", "text", "text", "date")
+    assert schema.kinds == ("numeric", "numeric", "boolean", "text", "text", "date")
     whole = encoded(Table("t", table.columns, table.values, table.rows))
     np.testing.assert_array_equal(rows.X, whole[1].X)
 
@@ -220,9 +220,10 @@ def test_types_of_parquet(tmp_path):
         text=pa.array(["u", None], pa.large_string()),
     )
     table = load_table(path)
-    numbers = {"half": 0.5, "large": 2.0**60, "flag": 1.0, "price": 0.1, "nothing": np.nan}
+    numbers = {"half": 0.5, "large": 2.0**60, "price": 0.1, "nothing": np.nan}
     for name, number in numbers.items():
         np.testing.assert_array_equal(table.column(name), [number, np.nan])
+    assert table.column("flag").tolist() == ["True", ""]
     assert table.column("time").tolist() == ["01:00:00", ""]
     assert table.column("text").tolist() == ["u", ""]
     assert "nothing" in Schema.infer(table).left_out
@@ -232,6 +233,20 @@ def test_types_of_parquet(tmp_path):
     for kind in (pa.array([b"x"]), pa.array([[1]]), pa.array([{"a": 1}]), pa.array([1], pa.duration("s"))):
         with pytest.raises(DataError, match=r"column 'z' has type .*numbers or text are needed"):
             load_table(write(tmp_path / "bad.parquet", z=kind))
+
+
+def test_the_same_frame_as_text_and_as_parquet(tmp_path):
+    """Numbers, truth values, dates and categories of text are encoded alike, whatever the file."""
+    data = frame().drop(columns="c")
+    data["gaps"] = pd.array(np.where(np.arange(20) % 5, data["flag"], None), dtype="boolean")
+    data.to_csv(tmp_path / "d.csv", index=False)
+    data.to_parquet(tmp_path / "d.parquet")
+    one, other = (
+        encoded(open_tables([tmp_path / f"d.{kind}"]), impute="median") for kind in ("csv", "parquet")
+    )
+    assert one[0] == other[0]
+    assert one[0].kinds == ("numeric", "numeric", "boolean", "text", "date", "boolean")
+    np.testing.assert_array_equal(one[1].X, other[1].X)
 
 
 def test_indices_of_pandas_are_columns(tmp_path):
