@@ -23,8 +23,6 @@ from .input_gradients import InputGradients
 
 __all__ = ["Laplace"]
 
-_GRADIENT_TILE = 1024
-
 
 class Laplace(Combinable, Tokened, InputGradients, Kernel):
     r"""Laplace kernel, and its generalisation to other powers of a distance.
@@ -148,23 +146,24 @@ class Laplace(Combinable, Tokened, InputGradients, Kernel):
         out = np.zeros((len(weights), *X.shape))
 
         def add(rows: slice) -> None:
-            for columns in row_blocks(Y.shape[0], _GRADIENT_TILE):
+            for columns in row_blocks(Y.shape[0], TILE):
                 x, y = X[rows], Y[columns]
                 distances = np.empty((x.shape[0], y.shape[0]))
                 fill_powers(x, y, scale, norm, 1.0, distances, lambda values: None, symmetric=False)
                 with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
-                    slopes = -exponent / scale * distances ** (exponent - 1) * np.exp(-(distances**exponent))
-                    if norm == 2:  # their gradient is the difference over the distance
-                        slopes /= distances
+                    slopes = np.exp(-(distances**exponent))
+                    slopes *= -exponent / scale
+                    if exponent != norm:  # by length, the gradient of D is the difference over D
+                        slopes *= distances ** (exponent - norm)
                 # at the cusp the mean slope is 0, and so is it where K is
                 slopes[(distances == 0) | ~np.isfinite(slopes)] = 0.0
                 for p, weight in enumerate(weights):
                     part = weight[rows if len(weight) > 1 else slice(None), columns] * slopes
-                    add_differences(x, y, part, scale, out[p, rows], signs=norm == 1)
+                    add_differences(x, y, part, out[p, rows], signs=norm == 1)
 
         few = max(X.shape[0], Y.shape[0]) < SERIAL_BELOW
         parallel_for(add, list(row_blocks(X.shape[0], TILE)), threads=1 if few else None)
-        return out
+        return out / scale if norm == 2 else out
 
     def diag(self, X: Any) -> NDArray:
         """Return the diagonal of k(X): ones.

@@ -219,6 +219,14 @@ def test_laplace_by_hand(norm, exponent):
     close(kernel.gradient_x(rows, others, WEIGHTS), truth, 1e-13)
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e160, 1e300])
+@pytest.mark.parametrize(("norm", "exponent"), [(1, 1.0), (2, 1.0), (2, 1.7), (2, 2.0)])
+def test_laplace_in_any_unit(norm, exponent, size):
+    plain = Laplace(0.7, norm=norm, exponent=exponent).gradient_x(X, Y, WEIGHTS * 1e-10)
+    value = Laplace(0.7 * size, norm=norm, exponent=exponent).gradient_x(X * size, Y * size, WEIGHTS * 1e-10)
+    close(value * size, plain, 1e-13)
+
+
 @pytest.mark.parametrize("kernel", kernel_objects(), ids=str)
 def test_types_sparse_rows_and_single_outputs(kernel):
     rows, others = np.vstack([X, Y]), np.vstack([Y, -2 * X, 4 * X])
