@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -21,6 +22,13 @@ _THOUSANDS = re.compile(
     re.VERBOSE,
 )
 _MARKED = re.compile(r"(?=.*[−–%‰€$£¥])[-+−–]?\s*[€$£¥]?\s*[-+−–]?\d[\d.,]*\s*[%‰€$£¥]?")
+_WITH_UNIT = re.compile(
+    r"""[-+−]?\d[\d.,]* (?:
+        \s+[^\W\d_]{1,8}[23²³]?
+      | \s*(?: °[CFK]? | [kcmµμM]?(?:[glmVW]|Hz)[23²³]? | min | km/h | mph | [kMGT]B | ft | lbs? )
+    )""",
+    re.VERBOSE,
+)
 _DATE = re.compile(
     r"""(?: \d{4}([-/.])\d{1,2}\1\d{1,2} | \d{1,2}([-/.])\d{1,2}\2\d{2,4} )
         (?: [T\ ]+\d{1,2}:\d{2}\S* (?:\ [AaPp][Mm])? )?
@@ -110,9 +118,45 @@ def lookalike(text: TextSummary, decimal: str) -> str | None:
         return "comma" if other == "," else "point"
     if most(_THOUSANDS):
         return "thousands"
-    if most(_MARKED):
+    if most(_MARKED) or _have_a_unit(sample):
         return "marked"
     return None
+
+
+def _have_a_unit(cells: list[str]) -> bool:
+    """Say if more than half of some cells are numbers with the same unit."""
+    units = Counter(cell.lstrip("-+−.,0123456789").strip() for cell in cells if _WITH_UNIT.fullmatch(cell))
+    return 2 * max(units.values(), default=0) > len(cells)
+
+
+def note_spellings(summary: TableSummary, names: Iterable[str], note: Callable[[str], None]) -> None:
+    """Say in which columns categories differ in case or in blanks around them only: in one line."""
+    pairs = {name: pair for name in names if (pair := _spelt_twice(summary.texts[name].counts or ()))}
+    if pairs:
+        columns = list(pairs)
+        which = f"{'columns' if len(columns) > 1 else 'column'} {shorten(columns, 4)}"
+        one, other = (show(text, 40) for text in pairs[columns[0]])
+        note(
+            f"{summary.name}: {which}: {one} and {other} are different categories; write them alike if they "
+            "mean the same"
+        )
+
+
+def _spelt_twice(texts: Iterable[str]) -> tuple[str, str] | None:
+    """The first two texts that differ in case or in blanks around them only, in the order of the alphabet."""
+    seen: dict[str, str] = {}
+    for text in sorted(texts):
+        if (first := seen.setdefault(text.strip().casefold(), text)) != text:
+            return first, text
+    return None
+
+
+def target_hint(summary: TableSummary, name: str) -> str:
+    """Say what the texts of a target look like, or nothing."""
+    kind = lookalike(summary.texts[name], summary.decimal)
+    if kind == "date":
+        return "; its cells look like dates: to predict a time, write it as a number, of days for instance"
+    return "" if kind is None else f"; its cells {_message(summary, name, kind)}"
 
 
 def _message(summary: TableSummary, name: str, kind: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ._booleans import are_booleans
 from ._dates import DATE_KINDS, date_kind, parts_of
-from ._hints import lookalike, note_lookalikes, note_numbered_dates
+from ._hints import lookalike, note_lookalikes, note_numbered_dates, note_spellings
 from .cells import TEXT_KINDS
 from .summaries import TableSummary
 from .table import DataError, shorten, show
@@ -161,6 +161,7 @@ def _tell(
     read_as_text = [name for name, kind in roles.kinds.items() if kind in TEXT_KINDS]
     note_lookalikes(summary, [name for name in read_as_text if name not in categorical], note)
     note_numbered_dates(summary, [name for name, kind in roles.kinds.items() if kind == "numeric"], note)
+    note_spellings(summary, text, note)
     if many := [name for name in text if len(summary.texts[name].counts or ()) > max_categories]:
         note(
             f"{summary.name}: {_columns(many)} with more than {max_categories} different texts: the "

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ._hints import decimal_hint, note_lookalikes
+from ._hints import note_spellings, target_hint
 from ._numbers import as_text, is_missing, parse_numbers
 from ._schema import check_counted
 from .stream import TableStream
@@ -180,7 +180,7 @@ class TargetColumn:
         chosen, reason = _choose(name, values, distinct)
         if task != "auto":
             chosen, reason = task, f"asked for by --task {task}"
-        hint = decimal_hint(summary, name) if self.text and not categorical else ""
+        hint = target_hint(summary, name) if self.text and not categorical else ""
         if chosen == "regression" and self.text:
             raise DataError(
                 f"{summary.name}: the target {show(name)} is text, which regression cannot predict{hint}"
@@ -198,7 +198,9 @@ class TargetColumn:
                 f"an identifier, or a number for --task regression?{hint}"
             )
         if self.text and not categorical:
-            note_lookalikes(summary, [name], note)
+            if hint:
+                note(f"{summary.name}: the target {show(name)} is read as text{hint}")
+            note_spellings(summary, [name], note)
             self._note_missing(note)
         return Target(name, chosen, reason, values)
 

@@ -43,6 +43,16 @@ FEW = ["u", "v"] * 4
             "a typographer's minus, as in '\u22125'; write plain numbers",
         ),
         (["5 %", "12.5%", "$3", "-€ 1,000", "7"] * 2, "numbers with a unit"),
+        (
+            ["12.5 °C", "-3 °C", "7°C", "0.5 °C"] * 2,
+            "numbers with a unit or a typographer's minus, as in '12.5",
+        ),
+        (["120 m2", "80m2", "95 m2", "1,200 m2"] * 2, "numbers with a unit"),
+        (["3 BHK", "2 BHK", "4 Bedroom", "1 BHK"] * 2, "numbers with a unit"),
+        (["5kg", "7.5 kg", "12kg", "unknown"] * 2, "numbers with a unit"),
+        (["5 kg", "7 lb", "1 m", "2 days"] * 2, None),
+        (["12A", "7B", "3A", "4A"] * 2, None),
+        (["10.0.0.1", "10.0.0.2"] * 4, None),
         (["5-6", "1\u20132", "%", "$x"] * 2, None),
         (FEW, None),
         (["a", "b", "", "c", "a", "b", "", "c"], None),
@@ -120,10 +130,42 @@ def test_the_target_too():
     heard = []
     read_target(table(x=FEW * 2, y=["0,5", "1,5"] * 8), "y", note=heard.append)
     (line,) = heard
-    assert "column 'y' look like numbers with a decimal comma" in line
+    assert "the target 'y' is read as text; its cells look like numbers with a decimal comma" in line
     for task in ("auto", "regression"):
         with pytest.raises(DataError, match="as in '0,25'; --decimal , reads them as such"):
             read_target(table(y=[f"{i},25" for i in range(16)]), "y", task=task)
+
+
+def test_targets_that_are_no_numbers_come_with_a_way_out():
+    for cells, message in (
+        ([f"${i},250.00" for i in range(1, 17)], r"as in '\$1,250.00'; write plain numbers"),
+        ([f"{i}.5 °C" for i in range(16)], "as in '0.5 °C'; write plain numbers"),
+        ([f"2020-01-{i:02}" for i in range(10, 26)], "to predict a time, write it as a number, of days for"),
+    ):
+        with pytest.raises(DataError, match="16 classes in 16 rows: .*" + message):
+            read_target(table(y=cells), "y")
+        with pytest.raises(DataError, match="is text, which regression cannot predict.*" + message):
+            read_target(table(y=cells), "y", task="regression")
+        heard = []
+        read_target(table(y=cells[:4] * 4), "y", note=heard.append)
+        (line,) = heard
+        assert line.startswith("t: the target 'y' is read as text; its cells look like ")
+
+
+def test_categories_and_labels_that_differ_in_their_spelling_only():
+    data = table(x=["Oak", "oak", "elm "] * 4, k=["a", "b"] * 6, z=["elm", "elm ", "ash"] * 4)
+    assert notes(data) == [
+        "t: columns 'x', 'z': 'Oak' and 'oak' are different categories; write them alike if they mean "
+        "the same"
+    ]
+    heard = []
+    target = read_target(table(y=["yes", "no", "yes "] * 4), "y", note=heard.append)
+    assert len(set(target.values.tolist())) == 3
+    assert heard == [
+        "t: column 'y': 'yes' and 'yes ' are different categories; write them alike if they mean the same"
+    ]
+    read_target(data, "k", note=heard.append)
+    assert len(heard) == 1
 
 
 def test_numbers_with_the_other_sign_in_a_column_of_numbers(tmp_path):
