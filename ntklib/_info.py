@@ -89,6 +89,7 @@ def warmup() -> float:
     from ntklib.estimators import TangentFeatures
     from ntklib.kernels import NNGP, NTK
     from ntklib.networks import MLP, TwoLayerNet
+    from ntklib.solvers import BandFactor
 
     start = time.perf_counter()
     networks = [
@@ -115,4 +116,5 @@ def warmup() -> float:
             network.ntk(params, rows)
             network.vjp(params, rows, network.apply(params, rows))
         TangentFeatures(TwoLayerNet(4), n_components=2).fit_transform(rows)
+    BandFactor(np.eye(200)).inverse_diagonals([1.0])
     return time.perf_counter() - start

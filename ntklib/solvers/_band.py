@@ -6,14 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded, eigvals_banded
+from scipy.linalg import LinAlgError, cho_solve_banded, eigvals_banded
 from scipy.linalg.lapack import dtbtrs
 
+from ntklib._core.blas import factor_band
 from ntklib._core.blocks import require_memory, row_blocks
 from ntklib._core.progress import step
 from ntklib._core.threads import parallel_for
 
 from ._band_reduction import WIDTH, form_orthogonal, reduce_to_band
+from ._band_sweep import BLOCK, prepare_sweep, sweep
 from ._contract import Factorization, check_penalty, mirror_upper, relative_residual
 from ._eigen import ROUNDING, EigenFactor
 from ._records import DOUBTFUL, Solution, warn_poor
@@ -22,6 +24,7 @@ _EPS = float(np.finfo(np.float64).eps)
 _TINY = float(np.finfo(np.float64).tiny)
 _ROWS, _BLOCK = 128, 512
 _AT_ONCE = 16  # penalties whose band factors are in memory together
+_COLUMNS = 64  # of solutions that are lifted together
 _NEGATIVE = 1e-3  # of the penalty: what an eigenvalue may lie below 0 by rounding
 _REBUILT = 4.0  # rounding of Q B Q^T and a decomposition of it, in units of the latter
 _INVERSIONS = 8  # solves that find the least eigenvalue, nearly
@@ -90,9 +93,11 @@ class BandFactor(Factorization):
         self._band, self._triangles = reduce_to_band(matrix)
 
     def _cholesky(self, shift: float) -> NDArray:
-        band = self._band.copy()
+        band = self._band.copy(order="F")
         band[0] += shift
-        return cholesky_banded(band, overwrite_ab=True, lower=True, check_finite=False)
+        if not factor_band(band):
+            raise LinAlgError("the band is not positive definite.")
+        return band
 
     def _definite(self, shift: float) -> bool:
         try:
@@ -227,21 +232,15 @@ class BandFactor(Factorization):
     def _diagonals(self, penalties: NDArray) -> NDArray:
         """Diagonals of Q (B + penalty)^{-1} Q^T, (p, n), by block forward substitution on rows of Q."""
         Q, out = self._orthogonal, np.empty((len(penalties), self.n))
-        sweeps = [_sweep(self._cholesky(penalty)) for penalty in penalties]
-        inverses, carries = (np.stack(parts, axis=1) for parts in zip(*sweeps, strict=True))
+        sweeps = np.empty((len(penalties), -(-self.n // BLOCK), BLOCK + WIDTH, BLOCK))
+
+        def prepare(place: int) -> None:
+            prepare_sweep(self._cholesky(penalties[place]), sweeps[place])
 
         def fill(rows: slice) -> None:
-            padded = np.zeros((rows.stop - rows.start, len(inverses) * WIDTH))
-            padded[:, : self.n] = Q[rows]
-            total, block = np.zeros((len(penalties), len(padded))), np.empty(0)
-            for j, inverse in enumerate(inverses):
-                product = padded[:, j * WIDTH : (j + 1) * WIDTH] @ inverse
-                if j:
-                    product += block @ carries[j]
-                block = product
-                total += np.einsum("pij,pij->pi", block, block)
-            out[:, rows] = total
+            out[:, rows] = sweep(Q[rows], sweeps)
 
+        parallel_for(prepare, range(len(penalties)))
         parallel_for(fill, row_blocks(self.n, _ROWS))
         return out
 
@@ -255,11 +254,18 @@ class BandFactor(Factorization):
         if factor is not self:
             yield from factor.path(rhs, penalties)
             return
-        projected = self._project(self._weigh(rhs))
-        for penalty, diagonal in zip(penalties, self.inverse_diagonals(penalties), strict=True):
-            cholesky = self._cholesky(penalty), True
-            solution = self._lift(cho_solve_banded(cholesky, projected, check_finite=False))
-            yield self, self._weigh(solution), diagonal
+        projected, diagonals = self._project(self._weigh(rhs)), self.inverse_diagonals(penalties)
+        for some in row_blocks(len(penalties), max(_COLUMNS // max(projected.shape[1], 1), 1)):
+            solutions = np.empty((self.n, some.stop - some.start, projected.shape[1]))
+
+            def solve(place: int, solutions=solutions, first=some.start) -> None:
+                cholesky = self._cholesky(penalties[first + place]), True
+                solutions[:, place] = cho_solve_banded(cholesky, projected, check_finite=False)
+
+            parallel_for(solve, range(solutions.shape[1]))
+            lifted = self._lift(solutions.reshape(self.n, -1)).reshape(solutions.shape)
+            for place, diagonal in enumerate(diagonals[some]):
+                yield self, self._weigh(lifted[:, place]), diagonal
 
 
 def _product(matrix: NDArray, columns: NDArray) -> NDArray:
@@ -290,15 +296,3 @@ def _blocks(band: NDArray) -> tuple[NDArray, NDArray]:
         offset <= 0, np.moveaxis(padded[np.minimum(WIDTH + offset, WIDTH), :, columns], 2, 0), 0.0
     )
     return diagonal, below
-
-
-def _sweep(cholesky: NDArray) -> tuple[NDArray, NDArray]:
-    """Factors, from the right, of a block of Q and of the block before in the same block of Q L^{-T}.
-
-    With blocks L_j on the diagonal of L and N_j to their left: L_j^{-T} and -(L_j^{-1} N_j)^T.
-    """
-    diagonal, below = _blocks(cholesky)
-    inverse = np.linalg.inv(diagonal)
-    carry = np.zeros_like(below)
-    carry[1:] = -(inverse[1:] @ below[:-1])
-    return inverse.transpose(0, 2, 1).copy(), carry.transpose(0, 2, 1).copy()

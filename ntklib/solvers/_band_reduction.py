@@ -19,17 +19,32 @@ transformations", SIAM Journal on Scientific and Statistical Computing 10, 1989.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dgeqrt
 
-from ntklib._core.blocks import row_blocks, tiles
+from ntklib._core.blas import factor_columns, multiply, product_address
+from ntklib._core.blocks import row_blocks
+from ntklib._core.jit import compiled, inlined
 from ntklib._core.threads import parallel_for
 
 WIDTH = 64  # diagonals below the main one: wide enough for products, small beside n
 _TILE = 256
-_STRIP = 512
+_STRIP = 768
+_TALL, _SMALL, _FLAT = 128, 64, 32  # sides of blocks small enough for BLAS to multiply without copies
 _TOGETHER = 4  # panels whose reflections are applied at once
+
+
+class _Panel(NamedTuple):
+    """A factored panel: R, V beside room for W, T and V T."""
+
+    R: NDArray
+    left: NDArray
+    T: NDArray
+    X: NDArray
 
 
 def reduce_to_band(matrix: NDArray) -> tuple[NDArray, list[NDArray]]:
@@ -38,102 +53,208 @@ def reduce_to_band(matrix: NDArray) -> tuple[NDArray, list[NDArray]]:
     Parameters
     ----------
     matrix : ndarray of shape (n, n)
-        Symmetric, float64. Its lower triangle is overwritten, diagonal included, the rest is not touched.
+        Symmetric, float64, rows contiguous. Its lower triangle is overwritten, diagonal included, the rest is
+        not touched.
 
     Returns
     -------
-    band : ndarray of shape (WIDTH + 1, n)
+    band : ndarray of shape (WIDTH + 1, n), Fortran order
         ``band[i - j, j]`` is B[i, j], LAPACK's lower form.
     triangles : list of ndarrays
         T of each panel.
     """
     n, triangles = len(matrix), []
-    band = np.zeros((WIDTH + 1, n))
+    band = np.zeros((WIDTH + 1, n), order="F")
+    panel = _factored(matrix[WIDTH:, :WIDTH])
     for k in range(0, n, WIDTH):
         stop = min(k + WIDTH, n)
         strip = np.zeros((2 * WIDTH, stop - k))
         strip[: stop - k] = np.tril(matrix[k:stop, k:stop])
         if stop < n:
-            R, V, T = _reflections(matrix[stop:, k:stop])
-            matrix[stop:, k : k + V.shape[1]] = V
-            strip[WIDTH : WIDTH + len(R)] = R
-            triangles.append(T)
-            _reflect_both_sides(matrix[stop:, stop:], V, T)
+            strip[WIDTH : WIDTH + len(panel.R)] = panel.R
+            triangles.append(panel.T)
+            panel = _reflect_both_sides(matrix[stop:, stop:], panel)
         columns = np.arange(stop - k)
         band[:, k:stop] = strip[np.arange(WIDTH + 1)[:, None] + columns, columns]
     return band, triangles
 
 
-def _reflections(panel: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """R, V and T of the factorisation of a panel."""
+def _factored(panel: NDArray) -> _Panel:
+    """Factor a panel, in whose place V is left."""
     count = min(panel.shape)
-    packed, T, _ = dgeqrt(count, np.array(panel, order="F"), overwrite_a=True)
-    V = np.tril(packed[:, :count], -1)
+    T = np.zeros((count, count), order="F")
+    packed = np.array(panel, order="F")
+    factor_columns(packed, T)
+    left = np.empty((len(panel), 2 * count))
+    V = left[:, :count]
+    V[:] = packed[:, :count]
+    V[:count] = np.tril(V[:count], -1)
     np.fill_diagonal(V, 1.0)
-    return np.triu(packed[:count]), np.ascontiguousarray(V), T[:count, :count]
+    panel[:, :count] = V
+    return _Panel(np.triu(packed[:count]), left, np.triu(T), V @ np.triu(T))
 
 
-def _reflect_both_sides(A: NDArray, V: NDArray, T: NDArray) -> None:
-    """The lower triangle of H^T A H in place of A's."""
-    X = np.ascontiguousarray((V @ T).T)  # products from the left are the faster ones: all is transposed
-    W = np.empty(X.shape)
+def _reflect_both_sides(A: NDArray, panel: _Panel) -> _Panel:
+    """The lower triangle of H^T A H in place of A's, and its first panel, factored.
 
-    def multiply(rows: slice) -> None:
-        square = np.tril(A[rows, rows])
-        product = X[:, : rows.start] @ A[rows, : rows.start].T
-        product += X[:, rows] @ (square + np.tril(square, -1).T)
-        product += X[:, rows.stop :] @ A[rows.stop :, rows]
-        W[:, rows] = product
+    With Y = A V T it is A - V Y^T - (Y - V M) V^T, M = T^T V^T Y. While one thread factors the panel the
+    others go on with the rest.
+    """
+    left, X, address = panel.left, panel.X, product_address()
+    count = X.shape[1]
+    right = np.empty((2 * count, len(A)))
+    strips = list(row_blocks(len(A), _TILE))
+    inner = np.empty((len(strips), count, count))
 
-    parallel_for(multiply, row_blocks(len(A), _TILE))
-    W -= (0.5 * (W @ X.T)) @ V.T
-    left, right = np.hstack([V, W.T]), np.hstack([W.T, V])
+    def multiply_strip(place: int) -> None:
+        rows = strips[place]
+        Y = np.empty((rows.stop - rows.start, count))
+        _multiply_strip(address, A, X, rows.start, Y)
+        inner[place] = X[rows].T @ Y
+        left[rows, count:] = Y
+        right[:count, rows] = Y.T
+        right[count:, rows] = left[rows, :count].T
 
-    def update(tile: tuple[slice, slice]) -> None:
-        rows, columns = tile
-        change = left[rows] @ right[columns].T
-        A[rows, columns] -= np.tril(change) if rows == columns else change
+    parallel_for(multiply_strip, range(len(strips)))
+    M = inner.sum(axis=0)
+    M = 0.5 * (M + M.T)
+    following: list[_Panel] = []
 
-    parallel_for(update, tiles(len(A), len(A), _TILE, symmetric=True))
+    def update(rows: slice | None) -> None:
+        if rows is not None:
+            own = left[WIDTH:][rows].copy()
+            own[:, count:] -= own[:, :count] @ M
+            _update_strip(address, A[WIDTH:, WIDTH:], own, right[:, WIDTH:], rows.start)
+            return
+        first = right[:, :WIDTH].copy()
+        first[:count] -= M @ first[count:]
+        _update_strip(address, A[:WIDTH, :WIDTH], left[:WIDTH], first, 0)
+        _update_below(address, A[WIDTH:, :WIDTH], left[WIDTH:], first)
+        if len(A) > WIDTH:
+            following.append(_factored(A[WIDTH:, :WIDTH]))
+
+    rest = list(row_blocks(max(len(A) - WIDTH, 0), _TILE))
+    parallel_for(update, [None, *reversed(rest)])
+    return following[0] if following else panel
+
+
+@compiled
+def _multiply_strip(address, A, X, start, Y):
+    """Rows of A X from `start` on, of a symmetric matrix given by its lower triangle."""
+    stop = start + len(Y)
+    square = A[start:stop, start:stop].copy()
+    for i in range(len(square)):
+        for j in range(i):
+            square[j, i] = square[i, j]
+    Y[:] = 0.0
+    for i in range(0, len(Y), _TALL):
+        rows = slice(i, min(i + _TALL, len(Y)))
+        _add_products(address, square[rows], X[start:stop], Y[rows])
+        _add_products(address, A[start + i : start + rows.stop, :start], X[:start], Y[rows])
+    for j in range(stop, len(A), _FLAT):
+        rows = slice(j, min(j + _FLAT, len(A)))
+        multiply(address, 1.0, A[rows, start:stop].T, X[rows], 1.0, Y)
+
+
+@inlined
+def _add_products(address, A, X, Y):
+    for j in range(0, len(X), _SMALL):
+        some = slice(j, min(j + _SMALL, len(X)))
+        multiply(address, 1.0, A[:, some], X[some], 1.0, Y)
+
+
+@compiled
+def _update_strip(address, A, left, right, start):
+    """Take left @ right from the lower triangle of the rows from `start` on."""
+    stop = start + len(left)
+    multiply(address, -1.0, left, right[:, :start], 1.0, A[start:stop, :start])
+    change = np.empty((_SMALL, _SMALL))
+    for i in range(start, stop, _SMALL):
+        end = min(i + _SMALL, stop)
+        own = left[i - start : end - start]
+        multiply(address, -1.0, own, right[:, start:i], 1.0, A[i:end, start:i])
+        square = change[: end - i, : end - i]
+        multiply(address, 1.0, own, right[:, i:end], 0.0, square)
+        for r in range(end - i):
+            for c in range(r + 1):
+                A[i + r, i + c] -= square[r, c]
+
+
+@compiled
+def _update_below(address, A, left, right):
+    """Take left @ right from all of A."""
+    for i in range(0, len(A), _TILE):
+        rows = slice(i, min(i + _TILE, len(A)))
+        multiply(address, -1.0, left[rows], right, 1.0, A[rows])
 
 
 def form_orthogonal(matrix: NDArray, triangles: list[NDArray]) -> None:
-    """Q in place of what `reduce_to_band` left in the matrix."""
-    n, panels = len(matrix), range(len(triangles))
-    for first in reversed(panels[::_TOGETHER]):
-        some = panels[first : first + _TOGETHER]
-        start, width = (first + 1) * WIDTH, sum(len(triangles[k]) for k in some)
-        V = np.zeros((n - start, width))
-        for place, k in enumerate(some):
-            count = len(triangles[k])
-            own = matrix[(k + 1) * WIDTH :, k * WIDTH : k * WIDTH + count]
-            V[place * WIDTH :, place * WIDTH : place * WIDTH + count] = own
-        rest = matrix[start:, start:]  # V of later panels in its first columns, and Q beyond
-        rest[:width, width:] = 0.0
-        rest[:, :width] = np.eye(len(rest), width)
-        _reflect(rest, V, _joined(V, [triangles[k] for k in some]))
+    """Q in place of what `reduce_to_band` left in the matrix.
+
+    Reflections are applied in groups, the last ones first, while one thread joins those of the next group.
+    """
+    groups = [slice(first, first + _TOGETHER) for first in range(0, len(triangles), _TOGETHER)]
+    ready: list[tuple[NDArray, NDArray]] = []
+
+    def join_last() -> None:
+        if groups:
+            some = groups.pop()
+            ready.append(_joined(matrix[(some.start + 1) * WIDTH :, some.start * WIDTH :], triangles[some]))
+
+    join_last()
+    while ready:
+        V, T = ready.pop()
+        rest = matrix[-len(V) :, -len(V) :]  # V of later panels in its first columns, and Q beyond
+        own, beyond = rest[:, : len(T)], rest[:, len(T) :]
+        beyond[: len(T)] = 0.0
+        reflect = partial(_reflect, product_address(), V, T)
+        strips = [partial(reflect, beyond[:, some]) for some in _wide_then_narrow(beyond.shape[1])]
+        parallel_for(_run, [join_last, partial(_reflect_identity, V, T, own), *strips])
     matrix[:WIDTH, WIDTH:] = 0.0
-    matrix[:, :WIDTH] = np.eye(n, min(WIDTH, n))
+    matrix[:, :WIDTH] = np.eye(len(matrix), min(WIDTH, len(matrix)))
 
 
-def _joined(V: NDArray, triangles: list[NDArray]) -> NDArray:
-    """T of a product of reflections, (I - V1 T1 V1^T) (I - V2 T2 V2^T) ..., of which V has all columns."""
-    T = np.zeros((V.shape[1], V.shape[1]))
-    done = 0
+def _run(task: Callable[[], None]) -> None:
+    task()
+
+
+def _wide_then_narrow(n: int) -> list[slice]:
+    """Blocks of `range(n)`: wide ones for speed, and narrow ones for threads to end together."""
+    wide = max(n // _STRIP - 1, 0) * _STRIP
+    narrow = [slice(wide + some.start, wide + some.stop) for some in row_blocks(n - wide, _STRIP // 4)]
+    return [*row_blocks(wide, _STRIP), *narrow]
+
+
+def _joined(below: NDArray, triangles: list[NDArray]) -> tuple[NDArray, NDArray]:
+    """V and T of a product of reflections, (I - V1 T1 V1^T) (I - V2 T2 V2^T) ... = I - V T V^T.
+
+    Each V is WIDTH rows below the one before.
+    """
+    width, done = sum(map(len, triangles)), 0
+    V, T = np.zeros((len(below), width)), np.zeros((width, width))
     for own in triangles:
         here = slice(done, done + len(own))
+        V[done:, here] = below[done:, here]
         T[here, here] = own
         T[:done, here] = -T[:done, :done] @ (V[:, :done].T @ V[:, here]) @ own
         done = here.stop
-    return T
+    return V, T
 
 
-def _reflect(C: NDArray, V: NDArray, T: NDArray) -> None:
+@compiled
+def _reflect(address, V, T, C):
     """H C in place of C."""
+    inner, part = np.empty((len(T), C.shape[1])), np.empty((len(T), C.shape[1]))
+    multiply(address, 1.0, V.T, C, 0.0, inner)
+    for i in range(0, len(T), WIDTH):  # T is a triangle
+        rows = slice(i, min(i + WIDTH, len(T)))
+        multiply(address, 1.0, T[rows, i:], inner[i:], 0.0, part[rows])
+    multiply(address, -1.0, V, part, 1.0, C)
 
-    def reflect(columns: slice) -> None:
-        part = T @ (V.T @ C[:, columns])
-        for rows in row_blocks(len(C), _TILE):
-            C[rows, columns] -= V[rows] @ part
 
-    parallel_for(reflect, row_blocks(C.shape[1], _STRIP))
+def _reflect_identity(V: NDArray, T: NDArray, out: NDArray) -> None:
+    """The first columns of H."""
+    part = T @ V[: len(T)].T
+    for rows in row_blocks(len(V), _TILE):
+        out[rows] = -(V[rows] @ part)
+    out[np.arange(len(T)), np.arange(len(T))] += 1.0

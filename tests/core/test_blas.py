@@ -5,9 +5,19 @@ import threading
 
 import numpy as np
 import pytest
+from scipy.linalg import cholesky_banded
 from scipy.linalg.blas import dsyrk, dtrsm, ssyrk, strsm
+from scipy.linalg.lapack import dgeqrt, dpbtrf
 
-from ntklib._core.blas import add_square, solve_lower
+from ntklib._core.blas import (
+    add_square,
+    factor_band,
+    factor_columns,
+    multiply,
+    product_address,
+    solve_lower,
+)
+from ntklib._core.jit import compiled
 from ntklib._core.threads import set_threads
 
 SHAPES = [(1, 1), (3, 5), (40, 7), (130, 300)]
@@ -39,15 +49,81 @@ def test_the_bytes_are_those_of_scipy(shape, dtype):
         np.testing.assert_allclose(np.tril(triangle) @ solved, a, atol=1e-5 if single else 1e-13)
 
 
+@pytest.mark.parametrize("shape", [*SHAPES, (300, 64), (64, 64), (7, 64)])
+def test_columns_are_factored_by_reflections(shape):
+    a, _ = arrays(*shape, np.float64)
+    size = min(shape)
+    packed, T = a.copy(order="F"), np.full((size, size), np.nan, order="F")
+    with set_threads(1):
+        factor_columns(packed, T)
+        expected, their_T, _ = dgeqrt(size, a)
+    np.testing.assert_array_equal(packed, expected)
+    np.testing.assert_array_equal(np.triu(T), np.triu(their_T[:, :size]))
+    V = np.tril(packed[:, :size], -1) + np.eye(*packed[:, :size].shape)
+    Q = np.eye(len(a)) - V @ np.triu(T) @ V.T
+    np.testing.assert_allclose(Q.T @ Q, np.eye(len(a)), atol=1e-13)
+    np.testing.assert_allclose(Q @ np.triu(packed), a, atol=1e-12)
+
+
+@pytest.mark.parametrize(("width", "n"), [(0, 3), (2, 9), (5, 3), (64, 200)])
+def test_a_band_has_a_cholesky_factor_if_it_is_definite(width, n):
+    band = np.asfortranarray(np.random.default_rng(0).uniform(-1, 1, (width + 1, n)))
+    band[0] = 2 * width + 1
+    factor = band.copy(order="F")
+    with set_threads(1):
+        assert factor_band(factor)
+        np.testing.assert_array_equal(factor, cholesky_banded(band, lower=True))
+    below = np.subtract.outer(np.arange(n), np.arange(n))
+    inside = (below >= 0) & (below <= width)
+    A, L = (np.where(inside, one[np.where(inside, below, 0), np.arange(n)], 0.0) for one in (band, factor))
+    np.testing.assert_allclose(np.tril(L @ L.T), A, atol=1e-13 * (width + 1))
+    band[0, n // 2] = -1.0
+    assert not factor_band(band)
+    assert factor_band(np.ones((1, 0), order="F"))
+    for wrong in (np.ones((2, 4)), np.ones((2, 4), order="F")[:, ::2]):
+        with pytest.raises(ValueError, match="Fortran order"):
+            factor_band(wrong)
+    with pytest.raises(TypeError, match="must be float64"):
+        factor_band(np.ones((2, 4), np.float32, order="F"))
+
+
+@compiled
+def product(address, alpha, a, b, beta, c):
+    multiply(address, alpha, a, b, beta, c)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("a_turned", [False, True])
+@pytest.mark.parametrize("b_turned", [False, True])
+def test_products_in_place(a_turned, b_turned):
+    """Of matrices in others, rows or columns contiguous, of every small shape; around c nothing changes."""
+
+    def matrix(m, n, turned):
+        inside = rng.standard_normal((n + 3, m + 2) if turned else (m + 3, n + 2))[2:-1, 1:-1]
+        whole = np.ascontiguousarray(inside)
+        return [one.T if turned else one for one in (inside, whole)]
+
+    rng = np.random.default_rng(0)
+    for m, n, k in (*np.ndindex(4, 4, 4), (40, 70, 30)):
+        for a, b in zip(matrix(m, k, a_turned), matrix(k, n, b_turned), strict=True):
+            for alpha, beta in ((1.0, 0.0), (-2.0, 1.0), (1.0, 0.5)):
+                outer = rng.standard_normal((m + 3, n + 2))
+                expected, c = outer.copy(), outer[2:-1, 1:-1]
+                expected[2:-1, 1:-1] = alpha * (a @ b) + beta * c
+                product(product_address(), alpha, a, b, beta, c)
+                np.testing.assert_allclose(outer, expected, atol=1e-13)
+
+
 def test_nothing_is_done_to_nothing():
     for shape in ((0, 3), (3, 0)):
         a, square = np.ones(shape, order="F"), np.asfortranarray(np.eye(shape[0]))
         add_square(a, square)
         solve_lower(square, a)
+        factor_columns(a, np.ones((0, 0), order="F"))
         np.testing.assert_array_equal(square, np.eye(shape[0]))
 
 
-@pytest.mark.parametrize("function", [add_square, lambda a, square: solve_lower(square, a)])
+@pytest.mark.parametrize("function", [add_square, factor_columns, lambda a, square: solve_lower(square, a)])
 def test_what_would_be_read_out_of_bounds_is_refused(function):
     a, square = np.ones((4, 6), order="F"), np.asfortranarray(np.eye(4))
     for wrong in (
@@ -61,7 +137,7 @@ def test_what_would_be_read_out_of_bounds_is_refused(function):
         with pytest.raises(ValueError, match=r"Fortran order|do not go together"):
             function(a, other)
     for one, other in ((a.astype(np.float32), square), (a.astype(int), square.astype(int))):
-        with pytest.raises(TypeError, match="float32 or float64, and alike"):
+        with pytest.raises(TypeError, match="float64, and alike"):
             function(one, other)
 
 
@@ -95,16 +171,33 @@ def turns_during(call):
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
-        (add_square, lambda a, square: dsyrk(1.0, a, 1.0, square, lower=1, overwrite_c=1)),
         (
-            lambda a, square: solve_lower(square, a),
-            lambda a, square: dtrsm(1.0, square, a, lower=1, overwrite_b=1),
+            lambda a, square, band: add_square(a, square),
+            lambda a, square, band: dsyrk(1.0, a, 1.0, square, lower=1, overwrite_c=1),
+        ),
+        (
+            lambda a, square, band: solve_lower(square, a),
+            lambda a, square, band: dtrsm(1.0, square, a, lower=1, overwrite_b=1),
+        ),
+        (
+            lambda a, square, band: factor_columns(a, square),
+            lambda a, square, band: dgeqrt(len(a), a, overwrite_a=1),
+        ),
+        (
+            lambda a, square, band: factor_band(band),
+            lambda a, square, band: dpbtrf(band, lower=1, overwrite_ab=1),
         ),
     ],
 )
 def test_other_threads_run_meanwhile(ours, theirs, quick_switches):
     """Theirs keep the lock, which leaves turns before and after the call only."""
-    a, square = arrays(1500, 1500, np.float64)
-    square = np.asfortranarray(np.nan_to_num(square))
+
+    def turns(call):
+        a, square = arrays(1500, 1500, np.float64)
+        square = np.asfortranarray(np.nan_to_num(square))
+        band = np.ones((601, 4000), order="F")
+        band[0] = 1300.0
+        return turns_during(lambda: call(a, square, band))
+
     with set_threads(1):
-        assert turns_during(lambda: ours(a, square)) > 5 * turns_during(lambda: theirs(a, square))
+        assert turns(ours) > 5 * turns(theirs)

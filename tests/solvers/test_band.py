@@ -3,7 +3,7 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.linalg import LinAlgError
+from scipy.linalg import LinAlgError, solve_triangular
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.model_selection import KFold
 
@@ -22,6 +22,7 @@ from ntklib.solvers import (
     ridge_path,
 )
 from ntklib.solvers._band_reduction import WIDTH, form_orthogonal, reduce_to_band
+from ntklib.solvers._band_sweep import BLOCK, prepare_sweep, sweep
 from tests.solvers import brute_ridge
 
 PENALTIES = [10.0, 0.1, 1e-3]
@@ -42,7 +43,8 @@ def full(band):
     return B
 
 
-@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 128, 130, 500])
+@pytest.mark.compiled
+@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 128, 130, 500, 1700])
 def test_the_band_is_the_matrix_in_another_basis(n):
     A = gram(n)[0]
     matrix = A.copy()
@@ -51,6 +53,19 @@ def test_the_band_is_the_matrix_in_another_basis(n):
     form_orthogonal(matrix, triangles)
     np.testing.assert_allclose(matrix.T @ matrix, np.eye(n), atol=1e-13)
     np.testing.assert_allclose(matrix @ full(band) @ matrix.T, A, atol=1e-13 * n)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("n", [1, 31, 32, 33, 64, 97, 300])
+def test_substitution_in_blocks(n):
+    rng = np.random.default_rng(n)
+    bands = np.where(np.arange(WIDTH + 1)[:, None] == 0, 3.0, 0.1 * rng.standard_normal((2, WIDTH + 1, n)))
+    Q, factors = rng.standard_normal((5, n)), np.full((2, -(-n // BLOCK), BLOCK + WIDTH, BLOCK), np.nan)
+    for band, its_factors in zip(bands, factors, strict=True):
+        prepare_sweep(np.asfortranarray(band), its_factors)
+    for band, sums in zip(bands, sweep(Q, factors), strict=True):
+        X = solve_triangular(np.tril(full(band)), Q.T, lower=True)
+        np.testing.assert_allclose(sums, np.square(X).sum(axis=0), rtol=1e-11)
 
 
 @pytest.mark.parametrize("A", [np.zeros((150, 150)), np.diag(np.arange(150.0)), np.ones((150, 150))])
@@ -168,7 +183,7 @@ def test_eigenvalues_below_zero():
 
 
 def test_bytes_do_not_depend_on_threads():
-    K, y, _ = gram(800)
+    K, y, _ = gram(1700)
     results = []
     for threads in (1, 2, 3):
         with set_threads(threads):
