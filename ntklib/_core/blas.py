@@ -128,7 +128,7 @@ def multiply(address, alpha, a, b, beta, c):
 
 
 def _dgemm_in_python(address, a_turned, b_turned, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
-    """What `_dgemm` is where nothing is compiled (NUMBA_DISABLE_JIT)."""
+    """Stand-in for `_dgemm` where nothing is compiled (NUMBA_DISABLE_JIT)."""
     letters = (ctypes.c_char(b"T" if turned else b"N") for turned in (a_turned, b_turned))
     m, n, k, lda, ldb, ldc = map(ctypes.c_int, (m, n, k, lda, ldb, ldc))
     alpha, beta = ctypes.c_double(alpha), ctypes.c_double(beta)
