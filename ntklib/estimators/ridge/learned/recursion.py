@@ -81,8 +81,10 @@ class Recursion:
         return lambda fit: cross @ fit.dual_coef + fit.intercept
 
     def advance(self, fit: RidgeFit) -> bool:
-        """Take the scales of the next round from a fit; False where it is constant."""
+        """Take the scales of the next round from a fit; False where it is constant, or beyond the floats."""
         units, weights = self.units, self.units.weights
+        if not np.isfinite(fit.dual_coef).all():
+            return False
         coefficients = np.ldexp(
             fit.dual_coef, -exponents(fit.dual_coef)
         )  # squares of theirs are representable

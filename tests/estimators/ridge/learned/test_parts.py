@@ -68,6 +68,16 @@ def test_rounds_against_a_twin_in_plain_numpy():
     np.testing.assert_allclose(recursion.scales, scales, rtol=1e-8, atol=1e-12)
 
 
+def test_no_scales_are_learned_of_coefficients_beyond_the_floats():
+    units = make_units(X[:20], TARGETS[:20], None, precomputed=False)
+    recursion = Recursion(Laplace(1.7, norm=2), units, lambda scale: np.array([scale]), True, np.arange(20))
+    recursion.begin()
+    fit = recursion.fit(0)
+    fit.dual_coef[0] = np.inf
+    assert not recursion.advance(fit)
+    assert recursion.scales is None
+
+
 def test_climbing_finds_the_top_of_a_hill_and_goes_no_further():
     heights = [0, 1, 2, 5, 4, 3, 0]
     seen = []
