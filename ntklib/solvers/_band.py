@@ -39,7 +39,7 @@ class BandFactor(Factorization):
     .. math:: (K + \lambda W^{-1})^{-1} = W^{1/2} Q (B + \lambda I)^{-1} Q^T W^{1/2},
               \qquad \mathrm{diag} = w_i \sum_j (L^{-1} Q^T)_{ji}^2 .
 
-    What an :class:`EigenFactor` gives, as exactly, and faster from about 2,000 rows on: reflections are
+    What an :class:`EigenFactor` gives, as exactly, and faster from about 1,200 rows on: reflections are
     products of matrices in tiles, on threads of our own, so that results are the same bytes at any number of
     them. Q takes the place of the Gram, and no array of its size stands beside it.
 

@@ -9,14 +9,14 @@ from ._cholesky import CholeskyFactor
 from ._contract import Factorization
 from ._eigen import EigenFactor
 
-_LARGE = 2000  # rows above which the band form is the faster one
+_LARGE = 1200  # rows above which the band form is the faster one
 _SPREAD = 1e6  # ratio of weights that leaves an eigendecomposition nine digits of the lightest sample
 
 
 def path_factor(gram, *, weights=None, overwrite_gram=False) -> Factorization:
     """The factorisation for a path of penalties, exact for light samples and heavy ones.
 
-    One eigendecomposition, above 2,000 rows one reduction to a band, unless the weights are so far apart that
+    One eigendecomposition, above 1,200 rows one reduction to a band, unless the weights are so far apart that
     the rounding of the heaviest samples would drown the lightest; then a Cholesky factor for each penalty, at
     a few times the cost for the usual fifteen.
 
