@@ -29,7 +29,7 @@ from ._estimator import RidgeEstimator, centre_support
 from ._halving import comparison_rounds
 from ._kernel_search import KernelSearch, SearchResult, search_kernels
 from ._many_rows import check_blockwise
-from ._stacking import check_stackable, search_stack, stacking_rounds
+from ._stacking import StackSearch, check_stackable, search_stack, stacking_rounds
 from .learned import LearnsFeatures
 
 LEAST_STACKED, MOST_STACKED = 100, 1000
@@ -246,17 +246,7 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
             stack, self.cv_results_ = search_stack(
                 search, candidates, units, rounds, order, solver, also=None if nested else also
             )
-            if self.learned_features_ is not None:
-                scaled = [one.learned is not None for one in stack.results]
-                kept = bool(stack.weights[scaled].any())
-                self.learned_features_ = replace(self.learned_features_, kept=kept)
-            paths = [one.path for one in stack.results]
-            self.stack_ = {
-                "param_kernel": [path.kernel for path in paths],
-                "param_alpha": np.array([path.alpha for path in paths]),
-                "weight": stack.weights,
-            }
-            result = replace(stack.heaviest, held_out=stack.held_out, added_up=stack.added_up)
+            result = self._describe_sum(stack)
         else:
             result, self.cv_results_ = search_kernels(
                 search,
@@ -271,6 +261,20 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
         if stacks:
             self.best_score_ = stack.score
         return result, rows, solver
+
+    def _describe_sum(self, stack: StackSearch) -> SearchResult:
+        """Store what is added up, and return it as the result of the heaviest."""
+        if self.learned_features_ is not None:
+            scaled = [one.learned is not None for one in stack.results]
+            kept = bool(stack.weights[scaled].any())
+            self.learned_features_ = replace(self.learned_features_, kept=kept)
+        paths = [one.path for one in stack.results]
+        self.stack_ = {
+            "param_kernel": [path.kernel for path in paths],
+            "param_alpha": np.array([path.alpha for path in paths]),
+            "weight": stack.weights,
+        }
+        return replace(stack.heaviest, held_out=stack.held_out, added_up=stack.added_up)
 
     def _fit_learned(
         self, units: Units, penalties: NDArray, held_out: NDArray, rows: NDArray, solver: Solver
