@@ -10,7 +10,7 @@ from ntklib.solvers import ConjugateGradient, Nystrom, Solver
 
 from .._forecast import multiplication_seconds, value_seconds
 from .._units import Units
-from ._halving import LEAST, Round
+from ._halving import Round, first_part
 
 __all__ = ["fit_seconds", "learning_seconds", "search_seconds"]
 
@@ -18,8 +18,8 @@ _EIGEN = 3.0  # multiplications that an eigendecomposition and its path are wort
 _ITERATIONS = 30  # of conjugate gradients; it is known at the end only
 _REFINEMENTS = 2
 _ROUNDS, _PENALTIES = 4, 4  # of learning scales, and of each of its rounds
-_FEW_PENALTIES = 2  # of a round whose penalty half of the rows have found
-_SLOPES, _SLOPE = 250, 15  # rows to differentiate at, and kernel values that a derivative is worth
+_FEW_PENALTIES = 2  # of a round whose penalty a part of the rows has found
+_SLOPES, _SLOPE = 250, 6  # rows to differentiate at, and kernel values that a derivative is worth
 
 
 def fit_seconds(kernel: Any, units: Units, solver: Solver, *, left_out: bool) -> float:
@@ -62,10 +62,10 @@ def learning_seconds(kernels: list[Any], units: Units, n_rows: int, n_folds: int
         each = n**2 * value + penalties * n**3 / 6 * double + _SLOPES * n * _SLOPE * value
         return _ROUNDS * n_folds * each
 
-    half = n_rows // 2
-    if half < LEAST:
+    part = first_part(n_rows)
+    if not part:
         return len(kernels) * rounds(n_rows, _PENALTIES)
-    return len(kernels) * rounds(half, _PENALTIES) + rounds(n_rows, _FEW_PENALTIES)
+    return len(kernels) * rounds(part, _PENALTIES) + rounds(n_rows, _FEW_PENALTIES)
 
 
 def _decomposed(n: int, value: float, multiplication: float) -> float:

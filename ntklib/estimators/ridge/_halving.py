@@ -61,3 +61,8 @@ def survivors(ranks: list[tuple[float, float]], n_kernels: int) -> list[int]:
     """Places of the best ranks, ascending: so many, and those that equal the last of them."""
     least = sorted(ranks, reverse=True)[:n_kernels][-1]
     return [i for i, rank in enumerate(ranks) if rank >= least]
+
+
+def first_part(n: int) -> int:
+    """Units that choose which kernel learns features, of n: a quarter, `LEAST` at least; 0 if n is small."""
+    return max(n // 4, LEAST) if n >= 2 * LEAST else 0

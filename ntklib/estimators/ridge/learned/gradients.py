@@ -10,7 +10,7 @@ and backpropagation-free machine learning models", Science 383, 2024.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from scipy import sparse
 
 from ntklib._core.blocks import row_blocks, working_memory
 
-__all__ = ["column_scales", "gradient_squares", "varies"]
+__all__ = ["column_scales", "gradient_squares", "mean_scales", "varies"]
 
 _ROWS = 256  # at most, in a block of gradients
 
@@ -68,3 +68,9 @@ def column_scales(squares: NDArray) -> NDArray | None:
     if not (np.isfinite(total) and total > 0):
         return None
     return np.sqrt(squares * (len(squares) / total))
+
+
+def mean_scales(scales: Sequence[NDArray | None]) -> NDArray | None:
+    """Roots of the mean diagonal of some; None, which is 1, where these are."""
+    known = [one for one in scales if one is not None]
+    return np.sqrt(np.mean(np.square(known), axis=0)) if known else None

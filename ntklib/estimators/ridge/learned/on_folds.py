@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ntklib._core.progress import step
@@ -18,7 +19,8 @@ __all__ = ["FoldRounds", "HeldOut", "Trial", "climb"]
 
 MOST_ROUNDS = 8
 _LEAST_GAIN = 0.05  # of a round, in all that was gained before: below, there is little to come
-_COARSE = 3  # steps of the grid of penalties between those that are looked at first
+_LONG = 3  # penalties of the grid to a step, where no good one is known
+_LEAST_STEP = 1e-3  # part of a score that a step has to gain
 
 HeldOut = list[NDArray]
 """Values of the held-out units, (m, k), of each fold."""
@@ -29,13 +31,22 @@ Score = Callable[[HeldOut], tuple[float, float]]
 class Trial(NamedTuple):
     """A round with its best penalty: a score and what decides between equal ones, and held-out values.
 
-    `tried` are the ranks of all penalties that were looked at.
+    `tried` are the ranks of all penalties that were looked at, `scales` those of the columns on each fold.
     """
 
     rank: tuple[float, float]
     place: int
     values: HeldOut
     tried: dict[int, tuple[float, float]]
+    scales: list[NDArray | None]
+
+    @property
+    def start(self) -> int:
+        """Place to go on from: of the largest penalty that is as good as the best, but for a thousandth.
+
+        Beyond it there often is a plain of penalties that are too small to matter: no step leads uphill.
+        """
+        return min(place for place, rank in self.tried.items() if not _gains(self.rank, rank))
 
 
 class FoldRounds:
@@ -105,12 +116,15 @@ class FoldRounds:
                 fits[place], outcomes[place] = of_folds, (self.score(values), values)
             return outcomes[place][0]
 
-        starts = list(known) or [trial.place for trial in self.trials[-1:]]
-        starts = starts or list(range(0, n_penalties, _COARSE))
-        best = starts[0] if alone else climb(rank, starts, n_penalties)
-        rank(best)
+        start = [*known, *(trial.start for trial in self.trials[-1:]), n_penalties // 4][0]
+        strides = () if alone else (1,) if known or self.trials else (_LONG, 1)
+        rank(start)
+        for stride in strides:
+            start = climb(rank, start, n_penalties, stride)
+        best = max(sorted(outcomes), key=rank)
         tried = {place: ranked for place, (ranked, _) in outcomes.items()}
-        self.trials.append(Trial(tried[best], best, outcomes[best][1], tried))
+        scales = [recursion.scales for recursion in self.recursions]
+        self.trials.append(Trial(tried[best], best, outcomes[best][1], tried, scales))
         for recursion in self.recursions:
             recursion.end()
         return fits[best]
@@ -128,12 +142,21 @@ class FoldRounds:
         parallel_for(function, range(len(self.recursions)))
 
 
-def climb(rank: Callable[[int], Any], starts: list[int], n: int) -> int:
-    """Place of a best rank among n: uphill from the best of some; of equal neighbours the first."""
-    best = max(starts, key=rank)
+def climb(rank: Callable[[int], tuple[float, float]], start: int, n: int, stride: int) -> int:
+    """Place among n from which no step of this length gains a thousandth: uphill, to larger places first."""
+    best = start
     while True:
-        near = [place for place in (best - 1, best, best + 1) if 0 <= place < n]
-        top = max(near, key=rank)
-        if rank(top) <= rank(best):
+        for place in (best + stride, best - stride):
+            if 0 <= place < n and _gains(rank(place), rank(best)):
+                best = place
+                break
+        else:
             return best
-        best = top
+
+
+def _gains(rank: tuple[float, float], before: tuple[float, float]) -> bool:
+    """Say if a score, or of equal ones what decides, is better by more than a thousandth of itself."""
+    for new, old in zip(rank, before, strict=True):
+        if new != old:
+            return new > old and (old == -np.inf or new - old > _LEAST_STEP * abs(old))
+    return False

@@ -36,8 +36,8 @@ class LearnedFeatures:
     standard_error : float
         Of the difference: the jackknife over 20 blocks of the held-out rows, those of a group together.
     round_scores : ndarray of shape (n_tried,)
-        Scores of this kernel after 0, 1, 2, ... rounds; the first ones at penalties that half of the units
-        chose, where 1,000 or more took part.
+        Scores of this kernel after 0, 1, 2, ... rounds; the first ones at penalties that a part of the
+        units chose, where 1,000 or more took part.
     n_samples : int
         Units that took part.
     scoring : str

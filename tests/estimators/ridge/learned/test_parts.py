@@ -79,16 +79,27 @@ def test_no_scales_are_learned_of_coefficients_beyond_the_floats():
 
 
 def test_climbing_finds_the_top_of_a_hill_and_goes_no_further():
-    heights = [0, 1, 2, 5, 4, 3, 0]
-    seen = []
+    def climbed(heights, *places):
+        seen = []
 
-    def rank(place):
-        seen.append(place)
-        return heights[place]
+        def rank(place):
+            seen.append(place)
+            return heights[place], 0.0
 
-    assert climb(rank, [0, 6], 7) == 3
-    assert 5 not in seen
-    assert climb(lambda place: 0, [2, 4], 7) == 2
+        return climb(rank, places[0], len(heights), places[1]), sorted(set(seen))
+
+    hill = [0, 1, 2, 5, 4, 3, 0]
+    assert climbed(hill, 1, 1) == (3, [1, 2, 3, 4])
+    assert climbed(hill, 5, 1) == (3, [2, 3, 4, 5, 6])
+    assert climbed(hill, 0, 3) == (3, [0, 3, 6])
+    assert climbed([1.0, 2.0, 2.001, 3.0], 1, 1) == (1, [0, 1, 2])  # a thousandth is no gain
+    assert climbed([1.0, 2.0, 2.003, 3.0], 1, 1) == (3, [1, 2, 3])
+    assert climbed([-np.inf, -np.inf, 1.0], 1, 1) == (2, [1, 2])
+
+
+def test_of_equal_scores_what_decides_leads_uphill():
+    ranks = [(0.9, -3.0), (0.9, -2.0), (0.9, -2.5), (0.5, 0.0)]
+    assert climb(ranks.__getitem__, 0, 4, 1) == 1
 
 
 def test_known_penalties_are_the_only_ones_tried_but_for_the_last():
@@ -103,8 +114,10 @@ def test_known_penalties_are_the_only_ones_tried_but_for_the_last():
 
     trials = FoldRounds([recursion()], [X[20:]], [None], score).run([5, 0, 2])
     assert [list(trial.tried) for trial in trials[:2]] == [[5], [0]]
-    assert set(trials[2].tried) >= {1, 2, 3}
+    assert set(trials[2].tried) >= {2, 3}
     assert trials[2].rank == max(trials[2].tried.values())
+    as_good = [place for place, (rank, _) in trials[2].tried.items() if trials[2].rank[0] <= 0.999 * rank]
+    assert trials[2].start == min(as_good)
     twin = recursion()
     twin.repeat(5)
     twin.repeat(0)
