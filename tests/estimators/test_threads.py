@@ -135,6 +135,29 @@ def test_fits_have_the_same_bytes_at_any_number_of_threads(model, solver):
 
 
 @pytest.mark.parametrize(
+    "model",
+    [
+        NTKRegressor(alpha=0.1),
+        NTKRegressor(alpha=[0.1, 1.0]),
+        NTKRegressorCV([Laplace(1.0), NTK()], [0.1, 1.0], combine="stack"),
+    ],
+    ids=["one penalty", "two penalties", "stack"],
+)
+def test_spreads_have_the_same_bytes_at_any_number_of_threads(model):
+    rng = np.random.default_rng(0)
+    X, new = rng.standard_normal((600, 4)), rng.standard_normal((300, 4))
+    Y = np.sin(2 * X[:, :2]) + 0.1 * rng.standard_normal((600, 2))
+    answers = []
+    for threads in (1, 2, 3):
+        with set_threads(threads):
+            fit = clone(model).fit(X, Y)
+            spreads = [fit.predict(new, return_std=True), fit.predict(new, return_cov=True)]
+            draws = fit.sample_y(new, 3)
+        answers.append([part.tobytes() for parts in (*spreads, (draws,)) for part in parts])
+    assert answers[0] == answers[1] == answers[2]
+
+
+@pytest.mark.parametrize(
     "model", [NTKRegressor(alpha=0.1), NTKClassifier(alpha=0.1)], ids=["regression", "classes"]
 )
 def test_streams_have_the_same_bytes_at_any_number_of_threads(model):

@@ -43,7 +43,7 @@ from ._duration import fit_seconds
 from ._many_rows import iterate_units, sum_units
 from .learned.importances import FeatureImportances
 
-_FEW = 2000  # units up to which a factorisation gains next to nothing by threads, which move its last bits
+FEW = 2000  # units up to which a factorisation gains next to nothing by threads, which move its last bits
 
 
 class Part(NamedTuple):
@@ -175,7 +175,7 @@ class RidgeEstimator(FeatureImportances, KernelEstimator):
                 )
             self._fit_by_iterations(units, penalties, solver)
             return None
-        if len(units) <= _FEW:
+        if len(units) <= FEW:
             return single_threaded(self._fit_exactly, units, penalties, left_out)
         return self._fit_exactly(units, penalties, left_out)
 

@@ -16,6 +16,7 @@ f is that of the mixture,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from threading import RLock
 from typing import Any, Self
@@ -24,15 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntklib._core.blocks import require_memory, working_memory
-from ntklib._core.threads import parallel_for
+from ntklib._core.threads import parallel_for, single_threaded
 from ntklib._core.validation import check_integer, random_generator
 from ntklib.solvers import EigenFactor, Factorization, Nystrom, Solver, half_constant
 
 from .._kernel import batches, check_finite_rows, cross_gram, gram, gram_diagonal, is_precomputed
 from .._units import Units
-from ._estimator import RidgeEstimator
+from ._estimator import FEW, RidgeEstimator
 
-_CENTRE_COPIES = 16  # of a batch's kernel values, alive at once in all threads
+_COPIES = 16  # of a batch's kernel values, alive at once in all threads
 _BUILDING = RLock()  # held while a model makes what it keeps for its predictions
 
 
@@ -94,6 +95,11 @@ class PosteriorEstimator(RidgeEstimator):
             self._variance_factor = fits
         return fits
 
+    def _release(self, fit: Self) -> None:
+        """Let go of the factor of a fit, unless those of all are kept: one at a time is in memory then."""
+        if self._variance_factor is None:
+            fit._variance_factor = None
+
     def _spread(self, X: Any, *, noise: bool, full: bool) -> tuple[NDArray, NDArray]:
         """Variances (m, k) or covariances (m, m, k) of all targets, and the unit that they are in squares of.
 
@@ -109,6 +115,7 @@ class PosteriorEstimator(RidgeEstimator):
         for fit, part in zip(fits, self._summed(), strict=True):
             scale, apart = fit._root_scale / unit, (fit._expand(X) - mean) / unit
             spread = fit._own_spread(X, noise=noise, full=full) * scale * scale
+            self._release(fit)
             spread += apart[:, None] * apart if full else apart**2
             total = total + part.weight * spread
         return total, unit
@@ -147,7 +154,12 @@ class PosteriorEstimator(RidgeEstimator):
         if self._variance_factor is None:
             with _BUILDING:
                 if self._variance_factor is None:
-                    self._variance_factor = self._prepare_factor()
+                    few = (
+                        len(self.support_) <= FEW
+                    )  # as fits, with the same last bits at any number of threads
+                    self._variance_factor = (
+                        single_threaded(self._prepare_factor) if few else self._prepare_factor()
+                    )
         return self._variance_factor
 
     def _prepare_factor(self) -> Factorization:
@@ -162,33 +174,35 @@ class PosteriorEstimator(RidgeEstimator):
     def _posterior(self, X: Any, prior: NDArray, penalty: float) -> NDArray:
         """The prior, variances or a covariance matrix, given the training samples."""
         out, n = prior.copy(), len(self.support_)
-        if self._centres is not None:
-            centres = self._centres
+        given = self._given_samples(penalty) if self._centres is None else self._centres
 
-            def fill(rows: slice) -> None:
-                cross = cross_gram(self.kernel_, X[rows], self.X_fit_)
-                out[rows] = centres(cross, prior[rows], float(penalty))
+        def fill(rows: slice) -> None:
+            cross = cross_gram(self.kernel_, X[rows], self.X_fit_)
+            out[rows] = given(cross, prior[rows], float(penalty))
 
-            # in threads of ours also where there is one batch: BLAS threads of its own would move last bits
-            parallel_for(fill, batches(X, _CENTRE_COPIES * n) if prior.ndim == 1 else [slice(None)])
-            return out
+        # in threads of ours also where there is one batch: BLAS threads of its own would move last bits
+        parallel_for(fill, batches(X, _COPIES * n) if prior.ndim == 1 else [slice(None)])
+        return out
+
+    def _given_samples(self, penalty: float) -> Callable[[NDArray, NDArray, float], NDArray]:
+        """What `CentrePosterior` is for a fit on centres, for one on all samples."""
         if any(getattr(one, "method", "") == "cg" for one in np.ravel(self.solve_)):
             raise ValueError(
                 "the solver ConjugateGradient gives no standard deviations: fit with solver='nystrom' (or "
                 "'cholesky') for return_std, return_cov and sample_y."
             )
-        factor = self._prepared_factor()
-        ones, precision = half_constant(factor, penalty) if self._constant else (None, np.inf)
-        for rows in batches(X, n) if prior.ndim == 1 else [slice(None)]:
-            half = factor.half_solve(cross_gram(self.kernel_, X[rows], self.X_fit_).T, penalty)
-            missing = None if ones is None else (1 - ones @ half) / np.sqrt(precision)
+        factor, ones, precision = self._prepared_factor(), None, np.inf
+        if self._constant:
+            ones, precision = single_threaded(half_constant, factor, penalty)
+
+        def given(cross: NDArray, prior: NDArray, penalty: float) -> NDArray:
+            half = factor.half_solve(cross.T, penalty)
+            missing = np.zeros(half.shape[1]) if ones is None else (1 - ones @ half) / np.sqrt(precision)
             if prior.ndim == 1:
-                out[rows] -= np.einsum("ij,ij->j", half, half)
-                out[rows] += 0 if missing is None else np.square(missing)
-            else:
-                out -= half.T @ half
-                out += 0 if missing is None else np.outer(missing, missing)
-        return out
+                return prior - np.einsum("ij,ij->j", half, half) + np.square(missing)
+            return prior - half.T @ half + np.outer(missing, missing)
+
+        return given
 
     def _draw(self, X: Any, n_samples: Any, random_state: Any) -> NDArray:
         """Draws of f at the rows of X, (m, k, n_samples): of a mixture each from one of its processes."""
@@ -201,6 +215,7 @@ class PosteriorEstimator(RidgeEstimator):
         out = np.empty((X.shape[0], *which.shape))
         for i in np.unique(which):
             draws = fits[i]._own_draws(X, int((which == i).sum(axis=1).max()), rng)
+            self._release(fits[i])
             for j, own in enumerate(which == i):
                 out[:, j, own] = draws[:, j, : own.sum()]
         return out
@@ -212,12 +227,17 @@ class PosteriorEstimator(RidgeEstimator):
         out = np.empty((*mean.shape, count))
         for penalty in np.unique(self._penalties):
             columns = np.flatnonzero(self._penalties == penalty)
-            values, vectors = np.linalg.eigh(covariances[..., columns[0]])
-            root = vectors * np.sqrt(np.maximum(values, 0.0))
+            root = single_threaded(_root, covariances[..., columns[0]])
             for j in columns:
-                draws = root @ rng.standard_normal((len(mean), count))
+                draws = single_threaded(np.matmul, root, rng.standard_normal((len(mean), count)))
                 out[:, j] = mean[:, j, None] + self._root_scale[j] * draws
         return out
+
+
+def _root(covariance: NDArray) -> NDArray:
+    """R of R R^T, of a matrix that is positive semidefinite but for rounding."""
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
 
 
 def likely_root_scale(units: Units, dual: NDArray, freedom: float, *, centred: bool) -> NDArray:

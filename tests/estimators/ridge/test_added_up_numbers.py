@@ -8,6 +8,7 @@ from sklearn.gaussian_process.kernels import RBF
 
 from ntklib import NTK, Laplace, NTKRegressor, NTKRegressorCV
 from ntklib.estimators.ridge._cv import search_order
+from ntklib.estimators.ridge._posterior import PosteriorEstimator
 from ntklib.estimators.ridge.learned import estimator
 from ntklib.estimators.ridge.learned.search import base_candidates
 from ntklib.kernels import Scaled
@@ -190,7 +191,17 @@ def test_factors_are_kept_between_predictions_and_dropped_where_they_are_large(m
     kept = model._variance_factor
     np.testing.assert_array_equal(model.predict(NEW, return_std=True)[1], first)
     assert model._variance_factor is kept is not None
+    drawn = model.sample_y(NEW, 4)
     monkeypatch.setattr("ntklib.estimators.ridge._posterior.working_memory", lambda: 1000)
-    model._variance_factor = None
+    model._variance_factor, held, make = None, [], PosteriorEstimator._prepare_factor
+
+    def counting(fit):
+        held.append(fit)
+        assert sum(one._variance_factor is not None for one in held) == 0
+        return make(fit)
+
+    monkeypatch.setattr(PosteriorEstimator, "_prepare_factor", counting)
     np.testing.assert_array_equal(model.predict(NEW, return_std=True)[1], first)
+    np.testing.assert_array_equal(model.sample_y(NEW, 4), drawn)
     assert model._variance_factor is None
+    assert len(held) == 2 * np.count_nonzero(model.stack_["weight"]) > 2
