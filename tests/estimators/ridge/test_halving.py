@@ -11,7 +11,7 @@ from ntklib._core.threads import set_threads
 from ntklib.estimators import NTKClassifierCV, NTKRegressor, NTKRegressorCV
 from ntklib.estimators.ridge import _halving
 from ntklib.estimators.ridge._cv import search_order
-from ntklib.estimators.ridge._halving import comparison_rounds, survivors
+from ntklib.estimators.ridge._halving import comparison_rounds, first_part, survivors
 from ntklib.plotting import LeaveOneOutPathDisplay
 from tests.solvers import brute_ridge
 
@@ -228,3 +228,7 @@ def test_the_picture_shows_scores_on_equally_many_rows(data):
     assert len(display.paths) == len(rounds_of(model)[100]) == 2
     refit = NTKRegressor(model.kernel_, alpha=model.alpha_).fit(X, y)
     np.testing.assert_allclose(model.dual_coef_, refit.dual_coef_, atol=1e-9)
+
+
+def test_a_quarter_chooses_what_learns_where_that_is_enough():
+    assert [first_part(n) for n in (39, 40, 80, 120)] == [0, 20, 20, 30]  # of 20 at least

@@ -7,7 +7,7 @@ from scipy import sparse
 from ntklib import NTK, Laplace, NTKRegressor
 from ntklib.estimators._units import make_units
 from ntklib.estimators.ridge.learned.difference import blocks_of, jackknife
-from ntklib.estimators.ridge.learned.gradients import column_scales, gradient_squares, varies
+from ntklib.estimators.ridge.learned.gradients import column_scales, gradient_squares, mean_scales, varies
 from ntklib.estimators.ridge.learned.on_folds import FoldRounds, climb
 from ntklib.estimators.ridge.learned.recursion import Recursion, rows_of_gradients
 from ntklib.estimators.ridge.learned.search import three_folds
@@ -42,6 +42,12 @@ def test_scales_have_the_trace_of_the_identity_and_no_unit():
     assert scales[0] / scales[1] == pytest.approx(2)
     assert column_scales(np.zeros(3)) is None
     assert varies(sparse.csr_array(X)).tolist() == varies(X).tolist() == [True, True, True, False]
+
+
+def test_means_of_scales_are_those_of_diagonals():
+    scales = [np.sqrt([3.0, 1.0]), np.sqrt([1.0, 3.0]), np.sqrt([0.5, 3.5])]
+    np.testing.assert_allclose(np.square(mean_scales(scales)), [1.5, 2.5], rtol=1e-15)
+    assert mean_scales([None, None, None]) is None
 
 
 def test_rounds_against_a_twin_in_plain_numpy():
