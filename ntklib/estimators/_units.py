@@ -139,13 +139,18 @@ def merge_copies(units: Units) -> Units:
 
     Rows of a Gram matrix stay as they are, and so do those in given blocks.
     """
-    if units.precomputed or (isinstance(units.X, RowView) and units.X.blocks() is not None):
-        return units
-    importances = [] if units.importances is None else [units.importances]
-    first, member = distinct_rows(units.X, units.targets, *importances)
+    first, member = different_units(units)
     if len(first) == len(units):
         return units
     return units.take(first, np.bincount(member, weights=units.counts).astype(np.float64))
+
+
+def different_units(units: Units) -> tuple[NDArray, NDArray]:
+    """First places of units that `merge_copies` keeps, ascending, and the one of these each unit equals."""
+    if units.precomputed or (isinstance(units.X, RowView) and units.X.blocks() is not None):
+        return np.arange(len(units)), np.arange(len(units))
+    importances = [] if units.importances is None else [units.importances]
+    return distinct_rows(units.X, units.targets, *importances)
 
 
 def is_symmetric(K: NDArray) -> bool:

@@ -37,7 +37,7 @@ from .._kernel import (
     warn_blind,
 )
 from .._parameters import penalties_of
-from .._units import Units, merge_copies
+from .._units import Units, different_units, merge_copies
 from ..rows import whole
 from ._duration import fit_seconds
 from ._many_rows import iterate_units, sum_units
@@ -128,6 +128,12 @@ class RidgeEstimator(FeatureImportances, KernelEstimator):
     def _merged(units: Units, kernels: list) -> Units:
         """Equal samples as one unit, unless one of the kernels makes them differ."""
         return units if any(adds_noise(kernel, units.X) for kernel in kernels) else merge_copies(units)
+
+    @staticmethod
+    def _copies(units: Units, kernels: list) -> NDArray:
+        """Numbers of the units, the same for those that `_merged` makes one of."""
+        apart = any(adds_noise(kernel, units.X) for kernel in kernels)
+        return np.arange(len(units)) if apart else different_units(units)[1]
 
     def _factor(self, units: Units, *, double: bool = False) -> CholeskyFactor:
         matrix, ours = gram(self.kernel_, units.X)

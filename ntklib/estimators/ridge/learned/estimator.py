@@ -38,7 +38,7 @@ class LearnsFeatures:
     alpha_per_target: Any = False
     store_held_out: Any
     _splits_samples: Any
-    _merged: Any
+    _copies: Any
     _kernels: Any
     fit_intercept: Any
     _default_scoring: str
@@ -102,27 +102,38 @@ class LearnsFeatures:
         order = np.searchsorted(rows, order[:MOST_ROWS])
         labels = None if units.labels is None else units.labels[rows]
         parts = three_folds(order, labels) if splits is None else restricted(splits, rows)
-        reason = self._hindrance(units, len(rows), parts)
-        if reason and self.learn_features == "diagonal":
-            raise ValueError(f"learn_features='diagonal' {reason}, or leave learn_features=None.")
-        if reason:
+        if self._is_hindered(units, len(rows), parts):
             return None
-        groups = metadata.split.get("groups")
-        features = FeatureSearch(
-            units=units.take(rows),
+        taken, groups = units.take(rows), metadata.split.get("groups")
+        groups = None if groups is None else np.asarray(groups)[taken.support]
+        # where equal samples were not merged they count once all the same, and folds hold them out together
+        copies = self._copies(taken, self._kernels())
+        n_different = len(np.unique(copies))
+        if n_different < len(rows) and splits is None:
+            parts, groups = three_folds(order, labels, copies), copies
+        if self._is_hindered(units, n_different if splits is None else len(rows), parts):
+            return None
+        if n_different < _LEAST_ROWS and self.learn_features == "auto":
+            return None
+        return FeatureSearch(
+            units=taken,
             rows=rows,
             order=order,
             splits=parts,
-            groups=None if groups is None else np.asarray(groups)[units.support[rows]],
+            groups=groups,
             criterion=search.criteria[0],
             scoring=self._default_scoring if search.gcv else search.scoring,
             penalties=search.grid,
             fit_intercept=self.fit_intercept,
             clip=search.clip,
         )
-        # where equal samples were not merged they count once all the same
-        few = len(self._merged(features.units, self._kernels())) < _LEAST_ROWS
-        return None if few and self.learn_features == "auto" else features
+
+    def _is_hindered(self, units: Units, n_rows: int, splits: Splits) -> bool:
+        """Say if features cannot be learned, by an error where they are to be in any case."""
+        reason = self._hindrance(units, n_rows, splits)
+        if reason and self.learn_features == "diagonal":
+            raise ValueError(f"learn_features='diagonal' {reason}, or leave learn_features=None.")
+        return bool(reason)
 
     def _learning_seconds(self, units: Units, n_rows: int, splits: Splits | None) -> float:
         """Seconds that learning takes, about; 0 where it is left."""

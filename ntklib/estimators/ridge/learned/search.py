@@ -282,12 +282,21 @@ def base_candidates(kernels: Any) -> list[Candidate]:
     return candidates_of(kernels, REGRESSION_GRID)
 
 
-def three_folds(order: NDArray, labels: NDArray | None) -> Splits:
-    """Three folds of units in a random order, with the same share of each class."""
+def three_folds(order: NDArray, labels: NDArray | None, copies: NDArray | None = None) -> Splits:
+    """Three folds of units in a random order, with the same share of each class.
+
+    Units of the same number in `copies` are equal, and in one fold. There is none of fewer than three others.
+    """
+    copies = np.arange(len(order)) if copies is None else copies
+    different, first = np.unique(copies[order], return_index=True)
+    if len(different) < _N_FOLDS:
+        return []
+    order = order[np.sort(first)]
     if labels is not None:
         order = order[np.argsort(labels[order], kind="stable")]
-    fold = np.empty(len(order), dtype=np.intp)
-    fold[order] = np.arange(len(order)) % _N_FOLDS
+    fold = np.empty(len(different), dtype=np.intp)
+    fold[np.searchsorted(different, copies[order])] = np.arange(len(order)) % _N_FOLDS
+    fold = fold[np.searchsorted(different, copies)]
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(_N_FOLDS)]
 
 

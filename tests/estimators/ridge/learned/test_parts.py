@@ -161,6 +161,21 @@ def test_folds_keep_the_shares_of_classes():
         assert sorted([*train, *test]) == list(range(45))
 
 
+def test_folds_hold_out_copies_together():
+    labels, copies = np.repeat([0, 1], [40, 20]), np.repeat(np.arange(30), 2)
+    order = RNG.permutation(60)
+    splits = three_folds(order, labels, copies)
+    for train, test in splits:
+        assert not np.intersect1d(copies[train], copies[test]).size
+        assert np.isin(np.bincount(labels[test]), [12, 14, 6, 8]).all()
+    assert sorted(np.concatenate([test for _, test in splits])) == list(range(60))
+    assert three_folds(order, labels, np.arange(60) % 2) == []
+    for ours, others in zip(
+        three_folds(order, labels, np.arange(60)), three_folds(order, labels), strict=True
+    ):
+        np.testing.assert_array_equal(ours[1], others[1])
+
+
 def test_rows_of_gradients_come_first_in_the_order():
     order = RNG.permutation(1000)
     train = np.arange(0, 1000, 2)
