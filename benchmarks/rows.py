@@ -235,7 +235,7 @@ def search(d: int, sizes: list[int]) -> None:
     for n in sizes:
         X, y = data(n, d)
         if n == sizes[0]:
-            NTKRegressorCV().fit(X[:300], y[:300])
+            NTKRegressorCV().fit(X[:1300], y[:1300])
         plain, whole = (
             seconds(lambda X=X, y=y, learn=learn: NTKRegressorCV(learn_features=learn).fit(X, y))
             for learn in (None, "auto")

@@ -2,8 +2,7 @@
 
 SciPy's wrappers keep Python's lock for a whole call, so that threads of ours take turns. Here the same
 routines are called at their addresses in ``scipy.linalg.cython_blas`` and ``cython_lapack``, as compiled code
-calls them: through ctypes, which lets go of the lock, or from compiled loops (`multiply`), which need no time
-of Python's for a product of small blocks.
+calls them: through ctypes, which lets go of the lock, or by compiled loops that are given the address.
 """
 
 from __future__ import annotations
@@ -12,16 +11,11 @@ import ctypes
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import get_cython_function_address, intrinsic
+from numba.extending import get_cython_function_address
 from numpy.typing import NDArray
 
-from .jit import inlined
-
-__all__ = ["add_square", "factor_band", "factor_columns", "multiply", "product_address", "solve_lower"]
+__all__ = ["add_square", "factor_band", "factor_columns", "function_at", "product_address", "solve_lower"]
 
 _NUMBERS = {np.dtype(np.float32): ("s", ctypes.c_float), np.dtype(np.float64): ("d", ctypes.c_double)}
 _LARGEST = 2**31 - 1  # that BLAS counts to
@@ -91,86 +85,11 @@ def factor_band(band: NDArray) -> bool:
 
 
 def product_address() -> int:
-    """Address of `dgemm`, which loops that call `multiply` take as an argument and hand on.
+    """Address of `dgemm`, which compiled loops take as an argument.
 
     As a number in the machine code it would hold for one process.
     """
     return _address("dgemm")
-
-
-@inlined
-def multiply(address, alpha, a, b, beta, c):
-    """Put alpha a b + beta c in the place of c, in compiled loops.
-
-    Neighbours in the rows of c are neighbours in memory, in those of a and b or in their columns. float64;
-    shapes are not checked.
-    """
-    m, n, k = c.shape[0], c.shape[1], a.shape[1]
-    if m == 0 or n == 0:
-        return
-    a_turned, b_turned = a.strides[1] != 8, b.strides[1] != 8
-    _dgemm(  # rows of ours are columns of BLAS: c^T = b^T a^T
-        address,
-        b_turned,
-        a_turned,
-        n,
-        m,
-        k,
-        alpha,
-        b.ctypes.data,
-        max(b.strides[1] // 8, k) if b_turned else max(b.strides[0] // 8, n),
-        a.ctypes.data,
-        max(a.strides[1] // 8, m) if a_turned else max(a.strides[0] // 8, k),
-        beta,
-        c.ctypes.data,
-        max(c.strides[0] // 8, n),
-    )
-
-
-def _dgemm_in_python(address, a_turned, b_turned, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
-    """Stand-in for `_dgemm` where nothing is compiled (NUMBA_DISABLE_JIT)."""
-    letters = (ctypes.c_char(b"T" if turned else b"N") for turned in (a_turned, b_turned))
-    m, n, k, lda, ldb, ldc = map(ctypes.c_int, (m, n, k, lda, ldb, ldc))
-    alpha, beta = ctypes.c_double(alpha), ctypes.c_double(beta)
-    held = (*letters, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
-    _at(address, len(held))(*(one if isinstance(one, int) else ctypes.addressof(one) for one in held))
-
-
-@intrinsic
-def _dgemm_compiled(_, address, a_turned, b_turned, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
-    count, number, flag = types.intp, types.float64, types.boolean
-    of_matrix = count, count
-    signature = types.void(
-        count, flag, flag, count, count, count, number, *of_matrix, *of_matrix, number, *of_matrix
-    )
-
-    def call(context, builder, signature, values):
-        byte, integer = ir.IntType(8), ir.IntType(32)
-        pointer = byte.as_pointer()
-
-        def address_of(value):
-            slot = cgutils.alloca_once_value(builder, value)
-            return builder.bitcast(slot, pointer)
-
-        def argument(place, value):
-            if place in (_A, _B, _C):
-                return builder.inttoptr(value, pointer)
-            if signature.args[place] == flag:
-                return address_of(builder.select(builder.trunc(value, ir.IntType(1)), byte(84), byte(78)))
-            return address_of(value if signature.args[place] == number else builder.trunc(value, integer))
-
-        function = ir.FunctionType(ir.VoidType(), [pointer] * (len(values) - 1)).as_pointer()
-        arguments = [argument(place, value) for place, value in enumerate(values) if place]
-        builder.call(builder.inttoptr(values[0], function), arguments)
-        return context.get_dummy_value()
-
-    return signature, call
-
-
-_A, _B, _C = 7, 9, 12  # places of the matrices' addresses
-_dgemm: Any = _dgemm_compiled
-if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-    _dgemm = _dgemm_in_python
 
 
 def _check(a: NDArray, square: NDArray, shape: tuple[int, int], *dtypes: np.dtype) -> None:
@@ -195,14 +114,15 @@ def _call(name: str, like: NDArray, *arguments: Any) -> int:
         argument if isinstance(argument, np.ndarray) else kinds[type(argument)](argument)
         for argument in arguments
     ]
-    _at(_address(prefix + name), len(held))(
+    function_at(_address(prefix + name), len(held))(
         *(one.ctypes.data if isinstance(one, np.ndarray) else ctypes.addressof(one) for one in held)
     )
     return 0 if isinstance(held[-1], np.ndarray) else held[-1].value
 
 
 @cache
-def _at(address: int, n_arguments: int) -> Any:
+def function_at(address: int, n_arguments: int) -> Any:
+    """Routine without a result at an address, whose arguments are addresses."""
     return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * n_arguments)(address)
 
 

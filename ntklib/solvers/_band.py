@@ -14,8 +14,8 @@ from ntklib._core.blocks import require_memory, row_blocks
 from ntklib._core.progress import step
 from ntklib._core.threads import parallel_for
 
-from ._band_reduction import WIDTH, form_orthogonal, reduce_to_band
-from ._band_sweep import BLOCK, prepare_sweep, sweep
+from ._band_loops import BLOCK, WIDTH, prepare_sweep, sweep
+from ._band_reduction import form_orthogonal, reduce_to_band
 from ._contract import Factorization, check_penalty, mirror_upper, relative_residual
 from ._eigen import ROUNDING, EigenFactor
 from ._records import DOUBTFUL, Solution, warn_poor

@@ -26,15 +26,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ntklib._core.blas import factor_columns, multiply, product_address
+from ntklib._core.blas import factor_columns, product_address
 from ntklib._core.blocks import row_blocks
-from ntklib._core.jit import compiled, inlined
 from ntklib._core.threads import parallel_for
 
-WIDTH = 64  # diagonals below the main one: wide enough for products, small beside n
-_TILE = 256
+from ._band_loops import TILE, WIDTH, multiply_strip, reflect, update_below, update_strip
+
 _STRIP = 768
-_TALL, _SMALL, _FLAT = 128, 64, 32  # sides of blocks small enough for BLAS to multiply without copies
 _TOGETHER = 4  # panels whose reflections are applied at once
 
 
@@ -103,19 +101,19 @@ def _reflect_both_sides(A: NDArray, panel: _Panel) -> _Panel:
     left, X, address = panel.left, panel.X, product_address()
     count = X.shape[1]
     right = np.empty((2 * count, len(A)))
-    strips = list(row_blocks(len(A), _TILE))
+    strips = list(row_blocks(len(A), TILE))
     inner = np.empty((len(strips), count, count))
 
-    def multiply_strip(place: int) -> None:
+    def multiply(place: int) -> None:
         rows = strips[place]
         Y = np.empty((rows.stop - rows.start, count))
-        _multiply_strip(address, A, X, rows.start, Y)
+        multiply_strip(address, A, X, rows.start, Y)
         inner[place] = X[rows].T @ Y
         left[rows, count:] = Y
         right[:count, rows] = Y.T
         right[count:, rows] = left[rows, :count].T
 
-    parallel_for(multiply_strip, range(len(strips)))
+    parallel_for(multiply, range(len(strips)))
     M = inner.sum(axis=0)
     M = 0.5 * (M + M.T)
     following: list[_Panel] = []
@@ -124,68 +122,18 @@ def _reflect_both_sides(A: NDArray, panel: _Panel) -> _Panel:
         if rows is not None:
             own = left[WIDTH:][rows].copy()
             own[:, count:] -= own[:, :count] @ M
-            _update_strip(address, A[WIDTH:, WIDTH:], own, right[:, WIDTH:], rows.start)
+            update_strip(address, A[WIDTH:, WIDTH:], own, right[:, WIDTH:], rows.start)
             return
         first = right[:, :WIDTH].copy()
         first[:count] -= M @ first[count:]
-        _update_strip(address, A[:WIDTH, :WIDTH], left[:WIDTH], first, 0)
-        _update_below(address, A[WIDTH:, :WIDTH], left[WIDTH:], first)
+        update_strip(address, A[:WIDTH, :WIDTH], left[:WIDTH], first, 0)
+        update_below(address, A[WIDTH:, :WIDTH], left[WIDTH:], first)
         if len(A) > WIDTH:
             following.append(_factored(A[WIDTH:, :WIDTH]))
 
-    rest = list(row_blocks(max(len(A) - WIDTH, 0), _TILE))
+    rest = list(row_blocks(max(len(A) - WIDTH, 0), TILE))
     parallel_for(update, [None, *reversed(rest)])
     return following[0] if following else panel
-
-
-@compiled
-def _multiply_strip(address, A, X, start, Y):
-    """Rows of A X from `start` on, of a symmetric matrix given by its lower triangle."""
-    stop = start + len(Y)
-    square = A[start:stop, start:stop].copy()
-    for i in range(len(square)):
-        for j in range(i):
-            square[j, i] = square[i, j]
-    Y[:] = 0.0
-    for i in range(0, len(Y), _TALL):
-        rows = slice(i, min(i + _TALL, len(Y)))
-        _add_products(address, square[rows], X[start:stop], Y[rows])
-        _add_products(address, A[start + i : start + rows.stop, :start], X[:start], Y[rows])
-    for j in range(stop, len(A), _FLAT):
-        rows = slice(j, min(j + _FLAT, len(A)))
-        multiply(address, 1.0, A[rows, start:stop].T, X[rows], 1.0, Y)
-
-
-@inlined
-def _add_products(address, A, X, Y):
-    for j in range(0, len(X), _SMALL):
-        some = slice(j, min(j + _SMALL, len(X)))
-        multiply(address, 1.0, A[:, some], X[some], 1.0, Y)
-
-
-@compiled
-def _update_strip(address, A, left, right, start):
-    """Take left @ right from the lower triangle of the rows from `start` on."""
-    stop = start + len(left)
-    multiply(address, -1.0, left, right[:, :start], 1.0, A[start:stop, :start])
-    change = np.empty((_SMALL, _SMALL))
-    for i in range(start, stop, _SMALL):
-        end = min(i + _SMALL, stop)
-        own = left[i - start : end - start]
-        multiply(address, -1.0, own, right[:, start:i], 1.0, A[i:end, start:i])
-        square = change[: end - i, : end - i]
-        multiply(address, 1.0, own, right[:, i:end], 0.0, square)
-        for r in range(end - i):
-            for c in range(r + 1):
-                A[i + r, i + c] -= square[r, c]
-
-
-@compiled
-def _update_below(address, A, left, right):
-    """Take left @ right from all of A."""
-    for i in range(0, len(A), _TILE):
-        rows = slice(i, min(i + _TILE, len(A)))
-        multiply(address, -1.0, left[rows], right, 1.0, A[rows])
 
 
 def form_orthogonal(matrix: NDArray, triangles: list[NDArray]) -> None:
@@ -207,8 +155,8 @@ def form_orthogonal(matrix: NDArray, triangles: list[NDArray]) -> None:
         rest = matrix[-len(V) :, -len(V) :]  # V of later panels in its first columns, and Q beyond
         own, beyond = rest[:, : len(T)], rest[:, len(T) :]
         beyond[: len(T)] = 0.0
-        reflect = partial(_reflect, product_address(), V, T)
-        strips = [partial(reflect, beyond[:, some]) for some in _wide_then_narrow(beyond.shape[1])]
+        apply = partial(reflect, product_address(), V, T)
+        strips = [partial(apply, beyond[:, some]) for some in _wide_then_narrow(beyond.shape[1])]
         parallel_for(_run, [join_last, partial(_reflect_identity, V, T, own), *strips])
     matrix[:WIDTH, WIDTH:] = 0.0
     matrix[:, :WIDTH] = np.eye(len(matrix), min(WIDTH, len(matrix)))
@@ -241,20 +189,9 @@ def _joined(below: NDArray, triangles: list[NDArray]) -> tuple[NDArray, NDArray]
     return V, T
 
 
-@compiled
-def _reflect(address, V, T, C):
-    """H C in place of C."""
-    inner, part = np.empty((len(T), C.shape[1])), np.empty((len(T), C.shape[1]))
-    multiply(address, 1.0, V.T, C, 0.0, inner)
-    for i in range(0, len(T), WIDTH):  # T is a triangle
-        rows = slice(i, min(i + WIDTH, len(T)))
-        multiply(address, 1.0, T[rows, i:], inner[i:], 0.0, part[rows])
-    multiply(address, -1.0, V, part, 1.0, C)
-
-
 def _reflect_identity(V: NDArray, T: NDArray, out: NDArray) -> None:
     """The first columns of H."""
     part = T @ V[: len(T)].T
-    for rows in row_blocks(len(V), _TILE):
+    for rows in row_blocks(len(V), TILE):
         out[rows] = -(V[rows] @ part)
     out[np.arange(len(T)), np.arange(len(T))] += 1.0

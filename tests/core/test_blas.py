@@ -9,15 +9,7 @@ from scipy.linalg import cholesky_banded
 from scipy.linalg.blas import dsyrk, dtrsm, ssyrk, strsm
 from scipy.linalg.lapack import dgeqrt, dpbtrf
 
-from ntklib._core.blas import (
-    add_square,
-    factor_band,
-    factor_columns,
-    multiply,
-    product_address,
-    solve_lower,
-)
-from ntklib._core.jit import compiled
+from ntklib._core.blas import add_square, factor_band, factor_columns, solve_lower
 from ntklib._core.threads import set_threads
 
 SHAPES = [(1, 1), (3, 5), (40, 7), (130, 300)]
@@ -85,33 +77,6 @@ def test_a_band_has_a_cholesky_factor_if_it_is_definite(width, n):
             factor_band(wrong)
     with pytest.raises(TypeError, match="must be float64"):
         factor_band(np.ones((2, 4), np.float32, order="F"))
-
-
-@compiled
-def product(address, alpha, a, b, beta, c):
-    multiply(address, alpha, a, b, beta, c)
-
-
-@pytest.mark.compiled
-@pytest.mark.parametrize("a_turned", [False, True])
-@pytest.mark.parametrize("b_turned", [False, True])
-def test_products_in_place(a_turned, b_turned):
-    """Of matrices in others, rows or columns contiguous, of every small shape; around c nothing changes."""
-
-    def matrix(m, n, turned):
-        inside = rng.standard_normal((n + 3, m + 2) if turned else (m + 3, n + 2))[2:-1, 1:-1]
-        whole = np.ascontiguousarray(inside)
-        return [one.T if turned else one for one in (inside, whole)]
-
-    rng = np.random.default_rng(0)
-    for m, n, k in (*np.ndindex(4, 4, 4), (40, 70, 30)):
-        for a, b in zip(matrix(m, k, a_turned), matrix(k, n, b_turned), strict=True):
-            for alpha, beta in ((1.0, 0.0), (-2.0, 1.0), (1.0, 0.5)):
-                outer = rng.standard_normal((m + 3, n + 2))
-                expected, c = outer.copy(), outer[2:-1, 1:-1]
-                expected[2:-1, 1:-1] = alpha * (a @ b) + beta * c
-                product(product_address(), alpha, a, b, beta, c)
-                np.testing.assert_allclose(outer, expected, atol=1e-13)
 
 
 def test_nothing_is_done_to_nothing():

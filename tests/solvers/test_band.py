@@ -21,8 +21,8 @@ from ntklib.solvers import (
     ridge,
     ridge_path,
 )
-from ntklib.solvers._band_reduction import WIDTH, form_orthogonal, reduce_to_band
-from ntklib.solvers._band_sweep import BLOCK, prepare_sweep, sweep
+from ntklib.solvers._band_loops import BLOCK, WIDTH, prepare_sweep, sweep
+from ntklib.solvers._band_reduction import form_orthogonal, reduce_to_band
 from tests.solvers import brute_ridge
 
 PENALTIES = [10.0, 0.1, 1e-3]
