@@ -217,6 +217,7 @@ def test_formulas_and_constants_of_a_loop_stand_in_its_file():
     """Its code is compiled again when that file has changed, and for no other's sake."""
     for name in [name for name in sys.modules if name.startswith("ntklib.")]:
         loops = [value for value in vars(sys.modules[name]).values() if isinstance(value, Dispatcher)]
+        loops = [loop for loop in loops if loop.py_func.__module__ == name]  # not those it only calls
         used = {global_name for loop in loops for global_name in loop.py_func.__code__.co_names}
         tree = ast.parse(Path(sys.modules[name].__file__).read_text(encoding="utf-8")) if loops else None
         for node in ast.walk(tree) if tree else ():
