@@ -132,9 +132,10 @@ def gram(kernel: Kernel | Callable | str, X: Any) -> tuple[NDArray, bool]:
         return X, False
     require_memory((X.shape[0], X.shape[0]), X.dtype)
     X = whole(X)
-    first, place = distinct_rows(X)
-    if len(first) < X.shape[0] and not adds_noise(kernel, X):
-        return gram(kernel, X[first])[0][np.ix_(place, place)], True
+    if _may_repeat(X):
+        first, place = distinct_rows(X)
+        if len(first) < X.shape[0] and not adds_noise(kernel, X):
+            return gram(kernel, X[first])[0][np.ix_(place, place)], True
     if isinstance(kernel, Kernel):
         return _checked(kernel(X), X.shape[0], X.shape[0]), is_ours(kernel)
     return _checked(kernel(X, X), X.shape[0], X.shape[0]), False

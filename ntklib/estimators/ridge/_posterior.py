@@ -16,7 +16,6 @@ f is that of the mixture,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy
 from threading import RLock
 from typing import Any, Self
@@ -24,7 +23,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ntklib._core.blocks import require_memory, working_memory
+from ntklib._core.blocks import require_memory, row_blocks, working_memory
 from ntklib._core.threads import parallel_for, single_threaded
 from ntklib._core.validation import check_integer, random_generator
 from ntklib.solvers import EigenFactor, Factorization, Nystrom, Solver, half_constant
@@ -33,7 +32,8 @@ from .._kernel import batches, check_finite_rows, cross_gram, gram, gram_diagona
 from .._units import Units
 from ._estimator import FEW, RidgeEstimator
 
-_COPIES = 16  # of a batch's kernel values, alive at once in all threads
+_CENTRE_COPIES = 16  # of a batch's kernel values, alive at once in all threads
+_COLUMNS = 256  # of triangular solves, a block at a time
 _BUILDING = RLock()  # held while a model makes what it keeps for its predictions
 
 
@@ -174,18 +174,16 @@ class PosteriorEstimator(RidgeEstimator):
     def _posterior(self, X: Any, prior: NDArray, penalty: float) -> NDArray:
         """The prior, variances or a covariance matrix, given the training samples."""
         out, n = prior.copy(), len(self.support_)
-        given = self._given_samples(penalty) if self._centres is None else self._centres
-
-        def fill(rows: slice) -> None:
-            cross = cross_gram(self.kernel_, X[rows], self.X_fit_)
-            out[rows] = given(cross, prior[rows], float(penalty))
-
         # in threads of ours also where there is one batch: BLAS threads of its own would move last bits
-        parallel_for(fill, batches(X, _COPIES * n) if prior.ndim == 1 else [slice(None)])
-        return out
+        if self._centres is not None:
+            centres = self._centres
 
-    def _given_samples(self, penalty: float) -> Callable[[NDArray, NDArray, float], NDArray]:
-        """What `CentrePosterior` is for a fit on centres, for one on all samples."""
+            def fill(rows: slice) -> None:
+                cross = cross_gram(self.kernel_, X[rows], self.X_fit_)
+                out[rows] = centres(cross, prior[rows], float(penalty))
+
+            parallel_for(fill, batches(X, _CENTRE_COPIES * n) if prior.ndim == 1 else [slice(None)])
+            return out
         if any(getattr(one, "method", "") == "cg" for one in np.ravel(self.solve_)):
             raise ValueError(
                 "the solver ConjugateGradient gives no standard deviations: fit with solver='nystrom' (or "
@@ -194,15 +192,17 @@ class PosteriorEstimator(RidgeEstimator):
         factor, ones, precision = self._prepared_factor(), None, np.inf
         if self._constant:
             ones, precision = single_threaded(half_constant, factor, penalty)
-
-        def given(cross: NDArray, prior: NDArray, penalty: float) -> NDArray:
-            half = factor.half_solve(cross.T, penalty)
-            missing = np.zeros(half.shape[1]) if ones is None else (1 - ones @ half) / np.sqrt(precision)
+        for rows in batches(X, n) if prior.ndim == 1 else [slice(None)]:
+            half, missing = _half_solved(
+                factor, cross_gram(self.kernel_, X[rows], self.X_fit_), penalty, ones
+            )
+            missing /= np.sqrt(precision)
             if prior.ndim == 1:
-                return prior - np.einsum("ij,ij->j", half, half) + np.square(missing)
-            return prior - half.T @ half + np.outer(missing, missing)
-
-        return given
+                out[rows] += np.square(missing) - np.einsum("ij,ij->j", half, half)
+            else:
+                out -= single_threaded(np.matmul, half.T, half)
+                out += np.outer(missing, missing)
+        return out
 
     def _draw(self, X: Any, n_samples: Any, random_state: Any) -> NDArray:
         """Draws of f at the rows of X, (m, k, n_samples): of a mixture each from one of its processes."""
@@ -232,6 +232,21 @@ class PosteriorEstimator(RidgeEstimator):
                 draws = single_threaded(np.matmul, root, rng.standard_normal((len(mean), count)))
                 out[:, j] = mean[:, j, None] + self._root_scale[j] * draws
         return out
+
+
+def _half_solved(
+    factor: Factorization, cross: NDArray, penalty: float, ones: NDArray | None
+) -> tuple[NDArray, NDArray]:
+    """Half solves of the kernel values of some rows, (n, m), and what a constant lacks at these, (m,)."""
+    half, missing = np.empty((factor.n, len(cross)), order="F"), np.zeros(len(cross))
+
+    def fill(block: slice) -> None:
+        half[:, block] = factor.half_solve(cross[block].T, penalty)
+        if ones is not None:
+            missing[block] = 1 - ones @ half[:, block]
+
+    parallel_for(fill, row_blocks(len(cross), _COLUMNS))
+    return half, missing
 
 
 def _root(covariance: NDArray) -> NDArray:
