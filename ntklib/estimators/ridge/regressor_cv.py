@@ -67,8 +67,8 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         Not with "gcv", `alpha_per_target` or "precomputed". "auto" adds up for 100 to 999 units, fits with
         learned scales of the columns among them; scores are of the values that they hold out, added up in
         each of five folds by weights of the other four, without fitting anew. It takes the best kernel
-        otherwise, and with kernels, folds, `alpha_per_target` or learn_features="diagonal", or any but the
-        exact solver.
+        otherwise, and with `kernels`, `cv`, `alpha_per_target` or learn_features="diagonal", a comparison on
+        fewer units than are fitted, or any but the exact solver.
     learn_features : {"auto", "diagonal"} or None, default="auto"
         "diagonal" multiplies each column by a learned scale, the root mean square of the derivative of a fit
         along it, in up to 8 rounds of fitting and scaling anew; the number of rounds and the penalty are
@@ -128,8 +128,9 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
     held_out_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
         Prediction of each sample at the chosen penalty by the fit without it: without one copy of it (also
         with "gcv"), or without its fold; with learned scales, of samples that took part, without theirs and
-        at the penalty that the folds chose. NaN
-        where a fit on centres follows a sample so closely that it is not known. Only with `store_held_out`.
+        at the penalty that the folds chose. Of a sum of fits, the values that its score is of, as `combine`
+        says. NaN where a fit on centres follows a sample so closely that it is not known. Only with
+        `store_held_out`.
     dual_coef_, intercept_, target_scale_, prediction_limits_, X_fit_, support_, solve_
         As in :class:`NTKRegressor`.
     n_features_in_, feature_names_in_, feature_importances_

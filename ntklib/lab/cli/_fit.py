@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from ntklib.estimators.ridge.penalty_path import scoring_words
+
 from ._command import (
     Command,
     add_data_argument,
@@ -85,8 +87,13 @@ def _run(arguments: argparse.Namespace) -> None:
         print("numbers: standardised z, squashed to z / sqrt(1 + (z / 3)^2)")
     if model.scores:
         print(f"score:   {scores_text(model.scores)}, each row predicted by a fit without it")
-    how = "of the sum, by weights of other folds" if hasattr(fitted, "stack_") else "the best that was tried"
-    print(f"choice:  {fitted.loo_path_.score_name} {float(fitted.best_score_):.4g}, {how}")
+    name, how = fitted.loo_path_.score_name, "the best that was tried"
+    if hasattr(fitted, "stack_"):  # of its fits, each by leave-one-out or folds
+        name, how = (
+            f"held-out {scoring_words(fitted.loo_path_.scoring)}",
+            "of the sum, by weights of other folds",
+        )
+    print(f"choice:  {name} {float(fitted.best_score_):.4g}, {how}")
     print(f"model:   {printable(out)}")
 
 

@@ -53,7 +53,8 @@ def test_fit_and_info_name_all_parts(folder, capsys):
     named = "kernel:  " + "\n       + ".join(lines) + "\n"
     again = told(capsys, "fit", folder[0] / "d.csv", "--target", "y", "--out", folder[0] / "again.ntk")
     assert named in again
-    assert ", of the sum, by weights of other folds\n" in again
+    score = f"{load_model(path).pipeline[-1].best_score_:.4g}"
+    assert f"choice:  held-out negative log-loss {score}, of the sum, by weights of other folds\n" in again
     assert named in told(capsys, "info", path)
 
 
