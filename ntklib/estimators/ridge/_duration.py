@@ -14,7 +14,8 @@ from ._halving import Round, first_part
 
 __all__ = ["fit_seconds", "learning_seconds", "search_seconds"]
 
-_EIGEN = 3.0  # multiplications that an eigendecomposition and its path are worth, per cube of the order
+_EIGEN = 2.2  # multiplications that an eigendecomposition and its path are worth, per cube of the order
+_SLOW = 1200  # order at which factorisations take twice the time of as many multiplications of matrices
 _ITERATIONS = 30  # of conjugate gradients; it is known at the end only
 _REFINEMENTS = 2
 _ROUNDS, _PENALTIES = 4, 4  # of learning scales, and of each of its rounds
@@ -59,7 +60,7 @@ def learning_seconds(kernels: list[Any], units: Units, n_rows: int, n_folds: int
 
     def rounds(rows: int, penalties: int) -> float:
         n = rows * (1 - 1 / n_folds)
-        each = n**2 * value + penalties * n**3 / 6 * double + _SLOPES * n * _SLOPE * value
+        each = n**2 * value + penalties * _cube(n) / 6 * double + _SLOPES * n * _SLOPE * value
         return _ROUNDS * n_folds * each
 
     part = first_part(n_rows)
@@ -69,7 +70,12 @@ def learning_seconds(kernels: list[Any], units: Units, n_rows: int, n_folds: int
 
 
 def _decomposed(n: int, value: float, multiplication: float) -> float:
-    return n**2 / 2 * value + _EIGEN * n**3 * multiplication
+    return n**2 / 2 * value + _EIGEN * _cube(n) * multiplication
+
+
+def _cube(n: float) -> float:
+    """Multiplications that those of a factorisation are worth, which take longer in small matrices."""
+    return n**2 * (n + _SLOW)
 
 
 def _centres(n: int, units: Units, solver: Nystrom, value: float, double: float, *, left_out: bool) -> float:
@@ -80,4 +86,4 @@ def _centres(n: int, units: Units, solver: Nystrom, value: float, double: float,
     summed = n * M * value + n * M**2 * tile
     refined = solver.refine * _REFINEMENTS * n * M * 2 * value
     held_out = left_out * (n * M * value + 1.5 * n * M**2 * tile)
-    return chosen + summed + refined + held_out + _EIGEN * M**3 * double
+    return chosen + summed + refined + held_out + _EIGEN * _cube(M) * double
