@@ -6,8 +6,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ntklib.estimators.ridge.penalty_path import scoring_words
-
 from ._command import (
     Command,
     add_data_argument,
@@ -89,10 +87,7 @@ def _run(arguments: argparse.Namespace) -> None:
         print(f"score:   {scores_text(model.scores)}, each row predicted by a fit without it")
     name, how = fitted.loo_path_.score_name, "the best that was tried"
     if hasattr(fitted, "stack_"):  # of its fits, each by leave-one-out or folds
-        name, how = (
-            f"held-out {scoring_words(fitted.loo_path_.scoring)}",
-            "of the sum, by weights of other folds",
-        )
+        name, how = f"held-out {name.split(' ', 1)[1]}", "of the sum, by weights of other folds"
     print(f"choice:  {name} {float(fitted.best_score_):.4g}, {how}")
     print(f"model:   {printable(out)}")
 
