@@ -15,7 +15,17 @@ import numpy as np
 from numba.extending import get_cython_function_address
 from numpy.typing import NDArray
 
-__all__ = ["add_square", "factor_band", "factor_columns", "function_at", "product_address", "solve_lower"]
+__all__ = [
+    "add_square",
+    "factor_band",
+    "factor_columns",
+    "factor_definite",
+    "function_at",
+    "product_address",
+    "reciprocal_condition",
+    "solve_factored",
+    "solve_lower",
+]
 
 _NUMBERS = {np.dtype(np.float32): ("s", ctypes.c_float), np.dtype(np.float64): ("d", ctypes.c_double)}
 _LARGEST = 2**31 - 1  # that BLAS counts to
@@ -84,6 +94,51 @@ def factor_band(band: NDArray) -> bool:
     return not n or _call("pbtrf", band, b"L", n, width - 1, band, width, 0) == 0
 
 
+def factor_definite(a: NDArray) -> bool:
+    """Cholesky factor of a positive definite matrix in the place of its lower triangle; False if it has none.
+
+    Parameters
+    ----------
+    a : ndarray of shape (n, n), Fortran order, float32 or float64
+        Its upper triangle stays as it is.
+    """
+    n = len(a)
+    _check(a, a, (n, n))
+    return not n or _call("potrf", a, b"L", n, a, n, 0) == 0
+
+
+def reciprocal_condition(factor: NDArray, norm: float) -> float:
+    """Estimate of one over the condition number in the 1-norm, by the factor that `factor_definite` leaves.
+
+    Parameters
+    ----------
+    factor : ndarray of shape (n, n), Fortran order, float32 or float64
+    norm : float
+        The 1-norm of the matrix.
+    """
+    n = len(factor)
+    _check(factor, factor, (n, n))
+    out, work, counts = np.ones(1, factor.dtype), np.empty(3 * n, factor.dtype), np.empty(n, np.int32)
+    if n:
+        _call("pocon", factor, b"L", n, factor, n, float(norm), out, work, counts, 0)
+    return float(out[0])
+
+
+def solve_factored(factor: NDArray, values: NDArray) -> None:
+    """Solve by the factor that `factor_definite` leaves, in the place of the right-hand sides.
+
+    Parameters
+    ----------
+    factor : ndarray of shape (n, n), Fortran order, float32 or float64
+    values : ndarray of shape (n, k), Fortran order
+        Of the type of `factor`; overwritten.
+    """
+    n, k = values.shape
+    _check(values, factor, (n, n))
+    if values.size:
+        _call("potrs", values, b"L", n, k, factor, n, values, n, 0)
+
+
 def product_address() -> int:
     """Address of `dgemm`, which compiled loops take as an argument.
 
@@ -128,5 +183,5 @@ def function_at(address: int, n_arguments: int) -> Any:
 
 @cache
 def _address(name: str) -> int:
-    module = "cython_lapack" if name[1:] in ("geqrt", "pbtrf") else "cython_blas"
+    module = "cython_blas" if name[1:] in ("gemm", "syrk", "trsm") else "cython_lapack"
     return get_cython_function_address(f"scipy.linalg.{module}", name)

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.linalg.blas import get_blas_funcs
 from scipy.linalg.lapack import get_lapack_funcs
 
+from ntklib._core.blas import factor_definite, reciprocal_condition, solve_factored
 from ntklib._core.blocks import require_memory, row_blocks
 from ntklib._core.exponents import units
 from ntklib._core.progress import step
@@ -225,16 +226,15 @@ class CholeskyFactor(Factorization):
             return True
         if self._matrix.dtype == np.float32 and not self.single_precision_is_safe(penalty):
             self._to_double()
-        potrf, pocon = get_lapack_funcs(("potrf", "pocon"), (self._matrix,))
         self._penalty = None
         self._restore(penalty)
         self._whole = False
         with step(f"Cholesky factorisation of {self.n:,} rows"):
-            _, info = potrf(self._matrix, lower=1, overwrite_a=1, clean=0)
-        if info != 0 or self._norm + penalty < _TINY:
+            definite = factor_definite(self._matrix)
+        if not definite or self._norm + penalty < _TINY:
             return False
-        rcond, _ = pocon(self._matrix, self._norm + penalty, uplo="L")
-        self._condition = 1 / max(float(rcond), _TINY)
+        rcond = reciprocal_condition(self._matrix, self._norm + penalty)
+        self._condition = 1 / max(rcond, _TINY)
         if self._condition > DOUBTFUL:
             self._condition = min(self._condition, self._scaled_condition(penalty))
         if self._condition > DOUBTFUL:
@@ -253,13 +253,12 @@ class CholeskyFactor(Factorization):
         largest = float((self._diagonal / self.root / self.root).max())
         d = np.hypot(self.root * np.sqrt(largest), np.sqrt(penalty))[:, None]
         row_sums = upper_product(self._matrix, self._diagonal + penalty, 1 / d) / d
-        (pocon,) = get_lapack_funcs(("pocon",), (self._matrix,))
-        rcond, _ = pocon(np.asfortranarray(self._matrix / d), float(np.abs(row_sums).max()), uplo="L")
-        return 1 / max(float(rcond), _TINY)
+        rcond = reciprocal_condition(np.asfortranarray(self._matrix / d), float(np.abs(row_sums).max()))
+        return 1 / max(rcond, _TINY)
 
     def _potrs(self, b: np.ndarray) -> np.ndarray:
-        (potrs,) = get_lapack_funcs(("potrs",), (self._matrix,))
-        z, _ = potrs(self._matrix, b.astype(self._matrix.dtype), lower=1)
+        z = b.astype(self._matrix.dtype, order="F")
+        solve_factored(self._matrix, z)
         return z.astype(np.float64, copy=False)
 
     def _refine(self, b: np.ndarray, penalty: float) -> tuple[np.ndarray, float, int]:
