@@ -154,12 +154,9 @@ class PosteriorEstimator(RidgeEstimator):
         if self._variance_factor is None:
             with _BUILDING:
                 if self._variance_factor is None:
-                    few = (
-                        len(self.support_) <= FEW
-                    )  # as fits, with the same last bits at any number of threads
-                    self._variance_factor = (
-                        single_threaded(self._prepare_factor) if few else self._prepare_factor()
-                    )
+                    # as fits, with the same last bits at any number of threads
+                    few, make = len(self.support_) <= FEW, self._prepare_factor
+                    self._variance_factor = single_threaded(make) if few else make()
         return self._variance_factor
 
     def _prepare_factor(self) -> Factorization:
