@@ -152,9 +152,8 @@ class RidgeSearch(LearnsFeatures, RoutingMixin, RidgeEstimator):
         if self.combine != "auto":
             return self.combine == "stack"
         plain = self.kernels is None and self.cv is None and self.learn_features != "diagonal"
-        if not (plain and not self.alpha_per_target and len(rows) == len(units)):
-            return False
-        if not isinstance(solver, Cholesky):
+        whole = len(rows) == len(units) and isinstance(solver, Cholesky)
+        if not (plain and whole) or self.alpha_per_target:
             return False
         # where equal samples were not merged they count once all the same
         return LEAST_STACKED <= len(self._merged(units, kernels)) < MOST_STACKED

@@ -77,9 +77,9 @@ class NTKRegressorCV(RidgeRegression, RidgeSearch):
         keeps the scales only where they are better than the kernel chosen without them by more than the
         standard error of the difference, and tries them with ``kernels=None``, 100 units or more, 2 to 2,000
         columns and at most 20 folds only. In a sum of fits weights decide, and those of all rounds may count.
-        At most 3,000 units take part, from 1,000 on in two steps: half of
-        them choose the kernel, which goes on to all. The penalty is searched again on all units where twice
-        as many or more are fitted, by leave-one-out of those that did not take part (not with `cv` or
+        At most 3,000 units take part, from 1,000 on in two steps: a quarter of them, and 500 at least, choose
+        the kernel, which goes on to all. The penalty is searched again on all units where twice as many or
+        more are fitted, by leave-one-out of those that did not take part (not with `cv` or
         ``ConjugateGradient``). Not with `alpha_per_target`, "stack" or "precomputed", or with
         `store_held_out` on more units than take part.
     alpha_per_target : bool, default=False
